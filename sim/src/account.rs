@@ -1,0 +1,152 @@
+//! The account as its users see it: a clock, an endpoint, an SDK configuration.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_types::SdkConfig;
+use aws_types::region::Region;
+use bytes::Bytes;
+use jiff::Timestamp;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::config::AccountConfig;
+use crate::driver::InFlight;
+use crate::http_client::SimulatedHttp;
+use crate::wire::{self, Reply};
+use crate::world::World;
+
+/// A simulated AWS account with one Region. Clones share the account.
+#[derive(Clone)]
+pub struct Account {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    zero: Instant,
+    epoch: Timestamp,
+    latency: Duration,
+    world: Mutex<World>,
+    changed: Notify,
+    in_flight: tokio::sync::Mutex<InFlight>,
+}
+
+/// What comes back over the connection.
+#[derive(Debug)]
+pub enum Answer {
+    /// An HTTP response.
+    Response(http::Response<Bytes>),
+    /// The connection is broken off.
+    Reset,
+}
+
+impl Account {
+    /// Opens an account whose time starts now, at the configured epoch. Must be called inside a tokio runtime.
+    #[must_use]
+    pub fn new(config: AccountConfig) -> Self {
+        let (epoch, latency) = (config.epoch, config.latency);
+        let inner = Inner {
+            zero: Instant::now(),
+            epoch,
+            latency,
+            world: Mutex::new(World::new(config)),
+            changed: Notify::new(),
+            in_flight: tokio::sync::Mutex::default(),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The account's time: its epoch and what tokio's clock, paused or real, has told since.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.inner.epoch + self.inner.zero.elapsed()
+    }
+
+    /// The instant on tokio's clock at which the account's time is `time`; an earlier time than the epoch is the epoch.
+    pub(crate) fn instant(&self, time: Timestamp) -> Instant {
+        let since = Duration::try_from(time.duration_since(self.inner.epoch)).unwrap_or_default();
+        self.inner.zero + since
+    }
+
+    /// The HTTP client that plugs SDK clients into this account.
+    #[must_use]
+    pub fn http_client(&self) -> SharedHttpClient {
+        SharedHttpClient::new(SimulatedHttp(self.clone()))
+    }
+
+    /// What `aws_config` would have loaded in this account: Region, test credentials, the pinned behaviour, tokio's sleep, and the client.
+    #[must_use]
+    pub fn sdk_config(&self) -> SdkConfig {
+        let region = self.look(|world| world.config.region.clone());
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new(region))
+            .credentials_provider(SharedCredentialsProvider::new(Credentials::from_keys("AKIASIMULATED", "secret", None)))
+            .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+            .http_client(self.http_client())
+            .build()
+    }
+
+    /// Answers one HTTP request to any of the account's APIs. The effect happens halfway through the round trip; a call that hangs never
+    /// resolves.
+    ///
+    /// Requests are told apart by host where it is one of AWS's, else by `x-amz-target` and, for S3, by path.
+    pub async fn answer(&self, request: http::Request<Bytes>) -> Answer {
+        let half = self.inner.latency / 2;
+        pause(half).await;
+        match self.change(|world| wire::handle(world, &request)) {
+            Reply::Answer { response, delay } => {
+                pause(half + delay).await;
+                Answer::Response(response)
+            }
+            Reply::Reset => Answer::Reset,
+            Reply::Silence => std::future::pending().await,
+        }
+    }
+
+    /// Reads the world as it is at this instant.
+    pub(crate) fn look<R>(&self, read: impl FnOnce(&World) -> R) -> R {
+        self.with_world(|world| read(world))
+    }
+
+    /// Changes the world as it is at this instant, and wakes the driver: something may be due earlier now.
+    pub(crate) fn change<R>(&self, act: impl FnOnce(&mut World) -> R) -> R {
+        let result = self.with_world(act);
+        self.inner.changed.notify_one();
+        result
+    }
+
+    /// The driver's own way in: it needs no waking.
+    pub(crate) fn with_world<R>(&self, act: impl FnOnce(&mut World) -> R) -> R {
+        let now = self.now();
+        let mut world = self.inner.world.lock().unwrap_or_else(PoisonError::into_inner);
+        world.advance(now);
+        act(&mut world)
+    }
+
+    pub(crate) async fn changed(&self) {
+        self.inner.changed.notified().await;
+    }
+
+    pub(crate) fn in_flight(&self) -> &tokio::sync::Mutex<InFlight> {
+        &self.inner.in_flight
+    }
+}
+
+async fn pause(length: Duration) {
+    if !length.is_zero() {
+        tokio::time::sleep(length).await;
+    }
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account").field("now", &self.now()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,75 @@
+//! The record of every API call: what CloudTrail would know, and how it ended for the caller.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+/// One API call that reached the account.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// When it took effect, or would have.
+    pub time: Timestamp,
+    /// The API, by its IAM prefix: `ecs`, `tag`, `ssm`, `s3`, `sqs`.
+    pub service: &'static str,
+    /// The operation: `UpdateService`.
+    pub operation: String,
+    /// What it was about: `cluster/service`, several separated by commas; a parameter; `bucket/key`; a queue; empty where it is about nothing in particular.
+    pub target: String,
+    /// The access key id that signed it.
+    pub principal: String,
+    /// How it ended.
+    pub result: CallResult,
+    /// The request as JSON; for S3 the bucket, the key and the query. Values of parameters and objects are not kept.
+    pub input: Value,
+}
+
+impl Call {
+    /// `ecs:UpdateService`, as IAM writes it.
+    #[must_use]
+    pub fn action(&self) -> String {
+        format!("{}:{}", self.service, self.operation)
+    }
+
+    /// Whether the call did what it asked for, whatever its caller learnt of it.
+    #[must_use]
+    pub fn took_effect(&self) -> bool {
+        match self.result {
+            CallResult::Ok | CallResult::AnswerLost => true,
+            CallResult::Error(_) | CallResult::Reset | CallResult::Hung => false,
+        }
+    }
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.3} {}:{} {} → {}", self.time, self.service, self.operation, self.target, self.result)
+    }
+}
+
+/// How an API call ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CallResult {
+    /// Answered with success.
+    Ok,
+    /// Answered with this error code.
+    Error(String),
+    /// The connection broke before anything happened.
+    Reset,
+    /// The call took effect, and its answer never arrived.
+    AnswerLost,
+    /// Nothing happened and nothing was ever answered.
+    Hung,
+}
+
+impl fmt::Display for CallResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ok => f.write_str("ok"),
+            Self::Error(code) => f.write_str(code),
+            Self::Reset => f.write_str("connection reset"),
+            Self::AnswerLost => f.write_str("took effect, answer lost"),
+            Self::Hung => f.write_str("never answered"),
+        }
+    }
+}

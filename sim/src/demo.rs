@@ -1,0 +1,161 @@
+//! `sim demo`: the whole product in half a minute.
+//!
+//! A user changes an object and a parameter; S3 and Parameter Store tell EventBridge, whose rules fill the queue; Lambda hands the queue to the
+//! real binary; the services that read what changed roll, and no other does. What comes of it is read from the account.
+
+mod check;
+mod fleet;
+mod function_log;
+mod screen;
+pub(crate) mod stage;
+mod user;
+mod watched;
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sim::ServiceView;
+use sim::runtime_api::LogLine;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::{Instant, sleep};
+
+use self::check::Before;
+use self::fleet::{FLEET, OBJECT, PARAMETER};
+use self::function_log::Told;
+use self::screen::{Progress, Screen};
+use self::stage::Stage;
+use self::user::User;
+use self::watched::{Moment, Watched};
+use crate::cli::{Error, Verdict};
+
+/// Long enough to gather two changes of one user, short enough to wait for.
+const WINDOW: Duration = Duration::from_secs(2);
+/// How often the services are looked at.
+const LOOK: Duration = Duration::from_millis(100);
+/// How long everything must have been still after the rollouts: the function might do more than it should.
+const STILL: Duration = Duration::from_secs(2);
+/// When the demo stops waiting, so that it ends within half a minute whatever the function does.
+const PATIENCE: Duration = Duration::from_secs(26);
+
+/// Runs the demo.
+pub(crate) async fn run(binary: &Path) -> Result<Verdict, Error> {
+    let mut stage = Stage::set(binary).await?;
+    let mut screen = Screen::new();
+    introduce(&screen)?;
+    let before = Before::look(&stage.account);
+    let (tell, mut moments) = unbounded_channel();
+    stage.feed(Arc::new(Watched::new(Arc::clone(&stage.function), tell)), WINDOW);
+
+    screen.heading("A user changes the configuration")?;
+    let user = User::new(stage.server.address());
+    change(&user, &screen).await?;
+
+    screen.heading("The services roll")?;
+    tokio::select! {
+        shown = show(&stage, &mut screen, &mut moments) => shown?,
+        () = stage.account.settle() => {}
+    }
+    report_moments(&mut moments, &screen)?;
+    show_progress(&stage, &mut screen)?;
+    screen.finish_progress();
+
+    stage.function.stop().await;
+    screen.heading("What the function says")?;
+    retell(&mut stage.lines, &screen)?;
+    conclude(&stage, &before, &screen)
+}
+
+fn introduce(screen: &Screen) -> io::Result<()> {
+    screen.heading("ecs-reloader: a simulated AWS account, and the real function beside it")?;
+    for member in &FLEET {
+        screen.line(format_args!("  {:<18}  {} running  {}", member.name, tasks(member.tasks), member.tags()))?;
+    }
+    Ok(())
+}
+
+async fn change(user: &User, screen: &Screen) -> Result<(), Error> {
+    user.put_object(OBJECT, "feature_x: true\n").await?;
+    screen.moment(format_args!("aws s3 cp prod.yaml s3://{OBJECT}"))?;
+    let version = user.put_parameter(PARAMETER, "postgres://db-2.internal/shop").await?;
+    screen.moment(format_args!("aws ssm put-parameter --name {PARAMETER} --overwrite …  (now version {version})"))?;
+    Ok(())
+}
+
+/// Shows what happens until the rollouts have been over for a while, or patience ends.
+async fn show(stage: &Stage, screen: &mut Screen, moments: &mut UnboundedReceiver<Moment>) -> io::Result<()> {
+    let end = Instant::now() + PATIENCE;
+    let mut last_moved = None;
+    while Instant::now() < end && last_moved.is_none_or(|moved: Instant| moved.elapsed() < STILL) {
+        report_moments(moments, screen)?;
+        if show_progress(stage, screen)? {
+            last_moved = Some(Instant::now());
+        }
+        sleep(LOOK).await;
+    }
+    Ok(())
+}
+
+fn report_moments(moments: &mut UnboundedReceiver<Moment>, screen: &Screen) -> io::Result<()> {
+    while let Ok(moment) = moments.try_recv() {
+        screen.moment(moment)?;
+    }
+    Ok(())
+}
+
+/// Shows how far every service is; whether any of them is rolling.
+fn show_progress(stage: &Stage, screen: &mut Screen) -> io::Result<bool> {
+    let mut rolling = false;
+    for view in FLEET.iter().filter_map(|member| stage.account.service(member.name)) {
+        let progress = progress(&view);
+        rolling |= progress.rolling;
+        screen.progress(&view.name, progress)?;
+    }
+    Ok(rolling)
+}
+
+fn progress(view: &ServiceView) -> Progress {
+    // A service of the demo has had one deployment before the changes.
+    let restarted = view.history.len() > 1;
+    let newest = view.deployments.first().map(|deployment| deployment.id.as_str()).filter(|_| restarted);
+    let new = view.tasks.iter().filter(|task| Some(task.deployment.as_str()) == newest && task.healthy && !task.stopping).count();
+    Progress { new, running: view.running, desired: view.desired, restarted, rolling: !view.is_steady() }
+}
+
+/// The function's own account of what it did.
+fn retell(lines: &mut UnboundedReceiver<LogLine>, screen: &Screen) -> io::Result<()> {
+    let mut silent = true;
+    while let Ok(line) = lines.try_recv() {
+        let text = match function_log::read(&line) {
+            Told::Summary(counts) => format!("summary: {counts}"),
+            Told::Service(text) | Told::Trouble(text) => text,
+            Told::Detail => continue,
+        };
+        silent = false;
+        screen.line(format_args!("  {text}"))?;
+    }
+    if silent { screen.line("  nothing") } else { Ok(()) }
+}
+
+fn conclude(stage: &Stage, before: &Before, screen: &Screen) -> Result<Verdict, Error> {
+    screen.heading("What the account says")?;
+    let checks = check::all(&stage.account, before);
+    for check in &checks {
+        screen.check(check.holds, &check.text)?;
+    }
+    let failed = checks.iter().filter(|check| !check.holds).count();
+    let seconds = screen.elapsed().as_secs();
+    screen.line("")?;
+    if failed == 0 {
+        screen.line(format_args!("Every service that reads what changed runs on it, and nothing else was touched ({seconds} s)."))?;
+        Ok(Verdict::Well)
+    } else {
+        screen.line(format_args!("{failed} of {} checks failed: the function did not keep its promises ({seconds} s).", checks.len()))?;
+        Ok(Verdict::Failed)
+    }
+}
+
+fn tasks(count: usize) -> String {
+    if count == 1 { "1 task ".to_owned() } else { format!("{count} tasks") }
+}

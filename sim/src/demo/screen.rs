@@ -1,0 +1,127 @@
+//! What the demo shows: progress bars and colours on a terminal, plain lines otherwise.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use console::{Style, Term};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio::time::Instant;
+
+/// Wide enough for the names of the demo's services.
+const NAME_WIDTH: usize = 18;
+
+/// How far one service's rollout is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Progress {
+    /// Healthy tasks of a deployment that is newer than the change.
+    pub(super) new: usize,
+    /// Running tasks.
+    pub(super) running: usize,
+    /// Tasks that should run.
+    pub(super) desired: usize,
+    /// Whether it has been restarted.
+    pub(super) restarted: bool,
+    /// Whether a deployment is in progress.
+    pub(super) rolling: bool,
+}
+
+impl fmt::Display for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { new, running, desired, restarted, rolling } = *self;
+        match (restarted, rolling) {
+            (false, false) => write!(f, "{running} running, untouched"),
+            (false, true) => write!(f, "{running} of {desired} running"),
+            (true, true) => write!(f, "{new} of {desired} tasks new, {running} running"),
+            (true, false) => write!(f, "{new} of {desired} tasks new, rollout completed"),
+        }
+    }
+}
+
+/// Standard output.
+pub(super) struct Screen {
+    out: Term,
+    terminal: bool,
+    began: Instant,
+    bars: MultiProgress,
+    rows: BTreeMap<String, (ProgressBar, Progress)>,
+}
+
+impl Screen {
+    pub(super) fn new() -> Self {
+        let out = Term::stdout();
+        let terminal = out.features().is_attended();
+        Self {
+            out,
+            terminal,
+            began: Instant::now(),
+            bars: MultiProgress::with_draw_target(ProgressDrawTarget::stdout()),
+            rows: BTreeMap::new(),
+        }
+    }
+
+    /// Since the beginning.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// One line.
+    pub(super) fn line(&self, text: impl fmt::Display) -> io::Result<()> {
+        self.out.write_line(&text.to_string())
+    }
+
+    /// The head of a section.
+    pub(super) fn heading(&self, text: &str) -> io::Result<()> {
+        self.line(format_args!("\n{}", Style::new().bold().apply_to(text)))
+    }
+
+    /// One check, and whether it holds.
+    pub(super) fn check(&self, holds: bool, text: &str) -> io::Result<()> {
+        let mark = match (holds, self.terminal) {
+            (true, true) => Style::new().green().apply_to("✓"),
+            (false, true) => Style::new().red().bold().apply_to("✗"),
+            (true, false) => Style::new().apply_to("ok    "),
+            (false, false) => Style::new().apply_to("FAILED"),
+        };
+        self.line(format_args!("  {mark} {text}"))
+    }
+
+    /// What happened just now.
+    pub(super) fn moment(&self, text: impl fmt::Display) -> io::Result<()> {
+        let line = format!("{:>6.1} s  {text}", self.began.elapsed().as_secs_f64());
+        if self.terminal { self.bars.println(line) } else { self.line(line) }
+    }
+
+    /// Shows how far the service is, if that is news.
+    pub(super) fn progress(&mut self, service: &str, now: Progress) -> io::Result<()> {
+        match self.rows.get_mut(service) {
+            Some((_, shown)) if *shown == now => return Ok(()),
+            Some((bar, shown)) => {
+                bar.set_position(now.new as u64);
+                bar.set_message(now.to_string());
+                *shown = now;
+            }
+            None => {
+                let bar = self.bars.add(ProgressBar::new(now.desired as u64).with_style(style()));
+                bar.set_prefix(service.to_owned());
+                bar.set_message(now.to_string());
+                self.rows.insert(service.to_owned(), (bar, now));
+                // Where every service begins was told above.
+                return Ok(());
+            }
+        }
+        if self.terminal { Ok(()) } else { self.moment(format_args!("{service:<NAME_WIDTH$} {now}")) }
+    }
+
+    /// Leaves the bars as they are.
+    pub(super) fn finish_progress(&mut self) {
+        for (bar, _) in self.rows.values() {
+            bar.abandon();
+        }
+    }
+}
+
+fn style() -> ProgressStyle {
+    ProgressStyle::with_template("           {prefix:18} {bar:24.green/dim} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar())
+}

@@ -1,0 +1,70 @@
+//! The user of the demo: what `aws s3 cp` and `aws ssm put-parameter` send, over the wire.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use http::{Method, Request};
+use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+
+use super::fleet::REGION;
+use crate::cli::Error;
+
+/// The access key id that the user's calls are signed with.
+const ACCESS_KEY_ID: &str = "AKIAIOSFODNN7EXAMPLE";
+
+/// Someone with credentials for the account that listens at `address`.
+pub(super) struct User {
+    address: SocketAddr,
+}
+
+impl User {
+    pub(super) fn new(address: SocketAddr) -> Self {
+        Self { address }
+    }
+
+    /// `PutObject` (S3 API). `object` is `bucket/key`.
+    pub(super) async fn put_object(&self, object: &str, content: &str) -> Result<(), Error> {
+        let request = Request::builder().method(Method::PUT).uri(format!("/{object}")).header("Content-Type", "text/plain");
+        self.send("s3", request, Bytes::from(content.to_owned())).await?;
+        Ok(())
+    }
+
+    /// `PutParameter` (Systems Manager API), overwriting; the version it made.
+    pub(super) async fn put_parameter(&self, name: &str, value: &str) -> Result<u64, Error> {
+        let body = json!({ "Name": name, "Value": value, "Type": "String", "Overwrite": true }).to_string();
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri("/")
+            .header("Content-Type", "application/x-amz-json-1.1")
+            .header("X-Amz-Target", "AmazonSSM.PutParameter");
+        let answer: Value = serde_json::from_slice(&self.send("ssm", request, Bytes::from(body)).await?)?;
+        answer.get("Version").and_then(Value::as_u64).ok_or_else(|| format!("PutParameter told no version: {answer}").into())
+    }
+
+    /// Sends one request on a connection of its own; the body of a successful answer.
+    async fn send(&self, service: &str, request: http::request::Builder, body: Bytes) -> Result<Bytes, Error> {
+        // The account reads who signed and for what; it does not verify signatures.
+        let scope = format!("{ACCESS_KEY_ID}/20260131/{REGION}/{service}/aws4_request");
+        let request = request
+            .header("Host", self.address.to_string())
+            .header("Authorization", format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"))
+            .body(Full::new(body))?;
+
+        let stream = TcpStream::connect(self.address).await?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        let exchange = async move {
+            let response = sender.send_request(request).await?;
+            let status = response.status();
+            Ok::<_, hyper::Error>((status, response.into_body().collect().await?.to_bytes()))
+        };
+        let (answer, _) = tokio::join!(exchange, connection);
+        match answer? {
+            (status, body) if status.is_success() => Ok(body),
+            (status, body) => Err(format!("{service} answered {status}: {}", String::from_utf8_lossy(&body)).into()),
+        }
+    }
+}

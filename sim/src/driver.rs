@@ -1,0 +1,72 @@
+//! Makes the account's time pass: carries out what is due, and keeps the function's invocations in flight beside it.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::account::Account;
+use crate::event_source_mapping::Batch;
+use crate::lambda::{Invocation, InvocationResult};
+
+/// Invocations under way, each with the batch of messages that it was given. They make progress only while the account is driven.
+pub(crate) type InFlight = FuturesUnordered<BoxFuture<'static, (Batch, InvocationResult)>>;
+
+/// The longest that [`Account::settle`] runs on: a service whose tasks never start is never settled.
+const SETTLE_LIMIT: Duration = Duration::from_hours(24);
+
+impl Account {
+    /// Lets this much time pass.
+    pub async fn run_for(&self, length: Duration) {
+        self.run_until(self.now() + length).await;
+    }
+
+    /// Lets time pass until this instant.
+    pub async fn run_until(&self, end: Timestamp) {
+        self.drive(end, false).await;
+    }
+
+    /// Lets time pass until nothing is due any more: rollouts have ended, queues are empty, no invocation is under way. Gives up after 24
+    /// hours of the account's time.
+    pub async fn settle(&self) {
+        self.drive(self.now() + SETTLE_LIMIT, true).await;
+    }
+
+    async fn drive(&self, end: Timestamp, stop_when_idle: bool) {
+        let mut in_flight = self.in_flight().lock().await;
+        loop {
+            let (next_due, batches) = self.with_world(|world| (world.clock.next_due(), world.mappings.take_batches()));
+            in_flight.extend(batches.into_iter().map(|batch| self.invoke(batch)));
+
+            let idle = stop_when_idle && next_due.is_none() && in_flight.is_empty();
+            if idle || self.now() >= end {
+                return;
+            }
+            let wake = self.instant(next_due.map_or(end, |due| due.min(end)));
+            tokio::select! {
+                biased;
+                Some((batch, result)) = in_flight.next(), if !in_flight.is_empty() => self.with_world(|world| world.finish_batch(batch, &result)),
+                () = tokio::time::sleep_until(wake) => {}
+                () = self.changed() => {}
+            }
+        }
+    }
+
+    fn invoke(&self, batch: Batch) -> BoxFuture<'static, (Batch, InvocationResult)> {
+        let deadline = Instant::now() + batch.timeout;
+        let invocation = Invocation {
+            request_id: batch.request_id.clone(),
+            payload: batch.payload.clone(),
+            deadline,
+            function_arn: batch.function_arn.clone(),
+        };
+        Box::pin(async move {
+            let function = batch.function.clone();
+            let result = tokio::time::timeout_at(deadline, function.invoke(invocation)).await.unwrap_or(InvocationResult::TimedOut);
+            (batch, result)
+        })
+    }
+}

@@ -1,0 +1,120 @@
+//! Amazon ECS: clusters, task definitions, services and the tasks that roll.
+
+pub(crate) mod api;
+pub(crate) mod builder;
+mod deployment;
+mod history;
+mod model;
+mod names;
+mod scheduler;
+mod tasks;
+pub(crate) mod view;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::clockwork::Clockwork;
+use crate::config::AccountConfig;
+use crate::error::{ApiError, ApiResult};
+pub(crate) use model::{EcsService, Status, Tags, TaskId};
+
+/// All of ECS in one account and Region.
+#[derive(Debug, Default)]
+pub(crate) struct Ecs {
+    /// By name.
+    clusters: BTreeMap<String, Tags>,
+    /// By family, oldest revision first.
+    task_definitions: BTreeMap<String, Vec<TaskDefinition>>,
+    /// By `cluster/name`.
+    services: BTreeMap<String, EcsService>,
+    /// Services whose deployments were forced, in order.
+    restarted: Vec<String>,
+}
+
+/// A revision of a task definition, kept as it was registered.
+#[derive(Debug)]
+struct TaskDefinition {
+    arn: String,
+    revision: usize,
+    registered_at: Timestamp,
+    content: Map<String, Value>,
+}
+
+impl Ecs {
+    pub(crate) fn service(&self, id: &str) -> ApiResult<&EcsService> {
+        self.services.get(id).ok_or_else(service_not_found)
+    }
+
+    /// `cluster/name` of every service that is not gone, in order.
+    pub(crate) fn service_ids(&self) -> impl Iterator<Item = &String> {
+        self.services.iter().filter(|(_, service)| service.status != Status::Inactive).map(|(id, _)| id)
+    }
+
+    pub(crate) fn restarted(&self) -> &[String] {
+        &self.restarted
+    }
+
+    fn service_mut(&mut self, id: &str) -> ApiResult<&mut EcsService> {
+        self.services.get_mut(id).ok_or_else(service_not_found)
+    }
+
+    /// The revision that a family, `family:revision` or ARN stands for; a family alone is its newest.
+    fn task_definition(&self, reference: &str) -> Option<&TaskDefinition> {
+        let name = reference.rsplit_once("task-definition/").map_or(reference, |(_, name)| name);
+        let (family, revision) = match name.split_once(':') {
+            Some((family, revision)) => (family, Some(revision.parse::<usize>().ok()?)),
+            None => (name, None),
+        };
+        let revisions = self.task_definitions.get(family)?;
+        match revision {
+            Some(revision) => revisions.get(revision.checked_sub(1)?),
+            None => revisions.last(),
+        }
+    }
+
+    /// Adds a revision to a family; answers its ARN.
+    fn register(&mut self, config: &AccountConfig, family: &str, content: Map<String, Value>, registered_at: Timestamp) -> String {
+        let revisions = self.task_definitions.entry(family.to_owned()).or_default();
+        let revision = revisions.len() + 1;
+        let arn = config.arn("ecs", &format!("task-definition/{family}:{revision}"));
+        revisions.push(TaskDefinition { arn: arn.clone(), revision, registered_at, content });
+        arn
+    }
+
+    /// What is due for one service: its scheduler looks at it.
+    pub(crate) fn reconcile(&mut self, clock: &mut Clockwork, service: &str) {
+        self.with_service(service, |service| scheduler::reconcile(service, clock));
+    }
+
+    pub(crate) fn task_reads(&mut self, task: &TaskId, pattern: &str, found: Vec<(String, u64)>) {
+        self.with_service(&task.service, |service| tasks::reads(service, &task.task, pattern, found));
+    }
+
+    pub(crate) fn task_starts(&mut self, clock: &mut Clockwork, task: &TaskId) {
+        self.with_service(&task.service, |service| tasks::starts(service, clock, &task.task));
+    }
+
+    pub(crate) fn task_healthy(&mut self, clock: &mut Clockwork, task: &TaskId) {
+        self.with_service(&task.service, |service| tasks::becomes_healthy(service, clock, &task.task));
+    }
+
+    pub(crate) fn task_stops(&mut self, clock: &mut Clockwork, task: &TaskId) {
+        self.with_service(&task.service, |service| tasks::has_stopped(service, clock, &task.task));
+    }
+
+    fn with_service(&mut self, service: &str, act: impl FnOnce(&mut EcsService)) {
+        if let Some(service) = self.services.get_mut(service) {
+            act(service);
+        }
+    }
+}
+
+fn service_not_found() -> ApiError {
+    ApiError::new("ServiceNotFoundException", "Service not found.")
+}
+
+fn cluster_not_found() -> ApiError {
+    ApiError::new("ClusterNotFoundException", "Cluster not found.")
+}

@@ -1,0 +1,109 @@
+use std::collections::VecDeque;
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::super::builder::{Controller, service};
+use super::super::model::{CircuitBreaker, EcsService, Guard, Status};
+use super::super::{cluster_not_found, deployment, names};
+use super::describe::service_json;
+use super::tags::{TagPair, to_tags};
+use crate::error::{ApiError, ApiResult};
+use crate::job::Job;
+use crate::world::World;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CreateService {
+    cluster: Option<String>,
+    service_name: String,
+    task_definition: Option<String>,
+    desired_count: Option<usize>,
+    #[serde(default)]
+    deployment_configuration: DeploymentConfiguration,
+    deployment_controller: Option<ControllerInput>,
+    scheduling_strategy: Option<String>,
+    #[serde(default)]
+    tags: Vec<TagPair>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DeploymentConfiguration {
+    minimum_healthy_percent: Option<usize>,
+    maximum_percent: Option<usize>,
+    deployment_circuit_breaker: Option<BreakerInput>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+struct BreakerInput {
+    enable: bool,
+    rollback: bool,
+}
+
+#[derive(Deserialize)]
+struct ControllerInput {
+    r#type: String,
+}
+
+pub(super) fn create(world: &mut World, input: CreateService) -> ApiResult {
+    let id = names::service_id(input.cluster.as_deref(), &input.service_name);
+    let cluster = names::cluster_name(input.cluster.as_deref());
+    if !world.ecs.clusters.contains_key(&cluster) {
+        return Err(cluster_not_found());
+    }
+    if world.ecs.services.get(&id).is_some_and(|existing| existing.status != Status::Inactive) {
+        return Err(ApiError::invalid_parameter("Creation of service was not idempotent."));
+    }
+    let reference = input.task_definition.as_deref().unwrap_or_default();
+    let definition = world.ecs.task_definition(reference).map(|definition| definition.arn.clone());
+    let task_definition = definition.ok_or_else(|| ApiError::new("ClientException", "TaskDefinition not found."))?;
+    let tags = to_tags(&input.tags)?;
+    let daemon = input.scheduling_strategy.as_deref() == Some("DAEMON");
+    let configuration = &input.deployment_configuration;
+    let arn = world.config.arn("ecs", &format!("service/{id}"));
+
+    let mut new = EcsService {
+        id: id.clone(),
+        cluster,
+        name: input.service_name,
+        arn: arn.clone(),
+        status: Status::Active,
+        created_at: world.clock.now,
+        desired: input.desired_count.unwrap_or(usize::from(daemon)),
+        minimum_percent: configuration.minimum_healthy_percent.unwrap_or(if daemon { 0 } else { 100 }),
+        maximum_percent: configuration.maximum_percent.unwrap_or(if daemon { 100 } else { 200 }),
+        controller: controller_of(input.deployment_controller.as_ref())?,
+        daemon,
+        circuit_breaker: breaker_of(configuration.deployment_circuit_breaker),
+        task_definition,
+        deployments: Vec::new(),
+        last_completed: None,
+        history: Vec::new(),
+        tasks: Vec::new(),
+        stopped: VecDeque::new(),
+        events: VecDeque::new(),
+        tags: tags.clone(),
+        behaviour: service("").into_behaviour(),
+        guard: Guard::default(),
+        failures_in_a_row: 0,
+        wait_until: None,
+    };
+    deployment::start(&mut new, &mut world.clock)?;
+    let described = service_json(&world.config, &new, true);
+    world.ecs.services.insert(id.clone(), new);
+    world.clock.after(world.config.scheduler_delay, Job::Reconcile(id));
+    world.index_later(arn, tags);
+    Ok(json!({ "service": described }))
+}
+
+fn breaker_of(input: Option<BreakerInput>) -> Option<CircuitBreaker> {
+    input.filter(|breaker| breaker.enable).map(|breaker| CircuitBreaker { rollback: breaker.rollback })
+}
+
+fn controller_of(input: Option<&ControllerInput>) -> ApiResult<Controller> {
+    let known = [Controller::Ecs, Controller::CodeDeploy, Controller::External];
+    let Some(input) = input else { return Ok(Controller::Ecs) };
+    let found = known.into_iter().find(|controller| controller.name() == input.r#type);
+    found.ok_or_else(|| ApiError::invalid_parameter(format!("Invalid deployment controller type: {}", input.r#type)))
+}

@@ -1,0 +1,146 @@
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::super::builder::Controller;
+use super::super::model::{Deployment, EcsService};
+use super::super::view::{counts, deployment_status, rollout_name, status_name};
+use super::super::{cluster_not_found, names};
+use super::tags::pairs;
+use crate::config::AccountConfig;
+use crate::error::{ApiError, ApiResult};
+use crate::wire::seconds;
+use crate::world::World;
+
+const MOST_SERVICES: usize = 10;
+
+#[derive(Deserialize)]
+pub(super) struct DescribeServices {
+    cluster: Option<String>,
+    services: Vec<String>,
+    #[serde(default)]
+    include: Vec<String>,
+}
+
+pub(super) fn describe(world: &mut World, input: &DescribeServices) -> ApiResult {
+    if input.services.is_empty() {
+        return Err(ApiError::invalid_parameter("Services cannot be empty."));
+    }
+    if input.services.len() > MOST_SERVICES {
+        return Err(ApiError::invalid_parameter("Services list cannot be longer than 10."));
+    }
+    let cluster = names::cluster_name(input.cluster.as_deref());
+    if !world.ecs.clusters.contains_key(&cluster) {
+        return Err(cluster_not_found());
+    }
+    let with_tags = input.include.iter().any(|what| what == "TAGS");
+    let (mut found, mut failures) = (Vec::new(), Vec::new());
+    for reference in &input.services {
+        let id = names::service_id(Some(&cluster), reference);
+        match world.ecs.services.get(&id).filter(|service| service.cluster == cluster) {
+            Some(service) => found.push(service_json(&world.config, service, with_tags)),
+            None => failures.push(json!({ "arn": world.config.arn("ecs", &format!("service/{id}")), "reason": "MISSING" })),
+        }
+    }
+    Ok(json!({ "services": found, "failures": failures }))
+}
+
+pub(super) fn service_json(config: &AccountConfig, service: &EcsService, with_tags: bool) -> Value {
+    let deployments = service.deployments.iter().enumerate();
+    let (deployments, task_sets) = match service.controller {
+        Controller::Ecs => (deployments.map(|(position, deployment)| deployment_json(service, position, deployment)).collect(), Vec::new()),
+        Controller::CodeDeploy | Controller::External => (Vec::new(), deployments.map(|(_, deployment)| task_set_json(config, service, deployment)).collect()),
+    };
+    let events = service.events.iter();
+    let breaker = service.circuit_breaker;
+    let mut fields = json!({
+        "serviceArn": service.arn,
+        "serviceName": service.name,
+        "clusterArn": config.arn("ecs", &format!("cluster/{}", service.cluster)),
+        "status": status_name(service.status),
+        "desiredCount": service.desired,
+        "runningCount": service.running(),
+        "pendingCount": service.pending(),
+        "launchType": "FARGATE",
+        "platformVersion": "LATEST",
+        "platformFamily": "Linux",
+        "taskDefinition": service.task_definition,
+        "deploymentConfiguration": {
+            "deploymentCircuitBreaker": { "enable": breaker.is_some(), "rollback": breaker.is_some_and(|breaker| breaker.rollback) },
+            "minimumHealthyPercent": service.minimum_percent,
+            "maximumPercent": service.maximum_percent,
+            "strategy": "ROLLING",
+            "bakeTimeInMinutes": 0,
+        },
+        "deploymentController": { "type": service.controller.name() },
+        "deployments": deployments,
+        "taskSets": task_sets,
+        "schedulingStrategy": if service.daemon { "DAEMON" } else { "REPLICA" },
+        "events": events.map(|event| json!({ "id": event.id, "createdAt": seconds(event.created_at), "message": event.message })).collect::<Vec<_>>(),
+        "createdAt": seconds(service.created_at),
+        "loadBalancers": [],
+        "serviceRegistries": [],
+        "placementConstraints": [],
+        "placementStrategy": [],
+        "healthCheckGracePeriodSeconds": 0,
+        "enableECSManagedTags": false,
+        "propagateTags": "NONE",
+        "enableExecuteCommand": false,
+        "availabilityZoneRebalancing": "DISABLED",
+    });
+    if with_tags && let Some(fields) = fields.as_object_mut() {
+        fields.insert("tags".to_owned(), json!(pairs(&service.tags)));
+    }
+    fields
+}
+
+fn deployment_json(service: &EcsService, position: usize, deployment: &Deployment) -> Value {
+    let (running, pending) = counts(service, deployment);
+    json!({
+        "id": deployment.id(),
+        "status": deployment_status(position),
+        "taskDefinition": deployment.task_definition,
+        "desiredCount": if position == 0 { service.desired } else { 0 },
+        "runningCount": running,
+        "pendingCount": pending,
+        "failedTasks": deployment.failed_tasks,
+        "createdAt": seconds(deployment.created_at),
+        "updatedAt": seconds(deployment.updated_at),
+        "launchType": "FARGATE",
+        "platformVersion": "1.4.0",
+        "platformFamily": "Linux",
+        "rolloutState": rollout_name(deployment.rollout),
+        "rolloutStateReason": deployment.reason,
+    })
+}
+
+/// Services that ECS does not deploy itself have task sets in place of deployments.
+fn task_set_json(config: &AccountConfig, service: &EcsService, deployment: &Deployment) -> Value {
+    let (running, pending) = counts(service, deployment);
+    let (started_by, external_id) = match service.controller {
+        Controller::CodeDeploy => ("CODE_DEPLOY", format!("d-{}", deployment.revision.get(..9).unwrap_or_default())),
+        Controller::Ecs | Controller::External => ("", String::new()),
+    };
+    let id = format!("ecs-svc/{}", deployment.revision);
+    json!({
+        "id": id,
+        "taskSetArn": config.arn("ecs", &format!("task-set/{}/{id}", service.id)),
+        "serviceArn": service.arn,
+        "clusterArn": config.arn("ecs", &format!("cluster/{}", service.cluster)),
+        "startedBy": started_by,
+        "externalId": external_id,
+        "status": "PRIMARY",
+        "taskDefinition": deployment.task_definition,
+        "computedDesiredCount": service.desired,
+        "runningCount": running,
+        "pendingCount": pending,
+        "createdAt": seconds(deployment.created_at),
+        "updatedAt": seconds(deployment.updated_at),
+        "launchType": "FARGATE",
+        "scale": { "value": 100.0, "unit": "PERCENT" },
+        "stabilityStatus": "STEADY_STATE",
+        "stabilityStatusAt": seconds(deployment.updated_at),
+        "loadBalancers": [],
+        "serviceRegistries": [],
+        "tags": [],
+    })
+}

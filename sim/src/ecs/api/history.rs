@@ -1,0 +1,184 @@
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::super::deployment::breaker_threshold;
+use super::super::history::{HistoryStatus, ServiceDeployment};
+use super::super::model::EcsService;
+use super::update::known_id;
+use crate::config::AccountConfig;
+use crate::error::{ApiError, ApiResult};
+use crate::wire::{page, seconds};
+use crate::world::World;
+
+const MOST_DESCRIBED: usize = 20;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ListServiceDeployments {
+    cluster: Option<String>,
+    service: String,
+    #[serde(default)]
+    status: Vec<String>,
+    #[serde(default)]
+    created_at: CreatedAt,
+    max_results: Option<usize>,
+    next_token: Option<String>,
+}
+
+/// Seconds since 1970.
+#[derive(Default, Deserialize)]
+struct CreatedAt {
+    before: Option<f64>,
+    after: Option<f64>,
+}
+
+impl CreatedAt {
+    fn contains(&self, time: Timestamp) -> bool {
+        let time = seconds(time);
+        self.before.is_none_or(|end| time < end) && self.after.is_none_or(|start| time > start)
+    }
+}
+
+/// Newest first.
+pub(super) fn list(world: &mut World, input: &ListServiceDeployments) -> ApiResult {
+    let id = known_id(world, input.cluster.as_deref(), &input.service)?;
+    let service = world.ecs.service(&id)?;
+    let wanted = |deployment: &&ServiceDeployment| {
+        (input.status.is_empty() || input.status.iter().any(|status| status == deployment.status.name()))
+            && input.created_at.contains(deployment.created_at)
+    };
+    let found: Vec<_> = service.history.iter().rev().filter(wanted).map(|deployment| brief(&world.config, service, deployment)).collect();
+    let page = page::of(&found, input.max_results.unwrap_or(20).min(100), input.next_token.as_deref())?;
+    Ok(json!({ "serviceDeployments": page.items, "nextToken": page.next }))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DescribeServiceDeployments {
+    service_deployment_arns: Vec<String>,
+}
+
+pub(super) fn describe_deployments(world: &mut World, input: &DescribeServiceDeployments) -> ApiResult {
+    let arns = &input.service_deployment_arns;
+    let (found, failures) = describe(world, arns, "service-deployment", |config, service, id| {
+        let deployment = service.history.iter().find(|deployment| deployment.id == id)?;
+        Some(whole(config, service, deployment))
+    })?;
+    Ok(json!({ "serviceDeployments": found, "failures": failures }))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DescribeServiceRevisions {
+    service_revision_arns: Vec<String>,
+}
+
+pub(super) fn describe_revisions(world: &mut World, input: &DescribeServiceRevisions) -> ApiResult {
+    let arns = &input.service_revision_arns;
+    let (found, failures) = describe(world, arns, "service-revision", |config, service, id| {
+        let deployment = service.history.iter().find(|deployment| deployment.target_revision == id)?;
+        Some(json!({
+            "serviceRevisionArn": arn(config, service, "service-revision", id),
+            "serviceArn": service.arn,
+            "clusterArn": config.arn("ecs", &format!("cluster/{}", service.cluster)),
+            "taskDefinition": deployment.task_definition,
+            "createdAt": seconds(deployment.created_at),
+            "launchType": "FARGATE",
+            "platformVersion": "1.4.0",
+            "platformFamily": "Linux",
+            "loadBalancers": [],
+            "serviceRegistries": [],
+            "containerImages": [],
+            "guardDutyEnabled": false,
+        }))
+    })?;
+    Ok(json!({ "serviceRevisions": found, "failures": failures }))
+}
+
+type Found = (Vec<Value>, Vec<Value>);
+
+/// Looks up `arn:…:KIND/cluster/service/id`, up to twenty at once.
+fn describe(
+    world: &World,
+    arns: &[String],
+    kind: &str,
+    look_up: impl Fn(&AccountConfig, &EcsService, &str) -> Option<Value>,
+) -> ApiResult<Found> {
+    if arns.len() > MOST_DESCRIBED {
+        return Err(ApiError::invalid_parameter("The number of ARNs cannot be more than 20."));
+    }
+    let (mut found, mut failures) = (Vec::new(), Vec::new());
+    for arn in arns {
+        let parts = arn.split_once(&format!(":{kind}/")).and_then(|(_, path)| path.rsplit_once('/'));
+        let described = parts.and_then(|(service, id)| look_up(&world.config, world.ecs.services.get(service)?, id));
+        match described {
+            Some(described) => found.push(described),
+            None => failures.push(json!({ "arn": arn, "reason": "MISSING" })),
+        }
+    }
+    Ok((found, failures))
+}
+
+fn arn(config: &AccountConfig, service: &EcsService, kind: &str, id: &str) -> String {
+    config.arn("ecs", &format!("{kind}/{}/{id}", service.id))
+}
+
+fn brief(config: &AccountConfig, service: &EcsService, deployment: &ServiceDeployment) -> Value {
+    Value::Object(common(config, service, deployment))
+}
+
+fn common(config: &AccountConfig, service: &EcsService, deployment: &ServiceDeployment) -> Map<String, Value> {
+    let times = [
+        ("createdAt", Some(deployment.created_at)),
+        ("startedAt", deployment.started_at),
+        ("finishedAt", deployment.finished_at),
+    ];
+    let texts = [
+        ("serviceDeploymentArn", arn(config, service, "service-deployment", &deployment.id)),
+        ("serviceArn", service.arn.clone()),
+        ("clusterArn", config.arn("ecs", &format!("cluster/{}", service.cluster))),
+        ("targetServiceRevisionArn", arn(config, service, "service-revision", &deployment.target_revision)),
+        ("status", deployment.status.name().to_owned()),
+    ];
+    let times = times.into_iter().filter_map(|(name, time)| Some((name.to_owned(), json!(seconds(time?)))));
+    let texts = texts.into_iter().map(|(name, text)| (name.to_owned(), json!(text)));
+    let reason = (!deployment.reason.is_empty()).then(|| ("statusReason".to_owned(), json!(deployment.reason)));
+    texts.chain(times).chain(reason).collect()
+}
+
+fn whole(config: &AccountConfig, service: &EcsService, deployment: &ServiceDeployment) -> Value {
+    let mut fields = common(config, service, deployment);
+    let revision = |id: &str| json!({ "arn": arn(config, service, "service-revision", id), "requestedTaskCount": service.desired, "runningTaskCount": running(service, id), "pendingTaskCount": 0 });
+    fields.remove("targetServiceRevisionArn");
+    fields.insert("targetServiceRevision".to_owned(), revision(&deployment.target_revision));
+    fields.insert("sourceServiceRevisions".to_owned(), deployment.source_revisions.iter().map(|id| revision(id)).collect());
+    fields.insert("updatedAt".to_owned(), json!(seconds(deployment.updated_at)));
+    fields.insert(
+        "deploymentConfiguration".to_owned(),
+        json!({ "minimumHealthyPercent": service.minimum_percent, "maximumPercent": service.maximum_percent, "strategy": "ROLLING" }),
+    );
+    if let Some(rollback) = &deployment.rollback {
+        let arn = arn(config, service, "service-revision", &rollback.to_revision);
+        let told = json!({ "reason": rollback.reason, "startedAt": seconds(rollback.started_at), "serviceRevisionArn": arn });
+        fields.insert("rollback".to_owned(), told);
+    }
+    if service.circuit_breaker.is_some() {
+        fields.insert("deploymentCircuitBreaker".to_owned(), breaker_json(service, deployment));
+    }
+    Value::Object(fields)
+}
+
+fn running(service: &EcsService, revision: &str) -> usize {
+    service.tasks.iter().filter(|task| task.revision == revision && task.is_running()).count()
+}
+
+fn breaker_json(service: &EcsService, deployment: &ServiceDeployment) -> Value {
+    let failures = service.deployments.iter().find(|known| known.revision == deployment.target_revision);
+    let status = match deployment.status {
+        HistoryStatus::Pending | HistoryStatus::InProgress => "MONITORING",
+        HistoryStatus::Stopped | HistoryStatus::Successful => "MONITORING_COMPLETE",
+        HistoryStatus::RollbackInProgress | HistoryStatus::RollbackSuccessful | HistoryStatus::RollbackFailed => "TRIGGERED",
+    };
+    json!({ "status": status, "failureCount": failures.map_or(0, |known| known.failed_tasks), "threshold": breaker_threshold(service.desired) })
+}

@@ -1,0 +1,102 @@
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::super::model::Tags;
+use super::super::{names, service_not_found};
+use crate::error::{ApiError, ApiResult};
+use crate::job::Job;
+use crate::tagging::IndexedTags;
+use crate::world::World;
+
+const MOST_TAGS: usize = 50;
+
+/// A tag in ECS's spelling.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) struct TagPair {
+    key: String,
+    #[serde(default)]
+    value: String,
+}
+
+pub(super) fn pairs(tags: &Tags) -> Vec<TagPair> {
+    tags.iter().map(|(key, value)| TagPair { key: key.clone(), value: value.clone() }).collect()
+}
+
+/// Letters, digits, spaces and `_ . : / = + - @`; keys up to 128, values up to 256 characters ("Tagging Amazon ECS resources").
+pub(super) fn to_tags(pairs: &[TagPair]) -> ApiResult<Tags> {
+    let allowed = |text: &str| text.chars().all(|c| c.is_alphanumeric() || c.is_whitespace() || "_.:/=+-@".contains(c));
+    let fits = |text: &str, least: usize, most: usize| (least..=most).contains(&text.chars().count());
+    for TagPair { key, value } in pairs {
+        if !allowed(key) || !fits(key, 1, 128) || key.starts_with("aws:") {
+            return Err(ApiError::invalid_parameter(format!("Invalid tag key: {key}")));
+        }
+        if !allowed(value) || !fits(value, 0, 256) {
+            return Err(ApiError::invalid_parameter(format!("Invalid tag value: {value}")));
+        }
+    }
+    Ok(pairs.iter().map(|TagPair { key, value }| (key.clone(), value.clone())).collect())
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TagResource {
+    resource_arn: String,
+    tags: Vec<TagPair>,
+}
+
+pub(super) fn tag(world: &mut World, input: &TagResource) -> ApiResult {
+    let new = to_tags(&input.tags)?;
+    change(world, &input.resource_arn, |tags| tags.extend(new))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct UntagResource {
+    resource_arn: String,
+    tag_keys: Vec<String>,
+}
+
+pub(super) fn untag(world: &mut World, input: &UntagResource) -> ApiResult {
+    change(world, &input.resource_arn, |tags| tags.retain(|key, _| !input.tag_keys.contains(key)))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ListTagsForResource {
+    resource_arn: String,
+}
+
+pub(super) fn list(world: &mut World, input: &ListTagsForResource) -> ApiResult {
+    let tags = tags_mut(world, &input.resource_arn)?;
+    Ok(json!({ "tags": pairs(tags) }))
+}
+
+fn change(world: &mut World, arn: &str, act: impl FnOnce(&mut Tags)) -> ApiResult {
+    let tags = tags_mut(world, arn)?;
+    let mut changed = tags.clone();
+    act(&mut changed);
+    if changed.len() > MOST_TAGS {
+        return Err(ApiError::invalid_parameter("The maximum number of tags per resource is 50."));
+    }
+    tags.clone_from(&changed);
+    world.index_later(arn.to_owned(), changed);
+    Ok(json!({}))
+}
+
+/// The tags of a service or a cluster; nothing else is tagged here.
+fn tags_mut<'a>(world: &'a mut World, arn: &str) -> ApiResult<&'a mut Tags> {
+    if arn.contains(":cluster/") {
+        let name = names::cluster_name(Some(arn));
+        return world.ecs.clusters.get_mut(&name).ok_or_else(super::super::cluster_not_found);
+    }
+    let id = names::service_id(None, arn);
+    let service = world.ecs.services.get_mut(&id).filter(|service| service.arn == arn);
+    service.map(|service| &mut service.tags).ok_or_else(service_not_found)
+}
+
+impl World {
+    /// The index behind GetResources learns of tags with a lag.
+    pub(super) fn index_later(&mut self, arn: String, tags: Tags) {
+        self.clock.after(self.config.tag_index_lag, Job::IndexTags(arn, IndexedTags(tags)));
+    }
+}

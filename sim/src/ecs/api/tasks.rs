@@ -1,0 +1,106 @@
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::super::model::{EcsService, Task};
+use super::super::{names, tasks};
+use crate::config::AccountConfig;
+use crate::error::{ApiError, ApiResult};
+use crate::job::Job;
+use crate::wire::seconds;
+use crate::world::World;
+
+const MOST_TASKS: usize = 100;
+
+#[derive(Deserialize)]
+pub(super) struct DescribeTasks {
+    cluster: Option<String>,
+    tasks: Vec<String>,
+}
+
+pub(super) fn describe(world: &mut World, input: &DescribeTasks) -> ApiResult {
+    if input.tasks.len() > MOST_TASKS {
+        return Err(ApiError::invalid_parameter("Tasks list cannot be longer than 100."));
+    }
+    let cluster = names::cluster_name(input.cluster.as_deref());
+    let (mut found, mut failures) = (Vec::new(), Vec::new());
+    for reference in &input.tasks {
+        let id = names::task_id(reference);
+        match find(world, &cluster, id) {
+            Some((service, task)) => found.push(task_json(&world.config, service, task)),
+            None => {
+                let arn = world.config.arn("ecs", &format!("task/{cluster}/{id}"));
+                failures.push(json!({ "arn": arn, "reason": "MISSING" }));
+            }
+        }
+    }
+    Ok(json!({ "tasks": found, "failures": failures }))
+}
+
+#[derive(Deserialize)]
+pub(super) struct StopTask {
+    cluster: Option<String>,
+    task: String,
+    #[serde(default)]
+    reason: String,
+}
+
+/// Stops a task whatever the deployment configuration says; the scheduler replaces it.
+pub(super) fn stop(world: &mut World, input: &StopTask) -> ApiResult {
+    let cluster = names::cluster_name(input.cluster.as_deref());
+    let id = names::task_id(&input.task).to_owned();
+    let not_found = || ApiError::invalid_parameter("The referenced task was not found.");
+    let service = find(world, &cluster, &id).map(|(service, _)| service.id.clone()).ok_or_else(not_found)?;
+
+    let clock = &mut world.clock;
+    let service = world.ecs.service_mut(&service)?;
+    tasks::stop(service, clock, &id, &input.reason);
+    clock.after(world.config.scheduler_delay, Job::Reconcile(service.id.clone()));
+    let (service, task) = find(world, &cluster, &id).ok_or_else(not_found)?;
+    Ok(json!({ "task": task_json(&world.config, service, task) }))
+}
+
+fn find<'a>(world: &'a World, cluster: &str, id: &str) -> Option<(&'a EcsService, &'a Task)> {
+    let mut services = world.ecs.services.values().filter(|service| service.cluster == cluster);
+    services.find_map(|service| {
+        let task = service.tasks.iter().chain(&service.stopped).find(|task| task.id == id)?;
+        Some((service, task))
+    })
+}
+
+pub(super) fn arn(config: &AccountConfig, service: &EcsService, task: &Task) -> String {
+    config.arn("ecs", &format!("task/{}/{}", service.cluster, task.id))
+}
+
+fn task_json(config: &AccountConfig, service: &EcsService, task: &Task) -> Value {
+    let last_status = match (task.stopped_at, task.stopping_at, task.started_at) {
+        (Some(_), _, _) => "STOPPED",
+        (None, Some(_), _) => "DEACTIVATING",
+        (None, None, Some(_)) => "RUNNING",
+        (None, None, None) => "PENDING",
+    };
+    let mut fields = json!({
+        "taskArn": arn(config, service, task),
+        "clusterArn": config.arn("ecs", &format!("cluster/{}", service.cluster)),
+        "taskDefinitionArn": task.task_definition,
+        "group": format!("service:{}", service.name),
+        "startedBy": format!("ecs-svc/{}", task.revision),
+        "lastStatus": last_status,
+        "desiredStatus": if task.is_stopping() { "STOPPED" } else { "RUNNING" },
+        "healthStatus": if task.healthy { "HEALTHY" } else { "UNKNOWN" },
+        "launchType": "FARGATE",
+        "containers": [],
+        "attachments": [],
+        "overrides": {},
+        "tags": [],
+        "version": 1,
+        "createdAt": seconds(task.created_at),
+    });
+    let times = [("startedAt", task.started_at), ("stoppingAt", task.stopping_at), ("stoppedAt", task.stopped_at)];
+    if let Some(fields) = fields.as_object_mut() {
+        fields.extend(times.into_iter().filter_map(|(name, time)| Some((name.to_owned(), json!(seconds(time?))))));
+        if task.is_stopping() {
+            fields.insert("stoppedReason".to_owned(), json!(task.stopped_reason));
+        }
+    }
+    fields
+}

@@ -1,0 +1,270 @@
+//! Services as a test or the demo describes them: running for an hour already, steady, and known to the tag index.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use serde_json::{Map, json};
+
+use super::history::HistoryStatus;
+use super::model::{Behaviour, CircuitBreaker, Deployment, EcsService, Failing, Guard, Read, Rollout, Status, Tags};
+use super::tasks;
+use crate::tagging::IndexedTags;
+use crate::world::World;
+
+/// What deploys a service: `deploymentController.type`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Controller {
+    /// ECS itself, rolling.
+    #[default]
+    Ecs,
+    /// AWS CodeDeploy, blue/green.
+    CodeDeploy,
+    /// A third party, through task sets.
+    External,
+}
+
+impl Controller {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Ecs => "ECS",
+            Self::CodeDeploy => "CODE_DEPLOY",
+            Self::External => "EXTERNAL",
+        }
+    }
+}
+
+/// A service to be, see [`service`].
+#[derive(Clone, Debug)]
+#[must_use = "a service exists once it is added to an account"]
+pub struct Service {
+    id: String,
+    tags: Tags,
+    watched: Vec<String>,
+    desired: usize,
+    minimum_percent: usize,
+    maximum_percent: usize,
+    controller: Controller,
+    daemon: bool,
+    circuit_breaker: Option<CircuitBreaker>,
+    status: Status,
+    age: Duration,
+    behaviour: Behaviour,
+}
+
+/// Describes a service, `cluster/name`. Unless told otherwise it has two tasks, 100 and 200 percent, the ECS deployment controller, and a
+/// deployment that completed an hour ago; its tasks take 20 s to start, 10 s to become healthy and 10 s to stop.
+pub fn service(id: &str) -> Service {
+    let behaviour = Behaviour {
+        reads: Vec::new(),
+        starting: Duration::from_secs(20),
+        settling: Duration::from_secs(10),
+        stopping: Duration::from_secs(10),
+        failing: Failing::Never,
+    };
+    Service {
+        id: if id.contains('/') { id.to_owned() } else { format!("default/{id}") },
+        tags: Tags::new(),
+        watched: Vec::new(),
+        desired: 2,
+        minimum_percent: 100,
+        maximum_percent: 200,
+        controller: Controller::Ecs,
+        daemon: false,
+        circuit_breaker: None,
+        status: Status::Active,
+        age: Duration::from_hours(1),
+        behaviour,
+    }
+}
+
+impl Service {
+    /// Tags the service `reloader:watch` with these terms. Its tasks read what the terms name, as far as it exists, unless
+    /// [`reading`](Self::reading) says otherwise.
+    pub fn watching(mut self, terms: &str) -> Self {
+        self.watched = terms.split_whitespace().filter(|term| !term.starts_with('-')).map(str::to_owned).collect();
+        self.tag("reloader:watch", terms)
+    }
+
+    /// Any tag.
+    pub fn tag(mut self, key: &str, value: &str) -> Self {
+        self.tags.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// How many tasks it should have.
+    pub fn desired(mut self, count: usize) -> Self {
+        self.desired = count;
+        self
+    }
+
+    /// `minimumHealthyPercent` and `maximumPercent`.
+    pub fn percent(mut self, minimum: usize, maximum: usize) -> Self {
+        (self.minimum_percent, self.maximum_percent) = (minimum, maximum);
+        self
+    }
+
+    /// What deploys it.
+    pub fn controller(mut self, controller: Controller) -> Self {
+        self.controller = controller;
+        self
+    }
+
+    /// One task on each of `instances` container instances: the DAEMON scheduling strategy, with 0 and 100 percent.
+    pub fn daemon(mut self, instances: usize) -> Self {
+        self.daemon = true;
+        self.desired(instances).percent(0, 100)
+    }
+
+    /// What a task reads between its creation and its start: `ssm:/app/db`, `s3:bucket/key`, or all below a prefix that ends in `/`. Single
+    /// things exist from the start, in version 1; a task that does not find them does not start.
+    pub fn reading<'a>(mut self, things: impl IntoIterator<Item = &'a str>) -> Self {
+        let read = |thing: &str| Read { pattern: thing.to_owned(), required: !thing.ends_with('/') };
+        self.behaviour.reads = things.into_iter().map(read).collect();
+        self
+    }
+
+    /// Seconds that a task takes from its creation to its start, from there to health, and from the order to stop to its end.
+    pub fn task_seconds(mut self, starting: f64, settling: f64, stopping: f64) -> Self {
+        self.behaviour.starting = Duration::from_secs_f64(starting);
+        self.behaviour.settling = Duration::from_secs_f64(settling);
+        self.behaviour.stopping = Duration::from_secs_f64(stopping);
+        self
+    }
+
+    /// How long ago its deployment was created; an hour, unless told otherwise.
+    pub fn deployed_ago(mut self, age: Duration) -> Self {
+        self.age = age;
+        self
+    }
+
+    /// The deployment circuit breaker is on.
+    pub fn circuit_breaker(mut self, rollback: bool) -> Self {
+        self.circuit_breaker = Some(CircuitBreaker { rollback });
+        self
+    }
+
+    /// No new task starts successfully.
+    pub fn failing(mut self) -> Self {
+        self.behaviour.failing = Failing::Always;
+        self
+    }
+
+    /// The next `count` new tasks do not start.
+    pub fn failing_next(mut self, count: usize) -> Self {
+        self.behaviour.failing = Failing::Next(count);
+        self
+    }
+
+    /// New tasks that read `thing` in this version or a later one do not start: a bad value.
+    pub fn failing_when_reading(mut self, thing: &str, version: u64) -> Self {
+        self.behaviour.failing = Failing::WhenReading(thing.to_owned(), version);
+        self
+    }
+
+    /// DRAINING: being deleted, its tasks stopping.
+    pub fn draining(mut self) -> Self {
+        self.status = Status::Draining;
+        self
+    }
+
+    /// How containers behave of which nothing is known.
+    pub(super) fn into_behaviour(self) -> Behaviour {
+        self.behaviour
+    }
+
+    /// INACTIVE: deleted, although the tag index still lists it.
+    pub fn inactive(mut self) -> Self {
+        self.status = Status::Inactive;
+        self
+    }
+}
+
+impl World {
+    pub(crate) fn add_service(&mut self, service: Service) {
+        let Some((cluster, name)) = service.id.split_once('/') else { return };
+        let (cluster, name) = (cluster.to_owned(), name.to_owned());
+        let watched = service.watched.iter().map(|term| Read { pattern: term.clone(), required: false });
+        let mut behaviour = service.behaviour;
+        if behaviour.reads.is_empty() {
+            behaviour.reads = watched.collect();
+        }
+        for read in behaviour.reads.iter().filter(|read| read.required) {
+            self.ensure_exists(&read.pattern);
+        }
+        let read: BTreeMap<_, _> = behaviour.reads.iter().flat_map(|read| self.versions_of(&read.pattern)).collect();
+
+        self.ecs.clusters.entry(cluster.clone()).or_default();
+        let config = &self.config;
+        let content = Map::from_iter([("containerDefinitions".to_owned(), json!([{ "name": "app", "image": "app:1", "essential": true }]))]);
+        let created_at = self.clock.now - service.age;
+        let task_definition = self.ecs.register(config, &name, content, created_at);
+        let arn = config.arn("ecs", &format!("service/{}", service.id));
+        self.tag_index.learn(arn.clone(), IndexedTags(service.tags.clone()));
+
+        let mut deployment = Deployment {
+            revision: self.clock.revision_id(),
+            task_definition: task_definition.clone(),
+            created_at,
+            updated_at: created_at,
+            rollout: Rollout::Completed,
+            reason: String::new(),
+            failed_tasks: 0,
+        };
+        deployment.reason = format!("ECS deployment {} completed.", deployment.id());
+        let mut new = EcsService {
+            id: service.id.clone(),
+            cluster,
+            name,
+            arn,
+            status: Status::Active,
+            created_at,
+            desired: service.desired,
+            minimum_percent: service.minimum_percent,
+            maximum_percent: service.maximum_percent,
+            controller: service.controller,
+            daemon: service.daemon,
+            circuit_breaker: service.circuit_breaker,
+            task_definition,
+            deployments: Vec::new(),
+            last_completed: Some(deployment.clone()),
+            history: Vec::new(),
+            tasks: Vec::new(),
+            stopped: VecDeque::new(),
+            events: VecDeque::new(),
+            tags: service.tags,
+            behaviour,
+            guard: Guard::default(),
+            failures_in_a_row: 0,
+            wait_until: None,
+        };
+        new.note_deployment(&mut self.clock, &deployment.revision, &deployment.task_definition);
+        if let Some(first) = new.current_history() {
+            first.turn(HistoryStatus::Successful, "", created_at);
+            (first.created_at, first.started_at) = (created_at, Some(created_at));
+        }
+        for _ in 0..service.desired {
+            tasks::already_running(&mut new, &mut self.clock, &deployment, read.clone());
+        }
+        new.deployments.push(deployment);
+        new.owe_floor();
+        if service.status != Status::Active {
+            new.delete(&mut self.clock);
+        }
+        if service.status == Status::Inactive {
+            new.tasks.clear();
+            new.deployments.clear();
+            new.status = Status::Inactive;
+        }
+        self.ecs.services.insert(service.id, new);
+    }
+
+    /// Things that the story takes for granted come to be without an event.
+    fn ensure_exists(&mut self, thing: &str) {
+        let now = self.clock.now;
+        match thing.split_once(':') {
+            Some(("ssm", name)) => self.parameters.ensure_exists(name, now),
+            Some(("s3", path)) => self.buckets.ensure_exists(path, &mut self.clock),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! The state of a service: what ECS knows about it, and what the simulation notes beside that.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::builder::Controller;
+use super::history::ServiceDeployment;
+
+/// Tags by key.
+pub(crate) type Tags = BTreeMap<String, String>;
+
+/// DescribeServices returns as many events at most.
+const EVENTS_KEPT: usize = 100;
+/// ECS shows stopped tasks for an hour; the simulation shows the newest of them.
+const STOPPED_TASKS_KEPT: usize = 100;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    Active,
+    Draining,
+    Inactive,
+}
+
+/// A task and the service, `cluster/name`, that it belongs to.
+#[derive(Clone, Debug)]
+pub(crate) struct TaskId {
+    pub(crate) service: String,
+    pub(crate) task: String,
+}
+
+#[derive(Debug)]
+pub(crate) struct EcsService {
+    /// `cluster/name`.
+    pub(super) id: String,
+    pub(super) cluster: String,
+    pub(crate) name: String,
+    pub(crate) arn: String,
+    pub(crate) status: Status,
+    pub(super) created_at: Timestamp,
+    pub(super) desired: usize,
+    pub(super) minimum_percent: usize,
+    pub(super) maximum_percent: usize,
+    pub(super) controller: Controller,
+    pub(super) daemon: bool,
+    pub(super) circuit_breaker: Option<CircuitBreaker>,
+    pub(super) task_definition: String,
+    /// The primary first, then the active ones, newest first.
+    pub(super) deployments: Vec<Deployment>,
+    /// What a rollback goes back to.
+    pub(super) last_completed: Option<Deployment>,
+    /// Newest last.
+    pub(super) history: Vec<ServiceDeployment>,
+    /// Oldest first.
+    pub(super) tasks: Vec<Task>,
+    pub(super) stopped: VecDeque<Task>,
+    /// Newest first.
+    pub(super) events: VecDeque<Event>,
+    pub(crate) tags: Tags,
+    pub(super) behaviour: Behaviour,
+    pub(super) guard: Guard,
+    /// Tasks that failed to start in a row, and until when ECS waits because of them.
+    pub(super) failures_in_a_row: u32,
+    pub(super) wait_until: Option<Timestamp>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CircuitBreaker {
+    pub(super) rollback: bool,
+}
+
+/// How the containers of a service behave.
+#[derive(Clone, Debug)]
+pub(crate) struct Behaviour {
+    /// Patterns of the things that a task reads at start.
+    pub(super) reads: Vec<Read>,
+    /// From creation to running.
+    pub(super) starting: Duration,
+    /// From running to healthy.
+    pub(super) settling: Duration,
+    /// From the order to stop to stopped.
+    pub(super) stopping: Duration,
+    pub(super) failing: Failing,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Read {
+    pub(super) pattern: String,
+    /// Without it the task does not start.
+    pub(super) required: bool,
+}
+
+/// Which new tasks fail to start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Failing {
+    Never,
+    Next(usize),
+    Always,
+    /// Those that read this version of this thing, or a later one.
+    WhenReading(String, u64),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Deployment {
+    /// The service revision's id; `ecs-svc/` before it makes the deployment's.
+    pub(super) revision: String,
+    pub(super) task_definition: String,
+    pub(super) created_at: Timestamp,
+    pub(super) updated_at: Timestamp,
+    pub(super) rollout: Rollout,
+    pub(super) reason: String,
+    pub(super) failed_tasks: usize,
+}
+
+impl Deployment {
+    pub(super) fn id(&self) -> String {
+        format!("ecs-svc/{}", self.revision)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rollout {
+    InProgress,
+    Completed,
+    Failed,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Task {
+    pub(super) id: String,
+    /// The revision of the deployment that started it.
+    pub(super) revision: String,
+    pub(super) task_definition: String,
+    pub(super) created_at: Timestamp,
+    pub(super) started_at: Option<Timestamp>,
+    pub(super) healthy: bool,
+    pub(super) stopping_at: Option<Timestamp>,
+    pub(super) stopped_at: Option<Timestamp>,
+    pub(super) stopped_reason: String,
+    pub(super) doomed: bool,
+    /// What it read, and in which version.
+    pub(super) read: BTreeMap<String, u64>,
+    /// Patterns that named nothing when the task read them, although it cannot start without.
+    pub(super) missing: Vec<String>,
+}
+
+impl Task {
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping_at.is_some()
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.started_at.is_some() && !self.is_stopping()
+    }
+
+    pub(super) fn is_pending(&self) -> bool {
+        self.started_at.is_none() && !self.is_stopping()
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Event {
+    pub(super) id: String,
+    pub(super) created_at: Timestamp,
+    pub(super) message: String,
+}
+
+/// The watch over promise 2: the fewest running tasks ever seen, against what the deployment configuration allowed at that moment.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Guard {
+    /// The floor in force. Below the configured one while a service starts up, scales out, or has lost tasks that failed by themselves.
+    pub(super) floor: usize,
+    pub(super) lowest: Option<Lowest>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lowest {
+    pub(super) running: usize,
+    pub(super) floor: usize,
+}
+
+impl EcsService {
+    /// The fewest healthy tasks that a deployment may leave: `minimumHealthyPercent`, rounded up.
+    pub(super) fn floor(&self) -> usize {
+        (self.desired * self.minimum_percent).div_ceil(100)
+    }
+
+    /// The most tasks, running or pending, that a deployment may have: `maximumPercent`, rounded down.
+    pub(super) fn ceiling(&self) -> usize {
+        self.desired * self.maximum_percent / 100
+    }
+
+    pub(super) fn running(&self) -> usize {
+        self.tasks.iter().filter(|task| task.is_running()).count()
+    }
+
+    pub(super) fn pending(&self) -> usize {
+        self.tasks.iter().filter(|task| task.is_pending()).count()
+    }
+
+    pub(super) fn healthy(&self) -> usize {
+        self.tasks.iter().filter(|task| task.is_running() && task.healthy).count()
+    }
+
+    pub(super) fn task_mut(&mut self, id: &str) -> Option<&mut Task> {
+        self.tasks.iter_mut().find(|task| task.id == id)
+    }
+
+    pub(super) fn primary_revision(&self) -> Option<&str> {
+        self.deployments.first().map(|deployment| deployment.revision.as_str())
+    }
+
+    pub(super) fn remember_stopped(&mut self, task: Task) {
+        self.stopped.push_back(task);
+        if self.stopped.len() > STOPPED_TASKS_KEPT {
+            self.stopped.pop_front();
+        }
+    }
+
+    /// Notes an event as the console and DescribeServices show it.
+    pub(super) fn tell(&mut self, clock: &mut crate::clockwork::Clockwork, text: &str) {
+        let message = format!("(service {}) {text}", self.name);
+        self.events.push_front(Event { id: clock.uuid(), created_at: clock.now, message });
+        self.events.truncate(EVENTS_KEPT);
+    }
+
+    /// Compares the running tasks with the floor; called after every change of either.
+    pub(super) fn observe_floor(&mut self) {
+        let seen = Lowest { running: self.running(), floor: self.guard.floor };
+        let margin = |lowest: &Lowest| (lowest.running.saturating_sub(lowest.floor), lowest.running);
+        let short = |lowest: &Lowest| lowest.floor.saturating_sub(lowest.running);
+        let worse = self.guard.lowest.is_none_or(|lowest| {
+            short(&seen) > short(&lowest) || (short(&seen) == short(&lowest) && margin(&seen) < margin(&lowest))
+        });
+        if worse {
+            self.guard.lowest = Some(seen);
+        }
+    }
+
+    /// Tasks that fail by themselves, and tasks that have yet to come, break no promise.
+    pub(super) fn excuse_missing(&mut self) {
+        self.guard.floor = self.guard.floor.min(self.running()).min(self.floor());
+    }
+
+    /// The service is steady: from here on its whole floor is owed.
+    pub(super) fn owe_floor(&mut self) {
+        self.guard.floor = self.floor();
+        self.observe_floor();
+    }
+}

@@ -1,0 +1,147 @@
+//! The service scheduler: one look at a service, and what it starts and stops within the deployment configuration.
+
+use super::deployment;
+use super::model::{Deployment, EcsService, Rollout, Status};
+use super::tasks;
+use crate::clockwork::Clockwork;
+
+const STUCK: &str = "was unable to stop or start tasks during a deployment because of the service deployment configuration. \
+                     Update the minimumHealthyPercent or maximumPercent value and try again.";
+
+/// Brings the service one step nearer to what it should be. Each change of a task leads back here.
+pub(super) fn reconcile(service: &mut EcsService, clock: &mut Clockwork) {
+    match service.status {
+        Status::Active => roll(service, clock),
+        Status::Draining => drain(service, clock),
+        Status::Inactive => {}
+    }
+}
+
+fn roll(service: &mut EcsService, clock: &mut Clockwork) {
+    deployment::begin(service, clock);
+    let stopped = stop_old(service, clock) + stop_surplus(service, clock);
+    let started = start_new(service, clock);
+    if stopped + started == 0 && is_stuck(service) {
+        tell_once(service, clock, STUCK);
+    }
+    forget_drained(service);
+    if is_steady(service) {
+        deployment::complete(service, clock);
+    }
+    service.observe_floor();
+}
+
+/// Stops tasks of earlier deployments: those that never became healthy first, then healthy ones down to the floor.
+fn stop_old(service: &mut EcsService, clock: &mut Clockwork) -> usize {
+    let Some(primary) = service.deployments.first().filter(|primary| primary.rollout != Rollout::Failed) else { return 0 };
+    let revision = primary.revision.clone();
+    let floor = service.floor();
+    let old = |service: &EcsService, wanted: &dyn Fn(&super::model::Task) -> bool| {
+        let mut tasks = service.tasks.iter().filter(|task| task.revision != revision && !task.is_stopping() && wanted(task));
+        tasks.next().map(|task| task.id.clone())
+    };
+
+    let mut stopped = Vec::new();
+    while let Some(task) = old(service, &|task| task.is_pending()) {
+        tasks::stop(service, clock, &task, "Scaling activity initiated by deployment");
+    }
+    while service.running() > floor {
+        let Some(task) = old(service, &|task| !task.healthy) else { break };
+        tasks::stop(service, clock, &task, "Scaling activity initiated by deployment");
+        stopped.push(task);
+    }
+    while service.healthy() > floor {
+        let Some(task) = old(service, &|task| task.healthy) else { break };
+        tasks::stop(service, clock, &task, "Scaling activity initiated by deployment");
+        stopped.push(task);
+    }
+    tell_stopped(service, clock, &stopped);
+    stopped.len()
+}
+
+/// After a scale-in: the newest tasks of the primary go.
+fn stop_surplus(service: &mut EcsService, clock: &mut Clockwork) -> usize {
+    let Some(revision) = service.primary_revision().map(str::to_owned) else { return 0 };
+    let live: Vec<_> = service.tasks.iter().filter(|task| task.revision == revision && !task.is_stopping()).collect();
+    let surplus: Vec<_> = live.iter().skip(service.desired).map(|task| task.id.clone()).collect();
+    for task in &surplus {
+        tasks::stop(service, clock, task, "Scaling activity initiated by service");
+    }
+    tell_stopped(service, clock, &surplus);
+    surplus.len()
+}
+
+/// Starts tasks of the primary deployment up to the desired count, as far as the ceiling allows.
+fn start_new(service: &mut EcsService, clock: &mut Clockwork) -> usize {
+    let waiting = service.wait_until.is_some_and(|until| clock.now < until);
+    let Some(primary) = service.deployments.first() else { return 0 };
+    if waiting || primary.rollout == Rollout::Failed {
+        return 0;
+    }
+    let primary = primary.clone();
+    let live = service.tasks.iter().filter(|task| !task.is_stopping());
+    let (mine, others): (Vec<_>, Vec<_>) = live.partition(|task| task.revision == primary.revision);
+    let wanted = service.desired.saturating_sub(mine.len());
+    // Replacing a lost task needs no headroom above the desired count.
+    let room = service.ceiling().max(service.desired).saturating_sub(mine.len() + others.len());
+    let count = wanted.min(room);
+
+    let started: Vec<_> = (0..count).map(|_| tasks::launch(service, clock, &primary)).collect();
+    if !started.is_empty() {
+        let text = format!("has started {} tasks: {}.", started.len(), listed(&started));
+        service.tell(clock, &text);
+    }
+    started.len()
+}
+
+fn is_stuck(service: &EcsService) -> bool {
+    let Some(primary) = service.deployments.first().filter(|primary| primary.rollout == Rollout::InProgress) else { return false };
+    let mut live = service.tasks.iter().filter(|task| !task.is_stopping());
+    let all_old = live.all(|task| task.revision != primary.revision);
+    all_old && service.floor() >= service.desired && service.ceiling() <= service.desired && service.desired > 0
+}
+
+/// An active deployment without a task has been drained.
+fn forget_drained(service: &mut EcsService) {
+    let tasks = &service.tasks;
+    let keep = |deployment: &Deployment| tasks.iter().any(|task| task.revision == deployment.revision);
+    let mut position = 0;
+    service.deployments.retain(|deployment| {
+        position += 1;
+        position == 1 || keep(deployment)
+    });
+}
+
+/// Nothing but the primary's tasks, all of them wanted, running and healthy.
+fn is_steady(service: &EcsService) -> bool {
+    service.deployments.len() == 1 && service.tasks.len() == service.desired && service.healthy() == service.desired
+}
+
+fn drain(service: &mut EcsService, clock: &mut Clockwork) {
+    let live: Vec<_> = service.tasks.iter().filter(|task| !task.is_stopping()).map(|task| task.id.clone()).collect();
+    for task in &live {
+        tasks::stop(service, clock, task, "Scaling activity initiated by service");
+    }
+    tell_stopped(service, clock, &live);
+    if service.tasks.is_empty() {
+        service.status = Status::Inactive;
+        service.deployments.clear();
+    }
+}
+
+fn tell_stopped(service: &mut EcsService, clock: &mut Clockwork, stopped: &[String]) {
+    if !stopped.is_empty() {
+        let text = format!("has stopped {} running tasks: {}.", stopped.len(), listed(stopped));
+        service.tell(clock, &text);
+    }
+}
+
+fn tell_once(service: &mut EcsService, clock: &mut Clockwork, text: &str) {
+    if !service.events.front().is_some_and(|event| event.message.ends_with(text)) {
+        service.tell(clock, text);
+    }
+}
+
+fn listed(tasks: &[String]) -> String {
+    tasks.iter().map(|task| format!("(task {task})")).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,154 @@
+//! The life of a task: launched, reading what it refers to, running, healthy, stopping, stopped.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::deployment;
+use super::model::{Deployment, EcsService, Failing, Task, TaskId};
+use super::scheduler;
+use crate::clockwork::Clockwork;
+use crate::job::Job;
+
+/// ECS slows down when tasks keep failing: "Amazon ECS service throttle logic".
+const FAILURES_BEFORE_WAITING: u32 = 3;
+const FIRST_WAIT: Duration = Duration::from_mins(1);
+const LONGEST_WAIT: Duration = Duration::from_mins(27);
+const START_IMPAIRED: &str = "is unable to consistently start tasks successfully. \
+                              For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.";
+
+/// Creates a task of `deployment`. What it refers to is read at instants of its own between its creation and its start.
+pub(super) fn launch(service: &mut EcsService, clock: &mut Clockwork, deployment: &Deployment) -> String {
+    let id = clock.hex(32);
+    let task = TaskId { service: service.id.clone(), task: id.clone() };
+    let behaviour = &mut service.behaviour;
+    for read in &behaviour.reads {
+        let delay = clock.within(behaviour.starting);
+        clock.after(delay, Job::TaskReads(task.clone(), read.pattern.clone()));
+    }
+    clock.after(behaviour.starting, Job::TaskStarts(task));
+
+    let doomed = match &mut behaviour.failing {
+        Failing::Next(0) | Failing::Never | Failing::WhenReading(..) => false,
+        Failing::Next(left) => {
+            *left -= 1;
+            true
+        }
+        Failing::Always => true,
+    };
+    service.tasks.push(new_task(id.clone(), deployment, clock, doomed));
+    id
+}
+
+fn new_task(id: String, deployment: &Deployment, clock: &Clockwork, doomed: bool) -> Task {
+    Task {
+        id,
+        revision: deployment.revision.clone(),
+        task_definition: deployment.task_definition.clone(),
+        created_at: clock.now,
+        started_at: None,
+        healthy: false,
+        stopping_at: None,
+        stopped_at: None,
+        stopped_reason: String::new(),
+        doomed,
+        read: BTreeMap::new(),
+        missing: Vec::new(),
+    }
+}
+
+/// A task that has been running since before the story begins.
+pub(super) fn already_running(service: &mut EcsService, clock: &mut Clockwork, deployment: &Deployment, read: BTreeMap<String, u64>) {
+    let mut task = new_task(clock.hex(32), deployment, clock, false);
+    task.created_at = deployment.created_at;
+    task.started_at = Some(deployment.created_at + service.behaviour.starting);
+    task.healthy = true;
+    task.read = read;
+    service.tasks.push(task);
+}
+
+pub(super) fn reads(service: &mut EcsService, task: &str, pattern: &str, found: Vec<(String, u64)>) {
+    let required = service.behaviour.reads.iter().any(|read| read.pattern == pattern && read.required);
+    let Some(task) = service.task_mut(task).filter(|task| task.is_pending()) else { return };
+    if found.is_empty() && required {
+        task.missing.push(pattern.to_owned());
+    }
+    task.read.extend(found);
+}
+
+pub(super) fn starts(service: &mut EcsService, clock: &mut Clockwork, task: &str) {
+    let failing = service.behaviour.failing.clone();
+    let owner = TaskId { service: service.id.clone(), task: task.to_owned() };
+    let settling = service.behaviour.settling;
+    let Some(task) = service.task_mut(task).filter(|task| task.is_pending()) else { return };
+    if let Some(reason) = failure_of(task, &failing) {
+        fail(service, clock, &owner.task, reason);
+        return;
+    }
+    task.started_at = Some(clock.now);
+    clock.after(settling, Job::TaskHealthy(owner));
+    service.observe_floor();
+}
+
+fn failure_of(task: &Task, failing: &Failing) -> Option<String> {
+    if let Some(missing) = task.missing.first() {
+        return Some(format!(
+            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: \
+             unable to retrieve secret from asm/ssm: invalid parameters: {missing}"
+        ));
+    }
+    let rejected = match failing {
+        Failing::WhenReading(thing, version) => task.read.get(thing).is_some_and(|read| read >= version),
+        Failing::Never | Failing::Next(_) | Failing::Always => false,
+    };
+    (task.doomed || rejected).then(|| "Essential container in task exited".to_owned())
+}
+
+fn fail(service: &mut EcsService, clock: &mut Clockwork, task: &str, reason: String) {
+    let Some(position) = service.tasks.iter().position(|known| known.id == task) else { return };
+    let mut task = service.tasks.remove(position);
+    task.stopping_at = Some(clock.now);
+    task.stopped_at = Some(clock.now);
+    task.stopped_reason = reason;
+    let revision = task.revision.clone();
+    service.remember_stopped(task);
+    service.excuse_missing();
+
+    service.failures_in_a_row += 1;
+    if let Some(beyond) = service.failures_in_a_row.checked_sub(FAILURES_BEFORE_WAITING) {
+        let wait = FIRST_WAIT.saturating_mul(1 << beyond.min(5)).min(LONGEST_WAIT);
+        service.wait_until = Some(clock.now + wait);
+        clock.after(wait, Job::Reconcile(service.id.clone()));
+        if beyond == 0 {
+            service.tell(clock, START_IMPAIRED);
+        }
+    }
+    deployment::task_failed(service, clock, &revision);
+    scheduler::reconcile(service, clock);
+}
+
+pub(super) fn becomes_healthy(service: &mut EcsService, clock: &mut Clockwork, task: &str) {
+    let Some(task) = service.task_mut(task).filter(|task| task.is_running()) else { return };
+    task.healthy = true;
+    service.failures_in_a_row = 0;
+    service.wait_until = None;
+    scheduler::reconcile(service, clock);
+}
+
+/// Orders a task to stop. It counts no longer as running from here on.
+pub(super) fn stop(service: &mut EcsService, clock: &mut Clockwork, task: &str, reason: &str) {
+    let owner = TaskId { service: service.id.clone(), task: task.to_owned() };
+    let stopping = service.behaviour.stopping;
+    let Some(task) = service.task_mut(task).filter(|task| !task.is_stopping()) else { return };
+    task.stopping_at = Some(clock.now);
+    reason.clone_into(&mut task.stopped_reason);
+    clock.after(stopping, Job::TaskStops(owner));
+    service.observe_floor();
+}
+
+pub(super) fn has_stopped(service: &mut EcsService, clock: &mut Clockwork, task: &str) {
+    let Some(position) = service.tasks.iter().position(|known| known.id == task) else { return };
+    let mut task = service.tasks.remove(position);
+    task.stopped_at = Some(clock.now);
+    service.remember_stopped(task);
+    scheduler::reconcile(service, clock);
+}

@@ -1,0 +1,218 @@
+//! What a test or the demo may see of a service: more than AWS would tell.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::Ecs;
+use super::history::ServiceDeployment;
+use super::model::{Deployment, EcsService, Lowest, Rollout, Status, Task};
+
+/// One look at a service.
+#[derive(Clone, Debug)]
+pub struct ServiceView {
+    /// `cluster/name`.
+    pub name: String,
+    /// `ACTIVE`, `DRAINING` or `INACTIVE`.
+    pub status: &'static str,
+    /// `desiredCount`.
+    pub desired: usize,
+    /// Tasks that run and were not told to stop.
+    pub running: usize,
+    /// Tasks that are being started.
+    pub pending: usize,
+    /// The primary deployment first, then those still draining.
+    pub deployments: Vec<DeploymentView>,
+    /// Live tasks, oldest first.
+    pub tasks: Vec<TaskView>,
+    /// Service events, newest first.
+    pub events: Vec<String>,
+    /// Service deployments, newest first.
+    pub history: Vec<HistoryView>,
+    /// The fewest running tasks ever seen, at the moment that was worst against the floor.
+    pub lowest_running: usize,
+    /// The fewest tasks that the deployment configuration allowed at that moment; tasks that failed by themselves are not held against it.
+    pub floor: usize,
+}
+
+impl ServiceView {
+    /// Whether the service always had as many running tasks as its deployment configuration asks for.
+    #[must_use]
+    pub fn kept_its_floor(&self) -> bool {
+        self.lowest_running >= self.floor
+    }
+
+    /// Whether nothing moves: one deployment, completed or failed for good, and as many healthy tasks as desired.
+    #[must_use]
+    pub fn is_steady(&self) -> bool {
+        self.deployments.len() <= 1
+            && self.tasks.len() == self.desired
+            && self.tasks.iter().all(|task| task.healthy)
+            && self.deployments.iter().all(|deployment| deployment.rollout_state != "IN_PROGRESS")
+    }
+}
+
+/// A deployment as DescribeServices tells it.
+#[derive(Clone, Debug)]
+pub struct DeploymentView {
+    /// `ecs-svc/…`.
+    pub id: String,
+    /// `PRIMARY` or `ACTIVE`.
+    pub status: &'static str,
+    /// `IN_PROGRESS`, `COMPLETED` or `FAILED`.
+    pub rollout_state: &'static str,
+    /// When it was created; a rollback does not change it.
+    pub created_at: Timestamp,
+    /// Its running tasks.
+    pub running: usize,
+    /// Its tasks that are being started.
+    pub pending: usize,
+    /// Its tasks that did not start.
+    pub failed_tasks: usize,
+}
+
+/// A live task.
+#[derive(Clone, Debug)]
+pub struct TaskView {
+    /// 32 hexadecimal digits.
+    pub id: String,
+    /// The deployment that started it: `ecs-svc/…`.
+    pub deployment: String,
+    /// When ECS created it.
+    pub created_at: Timestamp,
+    /// When its containers ran; `None` before.
+    pub started_at: Option<Timestamp>,
+    /// Whether it counts for a deployment.
+    pub healthy: bool,
+    /// Whether it was told to stop.
+    pub stopping: bool,
+    /// What it read, between creation and start, and in which version.
+    pub read: BTreeMap<String, u64>,
+}
+
+/// A service deployment as ListServiceDeployments tells it.
+#[derive(Clone, Debug)]
+pub struct HistoryView {
+    /// The deployment that it carried out: `ecs-svc/…`.
+    pub deployment: String,
+    /// `SUCCESSFUL`, `ROLLBACK_SUCCESSFUL` and so on.
+    pub status: &'static str,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+}
+
+/// A running task that holds an older version than there is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StaleTask {
+    /// `cluster/name`.
+    pub service: String,
+    /// 32 hexadecimal digits.
+    pub task: String,
+    /// What it read: `ssm:/app/db`.
+    pub thing: String,
+    /// The version it read.
+    pub read: u64,
+    /// The version there is.
+    pub current: u64,
+}
+
+impl Ecs {
+    pub(crate) fn view(&self, id: &str) -> Option<ServiceView> {
+        self.services.get(id).map(ServiceView::from)
+    }
+
+    /// Every version that a running task holds: service, task, thing, version.
+    pub(crate) fn versions_held(&self) -> impl Iterator<Item = (&str, &str, &str, u64)> {
+        self.services.iter().flat_map(|(id, service)| {
+            let running = service.tasks.iter().filter(|task| task.is_running());
+            running.flat_map(move |task| task.read.iter().map(move |(thing, version)| (&**id, &*task.id, &**thing, *version)))
+        })
+    }
+}
+
+impl From<&EcsService> for ServiceView {
+    fn from(service: &EcsService) -> Self {
+        let now = Lowest { running: service.running(), floor: service.guard.floor };
+        let lowest = service.guard.lowest.unwrap_or(now);
+        let deployments = service.deployments.iter().enumerate();
+        Self {
+            name: service.id.clone(),
+            status: status_name(service.status),
+            desired: service.desired,
+            running: service.running(),
+            pending: service.pending(),
+            deployments: deployments.map(|(position, deployment)| view_deployment(service, position, deployment)).collect(),
+            tasks: service.tasks.iter().map(TaskView::from).collect(),
+            events: service.events.iter().map(|event| event.message.clone()).collect(),
+            history: service.history.iter().rev().map(HistoryView::from).collect(),
+            lowest_running: lowest.running,
+            floor: lowest.floor,
+        }
+    }
+}
+
+fn view_deployment(service: &EcsService, position: usize, deployment: &Deployment) -> DeploymentView {
+    let (running, pending) = counts(service, deployment);
+    DeploymentView {
+        id: deployment.id(),
+        status: deployment_status(position),
+        rollout_state: rollout_name(deployment.rollout),
+        created_at: deployment.created_at,
+        running,
+        pending,
+        failed_tasks: deployment.failed_tasks,
+    }
+}
+
+impl From<&Task> for TaskView {
+    fn from(task: &Task) -> Self {
+        Self {
+            id: task.id.clone(),
+            deployment: format!("ecs-svc/{}", task.revision),
+            created_at: task.created_at,
+            started_at: task.started_at,
+            healthy: task.healthy,
+            stopping: task.is_stopping(),
+            read: task.read.clone(),
+        }
+    }
+}
+
+impl From<&ServiceDeployment> for HistoryView {
+    fn from(deployment: &ServiceDeployment) -> Self {
+        Self {
+            deployment: format!("ecs-svc/{}", deployment.target_revision),
+            status: deployment.status.name(),
+            created_at: deployment.created_at,
+            finished_at: deployment.finished_at,
+        }
+    }
+}
+
+/// Running and pending tasks of a deployment.
+pub(super) fn counts(service: &EcsService, deployment: &Deployment) -> (usize, usize) {
+    let mine = || service.tasks.iter().filter(|task| task.revision == deployment.revision);
+    (mine().filter(|task| task.is_running()).count(), mine().filter(|task| task.is_pending()).count())
+}
+
+pub(super) fn deployment_status(position: usize) -> &'static str {
+    if position == 0 { "PRIMARY" } else { "ACTIVE" }
+}
+
+pub(super) fn status_name(status: Status) -> &'static str {
+    match status {
+        Status::Active => "ACTIVE",
+        Status::Draining => "DRAINING",
+        Status::Inactive => "INACTIVE",
+    }
+}
+
+pub(super) fn rollout_name(rollout: Rollout) -> &'static str {
+    match rollout {
+        Rollout::InProgress => "IN_PROGRESS",
+        Rollout::Completed => "COMPLETED",
+        Rollout::Failed => "FAILED",
+    }
+}

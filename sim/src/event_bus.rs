@@ -1,0 +1,123 @@
+//! EventBridge: events match rules, and reach the rules' queues late, twice or never.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::clockwork::Clockwork;
+use crate::events::Envelope;
+use crate::job::Job;
+use crate::world::World;
+
+/// How events travel to a rule's target.
+#[derive(Clone, Copy, Debug)]
+pub struct EventDelivery {
+    /// From the change to the queue, at least.
+    pub delay: Duration,
+    /// What chance adds to the delay at most: events overtake each other.
+    pub jitter: Duration,
+    /// The probability that an event never arrives.
+    pub loss: f64,
+    /// The probability that an event arrives twice.
+    pub duplication: f64,
+}
+
+impl Default for EventDelivery {
+    /// Half a second, in order, once.
+    fn default() -> Self {
+        Self { delay: Duration::from_millis(500), jitter: Duration::ZERO, loss: 0.0, duplication: 0.0 }
+    }
+}
+
+/// A rule whose target is a queue.
+#[derive(Clone, Debug)]
+pub struct EventRule {
+    source: &'static str,
+    detail_type: &'static str,
+    buckets: Vec<String>,
+    queue: String,
+}
+
+impl EventRule {
+    /// Every `Parameter Store Change` goes to `queue`.
+    #[must_use]
+    pub fn parameters(queue: &str) -> Self {
+        Self { source: "aws.ssm", detail_type: "Parameter Store Change", buckets: Vec::new(), queue: queue.to_owned() }
+    }
+
+    /// `Object Created` of these buckets goes to `queue`. The buckets must send their events to EventBridge.
+    #[must_use]
+    pub fn objects<'a>(queue: &str, buckets: impl IntoIterator<Item = &'a str>) -> Self {
+        let buckets = buckets.into_iter().map(str::to_owned).collect();
+        Self { source: "aws.s3", detail_type: "Object Created", buckets, queue: queue.to_owned() }
+    }
+
+    fn matches(&self, event: &Value) -> bool {
+        let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let bucket = text("/detail/bucket/name");
+        text("/source") == self.source
+            && text("/detail-type") == self.detail_type
+            && (self.buckets.is_empty() || self.buckets.iter().any(|wanted| wanted == bucket))
+    }
+}
+
+/// A message on its way to a queue.
+#[derive(Clone, Debug)]
+pub(crate) struct Delivery {
+    pub(crate) queue: String,
+    pub(crate) body: String,
+}
+
+#[derive(Debug)]
+pub(crate) struct EventBus {
+    rules: Vec<EventRule>,
+    delivery: EventDelivery,
+}
+
+impl EventBus {
+    pub(crate) fn new(delivery: EventDelivery) -> Self {
+        Self { rules: Vec::new(), delivery }
+    }
+
+    pub(crate) fn add_rule(&mut self, rule: EventRule) {
+        self.rules.push(rule);
+    }
+
+    pub(crate) fn set_delivery(&mut self, delivery: EventDelivery) {
+        self.delivery = delivery;
+    }
+
+    /// Sends an event to the queue of every rule that it matches.
+    pub(crate) fn emit(&self, clock: &mut Clockwork, event: &Value) {
+        for rule in self.rules.iter().filter(|rule| rule.matches(event)) {
+            self.deliver(clock, &rule.queue, event);
+        }
+    }
+
+    /// Sends a message to a queue the way events travel.
+    pub(crate) fn deliver(&self, clock: &mut Clockwork, queue: &str, message: &Value) {
+        let EventDelivery { delay, jitter, loss, duplication } = self.delivery;
+        if clock.chance(loss) {
+            return;
+        }
+        let copies = if clock.chance(duplication) { 2 } else { 1 };
+        for _ in 0..copies {
+            let delay = delay + jitter.mul_f64(clock.random.f64());
+            clock.after(delay, Job::Deliver(Delivery { queue: queue.to_owned(), body: message.to_string() }));
+        }
+    }
+}
+
+impl World {
+    /// Builds an event of this instant and sends it.
+    pub(crate) fn emit(&mut self, build: impl FnOnce(&Envelope<'_>) -> Value) {
+        let event = self.event(build);
+        self.bus.emit(&mut self.clock, &event);
+    }
+
+    pub(crate) fn event(&mut self, build: impl FnOnce(&Envelope<'_>) -> Value) -> Value {
+        let id = self.clock.uuid();
+        let envelope = Envelope { id: &id, account: &self.config.account_id, time: self.clock.now, region: &self.config.region };
+        build(&envelope)
+    }
+}

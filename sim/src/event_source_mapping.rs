@@ -1,0 +1,241 @@
+//! Lambda's event source mapping for SQS: pollers gather messages into batches and invoke the function; what it fails comes back later.
+//!
+//! "Using Lambda with Amazon SQS", "Configuring scaling behavior" and "Handling errors for an SQS event source" of the Lambda Developer Guide.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::job::Job;
+use crate::lambda::{Function, InvocationResult};
+use crate::sqs::{Message, api};
+use crate::world::World;
+
+/// How a queue feeds a function.
+#[derive(Clone, Debug)]
+pub struct EventSourceMapping {
+    /// The queue's name.
+    pub queue: String,
+    /// The function's name.
+    pub function_name: String,
+    /// The function's time-out.
+    pub timeout: Duration,
+    /// The most messages that one invocation gets.
+    pub batch_size: usize,
+    /// `MaximumBatchingWindowInSeconds`: how long a poller gathers after its first message.
+    pub window: Duration,
+    /// The most invocations at once.
+    pub maximum_concurrency: usize,
+    /// Pollers that share the messages out among themselves by chance: more than one split a burst into several batches. AWS begins with five.
+    pub pollers: usize,
+    /// `ReportBatchItemFailures`.
+    pub report_batch_item_failures: bool,
+}
+
+impl EventSourceMapping {
+    /// A mapping with one poller, batches of 100 within 5 s, 120 s time-out, two invocations at once, and partial batch responses.
+    #[must_use]
+    pub fn new(queue: &str) -> Self {
+        Self {
+            queue: queue.to_owned(),
+            function_name: "ecs-reloader".to_owned(),
+            timeout: Duration::from_mins(2),
+            batch_size: 100,
+            window: Duration::from_secs(5),
+            maximum_concurrency: 2,
+            pollers: 1,
+            report_batch_item_failures: true,
+        }
+    }
+}
+
+/// Position among the account's mappings.
+pub(crate) type MappingId = usize;
+
+#[derive(Default)]
+pub(crate) struct Mappings {
+    mappings: Vec<Mapping>,
+    /// Batches whose invocation the driver is to start.
+    ready: Vec<Batch>,
+}
+
+struct Mapping {
+    settings: EventSourceMapping,
+    function: Arc<dyn Function>,
+    pollers: Vec<Poller>,
+    /// Invocations under way.
+    running: usize,
+}
+
+/// Gathers one batch at a time.
+#[derive(Default)]
+struct Poller {
+    gathered: Vec<Message>,
+    /// Tells the window of this batch from those of earlier ones.
+    batch: u64,
+}
+
+/// Messages that one invocation gets, and all it needs.
+pub(crate) struct Batch {
+    mapping: MappingId,
+    messages: Vec<Message>,
+    pub(crate) request_id: String,
+    pub(crate) payload: Bytes,
+    pub(crate) timeout: Duration,
+    pub(crate) function: Arc<dyn Function>,
+    pub(crate) function_arn: String,
+}
+
+impl Mapping {
+    /// Pollers that may take one more message: those that are gathering, and an idle one where concurrency allows another invocation.
+    fn open_pollers(&self) -> Vec<usize> {
+        let gathering = self.pollers.iter().filter(|poller| !poller.gathered.is_empty()).count();
+        let may_open = self.running + gathering < self.settings.maximum_concurrency;
+        let open = self.pollers.iter().enumerate().filter(|(_, poller)| !poller.gathered.is_empty() || may_open);
+        open.map(|(position, _)| position).collect()
+    }
+}
+
+impl Mappings {
+    pub(crate) fn connect(&mut self, settings: EventSourceMapping, function: Arc<dyn Function>) {
+        let pollers = (0..settings.pollers.max(1)).map(|_| Poller::default()).collect();
+        self.mappings.push(Mapping { settings, function, pollers, running: 0 });
+    }
+
+    pub(crate) fn take_batches(&mut self) -> Vec<Batch> {
+        std::mem::take(&mut self.ready)
+    }
+}
+
+impl World {
+    /// Lets the mappings of a queue take what is visible in it.
+    pub(crate) fn poll(&mut self, queue: &str) {
+        for id in 0..self.mappings.mappings.len() {
+            while self.mappings.mappings.get(id).is_some_and(|mapping| mapping.settings.queue == queue) && self.gather_one(id, queue) {}
+        }
+    }
+
+    /// Hands one message to a poller of the mapping; `false` when there is none, or nobody to take it.
+    fn gather_one(&mut self, id: MappingId, queue: &str) -> bool {
+        let Some(mapping) = self.mappings.mappings.get(id) else { return false };
+        let open = mapping.open_pollers();
+        let position = match open.as_slice() {
+            [] => return false,
+            [only] => *only,
+            several => self.clock.random.choice(several).copied().unwrap_or_default(),
+        };
+        let Ok(Some(message)) = self.receive_message(queue, None) else { return false };
+        let Some(mapping) = self.mappings.mappings.get_mut(id) else { return false };
+        let Some(poller) = mapping.pollers.get_mut(position) else { return false };
+        poller.gathered.push(message);
+        if poller.gathered.len() == 1 {
+            poller.batch += 1;
+            self.clock.after(mapping.settings.window, Job::WindowEnds(id, position, poller.batch));
+        }
+        if poller.gathered.len() >= mapping.settings.batch_size {
+            self.invoke(id, position);
+        }
+        true
+    }
+
+    pub(crate) fn window_ends(&mut self, id: MappingId, position: usize, batch: u64) {
+        let mapping = self.mappings.mappings.get(id);
+        let poller = mapping.and_then(|mapping| mapping.pollers.get(position));
+        if poller.is_some_and(|poller| poller.batch == batch && !poller.gathered.is_empty()) {
+            self.invoke(id, position);
+        }
+    }
+
+    fn invoke(&mut self, id: MappingId, position: usize) {
+        let Some(mapping) = self.mappings.mappings.get_mut(id) else { return };
+        let Some(poller) = mapping.pollers.get_mut(position) else { return };
+        let messages = std::mem::take(&mut poller.gathered);
+        mapping.running += 1;
+
+        let EventSourceMapping { queue, function_name, timeout, .. } = &mapping.settings;
+        let queue_arn = self.config.arn("sqs", queue);
+        let records: Vec<_> =
+            messages.iter().map(|message| record(message, &queue_arn, &self.config.account_id, &self.config.region)).collect();
+        let batch = Batch {
+            mapping: id,
+            request_id: self.clock.uuid(),
+            payload: Bytes::from(json!({ "Records": records }).to_string()),
+            timeout: *timeout,
+            function: Arc::clone(&mapping.function),
+            function_arn: self.config.arn("lambda", &format!("function:{function_name}")),
+            messages,
+        };
+        self.mappings.ready.push(batch);
+    }
+
+    /// Deletes what the invocation has done; the rest becomes visible again when its visibility time-out has passed.
+    pub(crate) fn finish_batch(&mut self, batch: Batch, result: &InvocationResult) {
+        let Some(mapping) = self.mappings.mappings.get_mut(batch.mapping) else { return };
+        mapping.running -= 1;
+        let queue = mapping.settings.queue.clone();
+        let done = done(&batch.messages, result, mapping.settings.report_batch_item_failures);
+        for message in done {
+            self.queues.delete(&queue, &message.receipt);
+        }
+        self.poll(&queue);
+    }
+}
+
+/// The record of a message in the event that the function gets.
+fn record(message: &Message, queue_arn: &str, account: &str, region: &str) -> Value {
+    json!({
+        "messageId": message.id,
+        "receiptHandle": message.receipt,
+        "body": message.body,
+        "attributes": api::system_attributes(account, message),
+        "messageAttributes": message_attributes(&message.attributes),
+        "md5OfBody": api::md5_of(&message.body),
+        "eventSource": "aws:sqs",
+        "eventSourceARN": queue_arn,
+        "awsRegion": region,
+    })
+}
+
+/// Lambda spells the members of message attributes in camel case.
+fn message_attributes(sent: &Value) -> Value {
+    let attributes = sent.as_object().into_iter().flatten();
+    let spelt = attributes.map(|(name, attribute)| {
+        let member = |key: &str| attribute.get(key).cloned().unwrap_or_default();
+        let value = json!({ "stringValue": member("StringValue"), "dataType": member("DataType"), "stringListValues": [], "binaryListValues": [] });
+        (name.clone(), value)
+    });
+    Value::Object(spelt.collect())
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct BatchResponse {
+    batch_item_failures: Option<Vec<BatchItemFailure>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct BatchItemFailure {
+    item_identifier: String,
+}
+
+/// The messages that need not come again. A response that cannot be understood, or names a message that was not in the batch, fails all.
+fn done<'a>(messages: &'a [Message], result: &InvocationResult, partial: bool) -> Vec<&'a Message> {
+    let response = match result {
+        InvocationResult::Ok(response) => response,
+        InvocationResult::FunctionError(_) | InvocationResult::TimedOut | InvocationResult::Crashed => return Vec::new(),
+    };
+    if !partial || response.is_empty() {
+        return messages.iter().collect();
+    }
+    let Ok(response) = serde_json::from_slice::<Option<BatchResponse>>(response) else { return Vec::new() };
+    let failures = response.and_then(|response| response.batch_item_failures).unwrap_or_default();
+    let known = |failure: &BatchItemFailure| messages.iter().any(|message| message.id == failure.item_identifier);
+    if !failures.iter().all(known) {
+        return Vec::new();
+    }
+    messages.iter().filter(|message| failures.iter().all(|failure| failure.item_identifier != message.id)).collect()
+}

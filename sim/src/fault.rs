@@ -1,0 +1,148 @@
+//! Faults that a test or a seed injects into API calls.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+/// What goes wrong with the calls that match. Without an extent it stays for ever.
+///
+/// ```
+/// # use sim::Fault;
+/// let denied = Fault::denied("ecs:UpdateService").target("web/api");
+/// let twice = Fault::throttled("ecs:DescribeServices").times(2);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Fault {
+    action: String,
+    target: Option<String>,
+    pub(crate) effect: Effect,
+    remaining: Option<u32>,
+    until: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Effect {
+    Denied,
+    Throttled,
+    Error { code: String, message: String, status: u16 },
+    Reset,
+    ResetAfterEffect,
+    SilenceAfterEffect,
+    Hang,
+    Slow(Duration),
+}
+
+impl Fault {
+    fn of(action: &str, effect: Effect) -> Self {
+        Self { action: action.to_owned(), target: None, effect, remaining: None, until: None }
+    }
+
+    /// `AccessDeniedException` with AWS's usual text. `action` is `ecs:UpdateService`, `ecs:*` or `*`.
+    #[must_use]
+    pub fn denied(action: &str) -> Self {
+        Self::of(action, Effect::Denied)
+    }
+
+    /// The throttle of the API, whatever its buckets hold.
+    #[must_use]
+    pub fn throttled(action: &str) -> Self {
+        Self::of(action, Effect::Throttled)
+    }
+
+    /// Any other error.
+    #[must_use]
+    pub fn error(action: &str, code: &str, message: &str, status: u16) -> Self {
+        Self::of(action, Effect::Error { code: code.to_owned(), message: message.to_owned(), status })
+    }
+
+    /// A fault of the service's own, with status 500 or above.
+    #[must_use]
+    pub fn server_error(action: &str, status: u16) -> Self {
+        let code = if status == 503 { "ServiceUnavailableException" } else { "ServerException" };
+        Self::error(action, code, "Service Unavailable. Please try again later.", status)
+    }
+
+    /// The connection breaks before anything happens.
+    #[must_use]
+    pub fn reset(action: &str) -> Self {
+        Self::of(action, Effect::Reset)
+    }
+
+    /// The call takes effect; then the connection breaks.
+    #[must_use]
+    pub fn reset_after_effect(action: &str) -> Self {
+        Self::of(action, Effect::ResetAfterEffect)
+    }
+
+    /// The call takes effect; its answer never arrives.
+    #[must_use]
+    pub fn silent_after_effect(action: &str) -> Self {
+        Self::of(action, Effect::SilenceAfterEffect)
+    }
+
+    /// Nothing happens, and nothing is ever answered.
+    #[must_use]
+    pub fn hang(action: &str) -> Self {
+        Self::of(action, Effect::Hang)
+    }
+
+    /// The call takes effect in time, and its answer comes this much later.
+    #[must_use]
+    pub fn slow(action: &str, by: Duration) -> Self {
+        Self::of(action, Effect::Slow(by))
+    }
+
+    /// Only calls about this target: `cluster/service`, a parameter, `bucket/key`, a queue.
+    #[must_use]
+    pub fn target(mut self, target: &str) -> Self {
+        self.target = Some(target.to_owned());
+        self
+    }
+
+    /// Only the next `count` calls that match.
+    #[must_use]
+    pub fn times(mut self, count: u32) -> Self {
+        self.remaining = Some(count);
+        self
+    }
+
+    /// Only before this instant.
+    #[must_use]
+    pub fn until(mut self, end: Timestamp) -> Self {
+        self.until = Some(end);
+        self
+    }
+
+    fn matches(&self, service: &str, operation: &str, targets: &str) -> bool {
+        let action = match self.action.split_once(':') {
+            Some((of, "*")) => of == service,
+            Some((of, name)) => of == service && name == operation,
+            None => self.action == "*",
+        };
+        action && self.target.as_deref().is_none_or(|wanted| targets.split(',').any(|target| target == wanted))
+    }
+}
+
+/// The faults in force, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Faults(Vec<Fault>);
+
+impl Faults {
+    pub(crate) fn inject(&mut self, fault: Fault) {
+        self.0.push(fault);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// The fault that befalls this call, counted as used.
+    pub(crate) fn strike(&mut self, service: &str, operation: &str, targets: &str, now: Timestamp) -> Option<Effect> {
+        self.0.retain(|fault| fault.remaining != Some(0) && fault.until.is_none_or(|end| now < end));
+        let fault = self.0.iter_mut().find(|fault| fault.matches(service, operation, targets))?;
+        if let Some(remaining) = &mut fault.remaining {
+            *remaining -= 1;
+        }
+        Some(fault.effect.clone())
+    }
+}

@@ -1,0 +1,29 @@
+//! What can be due in the simulated account.
+
+use crate::ecs::TaskId;
+use crate::event_bus::Delivery;
+use crate::event_source_mapping::MappingId;
+use crate::tagging::IndexedTags;
+
+/// One thing that happens at a time of its own.
+#[derive(Debug)]
+pub(crate) enum Job {
+    /// The ECS scheduler looks at a service, `cluster/name`.
+    Reconcile(String),
+    /// A task reads the things that match one of the patterns it refers to.
+    TaskReads(TaskId, String),
+    /// A task has its containers running, or fails to.
+    TaskStarts(TaskId),
+    /// A task has been running long enough, or has passed its checks.
+    TaskHealthy(TaskId),
+    /// A task that was told to stop has stopped.
+    TaskStops(TaskId),
+    /// The tag index learns the tags of a resource.
+    IndexTags(String, IndexedTags),
+    /// EventBridge hands an event to a target.
+    Deliver(Delivery),
+    /// Messages of a queue may have become visible.
+    MessagesVisible(String),
+    /// A mapping's batching window ends for one of its pollers.
+    WindowEnds(MappingId, usize, u64),
+}

@@ -1,0 +1,155 @@
+//! Scenarios without the wire: what a test sets up, what it does as the owner of the account, and what it sees.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::account::Account;
+use crate::call::Call;
+use crate::ecs::builder::Service;
+use crate::ecs::view::{ServiceView, StaleTask};
+use crate::event_bus::{EventDelivery, EventRule};
+use crate::event_source_mapping::EventSourceMapping;
+use crate::fault::Fault;
+use crate::lambda::Function;
+use crate::sqs::Redrive;
+use crate::ssm::Put;
+
+impl Account {
+    /// Adds a service that has been running, and known to the tag index, for a while. Its cluster comes to be with it.
+    pub fn add(&self, service: Service) {
+        self.change(|world| world.add_service(service));
+    }
+
+    /// Writes a parameter; answers its new version. An event tells of it.
+    #[expect(clippy::must_use_candidate, reason = "the version is a by-product")]
+    pub fn put_parameter(&self, name: &str) -> u64 {
+        // The owner's put overwrites: it cannot fail.
+        self.change(|world| world.put_parameter(Put::by_account(name))).unwrap_or_default()
+    }
+
+    /// Deletes a parameter, if there is one. An event tells of it.
+    pub fn delete_parameter(&self, name: &str) {
+        // A parameter that does not exist stays so.
+        let _ = self.change(|world| world.delete_parameter(name));
+    }
+
+    /// Moves a label to the newest version of a parameter, if there is one. An event tells of it.
+    pub fn label_parameter(&self, name: &str, label: &str) {
+        // What does not exist has no labels.
+        let _ = self.change(|world| world.label_parameter(name, None, &[label.to_owned()]));
+    }
+
+    /// Writes an object; answers how often it was written. The bucket comes to be with it, versioned and with EventBridge on.
+    #[expect(clippy::must_use_candidate, reason = "the count is a by-product")]
+    pub fn put_object(&self, bucket: &str, key: &str) -> u64 {
+        self.change(|world| {
+            let now = world.clock.now;
+            world.buckets.ensure_bucket(bucket, now);
+            // The bucket exists: writing cannot fail.
+            world.put_object(bucket, key, b"content").unwrap_or_default()
+        })
+    }
+
+    /// Deletes an object, if there is one. An event tells of it.
+    pub fn delete_object(&self, bucket: &str, key: &str) {
+        // What does not exist stays so.
+        let _ = self.change(|world| world.delete_object(bucket, key));
+    }
+
+    /// Creates a bucket, versioned and with EventBridge on, if there is none.
+    pub fn add_bucket(&self, name: &str) {
+        self.change(|world| world.buckets.ensure_bucket(name, world.clock.now));
+    }
+
+    /// Tells the account where it is served: the URLs of its queues begin with it.
+    pub fn set_endpoint(&self, url: &str) {
+        self.change(|world| world.config.endpoint = Some(url.to_owned()));
+    }
+
+    /// Creates a queue, and one for its dead letters, `NAME-dead-letters`, where messages end that were received `most_receives` times.
+    pub fn add_queue(&self, name: &str, visibility_timeout: Duration, most_receives: u32) {
+        let dead_letters = format!("{name}-dead-letters");
+        self.change(|world| {
+            world.queues.create(&dead_letters, visibility_timeout, None);
+            world.queues.create(name, visibility_timeout, Some(Redrive { dead_letters, most_receives }));
+        });
+    }
+
+    /// Puts a message into a queue, as AWS services do.
+    pub fn send(&self, queue: &str, body: &str) {
+        self.change(|world| world.send_to_queue(queue, body.to_owned()));
+    }
+
+    /// The bodies of all messages in a queue, also of those that are hidden or delayed, oldest first.
+    #[must_use]
+    pub fn messages(&self, queue: &str) -> Vec<String> {
+        self.look(|world| world.queues.bodies(queue))
+    }
+
+    /// Sends matching events to a queue from now on.
+    pub fn add_rule(&self, rule: EventRule) {
+        self.change(|world| world.bus.add_rule(rule));
+    }
+
+    /// Changes how events travel from now on.
+    pub fn set_event_delivery(&self, delivery: EventDelivery) {
+        self.change(|world| world.bus.set_delivery(delivery));
+    }
+
+    /// Lets a queue feed a function from now on, while the account is driven.
+    pub fn connect(&self, mapping: EventSourceMapping, function: Arc<dyn Function>) {
+        self.change(|world| {
+            let queue = mapping.queue.clone();
+            world.mappings.connect(mapping, function);
+            world.poll(&queue);
+        });
+    }
+
+    /// Lets something go wrong with the calls to come.
+    pub fn inject(&self, fault: Fault) {
+        self.change(|world| world.faults.inject(fault));
+    }
+
+    /// Ends all faults.
+    pub fn heal(&self) {
+        self.change(|world| world.faults.clear());
+    }
+
+    /// Every API call so far, in the order in which they took effect.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Call> {
+        self.look(|world| world.calls.clone())
+    }
+
+    /// One look at `cluster/name`; `None` if there never was such a service.
+    #[must_use]
+    pub fn service(&self, name: &str) -> Option<ServiceView> {
+        self.look(|world| world.ecs.view(name))
+    }
+
+    /// All services that are not gone, `cluster/name`, in order.
+    #[must_use]
+    pub fn services(&self) -> Vec<ServiceView> {
+        self.look(|world| world.ecs.service_ids().filter_map(|id| world.ecs.view(id)).collect())
+    }
+
+    /// Services whose deployments were forced, in order, each as often as it happened: `cluster/name`.
+    #[must_use]
+    pub fn restarted(&self) -> Vec<String> {
+        self.look(|world| world.ecs.restarted().to_vec())
+    }
+
+    /// Running tasks that hold an older version of something than there is.
+    #[must_use]
+    pub fn stale_tasks(&self) -> Vec<StaleTask> {
+        self.look(|world| {
+            let held = world.ecs.versions_held();
+            let stale = held.filter_map(|(service, task, thing, read)| {
+                let current = world.versions_of(thing).first().map(|(_, current)| *current).filter(|current| *current != read)?;
+                let (service, task, thing) = (service.to_owned(), task.to_owned(), thing.to_owned());
+                Some(StaleTask { service, task, thing, read, current })
+            });
+            stale.collect()
+        })
+    }
+}

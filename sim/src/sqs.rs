@@ -1,0 +1,154 @@
+//! SQS standard queues: messages that hide while they are worked on, come back, and end in a dead-letter queue.
+
+pub(crate) mod api;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::error::{ApiError, ApiResult};
+use crate::job::Job;
+use crate::world::World;
+
+#[derive(Debug, Default)]
+pub(crate) struct Queues {
+    /// By name.
+    queues: BTreeMap<String, Queue>,
+    sent: u64,
+}
+
+#[derive(Debug)]
+struct Queue {
+    visibility_timeout: Duration,
+    delay: Duration,
+    redrive: Option<Redrive>,
+    /// In the order in which they were sent.
+    messages: BTreeMap<u64, Message>,
+}
+
+/// Where a message goes that was received `most_receives` times in vain.
+#[derive(Clone, Debug)]
+pub(crate) struct Redrive {
+    pub(crate) dead_letters: String,
+    pub(crate) most_receives: u32,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Message {
+    pub(crate) id: String,
+    pub(crate) body: String,
+    pub(crate) attributes: Value,
+    pub(crate) sent_at: Timestamp,
+    pub(crate) first_received_at: Option<Timestamp>,
+    pub(crate) receives: u32,
+    /// Of the newest receive; earlier handles delete nothing.
+    pub(crate) receipt: String,
+    visible_at: Timestamp,
+}
+
+impl Queue {
+    fn new() -> Self {
+        Self { visibility_timeout: Duration::from_secs(30), delay: Duration::ZERO, redrive: None, messages: BTreeMap::new() }
+    }
+}
+
+impl Queues {
+    fn queue(&self, name: &str) -> ApiResult<&Queue> {
+        self.queues.get(name).ok_or_else(no_queue)
+    }
+
+    fn queue_mut(&mut self, name: &str) -> ApiResult<&mut Queue> {
+        self.queues.get_mut(name).ok_or_else(no_queue)
+    }
+
+    pub(crate) fn create(&mut self, name: &str, visibility_timeout: Duration, redrive: Option<Redrive>) {
+        let queue = self.queues.entry(name.to_owned()).or_insert_with(Queue::new);
+        queue.visibility_timeout = visibility_timeout;
+        queue.redrive = redrive;
+    }
+
+    /// The bodies of all messages in a queue, visible or not, oldest first.
+    pub(crate) fn bodies(&self, name: &str) -> Vec<String> {
+        let messages = self.queues.get(name).map(|queue| queue.messages.values());
+        messages.into_iter().flatten().map(|message| message.body.clone()).collect()
+    }
+
+    pub(crate) fn delete(&mut self, name: &str, receipt: &str) {
+        if let Some(queue) = self.queues.get_mut(name) {
+            queue.messages.retain(|_, message| message.receipt != receipt);
+        }
+    }
+
+    fn put(&mut self, name: &str, message: Message) {
+        self.sent += 1;
+        let number = self.sent;
+        if let Some(queue) = self.queues.get_mut(name) {
+            queue.messages.insert(number, message);
+        }
+    }
+}
+
+impl World {
+    /// A message from an AWS service; to a queue that does not exist it is lost, as with AWS.
+    pub(crate) fn send_to_queue(&mut self, queue: &str, body: String) {
+        // The error says only that there is no such queue.
+        let _ = self.send_message(queue, body, Value::Null, None);
+    }
+
+    pub(crate) fn send_message(&mut self, queue: &str, body: String, attributes: Value, delay: Option<Duration>) -> ApiResult<String> {
+        let delay = delay.unwrap_or(self.queues.queue(queue)?.delay);
+        let id = self.clock.uuid();
+        let visible_at = self.clock.now + delay;
+        let message = Message {
+            id: id.clone(),
+            body,
+            attributes,
+            sent_at: self.clock.now,
+            first_received_at: None,
+            receives: 0,
+            receipt: String::new(),
+            visible_at,
+        };
+        self.queues.put(queue, message);
+        self.clock.at(visible_at, Job::MessagesVisible(queue.to_owned()));
+        Ok(id)
+    }
+
+    /// Receives the next visible message, which hides for `visibility` or the queue's own time. A message received too often already goes to
+    /// the dead-letter queue instead.
+    pub(crate) fn receive_message(&mut self, name: &str, visibility: Option<Duration>) -> ApiResult<Option<Message>> {
+        let now = self.clock.now;
+        loop {
+            let queue = self.queues.queue_mut(name)?;
+            let visible = queue.messages.iter_mut().find(|(_, message)| message.visible_at <= now);
+            let Some((number, message)) = visible else { return Ok(None) };
+            let redrive = queue.redrive.as_ref().filter(|redrive| message.receives >= redrive.most_receives);
+            if let Some(redrive) = redrive {
+                let (number, dead_letters) = (*number, redrive.dead_letters.clone());
+                self.bury(name, number, &dead_letters);
+                continue;
+            }
+            message.receives += 1;
+            message.first_received_at = message.first_received_at.or(Some(now));
+            message.receipt = self.clock.token(64);
+            message.visible_at = now + visibility.unwrap_or(queue.visibility_timeout);
+            self.clock.at(message.visible_at, Job::MessagesVisible(name.to_owned()));
+            return Ok(Some(message.clone()));
+        }
+    }
+
+    fn bury(&mut self, name: &str, number: u64, dead_letters: &str) {
+        let message = self.queues.queue_mut(name).ok().and_then(|queue| queue.messages.remove(&number));
+        if let Some(mut message) = message {
+            message.receipt.clear();
+            self.queues.put(dead_letters, message);
+            self.clock.at(self.clock.now, Job::MessagesVisible(dead_letters.to_owned()));
+        }
+    }
+}
+
+fn no_queue() -> ApiError {
+    ApiError::new("QueueDoesNotExist", "The specified queue does not exist.")
+}

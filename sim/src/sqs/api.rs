@@ -1,0 +1,314 @@
+//! The SQS API, AWS JSON 1.0. Long polling is not waited for: ReceiveMessage answers at once.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::{Message, Queue, Redrive};
+use crate::ecs::api::parse;
+use crate::error::{ApiError, ApiResult};
+use crate::job::Job;
+use crate::world::World;
+
+const LONGEST_DELAY: u64 = 900;
+const LARGEST_MESSAGE: usize = 1_048_576;
+const MOST_IN_A_BATCH: usize = 10;
+
+pub(crate) fn perform(world: &mut World, operation: &str, input: Value) -> ApiResult {
+    match operation {
+        "CreateQueue" => create(world, &parse(input)?),
+        "GetQueueUrl" => get_url(world, &parse(input)?),
+        "GetQueueAttributes" => get_attributes(world, &parse(input)?),
+        "SetQueueAttributes" => set_attributes(world, &parse(input)?),
+        "SendMessage" => send(world, parse(input)?),
+        "SendMessageBatch" => send_batch(world, parse(input)?),
+        "ReceiveMessage" => receive(world, &parse(input)?),
+        "DeleteMessage" => delete(world, &parse(input)?),
+        "ChangeMessageVisibility" => change_visibility(world, &parse(input)?),
+        "PurgeQueue" => purge(world, &parse(input)?),
+        _ => Err(ApiError::unknown_operation()),
+    }
+}
+
+/// The queue's name.
+pub(crate) fn target_of(input: &Value) -> String {
+    let text = |name: &str| input.get(name).and_then(Value::as_str);
+    text("QueueUrl").map(name_of).or(text("QueueName")).unwrap_or_default().to_owned()
+}
+
+/// The last part of a queue's URL or ARN.
+fn name_of(reference: &str) -> &str {
+    reference.rsplit(['/', ':']).next().unwrap_or_default()
+}
+
+type Attributes = BTreeMap<String, String>;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct CreateQueue {
+    queue_name: String,
+    #[serde(default)]
+    attributes: Attributes,
+}
+
+fn create(world: &mut World, input: &CreateQueue) -> ApiResult {
+    let mut queue = Queue::new();
+    queue.apply(&input.attributes)?;
+    world.queues.queues.entry(input.queue_name.clone()).or_insert(queue);
+    Ok(json!({ "QueueUrl": world.queue_url(&input.queue_name) }))
+}
+
+impl Queue {
+    fn apply(&mut self, attributes: &Attributes) -> ApiResult<()> {
+        if let Some(timeout) = seconds_in(attributes, "VisibilityTimeout")? {
+            self.visibility_timeout = timeout;
+        }
+        if let Some(delay) = seconds_in(attributes, "DelaySeconds")? {
+            self.delay = delay;
+        }
+        if let Some(policy) = attributes.get("RedrivePolicy") {
+            self.redrive = redrive_in(policy)?;
+        }
+        Ok(())
+    }
+}
+
+fn seconds_in(attributes: &Attributes, name: &str) -> ApiResult<Option<Duration>> {
+    let invalid = |_| ApiError::new("InvalidAttributeValue", format!("Invalid value for the parameter {name}."));
+    attributes.get(name).map(|text| text.parse().map(Duration::from_secs).map_err(invalid)).transpose()
+}
+
+/// `{"deadLetterTargetArn": "arn:…", "maxReceiveCount": 5}`, the count also as text; an empty policy takes the redrive away.
+fn redrive_in(policy: &str) -> ApiResult<Option<Redrive>> {
+    if policy.is_empty() {
+        return Ok(None);
+    }
+    let policy: Value = serde_json::from_str(policy).unwrap_or_default();
+    let target = policy.get("deadLetterTargetArn").and_then(Value::as_str);
+    let count = policy.get("maxReceiveCount").and_then(|count| count.as_u64().or_else(|| count.as_str()?.parse().ok()));
+    let parsed = target.zip(count.and_then(|count| u32::try_from(count).ok()));
+    let (target, most_receives) =
+        parsed.ok_or_else(|| ApiError::new("InvalidAttributeValue", "Invalid value for the parameter RedrivePolicy."))?;
+    Ok(Some(Redrive { dead_letters: name_of(target).to_owned(), most_receives }))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct GetQueueUrl {
+    queue_name: String,
+}
+
+fn get_url(world: &mut World, input: &GetQueueUrl) -> ApiResult {
+    world.queues.queue(&input.queue_name)?;
+    Ok(json!({ "QueueUrl": world.queue_url(&input.queue_name) }))
+}
+
+impl World {
+    fn queue_url(&self, name: &str) -> String {
+        let default = || format!("https://sqs.{}.amazonaws.com", self.config.region);
+        let endpoint = self.config.endpoint.clone().unwrap_or_else(default);
+        format!("{endpoint}/{}/{name}", self.config.account_id)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct OfQueue {
+    queue_url: String,
+}
+
+/// All attributes, whichever were asked for.
+fn get_attributes(world: &mut World, input: &OfQueue) -> ApiResult {
+    let name = name_of(&input.queue_url);
+    let queue = world.queues.queue(name)?;
+    let now = world.clock.now;
+    let (visible, hidden): (Vec<_>, Vec<_>) = queue.messages.values().partition(|message| message.visible_at <= now);
+    let (delayed, in_flight): (Vec<_>, Vec<_>) = hidden.into_iter().partition(|message| message.receives == 0);
+    let counts = [
+        ("ApproximateNumberOfMessages", visible.len()),
+        ("ApproximateNumberOfMessagesDelayed", delayed.len()),
+        ("ApproximateNumberOfMessagesNotVisible", in_flight.len()),
+    ];
+    let mut attributes: Map<String, Value> = counts.map(|(name, count)| (name.to_owned(), json!(count.to_string()))).into_iter().collect();
+    attributes.insert("QueueArn".to_owned(), json!(world.config.arn("sqs", name)));
+    attributes.insert("VisibilityTimeout".to_owned(), json!(queue.visibility_timeout.as_secs().to_string()));
+    attributes.insert("DelaySeconds".to_owned(), json!(queue.delay.as_secs().to_string()));
+    if let Some(Redrive { dead_letters, most_receives }) = &queue.redrive {
+        let policy = json!({ "deadLetterTargetArn": world.config.arn("sqs", dead_letters), "maxReceiveCount": most_receives });
+        attributes.insert("RedrivePolicy".to_owned(), json!(policy.to_string()));
+    }
+    Ok(json!({ "Attributes": attributes }))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct SetQueueAttributes {
+    queue_url: String,
+    attributes: Attributes,
+}
+
+fn set_attributes(world: &mut World, input: &SetQueueAttributes) -> ApiResult {
+    world.queues.queue_mut(name_of(&input.queue_url))?.apply(&input.attributes)?;
+    Ok(Value::Null)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct SendMessage {
+    queue_url: String,
+    #[serde(flatten)]
+    message: NewMessage,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct NewMessage {
+    message_body: String,
+    delay_seconds: Option<u64>,
+    #[serde(default)]
+    message_attributes: Value,
+}
+
+fn send(world: &mut World, input: SendMessage) -> ApiResult {
+    send_one(world, name_of(&input.queue_url), input.message)
+}
+
+fn send_one(world: &mut World, queue: &str, message: NewMessage) -> ApiResult {
+    let NewMessage { message_body, delay_seconds, message_attributes } = message;
+    if let Some(delay) = delay_seconds.filter(|delay| *delay > LONGEST_DELAY) {
+        let reason = "DelaySeconds must be >= 0 and <= 900.";
+        return Err(invalid_value(format!("Value {delay} for parameter DelaySeconds is invalid. Reason: {reason}")));
+    }
+    if message_body.is_empty() || message_body.len() > LARGEST_MESSAGE {
+        let reason = format!("Message must be shorter than {LARGEST_MESSAGE} bytes, and not empty.");
+        return Err(invalid_value(format!("One or more parameters are invalid. Reason: {reason}")));
+    }
+    let digest = md5_of(&message_body);
+    let id = world.send_message(queue, message_body, message_attributes, delay_seconds.map(Duration::from_secs))?;
+    Ok(json!({ "MessageId": id, "MD5OfMessageBody": digest }))
+}
+
+fn invalid_value(message: String) -> ApiError {
+    ApiError::new("InvalidParameterValue", message)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct SendMessageBatch {
+    queue_url: String,
+    entries: Vec<BatchEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct BatchEntry {
+    id: String,
+    #[serde(flatten)]
+    message: NewMessage,
+}
+
+fn send_batch(world: &mut World, input: SendMessageBatch) -> ApiResult {
+    if input.entries.len() > MOST_IN_A_BATCH {
+        return Err(ApiError::new("TooManyEntriesInBatchRequest", "Maximum number of entries per request are 10."));
+    }
+    let queue = name_of(&input.queue_url);
+    world.queues.queue(queue)?;
+    let (mut successful, mut failed) = (Vec::new(), Vec::new());
+    for BatchEntry { id, message } in input.entries {
+        match send_one(world, queue, message) {
+            Ok(mut sent) => {
+                if let Some(fields) = sent.as_object_mut() {
+                    fields.insert("Id".to_owned(), json!(id));
+                }
+                successful.push(sent);
+            }
+            Err(error) => failed.push(json!({ "Id": id, "SenderFault": true, "Code": error.code, "Message": error.message })),
+        }
+    }
+    Ok(json!({ "Successful": successful, "Failed": failed }))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ReceiveMessage {
+    queue_url: String,
+    max_number_of_messages: Option<usize>,
+    visibility_timeout: Option<u64>,
+}
+
+fn receive(world: &mut World, input: &ReceiveMessage) -> ApiResult {
+    let queue = name_of(&input.queue_url);
+    let visibility = input.visibility_timeout.map(Duration::from_secs);
+    let mut received = Vec::new();
+    while received.len() < input.max_number_of_messages.unwrap_or(1).min(MOST_IN_A_BATCH) {
+        let Some(message) = world.receive_message(queue, visibility)? else { break };
+        received.push(message_json(&world.config.account_id, &message));
+    }
+    Ok(if received.is_empty() { json!({}) } else { json!({ "Messages": received }) })
+}
+
+fn message_json(account: &str, message: &Message) -> Value {
+    json!({
+        "MessageId": message.id,
+        "ReceiptHandle": message.receipt,
+        "MD5OfBody": md5_of(&message.body),
+        "Body": message.body,
+        "Attributes": system_attributes(account, message),
+        "MessageAttributes": message.attributes,
+    })
+}
+
+/// `ApproximateReceiveCount` and its siblings, all of them text; times in milliseconds since 1970.
+pub(crate) fn system_attributes(account: &str, message: &Message) -> Value {
+    let first = message.first_received_at.unwrap_or(message.sent_at);
+    json!({
+        "ApproximateReceiveCount": message.receives.to_string(),
+        "SentTimestamp": message.sent_at.as_millisecond().to_string(),
+        "SenderId": account,
+        "ApproximateFirstReceiveTimestamp": first.as_millisecond().to_string(),
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct DeleteMessage {
+    queue_url: String,
+    receipt_handle: String,
+}
+
+fn delete(world: &mut World, input: &DeleteMessage) -> ApiResult {
+    let name = name_of(&input.queue_url);
+    world.queues.queue(name)?;
+    world.queues.delete(name, &input.receipt_handle);
+    Ok(Value::Null)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ChangeMessageVisibility {
+    queue_url: String,
+    receipt_handle: String,
+    visibility_timeout: u64,
+}
+
+fn change_visibility(world: &mut World, input: &ChangeMessageVisibility) -> ApiResult {
+    let name = name_of(&input.queue_url);
+    let visible_at = world.clock.now + Duration::from_secs(input.visibility_timeout);
+    let queue = world.queues.queue_mut(name)?;
+    let message = queue.messages.values_mut().find(|message| message.receipt == input.receipt_handle);
+    let message = message.ok_or_else(|| ApiError::new("ReceiptHandleIsInvalid", "The input receipt handle is invalid."))?;
+    message.visible_at = visible_at;
+    world.clock.at(visible_at, Job::MessagesVisible(name.to_owned()));
+    Ok(Value::Null)
+}
+
+fn purge(world: &mut World, input: &OfQueue) -> ApiResult {
+    world.queues.queue_mut(name_of(&input.queue_url))?.messages.clear();
+    Ok(Value::Null)
+}
+
+pub(crate) fn md5_of(text: &str) -> String {
+    format!("{:x}", md5::compute(text))
+}

@@ -1,0 +1,153 @@
+//! Parameter Store: parameters in versions, each change an event.
+
+pub(crate) mod api;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::error::{ApiError, ApiResult};
+use crate::events::{self, Parameter};
+use crate::world::World;
+
+#[derive(Debug, Default)]
+pub(crate) struct ParameterStore {
+    parameters: BTreeMap<String, Stored>,
+}
+
+/// A parameter, or what is left of a deleted one.
+#[derive(Debug, Default)]
+struct Stored {
+    kind: String,
+    description: Option<String>,
+    /// How often it was written, deletions notwithstanding: AWS counts anew after a deletion, and a task that holds version 1 of the
+    /// deleted parameter does not hold version 1 of the new one.
+    writes: u64,
+    /// Oldest first; empty once it is deleted.
+    versions: Vec<Version>,
+}
+
+#[derive(Clone, Debug)]
+struct Version {
+    number: u64,
+    value: String,
+    modified_at: Timestamp,
+    modified_by: String,
+    labels: Vec<String>,
+}
+
+/// What PutParameter is given.
+pub(crate) struct Put {
+    pub(crate) name: String,
+    pub(crate) value: String,
+    pub(crate) kind: Option<String>,
+    pub(crate) description: Option<String>,
+    pub(crate) overwrite: bool,
+    pub(crate) user: String,
+}
+
+impl ParameterStore {
+    /// The parameter of this name, or all below a path that ends in `/`, with the number of their writes.
+    pub(crate) fn versions_of(&self, name: &str) -> Vec<(String, u64)> {
+        let matches = |known: &str| if name.ends_with('/') { known.starts_with(name) } else { known == name };
+        let live = self.live().filter(|(known, ..)| matches(known));
+        live.map(|(known, stored, _)| (format!("ssm:{known}"), stored.writes)).collect()
+    }
+
+    pub(crate) fn ensure_exists(&mut self, name: &str, now: Timestamp) {
+        if self.current(name).is_none() {
+            self.write(Put::by_account(name), now);
+        }
+    }
+
+    /// Parameters that exist, with their newest version.
+    fn live(&self) -> impl Iterator<Item = (&String, &Stored, &Version)> {
+        self.parameters.iter().filter_map(|(name, stored)| Some((name, stored, stored.versions.last()?)))
+    }
+
+    fn current(&self, name: &str) -> Option<(&Stored, &Version)> {
+        let stored = self.parameters.get(name)?;
+        Some((stored, stored.versions.last()?))
+    }
+
+    fn write(&mut self, put: Put, now: Timestamp) -> u64 {
+        let stored = self.parameters.entry(put.name).or_default();
+        let number = stored.versions.last().map_or(1, |version| version.number + 1);
+        stored.writes += 1;
+        if let Some(kind) = put.kind {
+            stored.kind = kind;
+        }
+        if put.description.is_some() {
+            stored.description = put.description;
+        }
+        stored.versions.push(Version { number, value: put.value, modified_at: now, modified_by: put.user, labels: Vec::new() });
+        number
+    }
+}
+
+impl Put {
+    /// A new value, from the owner of the account.
+    pub(crate) fn by_account(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            value: "value".to_owned(),
+            kind: Some("String".to_owned()),
+            description: None,
+            overwrite: true,
+            user: "owner".to_owned(),
+        }
+    }
+}
+
+impl World {
+    pub(crate) fn put_parameter(&mut self, put: Put) -> ApiResult<u64> {
+        let exists = self.parameters.current(&put.name).is_some();
+        if exists && !put.overwrite {
+            let message = "The parameter already exists. To overwrite this value, set the overwrite option in the request to true.";
+            return Err(ApiError::new("ParameterAlreadyExists", message));
+        }
+        let name = put.name.clone();
+        let version = self.parameters.write(put, self.clock.now);
+        self.emit_parameter_change(if exists { "Update" } else { "Create" }, &name);
+        Ok(version)
+    }
+
+    pub(crate) fn delete_parameter(&mut self, name: &str) -> ApiResult<()> {
+        self.parameters.current(name).ok_or_else(not_found)?;
+        self.emit_parameter_change("Delete", name);
+        if let Some(stored) = self.parameters.parameters.get_mut(name) {
+            stored.versions.clear();
+            stored.description = None;
+        }
+        Ok(())
+    }
+
+    /// Attaches labels to a version, by default to the newest; a label belongs to one version only.
+    pub(crate) fn label_parameter(&mut self, name: &str, version: Option<u64>, labels: &[String]) -> ApiResult<u64> {
+        let number = version.or(self.parameters.current(name).map(|(_, newest)| newest.number)).ok_or_else(not_found)?;
+        let stored = self.parameters.parameters.get_mut(name).ok_or_else(not_found)?;
+        let known = stored.versions.iter().any(|version| version.number == number);
+        if !known {
+            return Err(ApiError::new("ParameterVersionNotFound", format!("Systems Manager could not find version {number} of {name}.")));
+        }
+        for version in &mut stored.versions {
+            version.labels.retain(|label| !labels.contains(label));
+            if version.number == number {
+                version.labels.extend_from_slice(labels);
+            }
+        }
+        self.emit_parameter_change("LabelParameterVersion", name);
+        Ok(number)
+    }
+
+    fn emit_parameter_change(&mut self, operation: &str, name: &str) {
+        let Some(stored) = self.parameters.parameters.get(name) else { return };
+        let (kind, description) = (stored.kind.clone(), stored.description.clone());
+        let parameter = Parameter { name, kind: &kind, description: description.as_deref() };
+        self.emit(|envelope| events::parameter_store_change(envelope, operation, &parameter));
+    }
+}
+
+fn not_found() -> ApiError {
+    ApiError::new("ParameterNotFound", "")
+}

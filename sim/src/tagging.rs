@@ -1,0 +1,130 @@
+//! The Resource Groups Tagging API, AWS JSON 1.1: an index that learns of tags late and never forgets a resource.
+//!
+//! GetResources "returns all the tagged or previously tagged resources": a service that was deleted stays listed with the tags it had.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::clockwork::Clockwork;
+use crate::error::{ApiError, ApiResult};
+use crate::world::World;
+
+const MOST_A_PAGE: usize = 100;
+const TOKEN_LIFE: SignedDuration = SignedDuration::from_mins(15);
+
+/// The tags of one resource as the index knows them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct IndexedTags(pub(crate) BTreeMap<String, String>);
+
+/// Resources by ARN, and the page tokens that are out.
+#[derive(Debug, Default)]
+pub(crate) struct TagIndex {
+    resources: BTreeMap<String, IndexedTags>,
+    tokens: BTreeMap<String, Token>,
+}
+
+/// Where the next page begins. Each token serves once.
+#[derive(Debug)]
+struct Token {
+    after: String,
+    issued: Timestamp,
+}
+
+impl TagIndex {
+    pub(crate) fn learn(&mut self, arn: String, tags: IndexedTags) {
+        self.resources.insert(arn, tags);
+    }
+
+    fn redeem(&mut self, token: &str, now: Timestamp) -> ApiResult<String> {
+        let known = self.tokens.remove(token).filter(|token| now.duration_since(token.issued) < TOKEN_LIFE);
+        let expired = || ApiError::new("PaginationTokenExpiredException", "The pagination token has expired or was used before.");
+        known.map(|token| token.after).ok_or_else(expired)
+    }
+
+    fn issue(&mut self, after: &str, clock: &mut Clockwork) -> String {
+        let token = clock.token(64);
+        self.tokens.insert(token.clone(), Token { after: after.to_owned(), issued: clock.now });
+        token
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct GetResources {
+    #[serde(default)]
+    tag_filters: Vec<TagFilter>,
+    #[serde(default)]
+    resource_type_filters: Vec<String>,
+    resources_per_page: Option<usize>,
+    #[serde(default)]
+    pagination_token: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct TagFilter {
+    key: String,
+    #[serde(default)]
+    values: Vec<String>,
+}
+
+impl TagFilter {
+    fn accepts(&self, tags: &IndexedTags) -> bool {
+        tags.0.get(&self.key).is_some_and(|value| self.values.is_empty() || self.values.contains(value))
+    }
+}
+
+impl GetResources {
+    fn accepts(&self, arn: &str, tags: &IndexedTags) -> bool {
+        let of_type = self.resource_type_filters.is_empty() || self.resource_type_filters.iter().any(|wanted| is_of_type(arn, wanted));
+        of_type && self.tag_filters.iter().all(|filter| filter.accepts(tags))
+    }
+}
+
+pub(crate) fn perform(world: &mut World, operation: &str, input: Value) -> ApiResult {
+    match operation {
+        "GetResources" => get_resources(world, &crate::ecs::api::parse(input)?),
+        _ => Err(ApiError::unknown_operation()),
+    }
+}
+
+fn get_resources(world: &mut World, input: &GetResources) -> ApiResult {
+    let size = input.resources_per_page.unwrap_or(50);
+    if !(1..=MOST_A_PAGE).contains(&size) {
+        return Err(ApiError::invalid_parameter("ResourcesPerPage must be between 1 and 100."));
+    }
+    let index = &mut world.tag_index;
+    let after = match input.pagination_token.as_str() {
+        "" => String::new(),
+        token => index.redeem(token, world.clock.now)?,
+    };
+    let mut found = index.resources.iter().filter(|(arn, tags)| **arn > after && input.accepts(arn, tags));
+    let page: Vec<_> = found.by_ref().take(size).map(|(arn, tags)| (arn.clone(), tags.clone())).collect();
+    let more = found.next().is_some();
+
+    let token = match page.last() {
+        Some((last, _)) if more => index.issue(last, &mut world.clock),
+        Some(_) | None => String::new(),
+    };
+    let resources: Vec<_> = page.iter().map(|(arn, tags)| resource_json(arn, tags)).collect();
+    Ok(json!({ "PaginationToken": token, "ResourceTagMappingList": resources }))
+}
+
+fn resource_json(arn: &str, IndexedTags(tags): &IndexedTags) -> Value {
+    let tags: Vec<_> = tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect();
+    json!({ "ResourceARN": arn, "Tags": tags })
+}
+
+/// `ecs:service` or `ecs`, against `arn:aws:ecs:region:account:service/…`.
+fn is_of_type(arn: &str, wanted: &str) -> bool {
+    let mut parts = arn.splitn(6, ':').skip(2);
+    let service = parts.next().unwrap_or_default();
+    let kind = parts.nth(2).and_then(|resource| resource.split(['/', ':']).next()).unwrap_or_default();
+    match wanted.split_once(':') {
+        Some((wanted_service, wanted_kind)) => wanted_service == service && wanted_kind == kind,
+        None => wanted == service,
+    }
+}

@@ -1,0 +1,126 @@
+//! From an HTTP request to the world and back: which API, which operation, which fault, which answer.
+
+pub(crate) mod page;
+pub(crate) mod protocol;
+mod route;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use jiff::Timestamp;
+
+use crate::call::{Call, CallResult};
+use crate::error::{ApiError, ApiResult};
+use crate::fault::Effect;
+use crate::world::World;
+pub(crate) use route::{Api, ApiRequest};
+
+/// A time as the JSON protocols write it: seconds since 1970, with milliseconds.
+#[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit a double exactly")]
+pub(crate) fn seconds(time: Timestamp) -> f64 {
+    time.as_millisecond() as f64 / 1000.0
+}
+
+/// What the account does about a request.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    Answer { response: Response<Bytes>, delay: Duration },
+    Reset,
+    Silence,
+}
+
+impl Reply {
+    fn at_once(response: Response<Bytes>) -> Self {
+        Self::Answer { response, delay: Duration::ZERO }
+    }
+}
+
+/// Lets a request have its effect, or the fault that befalls it, and records the call.
+pub(crate) fn handle(world: &mut World, request: &Request<Bytes>) -> Reply {
+    let Some(request) = route::parse(request, &world.config) else {
+        // A host that is none of this account's endpoints does not resolve.
+        return Reply::Reset;
+    };
+    let fault = world.faults.strike(request.api.iam_prefix(), &request.operation, &request.target, world.clock.now);
+    match fault {
+        None => {
+            let outcome = admit_and_perform(world, &request);
+            Reply::at_once(answer(world, request, outcome))
+        }
+        Some(Effect::Slow(delay)) => {
+            let outcome = admit_and_perform(world, &request);
+            Reply::Answer { response: answer(world, request, outcome), delay }
+        }
+        Some(Effect::Denied) => {
+            let denial = denial(world, &request);
+            Reply::at_once(answer(world, request, Err(denial)))
+        }
+        Some(Effect::Throttled) => {
+            let throttle = request.api.throttle();
+            Reply::at_once(answer(world, request, Err(throttle)))
+        }
+        Some(Effect::Error { code, message, status }) => {
+            Reply::at_once(answer(world, request, Err(ApiError { code, message, status })))
+        }
+        Some(Effect::ResetAfterEffect) => lose(world, request, Reply::Reset),
+        Some(Effect::SilenceAfterEffect) => lose(world, request, Reply::Silence),
+        Some(Effect::Reset) => {
+            record(world, request, CallResult::Reset);
+            Reply::Reset
+        }
+        Some(Effect::Hang) => {
+            record(world, request, CallResult::Hung);
+            Reply::Silence
+        }
+    }
+}
+
+fn admit_and_perform(world: &mut World, request: &ApiRequest) -> ApiResult<Response<Bytes>> {
+    if world.limiter.admit(request.api.iam_prefix(), &request.operation, world.clock.now) {
+        request.perform(world)
+    } else {
+        Err(request.api.throttle())
+    }
+}
+
+/// The call takes effect where it can, and nobody hears of it.
+fn lose(world: &mut World, request: ApiRequest, reply: Reply) -> Reply {
+    let result = match admit_and_perform(world, &request) {
+        Ok(_) => CallResult::AnswerLost,
+        Err(error) => CallResult::Error(error.code),
+    };
+    record(world, request, result);
+    reply
+}
+
+fn answer(world: &mut World, request: ApiRequest, outcome: ApiResult<Response<Bytes>>) -> Response<Bytes> {
+    let (result, mut response) = match outcome {
+        Ok(response) => (CallResult::Ok, response),
+        Err(error) => (CallResult::Error(error.code.clone()), request.api.error_response(&error, request.has_body())),
+    };
+    protocol::add_request_id(&mut response, request.api, &world.clock.uuid());
+    record(world, request, result);
+    response
+}
+
+fn record(world: &mut World, request: ApiRequest, result: CallResult) {
+    let ApiRequest { api, operation, target, principal, input, .. } = request;
+    let input = api.redacted(input);
+    world.calls.push(Call { time: world.clock.now, service: api.iam_prefix(), operation, target, principal, result, input });
+}
+
+/// IAM's words for an action that no policy allows.
+fn denial(world: &World, request: &ApiRequest) -> ApiError {
+    let ApiRequest { api, operation, target, principal, .. } = request;
+    let user = format!("arn:aws:iam::{}:user/{principal}", world.config.account_id);
+    let action = format!("{}:{operation}", api.iam_prefix());
+    let resource = api.resource_arn(&world.config, target);
+    let message = format!(
+        "User: {user} is not authorized to perform: {action} on resource: {resource} because no identity-based policy allows the {action} action"
+    );
+    match api {
+        Api::S3 => ApiError::new("AccessDenied", message).with_status(403),
+        Api::Ecs | Api::Tagging | Api::Ssm | Api::Sqs => ApiError::new("AccessDeniedException", message),
+    }
+}

@@ -1,0 +1,172 @@
+//! Which of the account's APIs a request is for, what it asks, and who signed it.
+
+use bytes::Bytes;
+use http::{Method, Request, Response, header};
+use serde_json::Value;
+
+use crate::config::AccountConfig;
+use crate::error::{ApiError, ApiResult};
+use crate::s3::S3Request;
+use crate::world::World;
+use crate::{ecs, sqs, ssm, tagging};
+
+/// The APIs of the account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Api {
+    Ecs,
+    Tagging,
+    Ssm,
+    Sqs,
+    S3,
+}
+
+impl Api {
+    const JSON: [(&'static str, Self); 4] = [
+        ("AmazonEC2ContainerServiceV20141113", Self::Ecs),
+        ("ResourceGroupsTaggingAPI_20170126", Self::Tagging),
+        ("AmazonSSM", Self::Ssm),
+        ("AmazonSQS", Self::Sqs),
+    ];
+
+    /// The prefix of this API's actions in IAM policies.
+    pub(crate) fn iam_prefix(self) -> &'static str {
+        match self {
+            Self::Ecs => "ecs",
+            Self::Tagging => "tag",
+            Self::Ssm => "ssm",
+            Self::Sqs => "sqs",
+            Self::S3 => "s3",
+        }
+    }
+
+    /// The first label of this API's endpoint; a bucket may stand before it.
+    fn endpoint_prefix(self) -> &'static str {
+        match self {
+            Self::Tagging => "tagging",
+            Self::Ecs | Self::Ssm | Self::Sqs | Self::S3 => self.iam_prefix(),
+        }
+    }
+
+    /// The resource that IAM names when it denies a call.
+    pub(super) fn resource_arn(self, config: &AccountConfig, target: &str) -> String {
+        let target = target.split(',').next().unwrap_or_default();
+        match self {
+            _ if target.is_empty() => "*".to_owned(),
+            Self::Ecs if target.starts_with("arn:") => target.to_owned(),
+            Self::Ecs if target.contains('/') => config.arn("ecs", &format!("service/{target}")),
+            Self::Ecs => config.arn("ecs", &format!("cluster/{target}")),
+            Self::Tagging => "*".to_owned(),
+            Self::Ssm => config.arn("ssm", &format!("parameter/{}", target.trim_start_matches('/'))),
+            Self::Sqs => config.arn("sqs", target),
+            Self::S3 => format!("arn:aws:s3:::{target}"),
+        }
+    }
+
+    fn target_of(self, input: &Value) -> String {
+        match self {
+            Self::Ecs => ecs::api::target_of(input),
+            Self::Tagging | Self::S3 => String::new(),
+            Self::Ssm => ssm::api::target_of(input),
+            Self::Sqs => sqs::api::target_of(input),
+        }
+    }
+
+    /// The input without what is nobody's business: a parameter's value.
+    pub(super) fn redacted(self, mut input: Value) -> Value {
+        if self == Self::Ssm
+            && let Some(fields) = input.as_object_mut()
+        {
+            fields.remove("Value");
+        }
+        input
+    }
+}
+
+/// A request, understood.
+#[derive(Debug)]
+pub(crate) struct ApiRequest {
+    pub(crate) api: Api,
+    pub(crate) operation: String,
+    pub(crate) target: String,
+    pub(crate) principal: String,
+    pub(crate) input: Value,
+    s3: Option<S3Request>,
+}
+
+impl ApiRequest {
+    /// Whether an error to this request may have a body.
+    pub(super) fn has_body(&self) -> bool {
+        self.s3.as_ref().is_none_or(|request| request.method != Method::HEAD)
+    }
+
+    pub(super) fn perform(&self, world: &mut World) -> ApiResult<Response<Bytes>> {
+        let input = self.input.clone();
+        let output = match (self.api, &self.s3) {
+            (Api::S3, Some(request)) => return crate::s3::api::perform(world, request),
+            (Api::Ecs, _) => ecs::api::perform(world, &self.operation, input),
+            (Api::Tagging, _) => tagging::perform(world, &self.operation, input),
+            (Api::Ssm, _) => ssm::api::perform(world, &self.operation, input, &self.principal),
+            (Api::Sqs, _) => sqs::api::perform(world, &self.operation, input),
+            (Api::S3, None) => Err(ApiError::unknown_operation()),
+        };
+        Ok(self.api.json_response(&output?))
+    }
+}
+
+/// `None` for a host that is none of this account's endpoints.
+pub(super) fn parse(request: &Request<Bytes>, config: &AccountConfig) -> Option<ApiRequest> {
+    let host = host_of(request);
+    let principal = principal_of(request);
+    let (by_host, bucket) = match host.strip_suffix(".amazonaws.com") {
+        Some(endpoint) => {
+            let (api, bucket) = by_endpoint(endpoint, &config.region)?;
+            (Some(api), bucket)
+        }
+        None => (None, host.strip_suffix(".localhost").map(str::to_owned)),
+    };
+
+    let target = request.headers().get("x-amz-target").and_then(|value| value.to_str().ok());
+    let by_target = target.and_then(|target| target.split_once('.')).and_then(|(prefix, operation)| {
+        let (_, api) = Api::JSON.iter().find(|(known, _)| *known == prefix)?;
+        Some((*api, operation.to_owned()))
+    });
+    match (by_target, by_host) {
+        (Some((api, _)), Some(host_api)) if api != host_api => None,
+        (Some((api, operation)), _) => {
+            let input = serde_json::from_slice(request.body()).unwrap_or_default();
+            let target = api.target_of(&input);
+            Some(ApiRequest { api, operation, target, principal, input, s3: None })
+        }
+        (None, Some(Api::S3) | None) => {
+            let s3 = S3Request::parse(request, bucket);
+            let (operation, target, input) = (s3.operation().to_owned(), s3.target(), s3.input());
+            Some(ApiRequest { api: Api::S3, operation, target, principal, input, s3: Some(s3) })
+        }
+        (None, Some(_)) => None,
+    }
+}
+
+fn host_of(request: &Request<Bytes>) -> String {
+    let authority = request.uri().host().map(str::to_owned);
+    let header = || request.headers().get(header::HOST)?.to_str().ok().map(str::to_owned);
+    let host = authority.or_else(header).unwrap_or_default();
+    host.split(':').next().unwrap_or_default().to_owned()
+}
+
+/// `ecs.eu-west-1`, `s3.eu-west-1`, `bucket.with.dots.s3.eu-west-1`, `s3`.
+fn by_endpoint(endpoint: &str, region: &str) -> Option<(Api, Option<String>)> {
+    let apis = [Api::Ecs, Api::Tagging, Api::Ssm, Api::Sqs, Api::S3];
+    let regional = endpoint.strip_suffix(region).and_then(|rest| rest.strip_suffix('.'));
+    let name = regional.or_else(|| endpoint.ends_with("s3").then_some(endpoint))?;
+    if let Some(bucket) = name.strip_suffix(".s3") {
+        return Some((Api::S3, Some(bucket.to_owned())));
+    }
+    apis.into_iter().find(|api| api.endpoint_prefix() == name).map(|api| (api, None))
+}
+
+/// The access key id of the signature, version 4, in the header or in the query of a presigned URL.
+fn principal_of(request: &Request<Bytes>) -> String {
+    let header = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let credential = header.and_then(|value| value.split_once("Credential=")).map(|(_, rest)| rest);
+    credential.and_then(|scope| scope.split('/').next()).unwrap_or("anonymous").to_owned()
+}

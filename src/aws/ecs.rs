@@ -1,0 +1,195 @@
+//! Amazon ECS: looks at services, starts deployments, reads their history.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ecs::Client;
+use aws_sdk_ecs::config::Builder;
+use aws_sdk_ecs::config::retry::RetryConfig;
+use aws_sdk_ecs::operation::describe_services::DescribeServicesOutput;
+use aws_sdk_ecs::primitives::DateTime;
+use aws_sdk_ecs::types::{self, CreatedAt, Failure, ServiceDeploymentBrief, ServiceField};
+use futures_util::{StreamExt, stream};
+use jiff::Timestamp;
+
+use super::look::{fate, service, timestamp};
+use super::{Error, SdkConfig, impatient, patient};
+use crate::domain::arn::ServiceId;
+use crate::domain::outcome::Cause;
+use crate::domain::service::{Deployment, Fate, PastDeployment, Service, ServiceEvent};
+
+const DESCRIBE: &str = "DescribeServices";
+
+/// Most services of one `DescribeServices`.
+const DESCRIBED_AT_ONCE: usize = 10;
+
+/// Most revisions of one `DescribeServiceRevisions`.
+const REVISIONS_AT_ONCE: usize = 20;
+
+/// Reads under way at once: enough to hide the round trip, few enough for a bucket of 20 a second that others need too.
+const READS_IN_FLIGHT: usize = 4;
+
+/// Amazon ECS.
+#[derive(Debug)]
+pub struct Ecs {
+    reads: Client,
+    /// `UpdateService` has no client token, so the SDK must not send it twice on its own.
+    starts: Client,
+}
+
+/// What a look at many services found.
+#[derive(Debug, Default)]
+pub struct Looks {
+    /// The services that were found.
+    pub services: Vec<Service>,
+    /// Services that are not there (any more).
+    pub gone: Vec<ServiceId>,
+    /// Services that could not be looked at, and why.
+    pub unread: Vec<(ServiceId, Error)>,
+}
+
+/// A deployment that was just started, and the service's events as the answer shows them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restarted {
+    /// The new primary deployment.
+    pub deployment: Deployment,
+    /// The newest first, at most five.
+    pub events: Vec<ServiceEvent>,
+}
+
+impl Ecs {
+    pub(super) fn new(config: &SdkConfig) -> Self {
+        let client = |retries| Client::from_conf(Builder::from(config).retry_config(retries).timeout_config(impatient()).build());
+        Self { reads: client(patient()), starts: client(RetryConfig::disabled()) }
+    }
+
+    /// Looks at services, ten a call and cluster by cluster, with the tags that begin with `prefix`. One failed call fails its ten alone.
+    /// [`DescribeServices`](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServices.html)
+    pub async fn look_at(&self, ids: impl IntoIterator<Item = &ServiceId>, prefix: &str) -> Looks {
+        let mut clusters: BTreeMap<&str, Vec<ServiceId>> = BTreeMap::new();
+        for id in ids {
+            clusters.entry(&id.cluster).or_default().push(id.clone());
+        }
+        let calls: Vec<_> = clusters.values().flat_map(|ids| ids.chunks(DESCRIBED_AT_ONCE)).map(<[_]>::to_vec).collect();
+        let answers = stream::iter(calls).map(|ids| self.describe(ids, prefix)).buffered(READS_IN_FLIGHT);
+        answers.fold(Looks::default(), async |all, some| all.and(some)).await
+    }
+
+    async fn describe(&self, ids: Vec<ServiceId>, prefix: &str) -> Looks {
+        let Some(first) = ids.first() else { return Looks::default() };
+        let request = self.reads.describe_services().cluster(&first.cluster).include(ServiceField::Tags);
+        let answer = request.set_services(Some(ids.iter().map(|id| id.name.clone()).collect())).send().await;
+        let mut looks = Looks::default();
+        for id in ids {
+            match answer.as_ref().map(|answer| find(answer, &id, prefix)) {
+                Ok(Ok(service)) => looks.services.push(service),
+                Ok(Err(error)) => looks.missed(id, error),
+                Err(error) => {
+                    let error = Error::new(DESCRIBE, Some(id.to_string()), error);
+                    looks.missed(id, error);
+                }
+            }
+        }
+        looks
+    }
+
+    /// Starts a deployment that changes nothing but the running tasks: sends the cluster, the service and the force flag. Sent once; where
+    /// the answer is lost, whether it took effect must be looked up.
+    /// [`UpdateService`](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html)
+    ///
+    /// # Errors
+    /// With the cause; [`Cause::Unavailable`] means that it may have taken effect.
+    pub async fn restart(&self, id: &ServiceId) -> Result<Restarted, Error> {
+        let request = self.starts.update_service().cluster(&id.cluster).service(&id.name).force_new_deployment(true);
+        let target = || Some(id.to_string());
+        let answer = request.send().await.map_err(|error| Error::new("UpdateService", target(), &error))?;
+        let service = answer
+            .service()
+            .and_then(|told| service(told, ""))
+            .ok_or_else(|| Error::incomplete("UpdateService", target(), "the service"))?;
+        let deployment = service.primary().cloned().ok_or_else(|| Error::incomplete("UpdateService", target(), "a primary deployment"))?;
+        Ok(Restarted { deployment, events: service.events })
+    }
+
+    /// The deployments of a service created after `since`; what those that were rolled back tried to run is read with one more call for
+    /// twenty of them.
+    /// [`ListServiceDeployments`](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListServiceDeployments.html),
+    /// [`DescribeServiceRevisions`](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServiceRevisions.html)
+    ///
+    /// # Errors
+    /// The list could not be read to its end.
+    pub async fn history(&self, id: &ServiceId, since: Timestamp) -> Result<Vec<PastDeployment>, Error> {
+        let after = CreatedAt::builder().after(DateTime::from_secs(since.as_second())).build();
+        let request = self.reads.list_service_deployments().cluster(&id.cluster).service(&id.name).created_at(after);
+        let mut token = None;
+        let mut told: Vec<ServiceDeploymentBrief> = Vec::new();
+        loop {
+            let answer = request.clone().set_next_token(token).send().await;
+            let answer = answer.map_err(|error| Error::new("ListServiceDeployments", Some(id.to_string()), &error))?;
+            told.extend(answer.service_deployments.unwrap_or_default());
+            token = answer.next_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                break;
+            }
+        }
+        let ended_badly = |brief: &&ServiceDeploymentBrief| matches!(fate(brief.status()), Fate::RollingBack | Fate::RolledBack);
+        let revisions: Vec<_> =
+            told.iter().filter(ended_badly).filter_map(|brief| brief.target_service_revision_arn().map(str::to_owned)).collect();
+        let ran = self.task_definitions(&revisions).await;
+        let past = told.iter().filter_map(|brief| {
+            let task_definition = brief.target_service_revision_arn().and_then(|revision| ran.get(revision)).cloned();
+            Some(PastDeployment { created_at: timestamp(brief.created_at()?)?, fate: fate(brief.status()), task_definition })
+        });
+        Ok(past.collect())
+    }
+
+    /// What revisions run; one that cannot be read is left out, as it then proves nothing.
+    async fn task_definitions(&self, revisions: &[String]) -> BTreeMap<String, String> {
+        let mut found = BTreeMap::new();
+        for some in revisions.chunks(REVISIONS_AT_ONCE) {
+            match self.reads.describe_service_revisions().set_service_revision_arns(Some(some.to_vec())).send().await {
+                Ok(answer) => found.extend(
+                    answer
+                        .service_revisions()
+                        .iter()
+                        .filter_map(|revision| Some((revision.service_revision_arn()?.to_owned(), revision.task_definition()?.to_owned()))),
+                ),
+                Err(error) => {
+                    tracing::warn!(error = %Error::new("DescribeServiceRevisions", None, &error), "what failed deployments ran is unknown");
+                }
+            }
+        }
+        found
+    }
+}
+
+/// One service of an answer; those that are not there are listed by ARN, with a reason.
+/// "API failure reasons", Amazon ECS Developer Guide.
+fn find(answer: &DescribeServicesOutput, id: &ServiceId, prefix: &str) -> Result<Service, Error> {
+    let is_it = |told: &&types::Service| told.service_arn().and_then(ServiceId::from_arn).is_some_and(|(found, _)| found == *id);
+    if let Some(service) = answer.services().iter().find(is_it).and_then(|told| service(told, prefix)) {
+        return Ok(service);
+    }
+    let named = |failure: &&Failure| failure.arn().is_some_and(|arn| arn.rsplit('/').next() == Some(id.name.as_str()));
+    let reason = answer.failures().iter().find(named).map(|failure| failure.reason().unwrap_or_default());
+    let target = Some(id.to_string());
+    Err(match reason {
+        Some("MISSING") => Error { operation: DESCRIBE, target, cause: Cause::NotFound, message: "MISSING".to_owned() },
+        Some(reason) => Error { operation: DESCRIBE, target, cause: Cause::Rejected, message: reason.to_owned() },
+        None => Error::incomplete(DESCRIBE, target, "the service"),
+    })
+}
+
+impl Looks {
+    /// A cluster that is gone took its services with it.
+    fn missed(&mut self, id: ServiceId, error: Error) {
+        if error.cause == Cause::NotFound { self.gone.push(id) } else { self.unread.push((id, error)) }
+    }
+
+    fn and(mut self, other: Self) -> Self {
+        let Self { services, gone, unread } = other;
+        self.services.extend(services);
+        self.gone.extend(gone);
+        self.unread.extend(unread);
+        self
+    }
+}

@@ -1,0 +1,76 @@
+//! What Amazon ECS tells of a service, in domain types.
+
+use aws_sdk_ecs::primitives::DateTime;
+use aws_sdk_ecs::types;
+use jiff::Timestamp;
+
+use crate::domain::arn::ServiceId;
+use crate::domain::service::{
+    Controller, Deployment, DeploymentStrategy, Fate, History, RolloutState, Service, ServiceEvent, ServiceStatus,
+};
+use crate::domain::tags::Tags;
+
+/// As many events of a service as a person reads at a glance.
+const EVENTS: usize = 5;
+
+/// `None` where the answer lacks the service's ARN, or has it in the short format.
+pub(super) fn service(told: &types::Service, prefix: &str) -> Option<Service> {
+    let (id, home) = ServiceId::from_arn(told.service_arn()?)?;
+    Some(Service {
+        id,
+        home,
+        status: match told.status() {
+            Some("ACTIVE") => ServiceStatus::Active,
+            Some("DRAINING") => ServiceStatus::Draining,
+            _ => ServiceStatus::Inactive,
+        },
+        controller: match told.deployment_controller().map(types::DeploymentController::r#type) {
+            None | Some(types::DeploymentControllerType::Ecs) => Controller::Ecs,
+            Some(types::DeploymentControllerType::CodeDeploy) => Controller::CodeDeploy,
+            Some(_) => Controller::External,
+        },
+        rollout: match told.deployment_configuration().and_then(types::DeploymentConfiguration::strategy) {
+            None | Some(types::DeploymentStrategy::Rolling) => DeploymentStrategy::Rolling,
+            Some(_) => DeploymentStrategy::Shifting,
+        },
+        desired: told.desired_count(),
+        deployments: told.deployments().iter().filter_map(deployment).collect(),
+        tags: Tags::parse(prefix, told.tags().iter().filter_map(|tag| Some((tag.key()?, tag.value().unwrap_or_default())))),
+        events: told.events().iter().filter_map(event).take(EVENTS).collect(),
+        history: History::NotAsked,
+    })
+}
+
+fn deployment(told: &types::Deployment) -> Option<Deployment> {
+    Some(Deployment {
+        id: told.id()?.to_owned(),
+        primary: told.status() == Some("PRIMARY"),
+        created_at: timestamp(told.created_at()?)?,
+        task_definition: told.task_definition().unwrap_or_default().to_owned(),
+        state: match told.rollout_state() {
+            Some(types::DeploymentRolloutState::Completed) => RolloutState::Completed,
+            Some(types::DeploymentRolloutState::Failed) => RolloutState::Failed,
+            Some(types::DeploymentRolloutState::InProgress) => RolloutState::InProgress,
+            _ => RolloutState::Untold,
+        },
+    })
+}
+
+fn event(told: &types::ServiceEvent) -> Option<ServiceEvent> {
+    Some(ServiceEvent { at: timestamp(told.created_at()?)?, message: told.message()?.to_owned() })
+}
+
+/// Statuses that came after this version are taken for running: they then neither cover a change nor count as failed.
+pub(super) fn fate(status: Option<&types::ServiceDeploymentStatus>) -> Fate {
+    match status {
+        Some(types::ServiceDeploymentStatus::Successful) => Fate::Succeeded,
+        Some(types::ServiceDeploymentStatus::RollbackRequested | types::ServiceDeploymentStatus::RollbackInProgress) => Fate::RollingBack,
+        Some(types::ServiceDeploymentStatus::RollbackSuccessful | types::ServiceDeploymentStatus::RollbackFailed) => Fate::RolledBack,
+        Some(types::ServiceDeploymentStatus::StopRequested | types::ServiceDeploymentStatus::Stopped) => Fate::Stopped,
+        _ => Fate::Running,
+    }
+}
+
+pub(super) fn timestamp(told: &DateTime) -> Option<Timestamp> {
+    Timestamp::new(told.secs(), i32::try_from(told.subsec_nanos()).ok()?).ok()
+}

@@ -1,0 +1,121 @@
+//! AWS in our words: clients of the SDK that take and return domain types. Nothing outside this module names the SDK's types.
+
+mod ecs;
+mod look;
+mod tagging;
+
+use std::time::Duration;
+
+use aws_config::BehaviorVersion;
+use aws_sdk_ecs::config::retry::RetryConfig;
+use aws_sdk_ecs::config::timeout::TimeoutConfig;
+use aws_sdk_ecs::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+
+use crate::domain::outcome::Cause;
+
+pub use aws_types::SdkConfig;
+pub use ecs::{Ecs, Looks, Restarted};
+pub use tagging::{Listed, Tagging};
+
+/// The clients of every AWS service that the function calls. They share the HTTP client, and so the connections, of the configuration
+/// that they are made from.
+#[derive(Debug)]
+pub struct Aws {
+    /// Amazon ECS.
+    pub ecs: Ecs,
+    /// The Resource Groups Tagging API.
+    pub tagging: Tagging,
+}
+
+impl Aws {
+    /// Makes every client.
+    #[must_use]
+    pub fn new(config: &SdkConfig) -> Self {
+        Self { ecs: Ecs::new(config), tagging: Tagging::new(config) }
+    }
+}
+
+/// The configuration that Lambda's environment gives. One HTTP client serves all SDK clients, so that they share its connections.
+pub async fn load_config() -> SdkConfig {
+    let tls = aws_smithy_http_client::tls::Provider::Rustls(aws_smithy_http_client::tls::rustls_provider::CryptoMode::AwsLc);
+    let http = aws_smithy_http_client::Builder::new().tls_provider(tls).build_https();
+    aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http).load().await
+}
+
+/// A call that did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[error("{operation}{}: {message}", target.as_deref().map(|target| format!(" of {target}")).unwrap_or_default())]
+pub struct Error {
+    /// As AWS names it.
+    pub operation: &'static str,
+    /// What was asked about.
+    pub target: Option<String>,
+    /// What it means to us.
+    pub cause: Cause,
+    /// AWS's own words, or the connection's.
+    pub message: String,
+}
+
+impl Error {
+    fn new<E>(operation: &'static str, target: Option<String>, error: &SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        Self { operation, target, cause: cause(error), message: message(error) }
+    }
+
+    /// An answer that lacks what the API promises.
+    fn incomplete(operation: &'static str, target: Option<String>, lacks: &str) -> Self {
+        Self { operation, target, cause: Cause::Rejected, message: format!("the answer lacks {lacks}") }
+    }
+}
+
+/// Sorts an error, once and here. "Common error types", Amazon ECS API Reference; the tagging API alone says `ThrottledException`.
+fn cause<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Cause {
+    match error {
+        SdkError::ServiceError(answered) => match (answered.err().code(), answered.raw().status().as_u16()) {
+            (
+                Some("ThrottlingException" | "ThrottledException" | "Throttling" | "TooManyRequestsException" | "RequestLimitExceeded"),
+                _,
+            )
+            | (_, 429) => Cause::Throttled,
+            (Some("ServiceNotFoundException" | "ClusterNotFoundException" | "ServiceNotActiveException"), _) => Cause::NotFound,
+            (Some("AccessDeniedException" | "UnrecognizedClientException" | "ExpiredTokenException"), _) | (_, 401 | 403) => Cause::Denied,
+            (_, 500..) => Cause::Unavailable,
+            _ => Cause::Rejected,
+        },
+        SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => Cause::Unavailable,
+        _ => Cause::Rejected,
+    }
+}
+
+fn message<E>(error: &SdkError<E, HttpResponse>) -> String
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    match error {
+        SdkError::ServiceError(answered) => match (answered.err().code(), answered.err().message()) {
+            (Some(code), Some(message)) => format!("{code}: {message}"),
+            (Some(code), None) => code.to_owned(),
+            (None, _) => format!("HTTP status {}", answered.raw().status().as_u16()),
+        },
+        _ => chain(error),
+    }
+}
+
+/// An error and all its causes on one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |error| error.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+/// Reads are repeated: five times within some seconds rides out a throttle and a broken connection.
+fn patient() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(6).with_initial_backoff(Duration::from_millis(300)).with_max_backoff(Duration::from_secs(8))
+}
+
+/// An answer of these APIs takes tens of milliseconds; one that takes seconds is not coming.
+fn impatient() -> TimeoutConfig {
+    TimeoutConfig::builder().connect_timeout(Duration::from_secs(3)).operation_attempt_timeout(Duration::from_secs(8)).build()
+}

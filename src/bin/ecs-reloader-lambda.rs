@@ -1,0 +1,45 @@
+//! The function: builds everything once, then handles one invocation after another.
+
+use std::io;
+
+use ecs_reloader::aws::Aws;
+use ecs_reloader::lambda::Reloader;
+use ecs_reloader::report::{Level, Reporter, telemetry};
+use ecs_reloader::settings::{Settings, Vars};
+use jiff::Timestamp;
+use lambda_runtime::{LambdaEvent, service_fn};
+use serde_json::value::RawValue;
+
+struct ProcessEnv;
+
+impl Vars for ProcessEnv {
+    #[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
+    fn var(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place where the wall clock is read")]
+fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    let level = Level::parse(&ProcessEnv.var("AWS_LAMBDA_LOG_LEVEL").unwrap_or_default());
+    telemetry(level);
+    let settings = Settings::load(&ProcessEnv).inspect_err(|error| tracing::error!(%error, "the function cannot start"))?;
+    for name in &settings.without_effect {
+        tracing::warn!(setting = name, reason = "not-supported-yet", "this setting has no effect in this version");
+    }
+    let function = ProcessEnv.var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|| env!("CARGO_PKG_NAME").to_owned());
+    let reporter = Reporter::new(Box::new(io::stdout()), &function, level);
+    let aws = Aws::new(&ecs_reloader::aws::load_config().await);
+    let reloader = Reloader::new(aws, settings, reporter);
+
+    let reloader = &reloader;
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<Box<RawValue>>| {
+        reloader.handle(event.payload.get(), &event.context, now()).await
+    }))
+    .await
+}

@@ -1,0 +1,152 @@
+//! Amazon Resource Names, as far as this product reads them.
+
+use std::fmt;
+
+/// Where a regional resource lives. Objects in S3 have a partition only: bucket names are unique within it, and `account` and
+/// `region` stay empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Place {
+    /// `aws`, `aws-cn`, `aws-us-gov` …
+    pub partition: String,
+    /// Twelve digits.
+    pub account: String,
+    /// `eu-west-1` …
+    pub region: String,
+}
+
+impl Place {
+    /// The place of a resource whose partition nothing names but its Region.
+    #[must_use]
+    pub fn of_region(account: &str, region: &str) -> Self {
+        Self { partition: partition_of(region).to_owned(), account: account.to_owned(), region: region.to_owned() }
+    }
+
+    /// The same partition without account and Region: where buckets live.
+    #[must_use]
+    pub fn partition_only(&self) -> Self {
+        Self { partition: self.partition.clone(), account: String::new(), region: String::new() }
+    }
+}
+
+/// The partition of a Region, from the Region's prefix.
+/// AWS General Reference, "Amazon Resource Names (ARNs)".
+#[must_use]
+pub fn partition_of(region: &str) -> &'static str {
+    const PREFIXES: [(&str, &str); 6] = [
+        ("cn-", "aws-cn"),
+        ("us-gov-", "aws-us-gov"),
+        ("us-isob-", "aws-iso-b"),
+        ("us-isof-", "aws-iso-f"),
+        ("us-iso-", "aws-iso"),
+        ("eusc-", "aws-eusc"),
+    ];
+    PREFIXES.iter().find(|(prefix, _)| region.starts_with(prefix)).map_or("aws", |(_, partition)| partition)
+}
+
+/// An ARN taken apart; nothing in it is checked but its shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arn<'a> {
+    /// `aws`, `aws-cn` …
+    pub partition: &'a str,
+    /// `ecs`, `ssm` …
+    pub service: &'a str,
+    /// Empty for S3.
+    pub region: &'a str,
+    /// Empty for S3.
+    pub account: &'a str,
+    /// All that follows the fifth colon.
+    pub resource: &'a str,
+}
+
+impl<'a> Arn<'a> {
+    /// `None` where `text` has not the shape `arn:partition:service:region:account:resource`.
+    #[must_use]
+    pub fn parse(text: &'a str) -> Option<Self> {
+        let mut parts = text.splitn(6, ':');
+        let ("arn", partition, service, region, account, resource) =
+            (parts.next()?, parts.next()?, parts.next()?, parts.next()?, parts.next()?, parts.next()?)
+        else {
+            return None;
+        };
+        (!partition.is_empty() && !service.is_empty() && !resource.is_empty()).then_some(Self {
+            partition,
+            service,
+            region,
+            account,
+            resource,
+        })
+    }
+
+    /// Where the resource lives.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        Place { partition: self.partition.to_owned(), account: self.account.to_owned(), region: self.region.to_owned() }
+    }
+}
+
+/// An ECS service, shown as `cluster/name`. The function restarts services of its own account and Region only, so these two names tell
+/// them apart.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ServiceId {
+    /// The cluster's name.
+    pub cluster: String,
+    /// The service's name.
+    pub name: String,
+}
+
+impl ServiceId {
+    /// Reads a service's ARN in the long format, `arn:aws:ecs:region:account:service/cluster/name`. The short one (`service/name`) names
+    /// no cluster, and such services cannot be tagged ("Amazon Resource Names (ARNs) and IDs", Amazon ECS Developer Guide).
+    #[must_use]
+    pub fn from_arn(text: &str) -> Option<(Self, Place)> {
+        let arn = Arn::parse(text).filter(|arn| arn.service == "ecs")?;
+        Some((Self::from_path(arn.resource.strip_prefix("service/")?)?, arn.place()))
+    }
+
+    /// Reads `cluster/name`.
+    #[must_use]
+    pub fn from_path(text: &str) -> Option<Self> {
+        let (cluster, name) = text.split_once('/')?;
+        (!cluster.is_empty() && !name.is_empty() && !name.contains('/'))
+            .then(|| Self { cluster: cluster.to_owned(), name: name.to_owned() })
+    }
+}
+
+impl fmt::Display for ServiceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { cluster, name } = self;
+        write!(f, "{cluster}/{name}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_arn_is_taken_apart_at_its_first_five_colons() {
+        let arn = Arn::parse("arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf").unwrap();
+
+        assert_eq!((arn.service, arn.resource), ("secretsmanager", "secret:prod/db-AbCdEf"));
+    }
+
+    #[test]
+    fn what_is_no_arn_is_none() {
+        for text in ["", "arn", "arn:aws:s3", "arn:aws:s3:::", "urn:aws:s3:::bucket"] {
+            assert_eq!(Arn::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_service_in_the_short_arn_format_has_no_identity() {
+        assert_eq!(ServiceId::from_arn("arn:aws:ecs:eu-west-1:123456789012:service/api"), None);
+        assert_eq!(ServiceId::from_arn("arn:aws:ecs:eu-west-1:123456789012:service/web/api").unwrap().0.to_string(), "web/api");
+    }
+
+    #[test]
+    fn a_region_tells_its_partition() {
+        let partitions = ["eu-west-1", "cn-north-1", "us-gov-west-1", "us-isob-east-1"].map(partition_of);
+
+        assert_eq!(partitions, ["aws", "aws-cn", "aws-us-gov", "aws-iso-b"]);
+    }
+}

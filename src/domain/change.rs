@@ -1,0 +1,124 @@
+//! What changed, when, and how the function came to know.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::key::Key;
+
+/// What happened to a key. The order is the order of weight: within one second a write beats a deletion, and a label beats nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ChangeKind {
+    /// A label moved to another version of a parameter; its newest version is the one it was.
+    Labelled,
+    /// The key is gone.
+    Deleted,
+    /// The key has a new version.
+    Written,
+}
+
+/// One key that changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// What changed.
+    pub key: Key,
+    /// The instant *t* that a deployment must have been created after to have read the change.
+    pub at: Timestamp,
+    /// What happened to it.
+    pub kind: ChangeKind,
+    /// The version that the change made, where the event tells it.
+    pub version: Option<String>,
+    /// Who changed it, where the event tells it.
+    pub by: Option<String>,
+    /// The id of the event that told of it.
+    pub event: String,
+}
+
+impl Change {
+    /// A label that moves after a write must not hide the write.
+    fn beats(&self, other: &Self) -> bool {
+        let told = |change: &Self| (change.kind != ChangeKind::Labelled, change.at, change.kind);
+        told(self) > told(other)
+    }
+}
+
+/// The instant *t* of an event time. Several services tell whole seconds: the change may have come at any moment of that second, so only
+/// a deployment created after its end is certain to have read it.
+#[must_use]
+pub fn end_of_event_time(told: Timestamp) -> Timestamp {
+    if told.subsec_nanosecond() == 0 { told.saturating_add(SignedDuration::from_secs(1)).unwrap_or(Timestamp::MAX) } else { told }
+}
+
+/// The last change of each key: of thirty writes only the newest must have been read.
+#[must_use]
+pub fn coalesce(changes: impl IntoIterator<Item = Change>) -> BTreeMap<Key, Change> {
+    let mut newest = BTreeMap::new();
+    for change in changes {
+        match newest.entry(change.key.clone()) {
+            Entry::Vacant(entry) => {
+                entry.insert(change);
+            }
+            Entry::Occupied(mut entry) => {
+                if change.beats(entry.get()) {
+                    entry.insert(change);
+                }
+            }
+        }
+    }
+    newest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::arn::Place;
+
+    fn change(kind: ChangeKind, at: &str) -> Change {
+        Change {
+            key: Key::parameter(Place::of_region("123456789012", "eu-west-1"), "/app/x"),
+            at: at.parse().unwrap(),
+            kind,
+            version: None,
+            by: None,
+            event: format!("{kind:?}"),
+        }
+    }
+
+    fn survivor(changes: [Change; 2]) -> ChangeKind {
+        let mut turned = changes.clone();
+        turned.reverse();
+        let [one, other] = [changes, turned].map(|changes| coalesce(changes).into_values().next().unwrap().kind);
+        assert_eq!(one, other, "the order of arrival must not matter");
+        one
+    }
+
+    #[test]
+    fn the_newest_change_of_a_key_is_kept() {
+        let changes = [change(ChangeKind::Written, "2026-01-31T10:00:00Z"), change(ChangeKind::Deleted, "2026-01-31T10:00:01Z")];
+
+        assert_eq!(survivor(changes), ChangeKind::Deleted);
+    }
+
+    #[test]
+    fn within_one_second_a_write_beats_a_deletion() {
+        let changes = [change(ChangeKind::Written, "2026-01-31T10:00:00Z"), change(ChangeKind::Deleted, "2026-01-31T10:00:00Z")];
+
+        assert_eq!(survivor(changes), ChangeKind::Written);
+    }
+
+    #[test]
+    fn a_label_never_hides_a_write() {
+        let changes = [change(ChangeKind::Written, "2026-01-31T10:00:00Z"), change(ChangeKind::Labelled, "2026-01-31T10:00:09Z")];
+
+        assert_eq!(survivor(changes), ChangeKind::Written);
+    }
+
+    #[test]
+    fn a_whole_second_ends_with_its_last_moment() {
+        let t = |text: &str| end_of_event_time(text.parse().unwrap()).to_string();
+
+        assert_eq!(t("2026-01-31T10:00:00Z"), "2026-01-31T10:00:01Z");
+        assert_eq!(t("2026-01-31T10:00:00.250Z"), "2026-01-31T10:00:00.25Z");
+    }
+}

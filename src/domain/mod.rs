@@ -1,0 +1,12 @@
+//! What the product is about, in plain types: no AWS type, no I/O, no clock, no environment, no async.
+
+pub mod arn;
+pub mod change;
+pub mod key;
+pub mod outcome;
+pub mod plan;
+pub mod reason;
+pub mod service;
+pub mod summary;
+pub mod tags;
+pub mod watch;

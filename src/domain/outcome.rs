@@ -1,0 +1,110 @@
+//! What became of a restart that the plan asked for.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// Why AWS did not do what was asked, as far as we treat it differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    /// The role may not.
+    Denied,
+    /// The account's bucket for this call is empty.
+    Throttled,
+    /// No answer, a broken connection, or a fault of the service's own: whether the call took effect is not known.
+    Unavailable,
+    /// The service or its cluster is not there.
+    NotFound,
+    /// Anything else: asking again will not help.
+    Rejected,
+}
+
+impl Cause {
+    /// Whether the same call may succeed later with nobody's help.
+    #[must_use]
+    pub fn passes(self) -> bool {
+        match self {
+            Self::Throttled | Self::Unavailable => true,
+            Self::Denied | Self::NotFound | Self::Rejected => false,
+        }
+    }
+}
+
+/// How far a restart came in one invocation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// A deployment was created.
+    Started {
+        /// `ecs-svc/…`.
+        deployment: String,
+        /// When Amazon ECS created it.
+        created_at: Timestamp,
+        /// Whether the answer was lost and the deployment found by looking.
+        found: bool,
+    },
+    /// Throttled until the invocation's time was up; goes on later.
+    Throttled,
+    /// The invocation's time was up first; goes on later.
+    OutOfTime,
+    /// The role may not restart this service.
+    Denied {
+        /// AWS's own words.
+        cause: String,
+    },
+    /// AWS did not do it.
+    Failed {
+        /// AWS's own words.
+        cause: String,
+        /// Whether it may succeed later with nobody's help.
+        passes: bool,
+    },
+}
+
+/// The word for an outcome in the log and the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RestartResult {
+    /// [`Outcome::Started`].
+    Started,
+    /// [`Outcome::Throttled`].
+    Throttled,
+    /// [`Outcome::OutOfTime`].
+    OutOfTime,
+    /// [`Outcome::Denied`].
+    Denied,
+    /// [`Outcome::Failed`].
+    Failed,
+}
+
+impl Outcome {
+    /// The word for it.
+    #[must_use]
+    pub fn result(&self) -> RestartResult {
+        match self {
+            Self::Started { .. } => RestartResult::Started,
+            Self::Throttled => RestartResult::Throttled,
+            Self::OutOfTime => RestartResult::OutOfTime,
+            Self::Denied { .. } => RestartResult::Denied,
+            Self::Failed { .. } => RestartResult::Failed,
+        }
+    }
+
+    /// Whether it is to be tried again with nobody's help.
+    #[must_use]
+    pub fn is_unfinished(&self) -> bool {
+        match self {
+            Self::Throttled | Self::OutOfTime => true,
+            Self::Failed { passes, .. } => *passes,
+            Self::Started { .. } | Self::Denied { .. } => false,
+        }
+    }
+
+    /// Whether a person should look at it.
+    #[must_use]
+    pub fn is_failure(&self) -> bool {
+        match self {
+            Self::Denied { .. } | Self::Failed { .. } => true,
+            Self::Started { .. } | Self::Throttled | Self::OutOfTime => false,
+        }
+    }
+}

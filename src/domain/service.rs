@@ -1,0 +1,218 @@
+//! One look at an ECS service.
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+use super::arn::{Place, ServiceId};
+use super::tags::Tags;
+
+/// What the plan needs to know of a service, as it was at one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Service {
+    /// Which one.
+    pub id: ServiceId,
+    /// Its account and Region.
+    pub home: Place,
+    /// Whether it takes deployments.
+    pub status: ServiceStatus,
+    /// Who deploys it.
+    pub controller: Controller,
+    /// How Amazon ECS moves from one revision to the next.
+    pub rollout: DeploymentStrategy,
+    /// How many tasks it should run; for DAEMON services, how many instances match.
+    pub desired: i32,
+    /// The deployments that `DescribeServices` shows.
+    pub deployments: Vec<Deployment>,
+    /// The owner's word.
+    pub tags: Tags,
+    /// The newest first, at most five.
+    pub events: Vec<ServiceEvent>,
+    /// The deployments of the last weeks, where they were asked for.
+    pub history: History,
+}
+
+/// `status` of `DescribeServices`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServiceStatus {
+    /// Takes deployments.
+    Active,
+    /// Is being deleted.
+    Draining,
+    /// Is deleted.
+    Inactive,
+}
+
+/// `deploymentController.type` of `DescribeServices`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Controller {
+    /// Amazon ECS itself.
+    Ecs,
+    /// AWS CodeDeploy, blue/green.
+    CodeDeploy,
+    /// A third party, by task sets; or a controller that came after this version.
+    External,
+}
+
+impl fmt::Display for Controller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ecs => "ECS",
+            Self::CodeDeploy => "CODE_DEPLOY",
+            Self::External => "EXTERNAL",
+        })
+    }
+}
+
+/// `deploymentConfiguration.strategy` of `DescribeServices`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeploymentStrategy {
+    /// Task by task; a newer deployment supersedes it at no loss.
+    Rolling,
+    /// Blue/green, linear or canary, or one that came after this version: superseding it throws away hours of bake time.
+    Shifting,
+}
+
+/// One entry of `deployments` of `DescribeServices`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deployment {
+    /// `ecs-svc/…`.
+    pub id: String,
+    /// The one that new tasks belong to.
+    pub primary: bool,
+    /// When it was started.
+    pub created_at: Timestamp,
+    /// What it runs.
+    pub task_definition: String,
+    /// How far it is.
+    pub state: RolloutState,
+}
+
+/// `rolloutState` of a deployment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RolloutState {
+    /// Tasks are being replaced.
+    InProgress,
+    /// Steady state was reached.
+    Completed,
+    /// The circuit breaker or an alarm stopped it.
+    Failed,
+    /// Amazon ECS tells none: services behind a Classic Load Balancer, and other controllers.
+    Untold,
+}
+
+/// A line of `events` of `DescribeServices`, in Amazon ECS's own words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceEvent {
+    /// When.
+    pub at: Timestamp,
+    /// `(service api) has reached a steady state.` …
+    pub message: String,
+}
+
+/// What `ListServiceDeployments` and `DescribeServiceRevisions` tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum History {
+    /// The change is young, or nothing is to be restarted.
+    #[default]
+    NotAsked,
+    /// Asked, and no answer; it never blocks a restart. Why.
+    Unreadable(String),
+    /// The deployments created since the oldest change in question.
+    Read(Vec<PastDeployment>),
+}
+
+/// One entry of the deployment history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PastDeployment {
+    /// When it was started.
+    pub created_at: Timestamp,
+    /// How it went.
+    pub fate: Fate,
+    /// What it tried to run, where it did not end well and that could be read.
+    pub task_definition: Option<String>,
+}
+
+/// `status` of a service deployment, as far as it matters here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Pending or in progress.
+    Running,
+    /// `SUCCESSFUL`.
+    Succeeded,
+    /// A rollback is requested or runs: it must not be disturbed ("Deployment 3 cannot roll back, or launch tasks", Amazon ECS Developer
+    /// Guide, "How the Amazon ECS deployment circuit breaker detects failures").
+    RollingBack,
+    /// Rolled back, with or without success.
+    RolledBack,
+    /// Superseded or stopped by hand: it says nothing about the value.
+    Stopped,
+}
+
+impl Service {
+    /// A service that the tag index remembers and Amazon ECS does not.
+    #[must_use]
+    pub fn gone(id: ServiceId, home: Place, tags: Tags) -> Self {
+        Self {
+            id,
+            home,
+            status: ServiceStatus::Inactive,
+            controller: Controller::Ecs,
+            rollout: DeploymentStrategy::Rolling,
+            desired: 0,
+            deployments: Vec::new(),
+            tags,
+            events: Vec::new(),
+            history: History::NotAsked,
+        }
+    }
+
+    /// The deployment that new tasks belong to.
+    #[must_use]
+    pub fn primary(&self) -> Option<&Deployment> {
+        self.deployments.iter().find(|deployment| deployment.primary)
+    }
+
+    /// The newest deployment shown that was created after `t` and has not failed.
+    #[must_use]
+    pub fn deployed_since(&self, t: Timestamp) -> Option<&Deployment> {
+        let good = self.deployments.iter().filter(|deployment| deployment.state != RolloutState::Failed && deployment.created_at > t);
+        good.max_by_key(|deployment| deployment.created_at)
+    }
+
+    /// Whether a deployment that has not failed was created after `t`: whoever made it, its tasks read what was there after `t`.
+    #[must_use]
+    pub fn is_fresh(&self, t: Timestamp) -> bool {
+        self.deployed_since(t).is_some() || self.past().iter().any(|past| past.fate == Fate::Succeeded && past.created_at > t)
+    }
+
+    /// Whether a deployment created after `t`, of the task definition that is primary now, failed: another one would read the same value.
+    #[must_use]
+    pub fn failed_since(&self, t: Timestamp) -> bool {
+        let Some(current) = self.primary().map(|primary| primary.task_definition.as_str()) else { return false };
+        let shown = self.deployments.iter().filter(|deployment| deployment.state == RolloutState::Failed);
+        let shown = shown.map(|deployment| (deployment.created_at, Some(deployment.task_definition.as_str())));
+        let past = self.past().iter().filter(|past| matches!(past.fate, Fate::RollingBack | Fate::RolledBack));
+        let past = past.map(|past| (past.created_at, past.task_definition.as_deref()));
+        shown.chain(past).any(|(created_at, ran)| created_at > t && ran == Some(current))
+    }
+
+    /// Whether a forced deployment now would take the rollback's target away or throw away a bake.
+    #[must_use]
+    pub fn must_not_be_superseded(&self) -> bool {
+        let Some(primary) = self.primary() else { return false };
+        let runs = primary.state == RolloutState::InProgress;
+        let rolls_back =
+            runs && self.deployments.iter().any(|other| other.state == RolloutState::Failed && other.created_at > primary.created_at);
+        rolls_back
+            || (runs && self.rollout == DeploymentStrategy::Shifting)
+            || self.past().iter().any(|past| past.fate == Fate::RollingBack)
+    }
+
+    fn past(&self) -> &[PastDeployment] {
+        match &self.history {
+            History::NotAsked | History::Unreadable(_) => &[],
+            History::Read(past) => past,
+        }
+    }
+}

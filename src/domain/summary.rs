@@ -1,0 +1,268 @@
+//! What one invocation did: the answer of a direct invocation, and what the log lines and metrics are made of.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::arn::ServiceId;
+use super::change::Change;
+use super::key::Key;
+use super::outcome::{Outcome, RestartResult};
+use super::plan::Planned;
+use super::reason::{Decision, IgnoredReason, Reason};
+use super::service::{Service, ServiceEvent};
+
+/// The version of the JSON below; it grows when a field goes or changes its meaning.
+pub const VERSION: u32 = 1;
+
+/// One invocation.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Summary {
+    /// [`VERSION`].
+    pub version: u32,
+    /// Lambda's id of the invocation.
+    pub request_id: String,
+    /// How many of everything.
+    #[serde(flatten)]
+    pub counts: Counts,
+    /// Why nothing could be decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// The services that a change concerns.
+    pub services: Vec<ServiceLine>,
+    /// Events that nothing was done about.
+    pub ignored_events: Vec<IgnoredEvent>,
+    /// What was wrong with events that could not be read.
+    pub malformed_events: Vec<String>,
+}
+
+/// How many of everything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Queue messages, or 1.
+    pub messages: usize,
+    /// Keys that changed.
+    pub changes: usize,
+    /// Events ignored for a reason.
+    pub ignored: usize,
+    /// Events that could not be read.
+    pub malformed: usize,
+    /// Services that have opted in.
+    pub watching: usize,
+    /// Services that a change concerns.
+    pub concerned: usize,
+    /// Restarts that were planned.
+    pub planned: usize,
+    /// Restarts that were started.
+    pub started: usize,
+    /// Services skipped.
+    pub skipped: usize,
+    /// Services held.
+    pub held: usize,
+    /// Services refused.
+    pub refused: usize,
+    /// Restarts that AWS throttled until the time was up.
+    pub throttled: usize,
+    /// Restarts that the invocation had no time for.
+    pub out_of_time: usize,
+    /// Restarts that the role may not make.
+    pub denied: usize,
+    /// Restarts that failed.
+    pub failed: usize,
+    /// Tags, or terms of them, that do not parse, of all services that have opted in.
+    pub mistakes: usize,
+    /// Messages given back to the queue.
+    pub returned: usize,
+    /// How long it took.
+    pub elapsed_ms: u64,
+}
+
+/// One service.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ServiceLine {
+    /// `cluster/name`.
+    pub service: String,
+    /// What was decided; nothing where the service could not be read.
+    pub decision: Option<Decision>,
+    /// Why.
+    pub reason: Option<Reason>,
+    /// What would have been decided, were the decision wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub otherwise: Option<Reason>,
+    /// What a person needs to know beyond the reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// What became of a restart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<RestartResult>,
+    /// The deployment that was created.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployment: Option<String>,
+    /// When the deployment that covers the change was created.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployed_at: Option<Timestamp>,
+    /// Why it did not succeed, in AWS's words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    /// Whether it goes on later with nobody's help.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
+    /// What asked for it.
+    pub changes: Vec<ChangeLine>,
+    /// Tags that do not parse.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mistakes: Vec<String>,
+    /// The newest events of the service, as `DescribeServices` shows them.
+    pub events: Vec<EventLine>,
+}
+
+/// One change that concerns a service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ChangeLine {
+    /// As a watch term.
+    pub key: String,
+    /// A deployment must have been created after this instant.
+    pub at: Timestamp,
+    /// What this change alone would give.
+    pub reason: Reason,
+    /// Its version, where known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Who changed it, where known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// The id of the event.
+    pub event: String,
+}
+
+/// One event of a service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct EventLine {
+    /// When.
+    pub at: Timestamp,
+    /// In the words of Amazon ECS.
+    pub message: String,
+}
+
+/// An event that is not acted on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct IgnoredEvent {
+    /// The source and the kind, such as `aws.s3 Object Deleted`.
+    pub event: String,
+    /// Why.
+    pub reason: IgnoredReason,
+}
+
+impl ServiceLine {
+    /// The line of a service that was decided about. `seen` is the last look at it.
+    #[must_use]
+    pub fn decided(
+        id: &ServiceId,
+        planned: &Planned,
+        outcome: Option<&Outcome>,
+        changes: &BTreeMap<Key, Change>,
+        seen: Option<&Service>,
+    ) -> Self {
+        let asked_by = planned.asked_by.iter().filter_map(|(key, reason)| Some(ChangeLine::new(changes.get(key)?, *reason)));
+        let mistakes = seen.map(|service| service.tags.mistakes().map(ToString::to_string).collect()).unwrap_or_default();
+        Self {
+            decision: Some(planned.reason.decision()),
+            reason: Some(planned.reason),
+            otherwise: planned.otherwise,
+            detail: planned.detail.clone(),
+            changes: asked_by.collect(),
+            mistakes,
+            events: seen.map(|service| service.events.iter().map(EventLine::from).collect()).unwrap_or_default(),
+            ..Self::blank(id)
+        }
+        .with(outcome)
+    }
+
+    /// The line of a service that could not be read.
+    #[must_use]
+    pub fn unread(id: &ServiceId, outcome: &Outcome) -> Self {
+        Self::blank(id).with(Some(outcome))
+    }
+
+    fn blank(id: &ServiceId) -> Self {
+        Self {
+            service: id.to_string(),
+            decision: None,
+            reason: None,
+            otherwise: None,
+            detail: None,
+            result: None,
+            deployment: None,
+            deployed_at: None,
+            cause: None,
+            again: false,
+            changes: Vec::new(),
+            mistakes: Vec::new(),
+            events: Vec::new(),
+        }
+    }
+
+    fn with(mut self, outcome: Option<&Outcome>) -> Self {
+        self.result = outcome.map(Outcome::result);
+        self.again = outcome.is_some_and(Outcome::is_unfinished);
+        match outcome {
+            Some(Outcome::Started { deployment, created_at, found }) => {
+                self.deployment = Some(deployment.clone());
+                self.deployed_at = Some(*created_at);
+                if *found {
+                    self.detail = Some("the answer to the call was lost; this deployment was found by looking".to_owned());
+                }
+            }
+            Some(Outcome::Denied { cause } | Outcome::Failed { cause, .. }) => self.cause = Some(cause.clone()),
+            Some(Outcome::Throttled | Outcome::OutOfTime) | None => {}
+        }
+        self
+    }
+
+    /// Whether a key that the service reads is gone: its next task will not start.
+    #[must_use]
+    pub fn lost_a_key(&self) -> bool {
+        self.changes.iter().any(|change| change.reason == Reason::Deleted)
+    }
+}
+
+impl ChangeLine {
+    fn new(change: &Change, reason: Reason) -> Self {
+        let Change { key, at, kind: _, version, by, event } = change;
+        Self { key: key.to_string(), at: *at, reason, version: version.clone(), by: by.clone(), event: event.clone() }
+    }
+}
+
+impl From<&ServiceEvent> for EventLine {
+    fn from(event: &ServiceEvent) -> Self {
+        let ServiceEvent { at, message } = event;
+        Self { at: *at, message: message.clone() }
+    }
+}
+
+impl Counts {
+    /// Counts what became of the services.
+    #[must_use]
+    pub fn with_services(mut self, services: &[ServiceLine]) -> Self {
+        self.concerned = services.len();
+        for line in services {
+            match line.decision {
+                Some(Decision::Skip) => self.skipped += 1,
+                Some(Decision::Refuse) => self.refused += 1,
+                Some(Decision::Hold) => self.held += 1,
+                Some(Decision::Restart) => self.planned += 1,
+                None => {}
+            }
+            match line.result {
+                Some(RestartResult::Started) => self.started += 1,
+                Some(RestartResult::Throttled) => self.throttled += 1,
+                Some(RestartResult::OutOfTime) => self.out_of_time += 1,
+                Some(RestartResult::Denied) => self.denied += 1,
+                Some(RestartResult::Failed) => self.failed += 1,
+                None => {}
+            }
+        }
+        self
+    }
+}

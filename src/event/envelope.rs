@@ -1,0 +1,226 @@
+//! What events come wrapped in: SQS, SNS, SNS inside SQS, EventBridge, or nothing.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::json::{self, Malformed};
+use super::{Inbox, Message, Told, ignored, manual, s3, ssm};
+use crate::domain::reason::IgnoredReason;
+
+const ANY_EVENT: &str =
+    "an event of Amazon EventBridge, a notification of Amazon S3, either of them inside Amazon SNS or SQS, or {\"reload\": {…}}";
+const TOO_DEEP: &str = "nothing deeper than SNS inside SQS";
+
+/// Just enough of a payload to tell what it is.
+#[derive(Deserialize)]
+#[serde(expecting = "an object")]
+struct Probe<'a> {
+    source: Option<String>,
+    #[serde(rename = "detail-type")]
+    detail_type: Option<String>,
+    #[serde(borrow, rename = "Records")]
+    records: Option<Vec<&'a RawValue>>,
+    #[serde(rename = "Type")]
+    sns_type: Option<String>,
+    #[serde(rename = "Event")]
+    s3_event: Option<String>,
+    #[serde(borrow)]
+    reload: Option<&'a RawValue>,
+    #[serde(borrow)]
+    sweep: Option<&'a RawValue>,
+}
+
+/// Just enough of a record to tell whose it is. SNS alone writes `EventSource`.
+#[derive(Deserialize)]
+#[serde(expecting = "a record")]
+struct RecordProbe {
+    #[serde(rename = "eventSource", alias = "EventSource")]
+    source: String,
+}
+
+/// "Using Lambda with Amazon SQS", AWS Lambda Developer Guide.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", expecting = "an SQS record")]
+struct SqsRecord {
+    message_id: String,
+    body: String,
+    #[serde(default)]
+    attributes: SqsAttributes,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", expecting = "the attributes of an SQS record")]
+struct SqsAttributes {
+    /// Milliseconds since 1970, as text.
+    sent_timestamp: Option<String>,
+}
+
+/// "Invoking Lambda functions with Amazon SNS notifications", AWS Lambda Developer Guide.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", expecting = "an SNS record")]
+struct SnsRecord {
+    sns: SnsMessage,
+}
+
+/// The same object is the body of a message that SNS puts into a queue.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", expecting = "an SNS notification")]
+struct SnsMessage {
+    message: String,
+    #[serde(default, deserialize_with = "json::maybe_time")]
+    timestamp: Option<Timestamp>,
+}
+
+/// "AWS service events delivered directly to Amazon EventBridge", Amazon EventBridge User Guide.
+#[derive(Deserialize)]
+#[serde(expecting = "an event of EventBridge")]
+pub(super) struct EventBridge<'a> {
+    #[serde(default)]
+    pub(super) id: String,
+    #[serde(rename = "detail-type")]
+    pub(super) detail_type: String,
+    pub(super) source: String,
+    pub(super) account: String,
+    pub(super) region: String,
+    #[serde(deserialize_with = "json::time")]
+    pub(super) time: Timestamp,
+    #[serde(default)]
+    pub(super) resources: Vec<String>,
+    #[serde(borrow)]
+    pub(super) detail: &'a RawValue,
+}
+
+impl EventBridge<'_> {
+    pub(super) fn name(&self) -> String {
+        format!("{} {}", self.source, self.detail_type)
+    }
+}
+
+/// How deep we are: SQS may hold SNS, and neither may hold SQS.
+#[derive(Clone, Copy)]
+struct Depth {
+    sns_may_follow: bool,
+    sent_at: Timestamp,
+}
+
+pub(super) fn open(payload: &str, now: Timestamp) -> Inbox {
+    let depth = Depth { sns_may_follow: true, sent_at: now };
+    match probe(payload) {
+        Ok(Probe { records: Some(records), .. }) if records.iter().any(|record| is_queued(record)) => {
+            let messages = records.iter().enumerate().map(|(place, record)| open_queued(record, place, depth)).collect();
+            Inbox { from_queue: true, messages }
+        }
+        probed => {
+            let told = probed.map_or_else(|malformed| vec![Told::Malformed(malformed)], |probe| look_at(payload, probe, depth));
+            Inbox { from_queue: false, messages: vec![Message { id: None, told }] }
+        }
+    }
+}
+
+fn probe(payload: &str) -> Result<Probe<'_>, Malformed> {
+    if payload.trim_start().starts_with('{') { json::read(payload) } else { Err(Malformed::at("", ANY_EVENT)) }
+}
+
+fn is_queued(record: &RawValue) -> bool {
+    json::read::<RecordProbe>(record.get()).is_ok_and(|record| record.source == "aws:sqs")
+}
+
+fn open_queued(record: &RawValue, place: usize, depth: Depth) -> Message {
+    let at = format!("Records[{place}]");
+    match json::read::<SqsRecord>(record.get()) {
+        Ok(SqsRecord { message_id, body, attributes }) => {
+            let sent_at = attributes.sent_timestamp.and_then(|text| Timestamp::from_millisecond(text.parse().ok()?).ok());
+            let inside = Depth { sent_at: sent_at.unwrap_or(depth.sent_at), ..depth };
+            let told = within(look(&body, inside), &format!("{at}.body"));
+            Message { id: Some(message_id), told }
+        }
+        Err(malformed) => Message { id: message_id(record), told: vec![Told::Malformed(malformed.within(&at))] },
+    }
+}
+
+/// The id alone of a record that is otherwise unreadable, so that it fails alone.
+fn message_id(record: &RawValue) -> Option<String> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Id {
+        message_id: String,
+    }
+    Some(json::read::<Id>(record.get()).ok()?.message_id)
+}
+
+fn within(mut told: Vec<Told>, outer: &str) -> Vec<Told> {
+    for told in &mut told {
+        if let Told::Malformed(malformed) = told {
+            *malformed = malformed.clone().within(outer);
+        }
+    }
+    told
+}
+
+fn look(payload: &str, depth: Depth) -> Vec<Told> {
+    probe(payload).map_or_else(|malformed| vec![Told::Malformed(malformed)], |probe| look_at(payload, probe, depth))
+}
+
+fn look_at(payload: &str, probe: Probe<'_>, depth: Depth) -> Vec<Told> {
+    if let Some(records) = probe.records {
+        look_at_records(&records, depth)
+    } else if let Some(source) = probe.source {
+        vec![look_at_event(payload, &source, probe.detail_type.as_deref()).unwrap_or_else(Told::Malformed)]
+    } else if probe.sns_type.as_deref() == Some("Notification") {
+        json::read::<SnsMessage>(payload)
+            .map_or_else(|malformed| vec![Told::Malformed(malformed)], |message| look_into_sns(&message, "Message", depth))
+    } else if probe.s3_event.as_deref() == Some("s3:TestEvent") {
+        vec![ignored("aws:s3 s3:TestEvent", IgnoredReason::TestEvent)]
+    } else if let Some(reload) = probe.reload {
+        vec![manual::decode(reload, depth.sent_at).map_or_else(|malformed| Told::Malformed(malformed.within("reload")), Told::Asked)]
+    } else if probe.sweep.is_some() {
+        vec![ignored("sweep", IgnoredReason::NotSupportedYet)]
+    } else {
+        vec![Told::Malformed(Malformed::at("", ANY_EVENT))]
+    }
+}
+
+fn look_at_records(records: &[&RawValue], depth: Depth) -> Vec<Told> {
+    if records.is_empty() {
+        return vec![ignored("Records", IgnoredReason::NoRecords)];
+    }
+    let each = records.iter().enumerate().flat_map(|(place, record)| {
+        let told = match json::read::<RecordProbe>(record.get()) {
+            Ok(RecordProbe { source }) => look_at_record(&source, record, depth),
+            Err(malformed) => vec![Told::Malformed(malformed)],
+        };
+        within(told, &format!("Records[{place}]"))
+    });
+    each.collect()
+}
+
+fn look_at_record(source: &str, record: &RawValue, depth: Depth) -> Vec<Told> {
+    match source {
+        "aws:s3" => vec![s3::decode_notification(record).unwrap_or_else(Told::Malformed)],
+        "aws:sns" if depth.sns_may_follow => match json::read::<SnsRecord>(record.get()) {
+            Ok(record) => look_into_sns(&record.sns, "Sns.Message", depth),
+            Err(malformed) => vec![Told::Malformed(malformed)],
+        },
+        "aws:sns" | "aws:sqs" => vec![Told::Malformed(Malformed::at("", TOO_DEEP))],
+        other => vec![ignored(other, IgnoredReason::UnknownSource)],
+    }
+}
+
+fn look_into_sns(message: &SnsMessage, at: &str, depth: Depth) -> Vec<Told> {
+    if !depth.sns_may_follow {
+        return vec![Told::Malformed(Malformed::at("", TOO_DEEP))];
+    }
+    let inside = Depth { sns_may_follow: false, sent_at: message.timestamp.unwrap_or(depth.sent_at) };
+    within(look(&message.message, inside), at)
+}
+
+fn look_at_event(payload: &str, source: &str, detail_type: Option<&str>) -> Result<Told, Malformed> {
+    let name = || detail_type.map_or_else(|| source.to_owned(), |detail_type| format!("{source} {detail_type}"));
+    match source {
+        "aws.ssm" => ssm::decode(&json::read(payload)?),
+        "aws.s3" => s3::decode_event(&json::read(payload)?),
+        "aws.secretsmanager" | "aws.appconfig" | "aws.ecs" | "aws.codedeploy" => Ok(ignored(name(), IgnoredReason::NotSupportedYet)),
+        _ => Ok(ignored(name(), IgnoredReason::UnknownSource)),
+    }
+}

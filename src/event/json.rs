@@ -1,0 +1,86 @@
+//! JSON into structs, with errors that say where and what was expected, and never repeat what was there.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::de::{Error, Unexpected};
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// Something that is not what it should be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+pub struct Malformed {
+    /// Where: `Records[0].body: detail.object.key`.
+    pub at: String,
+    /// What was expected there.
+    pub expected: String,
+}
+
+impl Malformed {
+    pub(super) fn at(at: impl Into<String>, expected: impl Into<String>) -> Self {
+        Self { at: at.into(), expected: expected.into() }
+    }
+
+    /// The same, seen from the document that `outer` is in.
+    pub(super) fn within(mut self, outer: &str) -> Self {
+        self.at = match (outer.is_empty(), self.at.is_empty()) {
+            (true, _) => self.at,
+            (_, true) => outer.to_owned(),
+            _ => format!("{outer}: {}", self.at),
+        };
+        self
+    }
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { at, expected } = self;
+        if at.is_empty() {
+            write!(f, "malformed event: expected {expected}")
+        } else {
+            write!(f, "malformed event at {at}: expected {expected}")
+        }
+    }
+}
+
+/// Reads a document. A bad one is read a second time, to learn where it is bad: good ones do not pay for that.
+pub(super) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Malformed> {
+    serde_json::from_str(text).map_err(|error| {
+        let mut document = serde_json::Deserializer::from_str(text);
+        match serde_path_to_error::deserialize::<_, T>(&mut document) {
+            Err(error) => {
+                let path = error.path().to_string();
+                Malformed::at(if path == "." { String::new() } else { path }, expected(&error.into_inner()))
+            }
+            // What stands behind the document.
+            Ok(_) => Malformed::at("", expected(&error)),
+        }
+    })
+}
+
+/// Reads a time; to be named in `#[serde(deserialize_with)]`.
+pub(super) fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
+    let text = String::deserialize(from)?;
+    text.parse().map_err(|_| D::Error::invalid_value(Unexpected::Str(&text), &"a time such as 2026-01-31T10:00:00Z"))
+}
+
+/// The same where it may be missing; it then needs `#[serde(default)]` too.
+pub(super) fn maybe_time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Timestamp>, D::Error> {
+    time(from).map(Some)
+}
+
+/// What serde expected. Its text begins with what it found instead, which may be anything and is left out.
+fn expected(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
+    if let Some(field) = text.strip_prefix("missing field ") {
+        format!("the field {field}")
+    } else if text.starts_with("unknown field ") {
+        text.split_once(", expected ").map_or_else(|| text.to_owned(), |(unknown, known)| format!("{known}, not an {unknown}"))
+    } else if let Some((_, expected)) = text.rsplit_once(", expected ").or_else(|| text.rsplit_once(": expected ")) {
+        expected.to_owned()
+    } else if error.is_data() {
+        text.to_owned()
+    } else {
+        format!("JSON ({text})")
+    }
+}

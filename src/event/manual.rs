@@ -1,0 +1,86 @@
+//! What a person asks for: `{"reload": {"changed": ["ssm:/app/x"], "at": "2026-01-31T10:00:00Z", "services": ["cluster/name"],
+//! "dry_run": true, "max_services": 500}}`, every part optional.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::json::{self, Malformed};
+use crate::domain::arn::{Place, ServiceId};
+use crate::domain::change::{Change, ChangeKind, end_of_event_time};
+use crate::domain::watch::Term;
+
+/// A manual invocation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Manual {
+    changed: Vec<Term>,
+    at: Timestamp,
+    /// To be restarted whatever their freshness says.
+    pub services: BTreeSet<ServiceId>,
+    /// Decide and tell only.
+    pub dry_run: bool,
+    /// Instead of the function's own limit.
+    pub max_services: Option<usize>,
+}
+
+impl Manual {
+    /// The changes that it tells, where a bare term means the account and Region `home`.
+    pub fn changes(&self, home: &Place) -> impl Iterator<Item = Change> {
+        self.changed.iter().filter_map(|term| term.key(home)).map(|key| Change {
+            key,
+            at: self.at,
+            kind: ChangeKind::Written,
+            version: None,
+            by: None,
+            event: "manual".to_owned(),
+        })
+    }
+
+    /// Whether it names keys, beside or instead of services.
+    #[must_use]
+    pub fn names_keys(&self) -> bool {
+        !self.changed.is_empty()
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object with changed, at, services, dry_run or max_services")]
+struct Reload {
+    #[serde(default)]
+    changed: Vec<String>,
+    #[serde(default, deserialize_with = "json::maybe_time")]
+    at: Option<Timestamp>,
+    #[serde(default)]
+    services: Vec<String>,
+    #[serde(default)]
+    dry_run: bool,
+    max_services: Option<usize>,
+}
+
+/// Reads what is in `reload`. Without `at`, the changes are as old as the message that tells them, so that its redelivery is the same.
+pub(super) fn decode(reload: &RawValue, sent_at: Timestamp) -> Result<Manual, Malformed> {
+    let Reload { changed, at, services, dry_run, max_services } = json::read(reload.get())?;
+    if changed.is_empty() && services.is_empty() {
+        return Err(Malformed::at(
+            "",
+            "changed or services, such as {\"changed\": [\"ssm:/app/x\"]} or {\"services\": [\"cluster/name\"]}",
+        ));
+    }
+    let terms = changed.iter().enumerate().map(|(place, text)| {
+        let term = Term::parse(text).map_err(|expected| Malformed::at(format!("changed[{place}]"), expected))?;
+        if term.is_prefix() { Err(Malformed::at(format!("changed[{place}]"), "one key, not a prefix")) } else { Ok(term) }
+    });
+    let ids = services.iter().enumerate().map(|(place, text)| {
+        let id = ServiceId::from_path(text).or_else(|| ServiceId::from_arn(text).map(|(id, _)| id));
+        id.ok_or_else(|| Malformed::at(format!("services[{place}]"), "cluster/name or a service's ARN"))
+    });
+    Ok(Manual {
+        changed: terms.collect::<Result<_, _>>()?,
+        at: at.map_or(sent_at, end_of_event_time),
+        services: ids.collect::<Result<_, _>>()?,
+        dry_run,
+        max_services,
+    })
+}

@@ -1,0 +1,58 @@
+//! Payloads become changes. Each thing that a payload tells is one of four: a change, a wish of a person, something to ignore for a named
+//! reason, or malformed.
+
+mod envelope;
+mod json;
+mod manual;
+mod s3;
+mod ssm;
+
+use jiff::Timestamp;
+
+use crate::domain::change::Change;
+use crate::domain::reason::IgnoredReason;
+use crate::domain::summary::IgnoredEvent;
+
+pub use json::Malformed;
+pub use manual::Manual;
+
+/// What one invocation was handed.
+#[derive(Debug, PartialEq)]
+pub struct Inbox {
+    /// Whether Lambda polled it from a queue and wants to know which messages to keep.
+    pub from_queue: bool,
+    /// One a queue message; otherwise one in all.
+    pub messages: Vec<Message>,
+}
+
+/// What succeeds or fails together.
+#[derive(Debug, PartialEq)]
+pub struct Message {
+    /// The queue's message id.
+    pub id: Option<String>,
+    /// What it tells.
+    pub told: Vec<Told>,
+}
+
+/// One thing that a message tells.
+#[derive(Debug, PartialEq)]
+pub enum Told {
+    /// A key changed.
+    Changed(Change),
+    /// A person asks for restarts.
+    Asked(Manual),
+    /// Well formed, and nothing to act on.
+    Ignored(IgnoredEvent),
+    /// Not what it should be.
+    Malformed(Malformed),
+}
+
+fn ignored(event: impl Into<String>, reason: IgnoredReason) -> Told {
+    Told::Ignored(IgnoredEvent { event: event.into(), reason })
+}
+
+/// Reads a payload. `now` is when a manual invocation that tells no time was made.
+#[must_use]
+pub fn decode(payload: &str, now: Timestamp) -> Inbox {
+    envelope::open(payload, now)
+}

@@ -1,0 +1,136 @@
+//! Objects created in Amazon S3, told by EventBridge or by the bucket itself.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use percent_encoding::percent_decode_str;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::envelope::EventBridge;
+use super::json::{self, Malformed};
+use super::{Told, ignored};
+use crate::domain::arn::{Arn, partition_of};
+use crate::domain::change::{Change, ChangeKind, end_of_event_time};
+use crate::domain::key::Key;
+use crate::domain::reason::IgnoredReason;
+
+/// Bytes of an object's key ("Creating object key names", Amazon S3 User Guide).
+const LONGEST_KEY: usize = 1024;
+
+/// "EventBridge event message structure", Amazon S3 User Guide.
+#[derive(Deserialize)]
+#[serde(expecting = "the detail of an S3 event")]
+struct Detail {
+    bucket: Bucket,
+    object: Object,
+    requester: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(expecting = "a bucket")]
+struct Bucket {
+    name: String,
+    arn: Option<String>,
+}
+
+/// EventBridge writes `version-id`, the bucket itself `versionId`.
+#[derive(Deserialize)]
+#[serde(expecting = "an object in a bucket")]
+struct Object {
+    key: String,
+    #[serde(rename = "version-id", alias = "versionId")]
+    version: Option<String>,
+}
+
+/// "Event message structure", Amazon S3 User Guide.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", expecting = "an S3 record")]
+struct Record {
+    event_version: String,
+    event_name: String,
+    #[serde(deserialize_with = "json::time")]
+    event_time: Timestamp,
+    aws_region: String,
+    user_identity: Option<UserIdentity>,
+    response_elements: Option<ResponseElements>,
+    s3: Entity,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", expecting = "an identity")]
+struct UserIdentity {
+    principal_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(expecting = "response elements")]
+struct ResponseElements {
+    #[serde(rename = "x-amz-request-id")]
+    request_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(expecting = "a bucket and an object")]
+struct Entity {
+    bucket: Bucket,
+    object: Object,
+}
+
+pub(super) fn decode_event(event: &EventBridge<'_>) -> Result<Told, Malformed> {
+    // Whatever the reason (PutObject, POST Object, CopyObject, CompleteMultipartUpload): the object is another one now.
+    if event.detail_type != "Object Created" {
+        return Ok(ignored(event.name(), IgnoredReason::UnknownKind));
+    }
+    let Detail { bucket, object, requester } = json::read(event.detail.get()).map_err(|malformed| malformed.within("detail"))?;
+    check(&bucket, &object.key, "detail.")?;
+    let partition =
+        event.resources.first().and_then(|arn| Arn::parse(arn)).map_or_else(|| partition_of(&event.region), |arn| arn.partition);
+    Ok(Told::Changed(Change {
+        // EventBridge tells the key as it is.
+        key: Key::object(partition, &bucket.name, &object.key),
+        at: end_of_event_time(event.time),
+        kind: ChangeKind::Written,
+        version: object.version,
+        by: requester,
+        event: event.id.clone(),
+    }))
+}
+
+pub(super) fn decode_notification(record: &RawValue) -> Result<Told, Malformed> {
+    let record: Record = json::read(record.get())?;
+    if !record.event_version.starts_with("2.") {
+        return Err(Malformed::at("eventVersion", "2.x"));
+    }
+    if !record.event_name.trim_start_matches("s3:").starts_with("ObjectCreated:") {
+        return Ok(ignored(format!("aws:s3 {}", record.event_name), IgnoredReason::UnknownKind));
+    }
+    let Entity { bucket, object } = record.s3;
+    let key = form_decoded(&object.key).ok_or_else(|| Malformed::at("s3.object.key", "a form-URL-encoded key in UTF-8"))?;
+    check(&bucket, &key, "s3.")?;
+    let partition = bucket.arn.as_deref().and_then(Arn::parse).map_or_else(|| partition_of(&record.aws_region), |arn| arn.partition);
+    Ok(Told::Changed(Change {
+        key: Key::object(partition, &bucket.name, &key),
+        at: end_of_event_time(record.event_time),
+        kind: ChangeKind::Written,
+        version: object.version,
+        by: record.user_identity.and_then(|identity| identity.principal_id),
+        event: record.response_elements.and_then(|elements| elements.request_id).unwrap_or_default(),
+    }))
+}
+
+fn check(bucket: &Bucket, key: &str, outer: &str) -> Result<(), Malformed> {
+    if bucket.name.is_empty() || bucket.name.contains('/') {
+        Err(Malformed::at(format!("{outer}bucket.name"), "the name of a bucket"))
+    } else if key.is_empty() || key.len() > LONGEST_KEY {
+        Err(Malformed::at(format!("{outer}object.key"), format!("a key of 1 to {LONGEST_KEY} bytes")))
+    } else {
+        Ok(())
+    }
+}
+
+/// The bucket writes `red flower+1.jpg` as `red+flower%2B1.jpg`.
+fn form_decoded(key: &str) -> Option<String> {
+    let spaced = key.replace('+', " ");
+    percent_decode_str(&spaced).decode_utf8().ok().map(Cow::into_owned)
+}

@@ -1,0 +1,60 @@
+//! "Parameter Store Change": "Configuring notifications or triggering actions based on Parameter Store events", AWS Systems Manager User
+//! Guide. The event tells neither value nor version.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::envelope::EventBridge;
+use super::json::{self, Malformed};
+use super::{Told, ignored};
+use crate::domain::arn::{Arn, Place};
+use crate::domain::change::{Change, ChangeKind, end_of_event_time};
+use crate::domain::key::Key;
+use crate::domain::reason::IgnoredReason;
+
+/// Characters of a parameter's name ("About requirements and constraints for parameter names": 1,011 with its path; 2,048 with its ARN).
+const LONGEST_NAME: usize = 2048;
+
+#[derive(Deserialize)]
+#[serde(expecting = "the detail of a Parameter Store event")]
+struct Detail {
+    operation: String,
+    name: String,
+    exception: Option<IgnoredAny>,
+}
+
+pub(super) fn decode(event: &EventBridge<'_>) -> Result<Told, Malformed> {
+    if event.detail_type != "Parameter Store Change" {
+        return Ok(ignored(event.name(), IgnoredReason::UnknownKind));
+    }
+    let detail: Detail = json::read(event.detail.get()).map_err(|malformed| malformed.within("detail"))?;
+    let kind = match detail.operation.as_str() {
+        "Create" | "Update" => ChangeKind::Written,
+        "Delete" => ChangeKind::Deleted,
+        "LabelParameterVersion" => ChangeKind::Labelled,
+        _ => return Ok(ignored(event.name(), IgnoredReason::UnknownKind)),
+    };
+    if detail.exception.is_some() {
+        return Ok(ignored(event.name(), IgnoredReason::NotValidated));
+    }
+    if detail.name.trim_start_matches('/').is_empty() || detail.name.len() > LONGEST_NAME {
+        return Err(Malformed::at("detail.name", format!("a parameter's name of 1 to {LONGEST_NAME} characters")));
+    }
+    Ok(Told::Changed(Change {
+        key: Key::parameter(place(event), &detail.name),
+        at: end_of_event_time(event.time),
+        kind,
+        version: None,
+        by: None,
+        event: event.id.clone(),
+    }))
+}
+
+/// The ARN alone tells the partition; account and Region are the event's own.
+fn place(event: &EventBridge<'_>) -> Place {
+    let place = Place::of_region(&event.account, &event.region);
+    match event.resources.first().and_then(|arn| Arn::parse(arn)) {
+        Some(arn) => Place { partition: arn.partition.to_owned(), ..place },
+        None => place,
+    }
+}

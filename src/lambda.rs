@@ -1,0 +1,183 @@
+//! An invocation of Lambda becomes a reload and its answer.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use aws_lambda_events::sqs::SqsBatchResponse;
+use jiff::Timestamp;
+use lambda_runtime::{Context, Diagnostic};
+use serde::Serialize;
+use tokio::time::Instant;
+
+use crate::aws::Aws;
+use crate::clock::Clock;
+use crate::domain::summary::{Counts, Summary, VERSION};
+use crate::event::{self, Inbox, Malformed, Message, Told};
+use crate::reload::{self, Reload, Reloaded};
+use crate::report::Reporter;
+use crate::rollout::Pace;
+use crate::settings::Settings;
+
+/// Where an emulator tells no deadline, or one that has passed, an invocation takes at most this long.
+const WITHOUT_DEADLINE: Duration = Duration::from_mins(1);
+
+/// Kept free at the end of an invocation for its answer: a tenth of it, within these bounds.
+const LEAST_RESERVE: Duration = Duration::from_millis(300);
+const MOST_RESERVE: Duration = Duration::from_secs(5);
+
+/// Everything that lives as long as the process.
+#[derive(Debug)]
+pub struct Reloader {
+    aws: Aws,
+    settings: Settings,
+    pace: Pace,
+    reporter: Reporter,
+}
+
+/// What Lambda is told.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// To a direct invocation.
+    Summary(Box<Summary>),
+    /// To a queue: which messages to keep.
+    Batch(SqsBatchResponse),
+}
+
+/// An invocation that failed before anything was started, so that Lambda may repeat it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The payload is nothing that the function understands.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    /// Who watches is not known.
+    #[error(transparent)]
+    Reload(#[from] reload::Error),
+    /// AWS took no restart.
+    #[error("none of {0} restarts could be started now; see the log lines of the services")]
+    NothingStarted(usize),
+}
+
+impl Error {
+    /// The word for it that alarms and filters may rest on.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Malformed(_) => "MalformedEvent",
+            Self::Reload(reload::Error::Unlisted(_) | reload::Error::OutOfTime(_)) => "ListingFailed",
+            Self::NothingStarted(_) => "NothingStarted",
+        }
+    }
+}
+
+impl From<Error> for Diagnostic {
+    fn from(error: Error) -> Self {
+        Self { error_type: error.kind().to_owned(), error_message: error.to_string() }
+    }
+}
+
+impl Reloader {
+    /// Takes what the process was started with.
+    #[must_use]
+    pub fn new(aws: Aws, settings: Settings, reporter: Reporter) -> Self {
+        let pace = Pace::new(settings.restart_burst, settings.restart_rate);
+        Self { aws, settings, pace, reporter }
+    }
+
+    /// Handles one invocation; `now` is the wall clock at its start.
+    ///
+    /// # Errors
+    /// Only where nothing was started and nobody else keeps the event: a queue is told which messages to keep instead.
+    pub async fn handle(&self, payload: &str, context: &Context, now: Timestamp) -> Result<Answer, Error> {
+        let clock = Clock::starting_at(now);
+        let until = stop_at(context.deadline, now);
+        let inbox = event::decode(payload, now);
+        let reload = Reload { aws: &self.aws, settings: &self.settings, pace: &self.pace, clock: &clock, until };
+        let reloaded = reload.run(&inbox).await;
+
+        let returned = to_return(&inbox, reloaded.as_ref().ok().map(|reloaded| &reloaded.unfinished));
+        let summary = summarise(&context.request_id, &inbox, &reloaded, returned.len(), clock.elapsed());
+        if let Ok(reloaded) = &reloaded {
+            let mistakes = reloaded.watching.iter().flat_map(|listed| listed.tags.mistakes().map(|mistake| (&listed.id, mistake)));
+            self.reporter.mistakes(mistakes, &context.request_id, clock.now());
+        }
+        self.reporter.report(&summary, clock.now());
+
+        if inbox.from_queue {
+            let mut answer = SqsBatchResponse::default();
+            for id in returned {
+                answer.add_failure(id);
+            }
+            return Ok(Answer::Batch(answer));
+        }
+        reloaded?;
+        let counts = &summary.counts;
+        match only_malformed(inbox) {
+            Some(malformed) => Err(malformed.into()),
+            None if counts.started == 0 && summary.services.iter().any(|line| line.again) => Err(Error::NothingStarted(counts.planned)),
+            None => Ok(Answer::Summary(Box::new(summary))),
+        }
+    }
+}
+
+fn summarise(request_id: &str, inbox: &Inbox, reloaded: &Result<Reloaded, reload::Error>, returned: usize, elapsed: Duration) -> Summary {
+    let told = || inbox.messages.iter().flat_map(|message| &message.told);
+    let ignored: Vec<_> = told().filter_map(|told| if let Told::Ignored(ignored) = told { Some(ignored.clone()) } else { None }).collect();
+    let malformed: Vec<_> =
+        told().filter_map(|told| if let Told::Malformed(error) = told { Some(error.to_string()) } else { None }).collect();
+    let (watching, changes, services) = match reloaded {
+        Ok(reloaded) => (reloaded.watching.as_slice(), reloaded.changes, reloaded.services.clone()),
+        Err(_) => (&[][..], 0, Vec::new()),
+    };
+    let counts = Counts {
+        messages: inbox.messages.len(),
+        changes,
+        ignored: ignored.len(),
+        malformed: malformed.len(),
+        watching: watching.len(),
+        mistakes: watching.iter().map(|listed| listed.tags.mistakes().count()).sum(),
+        returned,
+        elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+        ..Counts::default()
+    };
+    Summary {
+        version: VERSION,
+        request_id: request_id.to_owned(),
+        counts: counts.with_services(&services),
+        error: reloaded.as_ref().err().map(ToString::to_string),
+        services,
+        ignored_events: ignored,
+        malformed_events: malformed,
+    }
+}
+
+/// When to stop, so that the answer goes out before Lambda ends the process.
+fn stop_at(deadline_ms: u64, now: Timestamp) -> Instant {
+    let left = i64::try_from(deadline_ms).ok().and_then(|deadline| u64::try_from(deadline - now.as_millisecond()).ok());
+    let left = left.filter(|left| *left > 0).map_or(WITHOUT_DEADLINE, Duration::from_millis);
+    Instant::now() + left.saturating_sub((left / 10).clamp(LEAST_RESERVE, MOST_RESERVE))
+}
+
+/// The ids of the messages that the queue is to keep: those that hold something malformed, so that they end where a person sees them, and
+/// those whose restarts are not all done; where the reload failed (`unfinished` is nothing), all that ask for any.
+fn to_return(inbox: &Inbox, unfinished: Option<&BTreeSet<usize>>) -> Vec<String> {
+    let asks = |message: &Message| message.told.iter().any(|told| matches!(told, Told::Changed(_) | Told::Asked(_)));
+    let malformed = |message: &Message| message.told.iter().any(|told| matches!(told, Told::Malformed(_)));
+    let messages =
+        inbox.messages.iter().enumerate().filter(|(place, message)| {
+            malformed(message) || unfinished.map_or_else(|| asks(message), |unfinished| unfinished.contains(place))
+        });
+    messages.filter_map(|(_, message)| message.id.clone()).collect()
+}
+
+/// What is wrong with an inbox that holds nothing else.
+fn only_malformed(inbox: Inbox) -> Option<Malformed> {
+    let mut first = None;
+    for told in inbox.messages.into_iter().flat_map(|message| message.told) {
+        match told {
+            Told::Malformed(malformed) => first = first.or(Some(malformed)),
+            Told::Changed(_) | Told::Asked(_) | Told::Ignored(_) => return None,
+        }
+    }
+    first
+}

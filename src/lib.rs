@@ -1,0 +1,28 @@
+//! Restarts Amazon ECS services, without downtime, when the configuration they read changes.
+//!
+//! ```text
+//! payload ─▶ event::decode ─▶ changes ─▶ aws: who watches? ─▶ services ─▶ domain::plan ─▶ rollout ─▶ report
+//!            envelopes:        coalesced   GetResources(tag)              pure            paced      summary line,
+//!            SQS, SNS,         per key     DescribeServices(10)                           per        metrics
+//!            EventBridge, S3                                                              service
+//! ```
+//!
+//! * [`clock`]: time, handed down
+//! * [`domain`]: keys, changes, watches, services, the plan and its reasons, in plain types
+//! * [`event`]: payloads to changes
+//! * [`aws`]: the SDK's clients to domain types; the only place that names an SDK
+//! * [`rollout`]: carries a plan out: pace, and one file a strategy
+//! * [`report`]: summary line, a line a service, metrics
+//! * [`reload`]: the job, in one function
+//! * [`settings`]: the environment to settings
+//! * [`lambda`]: an invocation to a reload and its answer
+
+pub mod aws;
+pub mod clock;
+pub mod domain;
+pub mod event;
+pub mod lambda;
+pub mod reload;
+pub mod report;
+pub mod rollout;
+pub mod settings;

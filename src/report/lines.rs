@@ -1,0 +1,67 @@
+//! The log lines: flat JSON with a timestamp, a level and the request id.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::Level;
+use crate::domain::outcome::RestartResult;
+use crate::domain::reason::Decision;
+use crate::domain::summary::{Counts, ServiceLine, Summary};
+
+/// What every line begins with.
+#[derive(Serialize)]
+pub(super) struct Line<'a, T> {
+    pub(super) timestamp: Timestamp,
+    pub(super) level: Level,
+    pub(super) message: &'a str,
+    pub(super) request_id: &'a str,
+    #[serde(flatten)]
+    pub(super) fields: &'a T,
+}
+
+/// The summary without its lists: those have lines of their own.
+#[derive(Serialize)]
+pub(super) struct Counted<'a> {
+    version: u32,
+    #[serde(flatten)]
+    counts: Counts,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+}
+
+impl<'a> Counted<'a> {
+    pub(super) fn of(summary: &'a Summary) -> Self {
+        Self { version: summary.version, counts: summary.counts, error: summary.error.as_deref() }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Malformed<'a> {
+    pub(super) error: &'a str,
+}
+
+#[derive(Serialize)]
+pub(super) struct MistakeLine {
+    pub(super) service: String,
+    pub(super) mistake: String,
+}
+
+/// An error is what a person must look at; a warning what goes on by itself, or waits for its owner.
+pub(super) fn service_level(line: &ServiceLine) -> Level {
+    let result = match line.result {
+        Some(RestartResult::Denied | RestartResult::Failed) => Level::Error,
+        Some(RestartResult::Throttled | RestartResult::OutOfTime) => Level::Warn,
+        Some(RestartResult::Started) | None => Level::Info,
+    };
+    let decision = match line.decision {
+        Some(Decision::Refuse) => Level::Warn,
+        Some(Decision::Skip | Decision::Hold | Decision::Restart) | None => Level::Info,
+    };
+    let tags = if line.lost_a_key() || !line.mistakes.is_empty() { Level::Warn } else { Level::Info };
+    result.max(decision).max(tags)
+}
+
+pub(super) fn summary_level(summary: &Summary) -> Level {
+    let services = summary.services.iter().map(service_level).max().unwrap_or(Level::Info);
+    if summary.counts.malformed > 0 || summary.error.is_some() { Level::Error } else { services }
+}

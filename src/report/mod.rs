@@ -1,0 +1,85 @@
+//! What a person sees of an invocation: log lines, metrics, and the answer.
+
+mod lines;
+mod metrics;
+mod telemetry;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::io::Write;
+use std::sync::{Mutex, PoisonError};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::domain::arn::ServiceId;
+use crate::domain::summary::Summary;
+use crate::domain::tags::Mistake;
+
+pub use telemetry::{Level, telemetry};
+
+/// Writes lines of flat JSON. They do not go through `tracing`: they are written at every log level, and metrics must be lines of their own.
+pub struct Reporter {
+    out: Mutex<Box<dyn Write + Send>>,
+    function: String,
+    level: Level,
+    /// Mistakes that this process has told already: a person needs to read of a wrong tag once, not at each change.
+    told: Mutex<BTreeSet<String>>,
+}
+
+impl fmt::Debug for Reporter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { out: _, function, level, told: _ } = self;
+        f.debug_struct("Reporter").field("function", function).field("level", level).finish_non_exhaustive()
+    }
+}
+
+impl Reporter {
+    /// Writes to `out` what the function named `function` does. Lambda drops lines below `level`, so none is written below it.
+    #[must_use]
+    pub fn new(out: Box<dyn Write + Send>, function: &str, level: Level) -> Self {
+        Self { out: Mutex::new(out), function: function.to_owned(), level, told: Mutex::default() }
+    }
+
+    /// Writes the lines and the metrics of an invocation.
+    pub fn report(&self, summary: &Summary, now: Timestamp) {
+        for event in &summary.ignored_events {
+            self.line(now, Level::Info, "ignored", &summary.request_id, event);
+        }
+        for error in &summary.malformed_events {
+            self.line(now, Level::Error, "malformed", &summary.request_id, &lines::Malformed { error });
+        }
+        for service in &summary.services {
+            self.line(now, lines::service_level(service), "service", &summary.request_id, service);
+        }
+        self.line(now, lines::summary_level(summary), "summary", &summary.request_id, &lines::Counted::of(summary));
+        for metrics in metrics::of(summary, &self.function, now) {
+            self.write(&metrics);
+        }
+    }
+
+    /// Tells of tags that do not parse, each once in the life of the process, since the owner of a service that never matches would not
+    /// hear of it otherwise.
+    pub fn mistakes<'a>(&self, mistakes: impl IntoIterator<Item = (&'a ServiceId, &'a Mistake)>, request_id: &str, now: Timestamp) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        for (id, mistake) in mistakes {
+            let (service, mistake) = (id.to_string(), mistake.to_string());
+            if told.insert(format!("{service}: {mistake}")) {
+                self.line(now, Level::Warn, "mistake", request_id, &lines::MistakeLine { service, mistake });
+            }
+        }
+    }
+
+    fn line(&self, timestamp: Timestamp, level: Level, message: &str, request_id: &str, fields: &impl Serialize) {
+        self.write(&lines::Line { timestamp, level: level.max(self.level), message, request_id, fields });
+    }
+
+    /// A line that cannot be written has nowhere to be told of: standard output is the log.
+    fn write(&self, line: &impl Serialize) {
+        if let Ok(mut text) = serde_json::to_vec(line) {
+            text.push(b'\n');
+            let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+            let _ = out.write_all(&text).and_then(|()| out.flush());
+        }
+    }
+}

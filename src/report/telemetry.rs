@@ -1,0 +1,66 @@
+//! The log of everything else: one line of flat JSON a `tracing` event, on standard output.
+
+use serde::Serialize;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, fmt, registry};
+
+/// The levels of Lambda's own log filter, in their order.
+/// "Configuring JSON and plain text log formats", AWS Lambda Developer Guide.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Level {
+    /// Everything.
+    Trace,
+    /// For those who look for a fault.
+    Debug,
+    /// What happened.
+    #[default]
+    Info,
+    /// What goes on by itself, or waits for its owner.
+    Warn,
+    /// What a person must look at.
+    Error,
+    /// What ends the function.
+    Fatal,
+}
+
+impl Level {
+    /// Reads the value of `AWS_LAMBDA_LOG_LEVEL`; anything that Lambda would not set is the default.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        match text.to_ascii_uppercase().as_str() {
+            "TRACE" => Self::Trace,
+            "DEBUG" => Self::Debug,
+            "WARN" => Self::Warn,
+            "ERROR" => Self::Error,
+            "FATAL" => Self::Fatal,
+            _ => Self::Info,
+        }
+    }
+
+    fn filter(self) -> LevelFilter {
+        match self {
+            Self::Trace => LevelFilter::TRACE,
+            Self::Debug => LevelFilter::DEBUG,
+            Self::Info => LevelFilter::INFO,
+            Self::Warn => LevelFilter::WARN,
+            Self::Error => LevelFilter::ERROR,
+            Self::Fatal => LevelFilter::OFF,
+        }
+    }
+}
+
+/// Installs the log for the life of the process: our own events from `level` on, and of the libraries only what warns. The span of the
+/// request stays at every level, since it carries the request id.
+pub fn telemetry(level: Level) {
+    let lines = fmt::layer().json().flatten_event(true).with_span_list(false).with_target(false).with_ansi(false);
+    let ours = Targets::new()
+        .with_default(level.filter().min(LevelFilter::WARN))
+        .with_target("ecs_reloader", level.filter())
+        .with_target("Lambda runtime invoke", LevelFilter::INFO);
+    // A second call in one process (tests) changes nothing.
+    let _ = registry().with(lines.with_filter(ours)).try_init();
+}

@@ -1,0 +1,118 @@
+//! The strategy `deploy`: a forced deployment of Amazon ECS.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::{Job, RolledOut};
+use crate::aws::{Error, Restarted};
+use crate::domain::outcome::{Cause, Outcome};
+use crate::domain::plan::{Planned, plan};
+use crate::domain::reason::{Decision, Reason};
+use crate::domain::service::Service;
+
+/// How often a restart is asked for whose answers are lost or broken.
+const ATTEMPTS: u32 = 5;
+
+/// Between two of them, doubling.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+
+/// Restarts one service. A throttled call did nothing and is repeated; after any other error the service is looked at and decided about
+/// anew, because the call may have taken effect.
+pub(super) async fn deploy(job: &Job<'_>, planned: Planned, seen: Service) -> RolledOut {
+    let settled = job.clock.instant(planned.not_before);
+    let mut rolled = RolledOut { planned, outcome: None, seen };
+    if settled > job.until {
+        return rolled.with(Outcome::OutOfTime);
+    }
+    sleep_until(settled).await;
+    let mut throttled = false;
+    let mut attempt = 0;
+    loop {
+        if !job.pace.admit(job.until).await {
+            return rolled.with(if throttled { Outcome::Throttled } else { Outcome::OutOfTime });
+        }
+        // A call that is still under way when the time is up may have taken effect; the retry will find out.
+        let Ok(answer) = timeout_at(job.until, job.ecs.restart(&rolled.seen.id)).await else { return rolled.with(Outcome::OutOfTime) };
+        let error = match answer {
+            Ok(restarted) => return rolled.started(restarted),
+            Err(error) => error,
+        };
+        match error.cause {
+            Cause::Throttled => {
+                throttled = true;
+                job.pace.throttled();
+                continue;
+            }
+            Cause::Denied => return rolled.with(Outcome::Denied { cause: error.message }),
+            Cause::Unavailable | Cause::NotFound | Cause::Rejected => {}
+        }
+        match timeout_at(job.until, look_again(job, &rolled.seen)).await {
+            Err(_) => return rolled.with(Outcome::OutOfTime),
+            Ok(Err(unread)) => return rolled.failed(unread),
+            Ok(Ok(seen)) => rolled = rolled.decided_anew(job, seen),
+        }
+        attempt += 1;
+        if rolled.outcome.is_some() || rolled.planned.reason.decision() != Decision::Restart {
+            return rolled;
+        }
+        if !error.cause.passes() || attempt == ATTEMPTS {
+            return rolled.failed(error);
+        }
+        let pause = Instant::now() + FIRST_PAUSE * 2_u32.pow(attempt);
+        if pause > job.until {
+            return rolled.failed(error);
+        }
+        sleep_until(pause).await;
+    }
+}
+
+/// The same service as it is now, with what is known of its history.
+async fn look_again(job: &Job<'_>, before: &Service) -> Result<Service, Error> {
+    let looks = job.ecs.look_at([&before.id], job.tag_prefix).await;
+    if let Some((_, error)) = looks.unread.into_iter().next() {
+        return Err(error);
+    }
+    let now = looks.services.into_iter().next();
+    let now = now.unwrap_or_else(|| Service::gone(before.id.clone(), before.home.clone(), before.tags.clone()));
+    Ok(Service { history: before.history.clone(), ..now })
+}
+
+impl RolledOut {
+    fn with(mut self, outcome: Outcome) -> Self {
+        self.outcome = Some(outcome);
+        self
+    }
+
+    fn failed(self, error: Error) -> Self {
+        let passes = error.cause.passes();
+        self.with(Outcome::Failed { cause: error.message, passes })
+    }
+
+    fn started(mut self, Restarted { deployment, events }: Restarted) -> Self {
+        if !events.is_empty() {
+            self.seen.events = events;
+        }
+        self.with(Outcome::Started { deployment: deployment.id, created_at: deployment.created_at, found: false })
+    }
+
+    /// Decides as if for the first time. A deployment that now covers the change is what our call started, its answer lost.
+    fn decided_anew(mut self, job: &Job<'_>, seen: Service) -> Self {
+        let now = job.clock.now();
+        let found = plan(job.changes, std::slice::from_ref(&seen), job.policy, now).services.remove(&seen.id);
+        let newest = seen.primary().map(|primary| (primary.id.clone(), primary.created_at));
+        self.seen = seen;
+        match (found, newest) {
+            (Some(found), Some((deployment, created_at))) if found.reason == Reason::Fresh => {
+                self.with(Outcome::Started { deployment, created_at, found: true })
+            }
+            (Some(found), _) => {
+                self.planned = found;
+                self
+            }
+            (None, _) => {
+                self.with(Outcome::Failed { cause: "the service stopped watching while it was being restarted".to_owned(), passes: false })
+            }
+        }
+    }
+}
