@@ -47,7 +47,7 @@ impl Clockwork {
         Some(entry.remove())
     }
 
-    /// `length` lowercase hexadecimal digits: the shape of task ids, request ids and ETags.
+    /// `length` lowercase hexadecimal digits: the shape of task ids, request ids and `ETags`.
     pub(crate) fn hex(&mut self, length: usize) -> String {
         self.text(length, b"0123456789abcdef")
     }

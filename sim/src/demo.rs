@@ -1,7 +1,7 @@
 //! `sim demo`: the whole product in half a minute.
 //!
-//! A user changes an object and a parameter; S3 and Parameter Store tell EventBridge, whose rules fill the queue; Lambda hands the queue to the
-//! real binary; the services that read what changed roll, and no other does. What comes of it is read from the account.
+//! A user changes an object and a parameter; S3 and Parameter Store tell EventBridge, whose rules fill the queue; Lambda hands the queue
+//! to the real binary; the services that read what changed roll, and no other does. What comes of it is read from the account.
 
 mod check;
 mod fleet;
@@ -55,10 +55,8 @@ pub(crate) async fn run(binary: &Path) -> Result<Verdict, Error> {
     screen.heading("The services roll")?;
     tokio::select! {
         shown = show(&stage, &mut screen, &mut moments) => shown?,
-        () = stage.account.settle() => {}
+        () = stage.account.run_for(PATIENCE * 2) => {}
     }
-    report_moments(&mut moments, &screen)?;
-    show_progress(&stage, &mut screen)?;
     screen.finish_progress();
 
     stage.function.stop().await;
@@ -83,23 +81,24 @@ async fn change(user: &User, screen: &Screen) -> Result<(), Error> {
     Ok(())
 }
 
-/// Shows what happens until the rollouts have been over for a while, or patience ends.
+/// Shows what happens until the function and the services have been still for a while, or patience ends.
 async fn show(stage: &Stage, screen: &mut Screen, moments: &mut UnboundedReceiver<Moment>) -> io::Result<()> {
     let end = Instant::now() + PATIENCE;
+    let mut invocations: usize = 0;
     let mut last_moved = None;
     while Instant::now() < end && last_moved.is_none_or(|moved: Instant| moved.elapsed() < STILL) {
-        report_moments(moments, screen)?;
-        if show_progress(stage, screen)? {
+        while let Ok(moment) = moments.try_recv() {
+            last_moved = Some(Instant::now());
+            match moment {
+                Moment::Invoked(_) => invocations += 1,
+                Moment::Ended(_) => invocations = invocations.saturating_sub(1),
+            }
+            screen.moment(moment)?;
+        }
+        if show_progress(stage, screen)? || invocations > 0 {
             last_moved = Some(Instant::now());
         }
         sleep(LOOK).await;
-    }
-    Ok(())
-}
-
-fn report_moments(moments: &mut UnboundedReceiver<Moment>, screen: &Screen) -> io::Result<()> {
-    while let Ok(moment) = moments.try_recv() {
-        screen.moment(moment)?;
     }
     Ok(())
 }

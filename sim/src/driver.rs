@@ -39,7 +39,7 @@ impl Account {
         let mut in_flight = self.in_flight().lock().await;
         loop {
             let (next_due, batches) = self.with_world(|world| (world.clock.next_due(), world.mappings.take_batches()));
-            in_flight.extend(batches.into_iter().map(|batch| self.invoke(batch)));
+            in_flight.extend(batches.into_iter().map(invoke));
 
             let idle = stop_when_idle && next_due.is_none() && in_flight.is_empty();
             if idle || self.now() >= end {
@@ -48,25 +48,26 @@ impl Account {
             let wake = self.instant(next_due.map_or(end, |due| due.min(end)));
             tokio::select! {
                 biased;
-                Some((batch, result)) = in_flight.next(), if !in_flight.is_empty() => self.with_world(|world| world.finish_batch(batch, &result)),
+                Some((batch, result)) = in_flight.next(), if !in_flight.is_empty() => self.with_world(|world| world.finish_batch(&batch, &result)),
                 () = tokio::time::sleep_until(wake) => {}
                 () = self.changed() => {}
             }
         }
     }
+}
 
-    fn invoke(&self, batch: Batch) -> BoxFuture<'static, (Batch, InvocationResult)> {
-        let deadline = Instant::now() + batch.timeout;
-        let invocation = Invocation {
-            request_id: batch.request_id.clone(),
-            payload: batch.payload.clone(),
-            deadline,
-            function_arn: batch.function_arn.clone(),
-        };
-        Box::pin(async move {
-            let function = batch.function.clone();
-            let result = tokio::time::timeout_at(deadline, function.invoke(invocation)).await.unwrap_or(InvocationResult::TimedOut);
-            (batch, result)
-        })
-    }
+/// Starts an invocation; a function that outlives its deadline is dropped.
+fn invoke(batch: Batch) -> BoxFuture<'static, (Batch, InvocationResult)> {
+    let deadline = Instant::now() + batch.timeout;
+    let invocation = Invocation {
+        request_id: batch.request_id.clone(),
+        payload: batch.payload.clone(),
+        deadline,
+        function_arn: batch.function_arn.clone(),
+    };
+    Box::pin(async move {
+        let function = batch.function.clone();
+        let result = tokio::time::timeout_at(deadline, function.invoke(invocation)).await.unwrap_or(InvocationResult::TimedOut);
+        (batch, result)
+    })
 }

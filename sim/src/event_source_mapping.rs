@@ -172,7 +172,7 @@ impl World {
     }
 
     /// Deletes what the invocation has done; the rest becomes visible again when its visibility time-out has passed.
-    pub(crate) fn finish_batch(&mut self, batch: Batch, result: &InvocationResult) {
+    pub(crate) fn finish_batch(&mut self, batch: &Batch, result: &InvocationResult) {
         let Some(mapping) = self.mappings.mappings.get_mut(batch.mapping) else { return };
         mapping.running -= 1;
         let queue = mapping.settings.queue.clone();
@@ -204,7 +204,8 @@ fn message_attributes(sent: &Value) -> Value {
     let attributes = sent.as_object().into_iter().flatten();
     let spelt = attributes.map(|(name, attribute)| {
         let member = |key: &str| attribute.get(key).cloned().unwrap_or_default();
-        let value = json!({ "stringValue": member("StringValue"), "dataType": member("DataType"), "stringListValues": [], "binaryListValues": [] });
+        let value =
+            json!({ "stringValue": member("StringValue"), "dataType": member("DataType"), "stringListValues": [], "binaryListValues": [] });
         (name.clone(), value)
     });
     Value::Object(spelt.collect())

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 /// ```
 /// # use sim::Fault;
 /// let denied = Fault::denied("ecs:UpdateService").target("web/api");
-/// let twice = Fault::throttled("ecs:DescribeServices").times(2);
+/// let twice = Fault::throttled("ecs:`DescribeServices`").times(2);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Fault {
@@ -26,8 +26,10 @@ pub(crate) enum Effect {
     Throttled,
     Error { code: String, message: String, status: u16 },
     Reset,
-    ResetAfterEffect,
-    SilenceAfterEffect,
+    /// After the call took effect.
+    LateReset,
+    /// After the call took effect.
+    LateSilence,
     Hang,
     Slow(Duration),
 }
@@ -71,13 +73,13 @@ impl Fault {
     /// The call takes effect; then the connection breaks.
     #[must_use]
     pub fn reset_after_effect(action: &str) -> Self {
-        Self::of(action, Effect::ResetAfterEffect)
+        Self::of(action, Effect::LateReset)
     }
 
     /// The call takes effect; its answer never arrives.
     #[must_use]
     pub fn silent_after_effect(action: &str) -> Self {
-        Self::of(action, Effect::SilenceAfterEffect)
+        Self::of(action, Effect::LateSilence)
     }
 
     /// Nothing happens, and nothing is ever answered.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  SDK clients ── http_client ─┐                       ┌─ ecs        clusters, services, tasks that roll
-//!  AWS CLI, boto3 ── server ───┴─▶ account ─▶ wire ─▶ world ─ tagging    the index behind GetResources, late
+//!  AWS CLI, boto3 ── server ───┴─▶ account ─▶ wire ─▶ world ─ tagging    the index behind `GetResources`, late
 //!                                    ▲                 ├─ ssm, s3    what is configured, in versions
 //!  the function ◀── driver ──────────┘                 ├─ event_bus  what became of a change, as events
 //!                                                      └─ sqs, event_source_mapping: how it reaches the function

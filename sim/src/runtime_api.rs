@@ -60,7 +60,7 @@ pub enum Stream {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The binary is missing, or the system refuses to run it.
-    #[error("cannot start {}: {source}; build it with `make build`, or name another with --binary", path.display())]
+    #[error("cannot start {}: {source}; build it with `cargo build`, or name another with --binary", path.display())]
     Binary {
         /// The binary as it was named.
         path: PathBuf,

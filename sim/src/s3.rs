@@ -7,12 +7,13 @@ mod request;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use crate::clockwork::Clockwork;
 use crate::error::{ApiError, ApiResult};
 use crate::events::{self, Object};
 use crate::world::World;
-use notification::QueueConfiguration;
+use notification::Notifications;
 pub(crate) use request::S3Request;
 
 #[derive(Debug, Default)]
@@ -24,9 +25,7 @@ pub(crate) struct Buckets {
 struct Bucket {
     created_at: Timestamp,
     versioned: bool,
-    /// Whether its events go to EventBridge.
-    event_bridge: bool,
-    queues: Vec<QueueConfiguration>,
+    notifications: Notifications,
     objects: BTreeMap<String, Stored>,
 }
 
@@ -72,7 +71,7 @@ impl Buckets {
     }
 
     fn bucket_or_new(&mut self, name: &str, now: Timestamp) -> &mut Bucket {
-        let new = || Bucket { created_at: now, versioned: true, event_bridge: true, ..Bucket::default() };
+        let new = || Bucket { created_at: now, versioned: true, notifications: Notifications::to_event_bridge(), ..Bucket::default() };
         self.buckets.entry(name.to_owned()).or_insert_with(new)
     }
 
@@ -120,15 +119,8 @@ impl World {
         }
         let marker = versioned.then(|| clock.token(32));
         let (sequencer, request_id) = (sequencer(clock), clock.token(16).to_uppercase());
-        let object = Object {
-            bucket: name,
-            key,
-            size: 0,
-            etag: "",
-            version_id: marker.as_deref(),
-            sequencer: &sequencer,
-            request_id: &request_id,
-        };
+        let object =
+            Object { bucket: name, key, size: 0, etag: "", version_id: marker.as_deref(), sequencer: &sequencer, request_id: &request_id };
         let kind = if versioned { "ObjectRemoved:DeleteMarkerCreated" } else { "ObjectRemoved:Delete" };
         self.tell(&object, kind, |envelope| events::object_deleted(envelope, &object));
         Ok(marker)
@@ -138,15 +130,7 @@ impl World {
         let stored = self.buckets.buckets.get(bucket).and_then(|bucket| bucket.objects.get(key)?.current.clone());
         let Some(Version { id, etag, size, .. }) = stored else { return };
         let (sequencer, request_id) = (sequencer(&mut self.clock), self.clock.token(16).to_uppercase());
-        let object = Object {
-            bucket,
-            key,
-            size,
-            etag: &etag,
-            version_id: id.as_deref(),
-            sequencer: &sequencer,
-            request_id: &request_id,
-        };
+        let object = Object { bucket, key, size, etag: &etag, version_id: id.as_deref(), sequencer: &sequencer, request_id: &request_id };
         self.tell(&object, "ObjectCreated:Put", |envelope| events::object_created(envelope, &object, "PutObject"));
     }
 }
@@ -160,7 +144,19 @@ fn no_bucket() -> ApiError {
     ApiError::new("NoSuchBucket", "The specified bucket does not exist").with_status(404)
 }
 
+/// An error as S3 tells it.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase", rename = "Error")]
+struct ErrorDocument<'a> {
+    code: &'a str,
+    message: &'a str,
+}
+
 pub(crate) fn error_document(error: &ApiError) -> String {
-    let (code, message) = (quick_xml::escape::escape(&error.code), quick_xml::escape::escape(&error.message));
-    format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>")
+    document(&ErrorDocument { code: &error.code, message: &error.message })
+}
+
+/// XML of anything that S3 answers: plain structs, which always have a form in XML.
+fn document(content: &impl Serialize) -> String {
+    format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{}", quick_xml::se::to_string(content).unwrap_or_default())
 }

@@ -1,6 +1,7 @@
 //! A simulated account on a loopback port, for clients outside this process: the real binary, the AWS CLI, boto3.
 //!
-//! Plain HTTP/1.1 on 127.0.0.1. A client is pointed at it with `AWS_ENDPOINT_URL`, so requests are told apart by path and headers, not by host.
+//! Plain HTTP/1.1 on 127.0.0.1. A client is pointed at it with `AWS_ENDPOINT_URL`, so requests are told apart by path and
+//! headers, not by host.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -36,7 +36,7 @@ struct Version {
     labels: Vec<String>,
 }
 
-/// What PutParameter is given.
+/// What `PutParameter` is given.
 pub(crate) struct Put {
     pub(crate) name: String,
     pub(crate) value: String,

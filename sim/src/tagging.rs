@@ -1,6 +1,6 @@
 //! The Resource Groups Tagging API, AWS JSON 1.1: an index that learns of tags late and never forgets a resource.
 //!
-//! GetResources "returns all the tagged or previously tagged resources": a service that was deleted stays listed with the tags it had.
+//! `GetResources` "returns all the tagged or previously tagged resources": a service that was deleted stays listed with the tags it had.
 
 use std::collections::BTreeMap;
 

@@ -60,11 +60,9 @@ pub(crate) fn handle(world: &mut World, request: &Request<Bytes>) -> Reply {
             let throttle = request.api.throttle();
             Reply::at_once(answer(world, request, Err(throttle)))
         }
-        Some(Effect::Error { code, message, status }) => {
-            Reply::at_once(answer(world, request, Err(ApiError { code, message, status })))
-        }
-        Some(Effect::ResetAfterEffect) => lose(world, request, Reply::Reset),
-        Some(Effect::SilenceAfterEffect) => lose(world, request, Reply::Silence),
+        Some(Effect::Error { code, message, status }) => Reply::at_once(answer(world, request, Err(ApiError { code, message, status }))),
+        Some(Effect::LateReset) => lose(world, request, Reply::Reset),
+        Some(Effect::LateSilence) => lose(world, request, Reply::Silence),
         Some(Effect::Reset) => {
             record(world, request, CallResult::Reset);
             Reply::Reset

@@ -244,7 +244,7 @@ async fn a_missing_binary_says_how_to_build_it() {
     let error = RuntimeApi::start(configuration(Path::new("/nowhere/bootstrap")), lines).await.unwrap_err();
 
     let message = "cannot start /nowhere/bootstrap: No such file or directory (os error 2); \
-                   build it with `make build`, or name another with --binary";
+                   build it with `cargo build`, or name another with --binary";
     assert_eq!(error.to_string(), message);
 }
 

@@ -261,3 +261,6 @@ fn detail(
         | Reason::Stale => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

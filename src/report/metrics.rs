@@ -6,50 +6,63 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::Level;
 use crate::domain::reason::Reason;
 use crate::domain::summary::Summary;
 
 const NAMESPACE: &str = "ecs-reloader";
 
-/// One line for the invocation, and one for each reason that was given. Each combination of dimensions is a metric that is paid for, so
-/// the services' names are none.
-pub(super) fn of(summary: &Summary, function: &str, now: Timestamp) -> Vec<Value> {
+/// One line of metrics that share their dimensions. Each combination of dimensions is a metric that is paid for, so the names of services
+/// are none.
+pub(super) struct Metrics<'a> {
+    dimensions: Vec<(&'static str, &'a str)>,
+    /// Name, unit, value.
+    values: Vec<(&'static str, &'static str, u64)>,
+}
+
+/// One line for the invocation, and one for each reason that was given.
+pub(super) fn of<'a>(summary: &Summary, function: &'a str) -> impl Iterator<Item = Metrics<'a>> {
     let counts = &summary.counts;
-    let count = |name: &'static str, value: usize| (name, "Count", json!(value));
-    let invocation = line(
-        now,
-        &[("FunctionName", function)],
-        &[
-            count("Changes", counts.changes),
-            count("EventsIgnored", counts.ignored),
-            count("EventsMalformed", counts.malformed),
-            count("ServicesWatching", counts.watching),
-            count("ServicesConcerned", counts.concerned),
-            count("RestartsStarted", counts.started),
-            count("RestartsPostponed", counts.throttled + counts.out_of_time),
-            count("RestartsFailed", counts.denied + counts.failed),
-            count("KeysLost", summary.services.iter().filter(|line| line.lost_a_key()).count()),
-            count("TagMistakes", counts.mistakes),
-            count("MessagesReturned", counts.returned),
-            ("InvocationTime", "Milliseconds", json!(counts.elapsed_ms)),
-        ],
-    );
-    let mut reasons: BTreeMap<Reason, usize> = BTreeMap::new();
+    let counted = [
+        ("Changes", counts.changes),
+        ("EventsIgnored", counts.ignored),
+        ("EventsMalformed", counts.malformed),
+        ("ServicesWatching", counts.watching),
+        ("ServicesConcerned", counts.concerned),
+        ("RestartsStarted", counts.started),
+        ("RestartsPostponed", counts.throttled + counts.out_of_time),
+        ("RestartsFailed", counts.denied + counts.failed),
+        ("KeysLost", summary.services.iter().filter(|line| line.lost_a_key()).count()),
+        ("TagMistakes", counts.mistakes),
+        ("MessagesReturned", counts.returned),
+    ];
+    let values = counted.into_iter().map(|(name, count)| (name, "Count", count as u64));
+    let values = values.chain([("InvocationTime", "Milliseconds", counts.elapsed_ms)]).collect();
+    let invocation = Metrics { dimensions: vec![("FunctionName", function)], values };
+
+    let mut reasons: BTreeMap<Reason, u64> = BTreeMap::new();
     for reason in summary.services.iter().filter_map(|line| line.reason) {
         *reasons.entry(reason).or_default() += 1;
     }
-    let reasons = reasons.into_iter().map(|(reason, services)| {
-        line(now, &[("FunctionName", function), ("Reason", reason.code())], &[("Services", "Count", json!(services))])
+    let reasons = reasons.into_iter().map(move |(reason, services)| Metrics {
+        dimensions: vec![("FunctionName", function), ("Reason", reason.code())],
+        values: vec![("Services", "Count", services)],
     });
-    std::iter::once(invocation).chain(reasons).collect()
+    std::iter::once(invocation).chain(reasons)
 }
 
-fn line(now: Timestamp, dimensions: &[(&str, &str)], metrics: &[(&str, &str, Value)]) -> Value {
-    let names: Vec<_> = dimensions.iter().map(|(name, _)| *name).collect();
-    let defined: Vec<_> = metrics.iter().map(|(name, unit, _)| json!({"Name": name, "Unit": unit})).collect();
-    let directive = json!({"Namespace": NAMESPACE, "Dimensions": [names], "Metrics": defined});
-    let mut line = Map::from_iter([("_aws".to_owned(), json!({"Timestamp": now.as_millisecond(), "CloudWatchMetrics": [directive]}))]);
-    line.extend(dimensions.iter().map(|(name, value)| ((*name).to_owned(), json!(value))));
-    line.extend(metrics.iter().map(|(name, _, value)| ((*name).to_owned(), value.clone())));
-    Value::Object(line)
+impl Metrics<'_> {
+    /// The line. Its level keeps Lambda's own log filter from dropping it, and the alarms with it.
+    pub(super) fn at(&self, now: Timestamp, level: Level) -> Value {
+        let names: Vec<_> = self.dimensions.iter().map(|(name, _)| *name).collect();
+        let defined: Vec<_> = self.values.iter().map(|(name, unit, _)| json!({"Name": name, "Unit": unit})).collect();
+        let directive = json!({"Namespace": NAMESPACE, "Dimensions": [names], "Metrics": defined});
+        let mut line = Map::new();
+        line.insert("_aws".to_owned(), json!({"Timestamp": now.as_millisecond(), "CloudWatchMetrics": [directive]}));
+        line.insert("timestamp".to_owned(), json!(now));
+        line.insert("level".to_owned(), json!(level));
+        line.extend(self.dimensions.iter().map(|(name, value)| ((*name).to_owned(), json!(value))));
+        line.extend(self.values.iter().map(|(name, _, value)| ((*name).to_owned(), json!(value))));
+        Value::Object(line)
+    }
 }

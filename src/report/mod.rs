@@ -53,8 +53,8 @@ impl Reporter {
             self.line(now, lines::service_level(service), "service", &summary.request_id, service);
         }
         self.line(now, lines::summary_level(summary), "summary", &summary.request_id, &lines::Counted::of(summary));
-        for metrics in metrics::of(summary, &self.function, now) {
-            self.write(&metrics);
+        for metrics in metrics::of(summary, &self.function) {
+            self.write(&metrics.at(now, Level::Info.max(self.level)));
         }
     }
 

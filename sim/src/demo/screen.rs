@@ -123,5 +123,5 @@ impl Screen {
 }
 
 fn style() -> ProgressStyle {
-    ProgressStyle::with_template("           {prefix:18} {bar:24.green/dim} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar())
+    ProgressStyle::with_template("  {prefix:18} {bar:16.green/dim} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar())
 }

@@ -21,7 +21,7 @@ pub(crate) fn perform(world: &mut World, operation: &str, input: Value) -> ApiRe
     match operation {
         "CreateCluster" => clusters::create(world, &parse(input)?),
         "ListClusters" => clusters::list(world, &parse(input)?),
-        "DescribeClusters" => clusters::describe(world, &parse(input)?),
+        "DescribeClusters" => Ok(clusters::describe(world, &parse(input)?)),
         "RegisterTaskDefinition" => task_definitions::register(world, input),
         "DescribeTaskDefinition" => task_definitions::describe(world, &parse(input)?),
         "CreateService" => create::create(world, parse(input)?),

@@ -195,7 +195,8 @@ impl World {
 
         self.ecs.clusters.entry(cluster.clone()).or_default();
         let config = &self.config;
-        let content = Map::from_iter([("containerDefinitions".to_owned(), json!([{ "name": "app", "image": "app:1", "essential": true }]))]);
+        let content =
+            Map::from_iter([("containerDefinitions".to_owned(), json!([{ "name": "app", "image": "app:1", "essential": true }]))]);
         let created_at = self.clock.now - service.age;
         let task_definition = self.ecs.register(config, &name, content, created_at);
         let arn = config.arn("ecs", &format!("service/{}", service.id));

@@ -1,4 +1,4 @@
-//! Service deployments and service revisions: what ListServiceDeployments remembers of each rollout.
+//! Service deployments and service revisions: what `ListServiceDeployments` remembers of each rollout.
 
 use jiff::Timestamp;
 

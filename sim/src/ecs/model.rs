@@ -11,7 +11,7 @@ use super::history::ServiceDeployment;
 /// Tags by key.
 pub(crate) type Tags = BTreeMap<String, String>;
 
-/// DescribeServices returns as many events at most.
+/// `DescribeServices` returns as many events at most.
 const EVENTS_KEPT: usize = 100;
 /// ECS shows stopped tasks for an hour; the simulation shows the newest of them.
 const STOPPED_TASKS_KEPT: usize = 100;
@@ -131,7 +131,8 @@ pub(crate) struct Task {
     pub(super) id: String,
     /// The revision of the deployment that started it.
     pub(super) revision: String,
-    pub(super) task_definition: String,
+    /// The ARN of its task definition.
+    pub(super) definition: String,
     pub(super) created_at: Timestamp,
     pub(super) started_at: Option<Timestamp>,
     pub(super) healthy: bool,
@@ -218,7 +219,7 @@ impl EcsService {
         }
     }
 
-    /// Notes an event as the console and DescribeServices show it.
+    /// Notes an event as the console and `DescribeServices` show it.
     pub(super) fn tell(&mut self, clock: &mut crate::clockwork::Clockwork, text: &str) {
         let message = format!("(service {}) {text}", self.name);
         self.events.push_front(Event { id: clock.uuid(), created_at: clock.now, message });
@@ -230,9 +231,10 @@ impl EcsService {
         let seen = Lowest { running: self.running(), floor: self.guard.floor };
         let margin = |lowest: &Lowest| (lowest.running.saturating_sub(lowest.floor), lowest.running);
         let short = |lowest: &Lowest| lowest.floor.saturating_sub(lowest.running);
-        let worse = self.guard.lowest.is_none_or(|lowest| {
-            short(&seen) > short(&lowest) || (short(&seen) == short(&lowest) && margin(&seen) < margin(&lowest))
-        });
+        let worse = self
+            .guard
+            .lowest
+            .is_none_or(|lowest| short(&seen) > short(&lowest) || (short(&seen) == short(&lowest) && margin(&seen) < margin(&lowest)));
         if worse {
             self.guard.lowest = Some(seen);
         }

@@ -43,7 +43,7 @@ fn new_task(id: String, deployment: &Deployment, clock: &Clockwork, doomed: bool
     Task {
         id,
         revision: deployment.revision.clone(),
-        task_definition: deployment.task_definition.clone(),
+        definition: deployment.task_definition.clone(),
         created_at: clock.now,
         started_at: None,
         healthy: false,

@@ -52,7 +52,7 @@ impl ServiceView {
     }
 }
 
-/// A deployment as DescribeServices tells it.
+/// A deployment as `DescribeServices` tells it.
 #[derive(Clone, Debug)]
 pub struct DeploymentView {
     /// `ecs-svc/…`.
@@ -90,7 +90,7 @@ pub struct TaskView {
     pub read: BTreeMap<String, u64>,
 }
 
-/// A service deployment as ListServiceDeployments tells it.
+/// A service deployment as `ListServiceDeployments` tells it.
 #[derive(Clone, Debug)]
 pub struct HistoryView {
     /// The deployment that it carried out: `ecs-svc/…`.

@@ -1,6 +1,6 @@
 //! The Runtime API's four paths, version 2018-06-01, for one process.
 //!
-//! Shapes, statuses and error types are those of AWS's page "Using the Lambda runtime API for custom runtimes" and of the OpenAPI
+//! Shapes, statuses and error types are those of AWS's page "Using the Lambda runtime API for custom runtimes" and of the
 //! specification it links.
 
 use std::sync::{Mutex, PoisonError};

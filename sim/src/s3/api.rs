@@ -1,12 +1,10 @@
 //! The S3 API, REST-XML.
 
-use std::fmt::Write;
-
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
-use quick_xml::escape::escape;
+use serde::Serialize;
 
-use super::{Bucket, S3Request, Version, no_bucket};
+use super::{Bucket, S3Request, Version, document, no_bucket};
 use crate::error::{ApiError, ApiResult};
 use crate::wire::protocol::response;
 use crate::world::World;
@@ -23,10 +21,7 @@ pub(crate) fn perform(world: &mut World, request: &S3Request) -> ApiResult<Respo
             world.configure_notifications(&request.bucket, &request.body)?;
             Ok(empty(StatusCode::OK))
         }
-        "GetBucketNotificationConfiguration" => {
-            let document = world.buckets.bucket(&request.bucket)?.notification_document();
-            Ok(xml(&document))
-        }
+        "GetBucketNotificationConfiguration" => Ok(xml(&world.buckets.bucket(&request.bucket)?.notifications)),
         "PutObject" => put_object(world, request),
         "DeleteObject" => delete_object(world, request),
         "HeadObject" => head_object(world, request),
@@ -48,16 +43,36 @@ fn create_bucket(world: &mut World, request: &S3Request) -> ApiResult<Response<B
     Ok(created)
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ListAllMyBucketsResult<'a> {
+    owner: Owner<'a>,
+    buckets: BucketList<'a>,
+}
+
+#[derive(Serialize)]
+struct Owner<'a> {
+    #[serde(rename = "ID")]
+    id: &'a str,
+}
+
+#[derive(Serialize)]
+struct BucketList<'a> {
+    #[serde(rename = "Bucket")]
+    buckets: Vec<ListedBucket<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ListedBucket<'a> {
+    name: &'a str,
+    creation_date: String,
+}
+
 fn list_buckets(world: &World) -> Response<Bytes> {
-    let buckets = world.buckets.buckets.iter().fold(String::new(), |mut listed, (name, bucket)| {
-        let _ = write!(listed, "<Bucket><Name>{name}</Name><CreationDate>{:.3}</CreationDate></Bucket>", bucket.created_at);
-        listed
-    });
-    let owner = &world.config.account_id;
-    xml(&format!(
-        "<ListAllMyBucketsResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Owner><ID>{owner}</ID></Owner>\
-         <Buckets>{buckets}</Buckets></ListAllMyBucketsResult>"
-    ))
+    let buckets = world.buckets.buckets.iter();
+    let buckets = buckets.map(|(name, bucket)| ListedBucket { name, creation_date: format!("{:.3}", bucket.created_at) }).collect();
+    xml(&ListAllMyBucketsResult { owner: Owner { id: &world.config.account_id }, buckets: BucketList { buckets } })
 }
 
 fn put_versioning(world: &mut World, request: &S3Request) -> ApiResult<Response<Bytes>> {
@@ -70,7 +85,7 @@ fn put_object(world: &mut World, request: &S3Request) -> ApiResult<Response<Byte
     world.put_object(&request.bucket, &request.key, &request.body)?;
     let version = current(world, request)?.clone();
     let mut stored = empty(StatusCode::OK);
-    set(&mut stored, header::ETAG, &format!("\"{}\"", version.etag));
+    set(&mut stored, header::ETAG, &quoted(&version.etag));
     set_version(&mut stored, version.id.as_deref());
     Ok(stored)
 }
@@ -88,7 +103,7 @@ fn delete_object(world: &mut World, request: &S3Request) -> ApiResult<Response<B
 fn head_object(world: &World, request: &S3Request) -> ApiResult<Response<Bytes>> {
     let version = current(world, request)?;
     let mut found = empty(StatusCode::OK);
-    set(&mut found, header::ETAG, &format!("\"{}\"", version.etag));
+    set(&mut found, header::ETAG, &quoted(&version.etag));
     set(&mut found, header::CONTENT_LENGTH, &version.size.to_string());
     set(&mut found, header::LAST_MODIFIED, &version.modified_at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string());
     set_version(&mut found, version.id.as_deref());
@@ -101,40 +116,64 @@ fn current<'a>(world: &'a World, request: &S3Request) -> ApiResult<&'a Version> 
     stored.ok_or_else(|| ApiError::new("NoSuchKey", "The specified key does not exist.").with_status(404))
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ListBucketResult<'a> {
+    name: &'a str,
+    prefix: &'a str,
+    max_keys: usize,
+    key_count: usize,
+    is_truncated: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_continuation_token: Option<&'a str>,
+    contents: Vec<Contents<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Contents<'a> {
+    key: &'a str,
+    last_modified: String,
+    #[serde(rename = "ETag")]
+    etag: String,
+    size: usize,
+    storage_class: &'static str,
+}
+
+/// The continuation token is the last key of the page before.
 fn list_objects(world: &World, request: &S3Request) -> ApiResult<Response<Bytes>> {
     let bucket = world.buckets.bucket(&request.bucket)?;
     let prefix = request.query("prefix").unwrap_or_default();
     let after = request.query("continuation-token").or_else(|| request.query("start-after")).unwrap_or_default();
-    let size = request.query("max-keys").and_then(|size| size.parse().ok()).unwrap_or(MOST_KEYS).min(MOST_KEYS);
+    let max_keys = request.query("max-keys").and_then(|size| size.parse().ok()).unwrap_or(MOST_KEYS).min(MOST_KEYS);
 
     let mut found = bucket.live().filter(|(key, ..)| key.starts_with(prefix) && key.as_str() > after);
-    let page: Vec<_> = found.by_ref().take(size).collect();
-    let more = found.next().is_some();
-    let next = page.last().filter(|_| more).map_or(String::new(), |(key, ..)| {
-        format!("<NextContinuationToken>{}</NextContinuationToken>", escape(key.as_str()))
+    let page: Vec<_> = found.by_ref().take(max_keys).collect();
+    let is_truncated = found.next().is_some();
+    let contents = page.iter().map(|(key, _, version)| Contents {
+        key: key.as_str(),
+        last_modified: format!("{:.3}", version.modified_at),
+        etag: quoted(&version.etag),
+        size: version.size,
+        storage_class: "STANDARD",
     });
-    let contents = page.iter().fold(String::new(), |mut listed, (key, _, version)| {
-        let Version { etag, size, modified_at, .. } = version;
-        let _ = write!(
-            listed,
-            "<Contents><Key>{}</Key><LastModified>{modified_at:.3}</LastModified><ETag>&quot;{etag}&quot;</ETag><Size>{size}</Size>\
-             <StorageClass>STANDARD</StorageClass></Contents>",
-            escape(key.as_str())
-        );
-        listed
-    });
-    Ok(xml(&format!(
-        "<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>{}</Name><Prefix>{}</Prefix><MaxKeys>{size}</MaxKeys>\
-         <KeyCount>{}</KeyCount><IsTruncated>{more}</IsTruncated>{next}{contents}</ListBucketResult>",
-        request.bucket,
-        escape(prefix),
-        page.len()
-    )))
+    Ok(xml(&ListBucketResult {
+        name: &request.bucket,
+        prefix,
+        max_keys,
+        key_count: page.len(),
+        is_truncated,
+        next_continuation_token: page.last().filter(|_| is_truncated).map(|(key, ..)| key.as_str()),
+        contents: contents.collect(),
+    }))
 }
 
-fn xml(document: &str) -> Response<Bytes> {
-    let body = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{document}");
-    response(StatusCode::OK, "application/xml", Bytes::from(body))
+fn quoted(etag: &str) -> String {
+    format!("\"{etag}\"")
+}
+
+fn xml(content: &impl Serialize) -> Response<Bytes> {
+    response(StatusCode::OK, "application/xml", Bytes::from(document(content)))
 }
 
 fn empty(status: StatusCode) -> Response<Bytes> {

@@ -1,23 +1,63 @@
-//! Where a bucket sends its events: EventBridge, and queues by event and prefix.
+//! Where a bucket sends its events: EventBridge, and queues by event, prefix and suffix.
 
-use quick_xml::Reader;
-use quick_xml::events::Event;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Bucket;
 use crate::error::{ApiError, ApiResult};
 use crate::events::{self, Envelope, Object};
 use crate::world::World;
 
-/// A queue that gets the bucket's notifications.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct QueueConfiguration {
+/// The document of `PutBucketNotificationConfiguration`, as far as queues and EventBridge go.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(rename = "NotificationConfiguration")]
+pub(super) struct Notifications {
+    #[serde(rename = "QueueConfiguration", default)]
+    queues: Vec<QueueConfiguration>,
+    #[serde(rename = "EventBridgeConfiguration", default, skip_serializing_if = "Option::is_none")]
+    event_bridge: Option<EventBridge>,
+}
+
+/// An element whose presence says all.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+struct EventBridge {}
+
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct QueueConfiguration {
     id: String,
-    queue_arn: String,
+    queue: String,
     /// `s3:ObjectCreated:*`.
+    #[serde(rename = "Event")]
     events: Vec<String>,
-    prefix: String,
-    suffix: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filter: Option<Filter>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Filter {
+    s3_key: KeyFilter,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
+struct KeyFilter {
+    #[serde(rename = "FilterRule")]
+    rules: Vec<FilterRule>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct FilterRule {
+    name: String,
+    #[serde(default)]
+    value: String,
+}
+
+impl FilterRule {
+    fn accepts(&self, key: &str) -> bool {
+        if self.name.eq_ignore_ascii_case("prefix") { key.starts_with(&self.value) } else { key.ends_with(&self.value) }
+    }
 }
 
 impl QueueConfiguration {
@@ -26,91 +66,51 @@ impl QueueConfiguration {
             let event = event.trim_start_matches("s3:");
             event == kind || event.strip_suffix('*').is_some_and(|family| kind.starts_with(family))
         };
-        self.events.iter().any(of_kind) && key.starts_with(&self.prefix) && key.ends_with(&self.suffix)
+        let mut rules = self.filter.iter().flat_map(|filter| &filter.s3_key.rules);
+        self.events.iter().any(of_kind) && rules.all(|rule| rule.accepts(key))
     }
 
-    fn queue(&self) -> &str {
-        self.queue_arn.rsplit(':').next().unwrap_or_default()
+    /// The name in the queue's ARN.
+    fn name(&self) -> &str {
+        self.queue.rsplit(':').next().unwrap_or_default()
+    }
+}
+
+impl Notifications {
+    /// EventBridge gets everything, no queue anything.
+    pub(super) fn to_event_bridge() -> Self {
+        Self { queues: Vec::new(), event_bridge: Some(EventBridge {}) }
     }
 }
 
 impl World {
     /// Tells EventBridge and the queues of a bucket what happened to an object; `kind` is `ObjectCreated:Put`.
     pub(super) fn tell(&mut self, object: &Object<'_>, kind: &str, event: impl FnOnce(&Envelope<'_>) -> Value) {
-        let Some(bucket) = self.buckets.buckets.get(object.bucket) else { return };
-        let wanting: Vec<_> = bucket.queues.iter().filter(|queue| queue.wants(kind, object.key)).cloned().collect();
-        if bucket.event_bridge {
+        let Ok(bucket) = self.buckets.bucket(object.bucket) else { return };
+        let wanting: Vec<_> = bucket.notifications.queues.iter().filter(|queue| queue.wants(kind, object.key)).cloned().collect();
+        if bucket.notifications.event_bridge.is_some() {
             self.emit(event);
         }
-        for configuration in wanting {
-            let message = self.event(|envelope| events::object_notification(envelope, object, kind, &configuration.id));
-            self.bus.deliver(&mut self.clock, configuration.queue(), &message);
+        for queue in wanting {
+            let message = self.event(|envelope| events::object_notification(envelope, object, kind, &queue.id));
+            self.bus.deliver(&mut self.clock, queue.name(), &message);
         }
     }
 
     /// Replaces a bucket's configuration; each queue gets a test event.
     pub(super) fn configure_notifications(&mut self, name: &str, document: &[u8]) -> ApiResult<()> {
-        let (event_bridge, mut queues) = parse(document)?;
-        for queue in queues.iter_mut().filter(|queue| queue.id.is_empty()) {
+        let malformed = "The XML you provided was not well-formed or did not validate against our published schema";
+        let parsed = quick_xml::de::from_reader(document).map_err(|_| ApiError::new("MalformedXML", malformed));
+        let mut notifications: Notifications = parsed?;
+        for queue in notifications.queues.iter_mut().filter(|queue| queue.id.is_empty()) {
             queue.id = self.clock.uuid();
         }
-        let bucket = self.buckets.bucket_mut(name)?;
-        bucket.event_bridge = event_bridge;
-        bucket.queues.clone_from(&queues);
-        for queue in queues {
+        self.buckets.bucket_mut(name)?.notifications = notifications.clone();
+        for queue in &notifications.queues {
             let request_id = self.clock.token(16).to_uppercase();
             let test = self.event(|envelope| events::notification_test(envelope, name, &request_id));
-            self.send_to_queue(queue.queue(), test.to_string());
+            self.send_to_queue(queue.name(), test.to_string());
         }
         Ok(())
-    }
-}
-
-impl Bucket {
-    pub(super) fn notification_document(&self) -> String {
-        let mut document = String::from("<NotificationConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
-        for QueueConfiguration { id, queue_arn, events, prefix, suffix } in &self.queues {
-            let events: String = events.iter().map(|event| format!("<Event>{event}</Event>")).collect();
-            let rule = |name: &str, value: &str| {
-                let value = quick_xml::escape::escape(value);
-                if value.is_empty() { String::new() } else { format!("<FilterRule><Name>{name}</Name><Value>{value}</Value></FilterRule>") }
-            };
-            let rules = format!("{}{}", rule("prefix", prefix), rule("suffix", suffix));
-            let filter = if rules.is_empty() { String::new() } else { format!("<Filter><S3Key>{rules}</S3Key></Filter>") };
-            document += &format!("<QueueConfiguration><Id>{id}</Id><Queue>{queue_arn}</Queue>{events}{filter}</QueueConfiguration>");
-        }
-        if self.event_bridge {
-            document += "<EventBridgeConfiguration/>";
-        }
-        document + "</NotificationConfiguration>"
-    }
-}
-
-/// Reads a NotificationConfiguration: whether EventBridge is on, and the queues.
-fn parse(document: &[u8]) -> ApiResult<(bool, Vec<QueueConfiguration>)> {
-    let malformed = |_| ApiError::new("MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema");
-    let mut reader = Reader::from_reader(document);
-    let (mut event_bridge, mut queues) = (false, Vec::new());
-    let (mut current, mut text, mut filter) = (QueueConfiguration::default(), String::new(), String::new());
-    loop {
-        match reader.read_event().map_err(malformed)? {
-            Event::Eof => return Ok((event_bridge, queues)),
-            Event::Start(element) | Event::Empty(element) => {
-                event_bridge |= element.local_name().as_ref() == b"EventBridgeConfiguration";
-                text.clear();
-            }
-            Event::Text(part) => text += &part.decode().map_err(|error| malformed(error.into()))?,
-            Event::End(element) => match element.local_name().as_ref() {
-                b"Id" => text.clone_into(&mut current.id),
-                b"Queue" => text.clone_into(&mut current.queue_arn),
-                b"Event" => current.events.push(text.clone()),
-                b"Name" => filter = text.to_lowercase(),
-                b"Value" if filter == "prefix" => text.clone_into(&mut current.prefix),
-                b"Value" if filter == "suffix" => text.clone_into(&mut current.suffix),
-                b"QueueConfiguration" => queues.push(std::mem::take(&mut current)),
-                _ => {}
-            },
-            _ => {}
-        }
     }
 }

@@ -23,13 +23,13 @@ impl S3Request {
     /// `bucket` is what the host names, in the virtual-host style.
     pub(crate) fn parse(request: &Request<Bytes>, bucket: Option<String>) -> Self {
         let path = request.uri().path().trim_start_matches('/');
-        let (bucket, key) = match bucket {
-            Some(bucket) => (bucket, path),
-            None => {
+        let (bucket, key) = bucket.map_or_else(
+            || {
                 let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
                 (decoded(bucket).into_owned(), key)
-            }
-        };
+            },
+            |bucket| (bucket, path),
+        );
         let query = request.uri().query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
         let query = query.map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));

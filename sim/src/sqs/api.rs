@@ -1,4 +1,4 @@
-//! The SQS API, AWS JSON 1.0. Long polling is not waited for: ReceiveMessage answers at once.
+//! The SQS API, AWS JSON 1.0. Long polling is not waited for: `ReceiveMessage` answers at once.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

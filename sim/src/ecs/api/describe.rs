@@ -45,10 +45,14 @@ pub(super) fn describe(world: &mut World, input: &DescribeServices) -> ApiResult
 }
 
 pub(super) fn service_json(config: &AccountConfig, service: &EcsService, with_tags: bool) -> Value {
-    let deployments = service.deployments.iter().enumerate();
+    let deployments = service.deployments.iter();
     let (deployments, task_sets) = match service.controller {
-        Controller::Ecs => (deployments.map(|(position, deployment)| deployment_json(service, position, deployment)).collect(), Vec::new()),
-        Controller::CodeDeploy | Controller::External => (Vec::new(), deployments.map(|(_, deployment)| task_set_json(config, service, deployment)).collect()),
+        Controller::Ecs => {
+            (deployments.enumerate().map(|(position, deployment)| deployment_json(service, position, deployment)).collect(), Vec::new())
+        }
+        Controller::CodeDeploy | Controller::External => {
+            (Vec::new(), deployments.map(|deployment| task_set_json(config, service, deployment)).collect())
+        }
     };
     let events = service.events.iter();
     let breaker = service.circuit_breaker;

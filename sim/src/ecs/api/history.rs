@@ -129,11 +129,7 @@ fn brief(config: &AccountConfig, service: &EcsService, deployment: &ServiceDeplo
 }
 
 fn common(config: &AccountConfig, service: &EcsService, deployment: &ServiceDeployment) -> Map<String, Value> {
-    let times = [
-        ("createdAt", Some(deployment.created_at)),
-        ("startedAt", deployment.started_at),
-        ("finishedAt", deployment.finished_at),
-    ];
+    let times = [("createdAt", Some(deployment.created_at)), ("startedAt", deployment.started_at), ("finishedAt", deployment.finished_at)];
     let texts = [
         ("serviceDeploymentArn", arn(config, service, "service-deployment", &deployment.id)),
         ("serviceArn", service.arn.clone()),

@@ -95,7 +95,7 @@ fn tags_mut<'a>(world: &'a mut World, arn: &str) -> ApiResult<&'a mut Tags> {
 }
 
 impl World {
-    /// The index behind GetResources learns of tags with a lag.
+    /// The index behind `GetResources` learns of tags with a lag.
     pub(super) fn index_later(&mut self, arn: String, tags: Tags) {
         self.clock.after(self.config.tag_index_lag, Job::IndexTags(arn, IndexedTags(tags)));
     }

@@ -25,12 +25,11 @@ pub(super) fn describe(world: &mut World, input: &DescribeTasks) -> ApiResult {
     let (mut found, mut failures) = (Vec::new(), Vec::new());
     for reference in &input.tasks {
         let id = names::task_id(reference);
-        match find(world, &cluster, id) {
-            Some((service, task)) => found.push(task_json(&world.config, service, task)),
-            None => {
-                let arn = world.config.arn("ecs", &format!("task/{cluster}/{id}"));
-                failures.push(json!({ "arn": arn, "reason": "MISSING" }));
-            }
+        if let Some((service, task)) = find(world, &cluster, id) {
+            found.push(task_json(&world.config, service, task));
+        } else {
+            let arn = world.config.arn("ecs", &format!("task/{cluster}/{id}"));
+            failures.push(json!({ "arn": arn, "reason": "MISSING" }));
         }
     }
     Ok(json!({ "tasks": found, "failures": failures }))
@@ -81,7 +80,7 @@ fn task_json(config: &AccountConfig, service: &EcsService, task: &Task) -> Value
     let mut fields = json!({
         "taskArn": arn(config, service, task),
         "clusterArn": config.arn("ecs", &format!("cluster/{}", service.cluster)),
-        "taskDefinitionArn": task.task_definition,
+        "taskDefinitionArn": task.definition,
         "group": format!("service:{}", service.name),
         "startedBy": format!("ecs-svc/{}", task.revision),
         "lastStatus": last_status,

@@ -1,0 +1,78 @@
+# `make demo` and `make test` need Rust, make and a C compiler; the targets that say so need Python 3 as well.
+
+CARGO_TARGET_DIR ?= target
+export CARGO_TARGET_DIR
+export PYTHONDONTWRITEBYTECODE := 1
+BINARY := $(CARGO_TARGET_DIR)/debug/ecs-reloader-lambda
+SIM := $(CARGO_TARGET_DIR)/debug/sim
+VENV := $(CARGO_TARGET_DIR)/venv
+ARCHITECTURE ?= arm64
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ': .*## ' '/^[a-z0-9-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: function ## Change an object and a parameter in a simulated account, and watch services roll
+	@cargo run --quiet --locked --package sim -- demo --binary $(BINARY)
+
+.PHONY: test
+test: ## Run all Rust tests: no network, no AWS
+	cargo test --workspace --locked
+
+.PHONY: invoke
+invoke: function ## Run one event through the real function: make invoke EVENT=events/ssm-update.json
+	@test -n "$(EVENT)" || { echo "which event? make invoke EVENT=events/ssm-update.json" >&2; exit 2; }
+	@cargo run --quiet --locked --package sim -- invoke --binary $(BINARY) "$(EVENT)"
+
+.PHONY: fmt
+fmt: ## Format the code
+	cargo fmt --all
+
+.PHONY: lint
+lint: ## Check format and lints
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+.PHONY: deny
+deny: $(CARGO_TARGET_DIR)/tools/bin/cargo-deny ## Check licences, sources and unwanted crates of all dependencies
+	$< --locked check bans licenses sources
+
+.PHONY: validate
+validate: $(VENV)-sam/.installed ## Check template.yaml with the SAM CLI and cfn-lint (Python)
+	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=eu-west-1 $(VENV)-sam/bin/sam validate --lint
+	$(VENV)-sam/bin/cfn-lint template.yaml
+
+.PHONY: contract
+contract: $(VENV)-e2e/.installed ## Hold the simulated account against moto and ministack (Python)
+	cargo build --locked --package sim
+	SIM=$(SIM) $(VENV)-e2e/bin/python -m pytest e2e/test_contract.py
+
+.PHONY: e2e
+e2e: $(VENV)-e2e/.installed function ## Deploy template.yaml into ministack and see services restart (Python)
+	FUNCTION=$(BINARY) $(VENV)-e2e/bin/python -m pytest e2e/test_e2e.py
+
+.PHONY: build
+build: $(VENV)-sam/.installed $(VENV)-build/.installed ## Build the release for `sam deploy` (Python); ARCHITECTURE=x86_64 for the other
+	PATH="$(abspath $(VENV)-build/bin):$$PATH" SAM_CLI_TELEMETRY=0 $(VENV)-sam/bin/sam build --parameter-overrides Architecture=$(ARCHITECTURE)
+
+.PHONY: clean
+clean: ## Remove everything that was built or installed here
+	rm -rf $(CARGO_TARGET_DIR) .aws-sam
+
+.PHONY: function
+function:
+	@cargo build --locked --bin ecs-reloader-lambda
+
+$(VENV)-e2e/.installed: e2e/requirements.txt
+$(VENV)-sam/.installed: e2e/requirements-sam.txt
+$(VENV)-build/.installed: e2e/requirements-build.txt
+$(VENV)-%/.installed:
+	python3 -m venv --clear $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check --requirement $^
+	touch $@
+
+$(CARGO_TARGET_DIR)/tools/bin/cargo-deny:
+	cargo install --locked --root $(CARGO_TARGET_DIR)/tools cargo-deny@0.20.2

@@ -1,0 +1,242 @@
+"""The template and the function, deployed into ministack: from the upload of an object to the tasks that replace the old ones."""
+
+import itertools
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from servers import Server, eventually
+from stack import ROOT, Stack, deploy
+
+BUCKET = "config-bucket"
+AWS_SAMPLE_BUCKET = "amzn-s3-demo-bucket1"
+UNIQUE = itertools.count(1)
+INVOCATION_SECONDS = 60
+
+
+@pytest.fixture(scope="module")
+def stack(ministack_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Stack:
+    s3 = ministack_server.client("s3")
+    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_bucket_notification_configuration(Bucket=BUCKET, NotificationConfiguration={"EventBridgeConfiguration": {}})
+    parameters = {"Architecture": "x86_64", "ConfigBuckets": f"{BUCKET},{AWS_SAMPLE_BUCKET}"}
+    return deploy(ministack_server, Path(os.environ["FUNCTION"]), tmp_path_factory.mktemp("stack"), **parameters)
+
+
+@dataclass(frozen=True)
+class Running:
+    """What runs of a service."""
+
+    deployment: str
+    tasks: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """A cluster of its own for each test, and names that no other test uses."""
+
+    stack: Stack
+    name: str
+
+    @property
+    def ecs(self):
+        return self.stack.server.client("ecs")
+
+    def start(self, **watches: str) -> dict[str, Running]:
+        """Starts a service of two tasks for each name, with what it watches; an empty text is no tag."""
+        for service, watch in watches.items():
+            tags = [{"key": self.stack.outputs["OptInTag"], "value": watch}] if watch else []
+            self.ecs.create_service(cluster=self.name, serviceName=service, taskDefinition="app", desiredCount=2, tags=tags)
+        return self.running(watches)
+
+    def running(self, services: Iterable[str]) -> dict[str, Running]:
+        described = self.ecs.describe_services(cluster=self.name, services=list(services))["services"]
+        return {service["serviceName"]: Running(service["deployments"][0]["id"], self.tasks(service["serviceName"])) for service in described}
+
+    def tasks(self, service: str) -> frozenset[str]:
+        return frozenset(self.ecs.list_tasks(cluster=self.name, serviceName=service, desiredStatus="RUNNING")["taskArns"])
+
+    def upload(self, key: str) -> None:
+        self.stack.server.client("s3").put_object(Bucket=BUCKET, Key=f"{self.name}/{key}", Body=b"setting: new")
+
+    def parameter_change(self, operation: str, parameter: str) -> str:
+        """Parameter Store's event as EventBridge puts it into a queue; ministack itself sends none."""
+        event = json.loads((ROOT / "events" / "ssm-update.json").read_text())
+        event["time"] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        event["resources"] = [f"arn:aws:ssm:eu-west-1:123456789012:parameter/{self.name}/{parameter}"]
+        event["detail"] |= {"operation": operation, "name": f"/{self.name}/{parameter}"}
+        return json.dumps(event)
+
+    def decisions(self) -> dict[str, dict]:
+        """The line that the function logged last about each service of the cluster."""
+        lines = (line for line in self.stack.log() if line.get("service", "").startswith(f"{self.name}/"))
+        return {line["service"].removeprefix(f"{self.name}/"): line for line in lines}
+
+    def decided(self, *services: str) -> dict[str, dict]:
+        """The lines, once there is one for each of the services."""
+        seen = eventually(lambda: seen if (seen := self.decisions()).keys() >= set(services) else None, INVOCATION_SECONDS, "no decision logged")
+        assert seen.keys() == set(services)
+        return seen
+
+
+@pytest.fixture
+def fleet(stack: Stack) -> Fleet:
+    fleet = Fleet(stack, f"fleet-{next(UNIQUE)}")
+    fleet.ecs.create_cluster(clusterName=fleet.name)
+    fleet.ecs.register_task_definition(family="app", containerDefinitions=[{"name": "app", "image": "app:1", "memory": 128}])
+    return fleet
+
+
+def assert_restarted(before: dict[str, Running], after: dict[str, Running], *services: str) -> None:
+    """These services have a new deployment and none but new tasks; the others have what they had."""
+    assert {name for name in before if after[name].deployment != before[name].deployment} == set(services)
+    for name in services:
+        assert len(after[name].tasks) == 2, name
+        assert after[name].tasks.isdisjoint(before[name].tasks), name
+    untouched = before.keys() - set(services)
+    assert {name: after[name] for name in untouched} == {name: before[name] for name in untouched}
+
+
+def test_an_upload_restarts_the_services_that_watch_it_and_no_other(fleet: Fleet):
+    prefix = f"s3:{BUCKET}/{fleet.name}"
+    before = fleet.start(
+        folder=f"{prefix}/",
+        file=f"ssm:/{fleet.name}/ {prefix}/prod.yaml",
+        other_file=f"{prefix}/test.yaml",
+        other_folder=f"{prefix}2/ {prefix}/prod/",
+        other_source=f"ssm:/{fleet.name}/",
+        untagged="",
+    )
+
+    fleet.upload("prod.yaml")
+    decided = fleet.decided("folder", "file")
+    after = fleet.running(before)
+
+    assert_restarted(before, after, "folder", "file")
+    assert {name: line["deployment"] for name, line in decided.items()} == {name: after[name].deployment for name in decided}
+    summary = fleet.stack.summary(decided["folder"]["request_id"])
+    assert (summary["changes"], summary["concerned"], summary["started"], summary["failed"]) == (1, 2, 2, 0)
+
+
+def test_a_parameter_change_restarts_the_services_that_watch_it_and_no_other(fleet: Fleet):
+    before = fleet.start(
+        path=f"ssm:/{fleet.name}/",
+        name=f"ssm:/{fleet.name}/db-url",
+        longer_name=f"ssm:/{fleet.name}/db-url-2",
+        shorter_name=f"ssm:/{fleet.name}/db",
+        object=f"s3:{BUCKET}/{fleet.name}/db-url",
+        untagged="",
+    )
+
+    fleet.stack.send(fleet.parameter_change("Update", "db-url"))
+    fleet.decided("path", "name")
+
+    assert_restarted(before, fleet.running(before), "path", "name")
+
+
+def test_the_same_change_again_restarts_nothing_again(fleet: Fleet):
+    before = fleet.start(api=f"ssm:/{fleet.name}/")
+    change = fleet.parameter_change("Create", "db-url")
+    fleet.stack.send(change)
+    fleet.decided("api")
+    restarted = fleet.running(before)
+    assert_restarted(before, restarted, "api")
+
+    fleet.stack.send(change, change)
+
+    eventually(lambda: fleet.decisions()["api"]["reason"] == "fresh", INVOCATION_SECONDS, "not found fresh")
+    assert fleet.running(before) == restarted
+
+
+def test_a_label_that_moves_restarts_nothing(fleet: Fleet):
+    before = fleet.start(api=f"ssm:/{fleet.name}/")
+
+    fleet.stack.send(fleet.parameter_change("LabelParameterVersion", "db-url"))
+
+    assert fleet.decided("api")["api"]["reason"] == "label-only"
+    assert fleet.running(before) == before
+
+
+def test_a_message_that_cannot_be_read_fails_alone_and_ends_as_a_dead_letter(fleet: Fleet):
+    before = fleet.start(api=f"ssm:/{fleet.name}/")
+    sqs, queue = fleet.stack.server.client("sqs"), fleet.stack.outputs["QueueUrl"]
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "2"})  # or five attempts would take an hour
+    unreadable = '{"source": "aws.ssm", "detail-type": "Parameter Store Change"}'
+
+    fleet.stack.send(unreadable, fleet.parameter_change("Update", "db-url"))
+    fleet.decided("api")
+    restarted = fleet.running(before)
+
+    assert_restarted(before, restarted, "api")
+    assert eventually(fleet.stack.dead_letters, INVOCATION_SECONDS, "no dead letter") == [unreadable]
+    assert fleet.running(before) == restarted
+    counts = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"])
+    assert set(counts["Attributes"].values()) == {"0"}
+
+
+def test_a_direct_invocation_answers_with_the_summary(fleet: Fleet):
+    before = fleet.start(api=f"ssm:/{fleet.name}/")
+    event = {"reload": {"changed": [f"ssm:/{fleet.name}/db-url"], "dry_run": True}}
+
+    answer = fleet.stack.server.client("lambda").invoke(FunctionName=fleet.stack.outputs["FunctionName"], Payload=json.dumps(event))
+    summary = json.loads(answer["Payload"].read())
+
+    assert "FunctionError" not in answer, summary
+    assert [(line["service"], line["reason"], line["otherwise"]) for line in summary["services"]] == [(f"{fleet.name}/api", "dry-run", "stale")]
+    assert fleet.running(before) == before
+
+
+def test_the_failure_alarm_looks_at_a_metric_that_the_function_writes(fleet: Fleet):
+    name = fleet.stack.resources()["FailedRestartAlarm"]
+    alarm = fleet.stack.server.client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"][0]
+    dimension = alarm["Dimensions"][0]
+
+    fleet.stack.send(fleet.parameter_change("Update", "watched-by-nobody"))
+
+    def written() -> bool:
+        lines = (line for line in fleet.stack.log() if line.get(dimension["Name"]) == dimension["Value"] and alarm["MetricName"] in line)
+        directives = (directive for line in lines for directive in line["_aws"]["CloudWatchMetrics"] if directive["Namespace"] == alarm["Namespace"])
+        return any(
+            [dimension["Name"]] in directive["Dimensions"] and alarm["MetricName"] in [metric["Name"] for metric in directive["Metrics"]]
+            for directive in directives
+        )
+
+    eventually(written, INVOCATION_SECONDS, "metric not written")
+
+
+EVENTS = ROOT / "events"
+SAMPLES = Path(__file__).parent / "samples"
+
+
+@pytest.mark.parametrize(
+    ("rule", "event", "matches"),
+    [
+        ("ParameterRule", SAMPLES / "parameter-store-change.json", True),
+        ("ParameterRule", EVENTS / "ssm-create.json", True),
+        ("ParameterRule", EVENTS / "ssm-update.json", True),
+        ("ParameterRule", EVENTS / "ssm-delete.json", True),
+        ("ParameterRule", EVENTS / "ssm-label-parameter-version.json", True),
+        ("ParameterRule", EVENTS / "ssm-parameter-policy-action.json", False),
+        ("ParameterRule", EVENTS / "s3-object-created-put.json", False),
+        ("ParameterRule", EVENTS / "unknown-source.json", False),
+        ("ObjectRule", SAMPLES / "object-created.json", True),
+        ("ObjectRule", EVENTS / "s3-object-created-put.json", True),
+        ("ObjectRule", EVENTS / "s3-object-created-multipart.json", True),
+        ("ObjectRule", EVENTS / "s3-object-deleted.json", False),
+        ("ObjectRule", EVENTS / "s3-object-tags-added.json", False),
+        ("ObjectRule", EVENTS / "ssm-update.json", False),
+    ],
+    ids=lambda value: value.stem if isinstance(value, Path) else None,
+)
+def test_a_rule_matches_what_it_should(stack: Stack, rule: str, event: Path, matches: bool):
+    assert stack.rule_matches(rule, event.read_text()) is matches
+
+
+def test_the_object_rule_leaves_other_buckets_alone(stack: Stack):
+    event = (EVENTS / "s3-object-created-put.json").read_text()
+
+    assert stack.rule_matches("ObjectRule", event.replace(BUCKET, "somebody-elses-bucket")) is False

@@ -1,0 +1,191 @@
+//! The ECS API: its limits, its pages, its errors.
+
+use aws_sdk_ecs::error::ProvideErrorMetadata;
+use aws_sdk_ecs::types::{KeyValuePair, ServiceField, Tag};
+use serde_json::json;
+use sim::{Account, AccountConfig, CallResult, Controller, RateLimits, service};
+
+use crate::{account, call, ecs, restart, tagging};
+
+async fn refusal(account: &Account, name: &str) -> (String, String) {
+    let call = ecs(account).update_service().cluster("web").service(name).force_new_deployment(true);
+    let error = call.send().await.unwrap_err().into_service_error();
+    (error.code().unwrap().to_owned(), error.message().unwrap_or_default().to_owned())
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_forced_is_refused_in_the_words_of_ecs() {
+    let account = account();
+    account.add(service("web/blue").controller(Controller::CodeDeploy));
+    account.add(service("web/third").controller(Controller::External));
+    account.add(service("web/going").draining());
+    account.add(service("web/gone").inactive());
+
+    let refusals = [
+        (
+            "blue",
+            "InvalidParameterException",
+            "Cannot force a new deployment on services with a CODE_DEPLOY deployment controller. Use AWS CodeDeploy to trigger a new deployment.",
+        ),
+        ("third", "InvalidParameterException", "Cannot force a new deployment on services with a EXTERNAL deployment controller."),
+        ("going", "ServiceNotActiveException", "Service was not ACTIVE."),
+        ("gone", "ServiceNotActiveException", "Service was not ACTIVE."),
+        ("never", "ServiceNotFoundException", "Service not found."),
+    ];
+    for (name, code, message) in refusals {
+        assert_eq!(refusal(&account, name).await, (code.to_owned(), message.to_owned()), "{name}");
+    }
+    let nowhere = ecs(&account).update_service().cluster("nowhere").service("api").force_new_deployment(true).send().await;
+    assert_eq!(nowhere.unwrap_err().into_service_error().message(), Some("Cluster not found."));
+    assert!(account.restarted().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sixth_deployment_is_refused() {
+    let account = account();
+    account.add(service("web/api").desired(2).task_seconds(1.0, 1.0, 600.0));
+    for _ in 0..4 {
+        restart(&account, "web/api").await;
+        account.run_for(std::time::Duration::from_secs(5)).await;
+    }
+
+    let (code, message) = refusal(&account, "api").await;
+
+    assert_eq!(
+        (code.as_str(), message.as_str()),
+        ("InvalidParameterException", "5 active deployments exist, unable to create new deployment.")
+    );
+    assert_eq!(account.restarted(), ["web/api"; 4]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn services_are_described_ten_at_a_time_with_tags_only_on_request() {
+    let account = account();
+    account.add(service("web/api").watching("ssm:/app/"));
+    let client = ecs(&account);
+
+    let eleven = client.describe_services().cluster("web").set_services(Some(vec!["api".to_owned(); 11]));
+    assert_eq!(eleven.send().await.unwrap_err().into_service_error().code(), Some("InvalidParameterException"));
+
+    let plain = client.describe_services().cluster("web").services("api").services("ghost").send().await.unwrap();
+    assert!(plain.services()[0].tags().is_empty());
+    assert_eq!(plain.failures()[0].reason(), Some("MISSING"));
+    assert_eq!(plain.failures()[0].arn(), Some("arn:aws:ecs:eu-west-1:123456789012:service/web/ghost"));
+
+    let tagged = client.describe_services().cluster("web").services("api").include(ServiceField::Tags).send().await.unwrap();
+    let expected = Tag::builder().key("reloader:watch").value("ssm:/app/").build();
+    assert_eq!(tagged.services()[0].tags(), [expected]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn services_deployed_by_others_have_task_sets() {
+    let account = account();
+    account.add(service("web/blue").controller(Controller::CodeDeploy));
+
+    let seen = ecs(&account).describe_services().cluster("web").services("blue").send().await.unwrap();
+
+    let service = &seen.services()[0];
+    assert!(service.deployments().is_empty());
+    assert_eq!(service.task_sets()[0].started_by(), Some("CODE_DEPLOY"));
+    assert_eq!(service.deployment_controller().unwrap().r#type().as_str(), "CODE_DEPLOY");
+}
+
+#[tokio::test(start_paused = true)]
+async fn lists_come_in_pages() {
+    let account = account();
+    for number in 0..23 {
+        account.add(service(&format!("web/api-{number:02}")).desired(1));
+    }
+
+    let pages = ecs(&account).list_services().cluster("web").into_paginator().send();
+    let sizes: Vec<_> = pages.try_collect().await.unwrap().iter().map(|page| page.service_arns().len()).collect();
+
+    assert_eq!(sizes, [10, 10, 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tasks_tell_who_started_them_and_when() {
+    let account = account();
+    account.add(service("web/api").desired(1));
+    let client = ecs(&account);
+    let started = restart(&account, "web/api").await;
+    account.settle().await;
+
+    let listed = client.list_tasks().cluster("web").service_name("api").send().await.unwrap();
+    let described = client.describe_tasks().cluster("web").set_tasks(listed.task_arns).send().await.unwrap();
+
+    let task = &described.tasks()[0];
+    assert_eq!(task.started_by(), started.deployments()[0].id());
+    assert_eq!(task.group(), Some("service:api"));
+    assert!(task.created_at().unwrap() < task.started_at().unwrap());
+    assert_eq!(task.last_status(), Some("RUNNING"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_can_be_made_over_the_wire_and_deleted_again() {
+    let account = account();
+    let client = ecs(&account);
+    client.create_cluster().cluster_name("web").send().await.unwrap();
+    let container = aws_sdk_ecs::types::ContainerDefinition::builder()
+        .name("app")
+        .image("app:1")
+        .environment(KeyValuePair::builder().name("A").value("B").build())
+        .build();
+    client.register_task_definition().family("api").container_definitions(container).send().await.unwrap();
+    let tag = Tag::builder().key("reloader:watch").value("ssm:/app/").build();
+    client.create_service().cluster("web").service_name("api").task_definition("api").desired_count(2).tags(tag).send().await.unwrap();
+    account.settle().await;
+    assert!(account.service("web/api").unwrap().is_steady());
+
+    let definition = client.describe_task_definition().task_definition("api:1").send().await.unwrap();
+    assert_eq!(definition.task_definition().unwrap().container_definitions()[0].image(), Some("app:1"));
+
+    client.delete_service().cluster("web").service("api").force(true).send().await.unwrap();
+    account.settle().await;
+    assert_eq!(account.service("web/api").unwrap().status, "INACTIVE");
+    let tag_index = tagging(&account).get_resources().send().await.unwrap();
+    assert_eq!(tag_index.resource_tag_mapping_list().len(), 1, "the index does not forget");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_bucket_for_updates_holds_fifty_and_refills_five_a_second() {
+    let account =
+        Account::new(AccountConfig { rate_limits: RateLimits::Documented, latency: std::time::Duration::ZERO, ..AccountConfig::default() });
+    account.add(service("web/api").desired(0));
+    let force = || {
+        call(&account, "AmazonEC2ContainerServiceV20141113.UpdateService", json!({ "cluster": "web", "service": "api", "desiredCount": 0 }))
+    };
+
+    for _ in 0..50 {
+        assert_eq!(force().await.0, 200);
+    }
+    let (status, body) = force().await;
+    assert_eq!((status, &body["__type"], &body["message"]), (400, &json!("ThrottlingException"), &json!("Rate exceeded")));
+
+    account.run_for(std::time::Duration::from_secs(1)).await;
+    let admitted = futures_util::future::join_all((0..10).map(|_| force())).await;
+    assert_eq!(admitted.iter().filter(|(status, _)| *status == 200).count(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_call_is_recorded_with_its_target_and_its_result() {
+    let account = account();
+    account.add(service("web/api"));
+
+    restart(&account, "web/api").await;
+    refusal(&account, "ghost").await;
+
+    let calls = account.calls();
+    assert_eq!(calls[0].action(), "ecs:UpdateService");
+    assert_eq!(calls[0].input, json!({ "cluster": "web", "service": "api", "forceNewDeployment": true }));
+    assert_eq!((calls[0].target.as_str(), &calls[0].result), ("web/api", &CallResult::Ok));
+    assert_eq!((calls[1].target.as_str(), &calls[1].result), ("web/ghost", &CallResult::Error("ServiceNotFoundException".to_owned())));
+    assert_eq!(calls[0].principal, "AKIASIMULATED");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operation_that_aws_does_not_have_is_unknown() {
+    let (status, body) = call(&account(), "AmazonEC2ContainerServiceV20141113.RestartService", json!({})).await;
+
+    assert_eq!((status, &body["__type"]), (404, &json!("UnknownOperationException")));
+}

@@ -1,0 +1,117 @@
+//! Faults: what the SDK makes of them, and what has happened all the same.
+
+use std::time::Duration;
+
+use aws_sdk_ecs::config::retry::RetryConfig;
+use aws_sdk_ecs::config::timeout::TimeoutConfig;
+use aws_sdk_ecs::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_ecs::operation::update_service::UpdateServiceError;
+use sim::{Account, CallResult, Fault, service};
+
+use crate::{account, ecs};
+
+/// One attempt, three seconds at most.
+async fn force_once(account: &Account, name: &str) -> Result<(), SdkError<UpdateServiceError>> {
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(3)).build();
+    let config = aws_sdk_ecs::config::Builder::from(&account.sdk_config()).retry_config(RetryConfig::disabled()).timeout_config(timeouts);
+    let call = aws_sdk_ecs::Client::from_conf(config.build()).update_service().cluster("web").service(name).force_new_deployment(true);
+    call.send().await.map(|_| ())
+}
+
+fn two_services() -> Account {
+    let account = account();
+    account.add(service("web/api"));
+    account.add(service("web/worker"));
+    account
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_denial_names_who_what_and_on_what() {
+    let account = two_services();
+    account.inject(Fault::denied("ecs:UpdateService").target("web/api"));
+
+    let error = force_once(&account, "api").await.unwrap_err().into_service_error();
+    force_once(&account, "worker").await.unwrap();
+
+    assert_eq!(error.code(), Some("AccessDeniedException"));
+    assert_eq!(
+        error.message().unwrap(),
+        "User: arn:aws:iam::123456789012:user/AKIASIMULATED is not authorized to perform: ecs:UpdateService on resource: \
+         arn:aws:ecs:eu-west-1:123456789012:service/web/api because no identity-based policy allows the ecs:UpdateService action"
+    );
+    assert_eq!(account.restarted(), ["web/worker"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn throttles_and_server_errors_are_retried_by_the_sdk_in_simulated_time() {
+    let account = two_services();
+    account.inject(Fault::throttled("ecs:DescribeServices").times(1));
+    account.inject(Fault::server_error("ecs:DescribeServices", 503).times(1));
+
+    let found = ecs(&account).describe_services().cluster("web").services("api").send().await.unwrap();
+
+    assert_eq!(found.services().len(), 1);
+    assert_eq!(account.calls().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reset_before_the_effect_is_a_dispatch_failure_and_nothing_happened() {
+    let account = two_services();
+    account.inject(Fault::reset("ecs:UpdateService").times(1));
+
+    let error = force_once(&account, "api").await.unwrap_err();
+
+    assert!(matches!(&error, SdkError::DispatchFailure(failure) if failure.is_io()), "{error:?}");
+    assert!(account.restarted().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_took_effect() {
+    let account = two_services();
+    account.inject(Fault::reset_after_effect("ecs:UpdateService").target("web/api"));
+    account.inject(Fault::silent_after_effect("ecs:UpdateService").target("web/worker"));
+
+    let reset = force_once(&account, "api").await.unwrap_err();
+    let silent = force_once(&account, "worker").await.unwrap_err();
+
+    assert!(matches!(reset, SdkError::DispatchFailure(_)));
+    assert!(matches!(silent, SdkError::TimeoutError(_)));
+    assert_eq!(account.restarted(), ["web/api", "web/worker"]);
+    assert!(account.calls().iter().all(|call| call.result == CallResult::AnswerLost && call.took_effect()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_answer_comes_too_late_for_an_effect_in_time() {
+    let account = two_services();
+    account.inject(Fault::slow("ecs:*", Duration::from_secs(10)).times(1));
+
+    let error = force_once(&account, "api").await.unwrap_err();
+
+    assert!(matches!(error, SdkError::TimeoutError(_)));
+    assert_eq!(account.restarted(), ["web/api"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_hangs_does_nothing_and_ends_only_by_the_clients_time_out() {
+    let account = two_services();
+    account.inject(Fault::hang("*").times(1));
+    let before = account.now();
+
+    let error = force_once(&account, "api").await.unwrap_err();
+
+    assert!(matches!(error, SdkError::TimeoutError(_)));
+    assert_eq!(account.now().duration_since(before).as_secs(), 3);
+    assert!(account.restarted().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fault_ends_at_its_time() {
+    let account = two_services();
+    account.inject(Fault::error("ecs:UpdateService", "ClientException", "Not now.", 400).until(account.now() + Duration::from_mins(1)));
+
+    let early = force_once(&account, "api").await.unwrap_err().into_service_error();
+    account.run_for(Duration::from_mins(1)).await;
+    force_once(&account, "api").await.unwrap();
+
+    assert_eq!((early.code(), early.message()), (Some("ClientException"), Some("Not now.")));
+}

@@ -1,0 +1,44 @@
+//! The README tells every word that the function says, and every setting that it reads.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use ecs_reloader::domain::outcome::RestartResult;
+use ecs_reloader::domain::reason::{Decision, IgnoredReason, Reason};
+use ecs_reloader::settings;
+use serde::Serialize;
+
+const README: &str = include_str!("../README.md");
+
+fn word(said: impl Serialize) -> String {
+    serde_json::to_value(said).unwrap().as_str().unwrap().to_owned()
+}
+
+#[test]
+fn every_reason_stands_in_a_row_with_its_decision() {
+    for reason in Reason::ALL {
+        let (decision, reason) = (word(reason.decision()), format!("`{reason}`"));
+
+        assert!(README.lines().any(|line| line.starts_with(&format!("| {decision} |")) && line.contains(&reason)), "{decision} {reason}");
+    }
+    assert_eq!(word(Decision::Restart), "restart");
+}
+
+#[test]
+fn every_result_and_every_reason_to_ignore_an_event_is_told() {
+    use IgnoredReason::{NoRecords, NotSupportedYet, NotValidated, TestEvent, UnknownKind, UnknownSource};
+    use RestartResult::{Denied, Failed, OutOfTime, Started, Throttled};
+    let results = [Started, Throttled, OutOfTime, Denied, Failed].map(word);
+    let ignored = [TestEvent, UnknownSource, UnknownKind, NotValidated, NoRecords, NotSupportedYet].map(word);
+
+    for said in results.iter().chain(&ignored) {
+        assert!(README.contains(&format!("`{said}`")), "{said}");
+    }
+}
+
+#[test]
+fn every_setting_is_told() {
+    for name in settings::NAMES {
+        let short = name.trim_start_matches("RELOADER_RESTART");
+        assert!(README.contains(&format!("`{name}`")) || README.contains(&format!("`{short}`")), "{name}");
+    }
+}
