@@ -56,7 +56,7 @@ pub enum CallResult {
     Error(String),
     /// The connection broke before anything happened.
     Reset,
-    /// The call took effect, and its answer never arrived.
+    /// The call took effect, and its caller was not told so.
     AnswerLost,
     /// Nothing happened and nothing was ever answered.
     Hung,

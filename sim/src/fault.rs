@@ -20,12 +20,21 @@ pub struct Fault {
     until: Option<Timestamp>,
 }
 
+/// The code and the text of ECS's own faults.
+pub(crate) const SERVER_ERROR: (&str, &str) = ("ServerException", "Service Unavailable. Please try again later.");
+
 #[derive(Clone, Debug)]
 pub(crate) enum Effect {
     Denied,
     Throttled,
-    Error { code: String, message: String, status: u16 },
+    Error {
+        code: String,
+        message: String,
+        status: u16,
+    },
     Reset,
+    /// After the call took effect.
+    LateServerError,
     /// After the call took effect.
     LateReset,
     /// After the call took effect.
@@ -60,8 +69,13 @@ impl Fault {
     /// A fault of the service's own, with status 500 or above.
     #[must_use]
     pub fn server_error(action: &str, status: u16) -> Self {
-        let code = if status == 503 { "ServiceUnavailableException" } else { "ServerException" };
-        Self::error(action, code, "Service Unavailable. Please try again later.", status)
+        Self::error(action, SERVER_ERROR.0, SERVER_ERROR.1, status)
+    }
+
+    /// The call takes effect; the answer is a server error with status 500.
+    #[must_use]
+    pub fn server_error_after_effect(action: &str) -> Self {
+        Self::of(action, Effect::LateServerError)
     }
 
     /// The connection breaks before anything happens.

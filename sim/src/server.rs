@@ -32,11 +32,14 @@ impl Server {
     /// # Errors
     /// If the port cannot be listened on.
     pub async fn start(account: Account, port: u16) -> io::Result<Self> {
+        let served = account.clone();
         let loopback = Loopback::listen(port, move |request| {
-            let account = account.clone();
+            let account = served.clone();
             async move { account.answer(request).await }
         });
-        Ok(Self { loopback: loopback.await? })
+        let server = Self { loopback: loopback.await? };
+        account.set_endpoint(&server.endpoint_url());
+        Ok(server)
     }
 
     /// Where the server listens.

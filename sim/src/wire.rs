@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use crate::call::{Call, CallResult};
 use crate::error::{ApiError, ApiResult};
-use crate::fault::Effect;
+use crate::fault::{Effect, SERVER_ERROR};
 use crate::world::World;
 pub(crate) use route::{Api, ApiRequest};
 
@@ -61,6 +61,11 @@ pub(crate) fn handle(world: &mut World, request: &Request<Bytes>) -> Reply {
             Reply::at_once(answer(world, request, Err(throttle)))
         }
         Some(Effect::Error { code, message, status }) => Reply::at_once(answer(world, request, Err(ApiError { code, message, status }))),
+        Some(Effect::LateServerError) => {
+            let error = ApiError::new(SERVER_ERROR.0, SERVER_ERROR.1).with_status(500);
+            let response = request.api.error_response(&error, request.has_body());
+            lose(world, request, Reply::at_once(response))
+        }
         Some(Effect::LateReset) => lose(world, request, Reply::Reset),
         Some(Effect::LateSilence) => lose(world, request, Reply::Silence),
         Some(Effect::Reset) => {

@@ -248,6 +248,7 @@ impl World {
         }
         new.deployments.push(deployment);
         new.owe_floor();
+        new.observe_floor();
         if service.status != Status::Active {
             new.delete(&mut self.clock);
         }

@@ -46,10 +46,9 @@ pub(super) fn begin(service: &mut EcsService, clock: &Clockwork) {
     }
 }
 
-/// All tasks are the primary's and healthy.
+/// All tasks are the primary's and healthy: a deployment that is in progress is completed.
 pub(super) fn complete(service: &mut EcsService, clock: &mut Clockwork) {
     let now = clock.now;
-    service.owe_floor();
     let Some(primary) = service.deployments.first_mut().filter(|primary| primary.rollout == Rollout::InProgress) else { return };
     let id = primary.id();
     primary.rollout = Rollout::Completed;
@@ -64,7 +63,6 @@ pub(super) fn complete(service: &mut EcsService, clock: &mut Clockwork) {
         };
         current.turn(end, &reason, now);
     }
-    service.tell(clock, "has reached a steady state.");
     service.tell(clock, &format!("(deployment {id}) deployment completed."));
 }
 

@@ -248,6 +248,5 @@ impl EcsService {
     /// The service is steady: from here on its whole floor is owed.
     pub(super) fn owe_floor(&mut self) {
         self.guard.floor = self.floor();
-        self.observe_floor();
     }
 }

@@ -27,6 +27,8 @@ fn roll(service: &mut EcsService, clock: &mut Clockwork) {
     forget_drained(service);
     if is_steady(service) {
         deployment::complete(service, clock);
+        service.owe_floor();
+        tell_once(service, clock, "has reached a steady state.");
     }
     service.observe_floor();
 }

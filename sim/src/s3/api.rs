@@ -133,6 +133,7 @@ struct ListBucketResult<'a> {
 #[serde(rename_all = "PascalCase")]
 struct Contents<'a> {
     key: &'a str,
+    /// In whole seconds, although it is written with milliseconds.
     last_modified: String,
     #[serde(rename = "ETag")]
     etag: String,
@@ -152,7 +153,7 @@ fn list_objects(world: &World, request: &S3Request) -> ApiResult<Response<Bytes>
     let is_truncated = found.next().is_some();
     let contents = page.iter().map(|(key, _, version)| Contents {
         key: key.as_str(),
-        last_modified: format!("{:.3}", version.modified_at),
+        last_modified: version.modified_at.strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string(),
         etag: quoted(&version.etag),
         size: version.size,
         storage_class: "STANDARD",

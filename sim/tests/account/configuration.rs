@@ -171,6 +171,32 @@ async fn a_notification_goes_to_its_queue_with_an_encoded_key_after_a_test_event
 }
 
 #[tokio::test(start_paused = true)]
+async fn buckets_are_found_by_host_also_with_dots_and_never_in_another_region() {
+    let account = account();
+    account.add_bucket("my.settings");
+
+    for host in ["my.settings.s3.eu-west-1.amazonaws.com", "my.settings.s3.amazonaws.com", "s3.eu-west-1.amazonaws.com/my.settings"] {
+        assert_eq!(s3(&account, "PUT", &format!("https://{host}/app/x"), "1").await.0, 200, "{host}");
+    }
+    let elsewhere = http::Request::put("https://my.settings.s3.us-east-1.amazonaws.com/app/x").body(bytes::Bytes::new());
+    assert!(matches!(account.answer(elsewhere.unwrap()).await, sim::Answer::Reset));
+    assert_eq!(account.put_object("my.settings", "app/x"), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_chunked_upload_is_put_together() {
+    let account = account();
+    account.add_bucket("settings");
+    let body = "3;chunk-signature=00\r\nhel\r\n2\r\nlo\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n";
+    let request =
+        http::Request::put("http://127.0.0.1/settings/app/x").header("x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER");
+
+    let sim::Answer::Response(stored) = account.answer(request.body(bytes::Bytes::from(body)).unwrap()).await else { panic!("reset") };
+
+    assert_eq!(stored.headers()["etag"], "\"5d41402abc4b2a76b9719d911017c592\"", "the digest of hello");
+}
+
+#[tokio::test(start_paused = true)]
 async fn objects_are_listed_in_pages() {
     let account = account();
     for key in ["app/a", "app/b", "other"] {

@@ -81,6 +81,17 @@ async fn a_lost_answer_took_effect() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_server_error_may_hide_an_effect() {
+    let account = two_services();
+    account.inject(Fault::server_error_after_effect("ecs:UpdateService").times(1));
+
+    let error = force_once(&account, "api").await.unwrap_err();
+
+    assert_eq!(error.raw_response().unwrap().status().as_u16(), 500);
+    assert_eq!(account.restarted(), ["web/api"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_slow_answer_comes_too_late_for_an_effect_in_time() {
     let account = two_services();
     account.inject(Fault::slow("ecs:*", Duration::from_secs(10)).times(1));

@@ -1,8 +1,14 @@
 //! The simulated account, through the SDK's real clients where there is one, on a paused clock.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "in tests a panic is the answer, in their helpers as well")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "in tests a panic is the answer, in their helpers as well"
+)]
 
 mod calls;
+mod chance;
 mod configuration;
 mod faults;
 mod history;

@@ -70,7 +70,7 @@ async fn events_tell_the_story_in_the_words_of_ecs() {
 
     let seen = account.service("web/api").unwrap();
     let (new, deployment) = (&seen.tasks[0].id, &seen.deployments[0].id);
-    let [completed, steady, stopped, started] = seen.events.as_slice() else { panic!("{:#?}", seen.events) };
+    let [steady, completed, stopped, started] = seen.events.as_slice() else { panic!("{:#?}", seen.events) };
     assert_eq!(*started, format!("(service api) has started 1 tasks: (task {new})."));
     assert!(stopped.starts_with("(service api) has stopped 1 running tasks: (task "));
     assert_eq!(steady, "(service api) has reached a steady state.");
@@ -212,6 +212,7 @@ async fn stopping_a_task_by_hand_ignores_the_floor_and_is_remembered() {
 
     let seen = account.service("web/api").unwrap();
     assert_eq!(seen.running, 2, "replaced");
+    assert_eq!(seen.events[0], "(service api) has reached a steady state.");
     assert_eq!((seen.lowest_running, seen.floor), (1, 2));
     assert!(!seen.kept_its_floor());
 }
