@@ -32,9 +32,9 @@ impl Server {
     /// # Errors
     /// If the port cannot be listened on.
     pub async fn start(account: Account, port: u16) -> io::Result<Self> {
-        let served = account.clone();
+        let answering = account.clone();
         let loopback = Loopback::listen(port, move |request| {
-            let account = served.clone();
+            let account = answering.clone();
             async move { account.answer(request).await }
         });
         let server = Self { loopback: loopback.await? };
