@@ -15,17 +15,17 @@ help: ## List the targets
 	@awk -F ': .*## ' '/^[a-z0-9-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: function ## Change an object and a parameter in a simulated account, and watch services roll
-	@cargo run --quiet --locked --package sim -- demo --binary $(BINARY)
+demo: binaries ## Change an object and a parameter in a simulated account, and watch services roll
+	@$(SIM) demo --binary $(BINARY)
 
 .PHONY: test
 test: ## Run all Rust tests: no network, no AWS
 	cargo test --workspace --locked
 
 .PHONY: invoke
-invoke: function ## Run one event through the real function: make invoke EVENT=events/ssm-update.json
+invoke: binaries ## Run one event through the real function: make invoke EVENT=events/ssm-update.json
 	@test -n "$(EVENT)" || { echo "which event? make invoke EVENT=events/ssm-update.json" >&2; exit 2; }
-	@cargo run --quiet --locked --package sim -- invoke --binary $(BINARY) "$(EVENT)"
+	@$(SIM) invoke --binary $(BINARY) "$(EVENT)"
 
 .PHONY: fmt
 fmt: ## Format the code
@@ -46,12 +46,11 @@ validate: $(VENV)-sam/.installed ## Check template.yaml with the SAM CLI and cfn
 	$(VENV)-sam/bin/cfn-lint template.yaml
 
 .PHONY: contract
-contract: $(VENV)-e2e/.installed ## Hold the simulated account against moto and ministack (Python)
-	cargo build --locked --package sim
+contract: $(VENV)-e2e/.installed binaries ## Hold the simulated account against moto and ministack (Python)
 	SIM=$(SIM) $(VENV)-e2e/bin/python -m pytest e2e/test_contract.py
 
 .PHONY: e2e
-e2e: $(VENV)-e2e/.installed function ## Deploy template.yaml into ministack and see services restart (Python)
+e2e: $(VENV)-e2e/.installed binaries ## Deploy template.yaml into ministack and see services restart (Python)
 	FUNCTION=$(BINARY) $(VENV)-e2e/bin/python -m pytest e2e/test_e2e.py
 
 .PHONY: build
@@ -62,9 +61,10 @@ build: $(VENV)-sam/.installed $(VENV)-build/.installed ## Build the release for 
 clean: ## Remove everything that was built or installed here
 	rm -rf $(CARGO_TARGET_DIR) .aws-sam
 
-.PHONY: function
-function:
-	@cargo build --locked --bin ecs-reloader-lambda
+# Both at once: built apart, they would ask for other features of their dependencies, and compile them twice.
+.PHONY: binaries
+binaries:
+	@cargo build --workspace --bins --locked
 
 $(VENV)-e2e/.installed: e2e/requirements.txt
 $(VENV)-sam/.installed: e2e/requirements-sam.txt

@@ -13,9 +13,9 @@ use crate::aws::Aws;
 use crate::clock::Clock;
 use crate::domain::summary::{Counts, Summary, VERSION};
 use crate::event::{self, Inbox, Malformed, Message, Told};
+use crate::pace::Pace;
 use crate::reload::{self, Reload, Reloaded};
 use crate::report::Reporter;
-use crate::rollout::Pace;
 use crate::settings::Settings;
 
 /// Where an emulator tells no deadline, or one that has passed, an invocation takes at most this long.
@@ -93,7 +93,10 @@ impl Reloader {
         let until = stop_at(context.deadline, now);
         let inbox = event::decode(payload, now);
         let reload = Reload { aws: &self.aws, settings: &self.settings, pace: &self.pace, clock: &clock, until };
-        let reloaded = reload.run(&inbox).await;
+        let mut reloaded = reload.run(&inbox).await;
+        if let Ok(reloaded) = &mut reloaded {
+            reloaded.keep_promises(inbox.from_queue);
+        }
 
         let returned = to_return(&inbox, reloaded.as_ref().ok().map(|reloaded| &reloaded.unfinished));
         let summary = summarise(&context.request_id, &inbox, &reloaded, returned.len(), clock.elapsed());
@@ -111,10 +114,10 @@ impl Reloader {
             return Ok(Answer::Batch(answer));
         }
         reloaded?;
-        let counts = &summary.counts;
+        let unfinished = summary.services.iter().filter(|line| line.again).count();
         match only_malformed(inbox) {
             Some(malformed) => Err(malformed.into()),
-            None if counts.started == 0 && summary.services.iter().any(|line| line.again) => Err(Error::NothingStarted(counts.planned)),
+            None if summary.counts.started == 0 && unfinished > 0 => Err(Error::NothingStarted(unfinished)),
             None => Ok(Answer::Summary(Box::new(summary))),
         }
     }

@@ -7,11 +7,11 @@
 //!            EventBridge, S3                                                              service
 //! ```
 //!
-//! * [`clock`]: time, handed down
+//! * [`clock`], [`pace`]: time, handed down and shared out
 //! * [`domain`]: keys, changes, watches, services, the plan and its reasons, in plain types
 //! * [`event`]: payloads to changes
 //! * [`aws`]: the SDK's clients to domain types; the only place that names an SDK
-//! * [`rollout`]: carries a plan out: pace, and one file a strategy
+//! * [`rollout`]: carries a plan out, one file a strategy
 //! * [`report`]: summary line, a line a service, metrics
 //! * [`reload`]: the job, in one function
 //! * [`settings`]: the environment to settings
@@ -22,6 +22,7 @@ pub mod clock;
 pub mod domain;
 pub mod event;
 pub mod lambda;
+pub mod pace;
 pub mod reload;
 pub mod report;
 pub mod rollout;

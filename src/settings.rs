@@ -123,7 +123,9 @@ impl Settings {
             restart_rate: reader.read(RESTART_RATE, 2.5, "a rate per second from 0.1 to 1000", |text| {
                 text.parse().ok().filter(|rate| (0.1..=1000.0).contains(rate))
             }),
-            settle: reader.read(SETTLE, SignedDuration::from_secs(2), DURATION, parse_duration),
+            settle: reader.read(SETTLE, SignedDuration::from_secs(2), "a duration from 0s to 60s", |text| {
+                parse_duration(text).filter(|settle| *settle <= SignedDuration::from_mins(1))
+            }),
             without_effect: Vec::new(),
         };
         reader.check(MIN_INTERVAL, &SignedDuration::from_mins(5), DURATION, parse_duration);

@@ -6,16 +6,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What each module of the library may name of the others, itself apart.
-const MAY_NAME: [(&str, &[&str]); 9] = [
+const MAY_NAME: [(&str, &[&str]); 10] = [
     ("domain", &[]),
     ("clock", &[]),
+    ("pace", &[]),
     ("settings", &["domain"]),
-    ("aws", &["domain"]),
+    ("aws", &["domain", "pace"]),
     ("event", &["domain"]),
     ("report", &["domain"]),
-    ("rollout", &["aws", "clock", "domain"]),
-    ("reload", &["aws", "clock", "domain", "event", "rollout", "settings"]),
-    ("lambda", &["aws", "clock", "domain", "event", "reload", "report", "rollout", "settings"]),
+    ("rollout", &["aws", "clock", "domain", "pace"]),
+    ("reload", &["aws", "clock", "domain", "event", "pace", "rollout", "settings"]),
+    ("lambda", &["aws", "clock", "domain", "event", "pace", "reload", "report", "rollout", "settings"]),
 ];
 
 /// Words that stand in the code of some modules only.
@@ -24,7 +25,7 @@ const STAND_ONLY_IN: [(&str, &[&str]); 8] = [
     ("aws_smithy_", &["aws"]),
     ("aws_config", &["aws"]),
     ("lambda_runtime", &["lambda", "bin"]),
-    ("tokio::", &["clock", "rollout", "reload", "lambda", "bin"]),
+    ("tokio::", &["aws", "clock", "pace", "rollout", "reload", "lambda", "bin"]),
     ("std::env", &["bin"]),
     ("Timestamp::now", &["bin"]),
     ("tracing_subscriber", &["report"]),

@@ -37,7 +37,7 @@ fn told(told: &Told) -> String {
         Told::Changed(one) => change(one),
         Told::Asked(manual) => {
             let changes: Vec<_> = manual.changes(&Place::of_region("123456789012", "eu-west-1")).map(|one| change(&one)).collect();
-            let services: Vec<_> = manual.services.iter().map(ToString::to_string).collect();
+            let services: Vec<_> = manual.services.keys().map(ToString::to_string).collect();
             format!("asked: {changes:?} {services:?} dry_run={} max_services={:?}", manual.dry_run, manual.max_services)
         }
         Told::Ignored(ignored) => format!("ignored {:?}: {}", ignored.reason, ignored.event),

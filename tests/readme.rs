@@ -38,7 +38,16 @@ fn every_result_and_every_reason_to_ignore_an_event_is_told() {
 #[test]
 fn every_setting_is_told() {
     for name in settings::NAMES {
-        let short = name.trim_start_matches("RELOADER_RESTART");
-        assert!(README.contains(&format!("`{name}`")) || README.contains(&format!("`{short}`")), "{name}");
+        assert!(README.contains(&format!("`{name}`")), "{name}");
+    }
+}
+
+#[test]
+fn every_alarm_is_told() {
+    let template = include_str!("../template.yaml");
+    let alarms = template.lines().filter_map(|line| line.trim().strip_suffix("Alarm:"));
+
+    for alarm in alarms {
+        assert!(README.contains(&format!("| `{alarm}Alarm` |")), "{alarm}");
     }
 }

@@ -10,14 +10,17 @@ use aws_sdk_ecs::primitives::DateTime;
 use aws_sdk_ecs::types::{self, CreatedAt, Failure, ServiceDeploymentBrief, ServiceField};
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
+use tokio::time::{Instant, timeout_at};
 
 use super::look::{fate, service, timestamp};
-use super::{Error, SdkConfig, impatient, patient};
+use super::{Error, SdkConfig, impatient, patient, unrationed};
 use crate::domain::arn::ServiceId;
 use crate::domain::outcome::Cause;
 use crate::domain::service::{Deployment, Fate, PastDeployment, Service, ServiceEvent};
+use crate::pace::Pace;
 
 const DESCRIBE: &str = "DescribeServices";
+const LIST_DEPLOYMENTS: &str = "ListServiceDeployments";
 
 /// Most services of one `DescribeServices`.
 const DESCRIBED_AT_ONCE: usize = 10;
@@ -25,13 +28,17 @@ const DESCRIBED_AT_ONCE: usize = 10;
 /// Most revisions of one `DescribeServiceRevisions`.
 const REVISIONS_AT_ONCE: usize = 20;
 
-/// Reads under way at once: enough to hide the round trip, few enough for a bucket of 20 a second that others need too.
+/// Reads under way at once: enough to hide the round trip.
 const READS_IN_FLIGHT: usize = 4;
 
 /// Amazon ECS.
 #[derive(Debug)]
 pub struct Ecs {
     reads: Client,
+    /// Half of the account's burst, and three quarters of its rate: others need them too.
+    /// "Request throttling for the Amazon ECS API", Amazon ECS API Reference.
+    looks: Pace,
+    histories: Pace,
     /// `UpdateService` has no client token, so the SDK must not send it twice on its own.
     starts: Client,
 }
@@ -58,35 +65,47 @@ pub struct Restarted {
 
 impl Ecs {
     pub(super) fn new(config: &SdkConfig) -> Self {
-        let client = |retries| Client::from_conf(Builder::from(config).retry_config(retries).timeout_config(impatient()).build());
-        Self { reads: client(patient()), starts: client(RetryConfig::disabled()) }
+        let client = |retries| {
+            let config = Builder::from(config).retry_config(retries).retry_partition(unrationed()).timeout_config(impatient());
+            Client::from_conf(config.build())
+        };
+        Self {
+            reads: client(patient()),
+            looks: Pace::new(50, 15.0),
+            histories: Pace::new(25, 15.0),
+            starts: client(RetryConfig::disabled()),
+        }
     }
 
-    /// Looks at services, ten a call and cluster by cluster, with the tags that begin with `prefix`. One failed call fails its ten alone.
+    /// Looks at services, ten a call and cluster by cluster, with the tags that begin with `prefix`. One failed call, or one without an answer
+    /// at the instant `by`, fails its ten alone.
     /// [`DescribeServices`](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServices.html)
-    pub async fn look_at(&self, ids: impl IntoIterator<Item = &ServiceId>, prefix: &str) -> Looks {
+    pub async fn look_at(&self, ids: impl IntoIterator<Item = &ServiceId>, prefix: &str, by: Instant) -> Looks {
         let mut clusters: BTreeMap<&str, Vec<ServiceId>> = BTreeMap::new();
         for id in ids {
             clusters.entry(&id.cluster).or_default().push(id.clone());
         }
         let calls: Vec<_> = clusters.values().flat_map(|ids| ids.chunks(DESCRIBED_AT_ONCE)).map(<[_]>::to_vec).collect();
-        let answers = stream::iter(calls).map(|ids| self.describe(ids, prefix)).buffered(READS_IN_FLIGHT);
+        let answers = stream::iter(calls).map(|ids| self.describe(ids, prefix, by)).buffered(READS_IN_FLIGHT);
         answers.fold(Looks::default(), async |all, some| all.and(some)).await
     }
 
-    async fn describe(&self, ids: Vec<ServiceId>, prefix: &str) -> Looks {
+    async fn describe(&self, ids: Vec<ServiceId>, prefix: &str, by: Instant) -> Looks {
         let Some(first) = ids.first() else { return Looks::default() };
         let request = self.reads.describe_services().cluster(&first.cluster).include(ServiceField::Tags);
-        let answer = request.set_services(Some(ids.iter().map(|id| id.name.clone()).collect())).send().await;
+        let request = request.set_services(Some(ids.iter().map(|id| id.name.clone()).collect()));
+        let answer = if self.looks.admit(by).await { timeout_at(by, request.send()).await.ok() } else { None };
         let mut looks = Looks::default();
         for id in ids {
-            match answer.as_ref().map(|answer| find(answer, &id, prefix)) {
-                Ok(Ok(service)) => looks.services.push(service),
-                Ok(Err(error)) => looks.missed(id, error),
-                Err(error) => {
-                    let error = Error::new(DESCRIBE, Some(id.to_string()), error);
-                    looks.missed(id, error);
-                }
+            let target = Some(id.to_string());
+            let found = match &answer {
+                Some(Ok(answer)) => find(answer, &id, prefix),
+                Some(Err(error)) => Err(Error::new(DESCRIBE, target, error)),
+                None => Err(Error::late(DESCRIBE, target)),
+            };
+            match found {
+                Ok(service) => looks.services.push(service),
+                Err(error) => looks.missed(id, error),
             }
         }
         looks
@@ -116,15 +135,20 @@ impl Ecs {
     /// [`DescribeServiceRevisions`](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServiceRevisions.html)
     ///
     /// # Errors
-    /// The list could not be read to its end.
-    pub async fn history(&self, id: &ServiceId, since: Timestamp) -> Result<Vec<PastDeployment>, Error> {
+    /// The list could not be read to its end, or not before the instant `by`.
+    pub async fn history(&self, id: &ServiceId, since: Timestamp, by: Instant) -> Result<Vec<PastDeployment>, Error> {
+        let late = || Err(Error::late(LIST_DEPLOYMENTS, Some(id.to_string())));
+        if self.histories.admit(by).await { timeout_at(by, self.whole_history(id, since)).await.unwrap_or_else(|_| late()) } else { late() }
+    }
+
+    async fn whole_history(&self, id: &ServiceId, since: Timestamp) -> Result<Vec<PastDeployment>, Error> {
         let after = CreatedAt::builder().after(DateTime::from_secs(since.as_second())).build();
         let request = self.reads.list_service_deployments().cluster(&id.cluster).service(&id.name).created_at(after);
         let mut token = None;
         let mut told: Vec<ServiceDeploymentBrief> = Vec::new();
         loop {
             let answer = request.clone().set_next_token(token).send().await;
-            let answer = answer.map_err(|error| Error::new("ListServiceDeployments", Some(id.to_string()), &error))?;
+            let answer = answer.map_err(|error| Error::new(LIST_DEPLOYMENTS, Some(id.to_string()), &error))?;
             told.extend(answer.service_deployments.unwrap_or_default());
             token = answer.next_token.filter(|token| !token.is_empty());
             if token.is_none() {

@@ -2,7 +2,7 @@
 
 use aws_sdk_ecs::primitives::DateTime;
 use aws_sdk_ecs::types;
-use jiff::Timestamp;
+use jiff::{Timestamp, Unit};
 
 use crate::domain::arn::ServiceId;
 use crate::domain::service::{
@@ -29,7 +29,7 @@ pub(super) fn service(told: &types::Service, prefix: &str) -> Option<Service> {
             Some(types::DeploymentControllerType::CodeDeploy) => Controller::CodeDeploy,
             Some(_) => Controller::External,
         },
-        rollout: match told.deployment_configuration().and_then(types::DeploymentConfiguration::strategy) {
+        deployment_strategy: match told.deployment_configuration().and_then(types::DeploymentConfiguration::strategy) {
             None | Some(types::DeploymentStrategy::Rolling) => DeploymentStrategy::Rolling,
             Some(_) => DeploymentStrategy::Shifting,
         },
@@ -71,6 +71,7 @@ pub(super) fn fate(status: Option<&types::ServiceDeploymentStatus>) -> Fate {
     }
 }
 
+/// Amazon ECS tells milliseconds, as a fraction that binary numbers miss by a little.
 pub(super) fn timestamp(told: &DateTime) -> Option<Timestamp> {
-    Timestamp::new(told.secs(), i32::try_from(told.subsec_nanos()).ok()?).ok()
+    Timestamp::new(told.secs(), i32::try_from(told.subsec_nanos()).ok()?).ok()?.round(Unit::Millisecond).ok()
 }

@@ -7,7 +7,7 @@ mod tagging;
 use std::time::Duration;
 
 use aws_config::BehaviorVersion;
-use aws_sdk_ecs::config::retry::RetryConfig;
+use aws_sdk_ecs::config::retry::{RetryConfig, RetryPartition, TokenBucket};
 use aws_sdk_ecs::config::timeout::TimeoutConfig;
 use aws_sdk_ecs::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -65,6 +65,11 @@ impl Error {
         Self { operation, target, cause: cause(error), message: message(error) }
     }
 
+    /// A call that was given up because its time was over.
+    fn late(operation: &'static str, target: Option<String>) -> Self {
+        Self { operation, target, cause: Cause::Unavailable, message: "no answer in time".to_owned() }
+    }
+
     /// An answer that lacks what the API promises.
     fn incomplete(operation: &'static str, target: Option<String>, lacks: &str) -> Self {
         Self { operation, target, cause: Cause::Rejected, message: format!("the answer lacks {lacks}") }
@@ -81,8 +86,10 @@ fn cause<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Cause {
             )
             | (_, 429) => Cause::Throttled,
             (Some("ServiceNotFoundException" | "ClusterNotFoundException" | "ServiceNotActiveException"), _) => Cause::NotFound,
-            (Some("AccessDeniedException" | "UnrecognizedClientException" | "ExpiredTokenException"), _) | (_, 401 | 403) => Cause::Denied,
-            (_, 500..) => Cause::Unavailable,
+            // Credentials that are old, or of another time than the clock's, are renewed.
+            (Some("ExpiredTokenException" | "RequestExpired" | "UnrecognizedClientException" | "InvalidSignatureException"), _)
+            | (_, 500..) => Cause::Unavailable,
+            (Some("AccessDeniedException"), _) | (_, 401 | 403) => Cause::Denied,
             _ => Cause::Rejected,
         },
         SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => Cause::Unavailable,
@@ -113,6 +120,12 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 /// Reads are repeated: five times within some seconds rides out a throttle and a broken connection.
 fn patient() -> RetryConfig {
     RetryConfig::standard().with_max_attempts(6).with_initial_backoff(Duration::from_millis(300)).with_max_backoff(Duration::from_secs(8))
+}
+
+/// The SDK lets all clients of the process share 500 tokens for retries, which many services at once use up, and then gives up at the
+/// first error. Attempts are bounded for each call, and all calls by the invocation's deadline; that is enough.
+fn unrationed() -> RetryPartition {
+    RetryPartition::custom("unrationed").token_bucket(TokenBucket::unlimited()).build()
 }
 
 /// An answer of these APIs takes tens of milliseconds; one that takes seconds is not coming.

@@ -4,7 +4,7 @@ use aws_sdk_resourcegroupstagging::Client;
 use aws_sdk_resourcegroupstagging::config::Builder;
 use aws_sdk_resourcegroupstagging::types::{ResourceTagMapping, TagFilter};
 
-use super::{Error, SdkConfig, impatient, patient};
+use super::{Error, SdkConfig, impatient, patient, unrationed};
 use crate::domain::arn::{Place, ServiceId};
 use crate::domain::tags::Tags;
 
@@ -30,7 +30,8 @@ pub struct Tagging {
 
 impl Tagging {
     pub(super) fn new(config: &SdkConfig) -> Self {
-        Self { client: Client::from_conf(Builder::from(config).retry_config(patient()).timeout_config(impatient()).build()) }
+        let config = Builder::from(config).retry_config(patient()).retry_partition(unrationed()).timeout_config(impatient());
+        Self { client: Client::from_conf(config.build()) }
     }
 
     /// The services that carry the tag `prefix:watch`, a hundred a call.

@@ -107,8 +107,8 @@ impl ServiceId {
     #[must_use]
     pub fn from_path(text: &str) -> Option<Self> {
         let (cluster, name) = text.split_once('/')?;
-        (!cluster.is_empty() && !name.is_empty() && !name.contains('/'))
-            .then(|| Self { cluster: cluster.to_owned(), name: name.to_owned() })
+        let named = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
+        (named(cluster) && named(name)).then(|| Self { cluster: cluster.to_owned(), name: name.to_owned() })
     }
 }
 

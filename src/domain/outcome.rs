@@ -98,13 +98,4 @@ impl Outcome {
             Self::Started { .. } | Self::Denied { .. } => false,
         }
     }
-
-    /// Whether a person should look at it.
-    #[must_use]
-    pub fn is_failure(&self) -> bool {
-        match self {
-            Self::Denied { .. } | Self::Failed { .. } => true,
-            Self::Started { .. } | Self::Throttled | Self::OutOfTime => false,
-        }
-    }
 }

@@ -12,8 +12,8 @@ use super::service::{Controller, History, Service, ServiceStatus};
 use super::tags::{Mode, Pause, Strategy};
 use super::watch::Listening;
 
-/// A service named by a manual invocation counts as fresh this long after its last deployment, so that a repeated call does not restart
-/// it twice.
+/// A service named by a manual invocation counts as fresh where its last deployment was created this long before it was asked, or later,
+/// so that neither a repeated call nor a message that comes again restarts it twice.
 const JUST_RESTARTED: SignedDuration = SignedDuration::from_secs(60);
 
 /// A change older than this may already have been tried and rolled back, so the deployment history is asked before a restart.
@@ -35,6 +35,8 @@ pub struct Policy {
     pub settle: SignedDuration,
     /// Services that a manual invocation names: restarted whatever their freshness says.
     pub named: BTreeSet<ServiceId>,
+    /// When that was asked.
+    pub asked_at: Timestamp,
 }
 
 /// What is to be done, and nothing left to choose.
@@ -66,16 +68,23 @@ impl Plan {
         self.services.iter().filter(|(_, planned)| planned.reason.decision() == Decision::Restart)
     }
 
-    /// The services whose deployment history is to be read before they are restarted, each with the instant from which on.
+    /// The services whose deployment history is to be read before they are restarted, each with the instant from which on: where the change
+    /// is older than a minute, it may have been tried; where a deployment runs, it may be a rollback, which only the history tells for sure.
     #[must_use]
     pub fn unsure(&self, changes: &BTreeMap<Key, Change>, services: &[Service], now: Timestamp) -> BTreeMap<ServiceId, Timestamp> {
         let asked = |service: &&Service| service.history == History::NotAsked;
         let unsure = services.iter().filter(asked).filter_map(|service| {
             let planned = self.services.get(&service.id)?;
+            if ![Some(planned.reason), planned.otherwise].contains(&Some(Reason::Stale)) {
+                return None;
+            }
             let stale = planned.asked_by.iter().filter(|(_, reason)| **reason == Reason::Stale);
-            let oldest = stale.filter_map(|(key, _)| changes.get(key)).map(|change| change.at).min()?;
-            let old = now.duration_since(oldest) > YOUNG && [Some(planned.reason), planned.otherwise].contains(&Some(Reason::Stale));
-            old.then(|| (service.id.clone(), oldest))
+            let oldest = stale.filter_map(|(key, _)| changes.get(key)).map(|change| change.at).min();
+            let tried = oldest.filter(|oldest| now.duration_since(*oldest) > YOUNG);
+            // What is rolled back was created after the deployment that is primary again.
+            let rolled_back = service.primary().filter(|_| service.is_rolling()).map(|primary| primary.created_at);
+            let since = tried.into_iter().chain(rolled_back).min()?;
+            Some((service.id.clone(), since))
         });
         unsure.collect()
     }
@@ -100,7 +109,7 @@ pub fn plan(changes: &BTreeMap<Key, Change>, services: &[Service], policy: &Poli
                 *reason = Reason::BlastRadius;
             }
         }
-        let named = policy.named.contains(&service.id).then(|| judge_named(service, now));
+        let named = policy.named.contains(&service.id).then(|| judge_named(service, policy.asked_at, now));
         if let Some(reason) = asked_by.values().copied().chain(named).max() {
             let stale = asked_by.iter().filter(|(_, reason)| **reason == Reason::Stale).filter_map(|(key, _)| changes.get(key));
             let last = stale.map(|change| change.at).max();
@@ -149,11 +158,12 @@ fn judge_change(service: &Service, change: &Change, now: Timestamp) -> Option<Re
     Some(reason.unwrap_or(Reason::Stale))
 }
 
-fn judge_named(service: &Service, now: Timestamp) -> Reason {
-    let just_now = now.saturating_sub(JUST_RESTARTED).unwrap_or(now);
+fn judge_named(service: &Service, asked_at: Timestamp, now: Timestamp) -> Reason {
+    let just_now = asked_at.saturating_sub(JUST_RESTARTED).unwrap_or(asked_at);
     unfit(service)
         .or_else(|| (service.desired == 0).then_some(Reason::NoTasks))
         .or_else(|| service.is_fresh(just_now).then_some(Reason::Fresh))
+        .or_else(|| service.failed_since(asked_at).then_some(Reason::FailedAlready))
         .or_else(|| hold(service, now))
         .unwrap_or(Reason::Stale)
 }
@@ -257,8 +267,11 @@ fn detail(
         | Reason::Fresh
         | Reason::FailedAlready
         | Reason::DeploymentInProgress
-        | Reason::TooManyDeployments
-        | Reason::Stale => None,
+        | Reason::TooManyDeployments => None,
+        Reason::Stale => match &service.history {
+            History::Unreadable(cause) => Some(format!("its deployment history could not be read: {cause}")),
+            History::NotAsked | History::Read(_) => None,
+        },
     }
 }
 

@@ -19,7 +19,7 @@ pub struct Service {
     /// Who deploys it.
     pub controller: Controller,
     /// How Amazon ECS moves from one revision to the next.
-    pub rollout: DeploymentStrategy,
+    pub deployment_strategy: DeploymentStrategy,
     /// How many tasks it should run; for DAEMON services, how many instances match.
     pub desired: i32,
     /// The deployments that `DescribeServices` shows.
@@ -28,7 +28,7 @@ pub struct Service {
     pub tags: Tags,
     /// The newest first, at most five.
     pub events: Vec<ServiceEvent>,
-    /// The deployments of the last weeks, where they were asked for.
+    /// The deployments since the oldest change in question, where they were asked for.
     pub history: History,
 }
 
@@ -158,7 +158,7 @@ impl Service {
             home,
             status: ServiceStatus::Inactive,
             controller: Controller::Ecs,
-            rollout: DeploymentStrategy::Rolling,
+            deployment_strategy: DeploymentStrategy::Rolling,
             desired: 0,
             deployments: Vec::new(),
             tags,
@@ -173,17 +173,12 @@ impl Service {
         self.deployments.iter().find(|deployment| deployment.primary)
     }
 
-    /// The newest deployment shown that was created after `t` and has not failed.
-    #[must_use]
-    pub fn deployed_since(&self, t: Timestamp) -> Option<&Deployment> {
-        let good = self.deployments.iter().filter(|deployment| deployment.state != RolloutState::Failed && deployment.created_at > t);
-        good.max_by_key(|deployment| deployment.created_at)
-    }
-
-    /// Whether a deployment that has not failed was created after `t`: whoever made it, its tasks read what was there after `t`.
+    /// Whether a deployment that has not failed was created after `t`: whoever made it, its tasks read what was there after `t`. The newest
+    /// good one is always the primary one; a newer one beside it is being rolled back.
     #[must_use]
     pub fn is_fresh(&self, t: Timestamp) -> bool {
-        self.deployed_since(t).is_some() || self.past().iter().any(|past| past.fate == Fate::Succeeded && past.created_at > t)
+        self.primary().is_some_and(|primary| primary.state != RolloutState::Failed && primary.created_at > t)
+            || self.past().iter().any(|past| past.fate == Fate::Succeeded && past.created_at > t)
     }
 
     /// Whether a deployment created after `t`, of the task definition that is primary now, failed: another one would read the same value.
@@ -197,16 +192,25 @@ impl Service {
         shown.chain(past).any(|(created_at, ran)| created_at > t && ran == Some(current))
     }
 
+    /// Whether a deployment runs. Of one that shifts traffic Amazon ECS may not tell: then two of them are one that runs.
+    #[must_use]
+    pub fn is_rolling(&self) -> bool {
+        self.primary().is_some_and(|primary| match primary.state {
+            RolloutState::InProgress => true,
+            RolloutState::Untold => self.deployment_strategy == DeploymentStrategy::Shifting && self.deployments.len() > 1,
+            RolloutState::Completed | RolloutState::Failed => false,
+        })
+    }
+
     /// Whether a forced deployment now would take the rollback's target away or throw away a bake.
     #[must_use]
     pub fn must_not_be_superseded(&self) -> bool {
-        let Some(primary) = self.primary() else { return false };
-        let runs = primary.state == RolloutState::InProgress;
-        let rolls_back =
-            runs && self.deployments.iter().any(|other| other.state == RolloutState::Failed && other.created_at > primary.created_at);
-        rolls_back
-            || (runs && self.rollout == DeploymentStrategy::Shifting)
-            || self.past().iter().any(|past| past.fate == Fate::RollingBack)
+        let failed_after = |primary: &Deployment| {
+            self.deployments.iter().any(|other| other.state == RolloutState::Failed && other.created_at > primary.created_at)
+        };
+        let rolls_back = self.is_rolling() && self.primary().is_some_and(failed_after);
+        let shifts = self.is_rolling() && self.deployment_strategy == DeploymentStrategy::Shifting;
+        rolls_back || shifts || self.past().iter().any(|past| past.fate == Fate::RollingBack)
     }
 
     fn past(&self) -> &[PastDeployment] {

@@ -16,6 +16,9 @@ use super::service::{Service, ServiceEvent};
 /// The version of the JSON below; it grows when a field goes or changes its meaning.
 pub const VERSION: u32 = 1;
 
+/// As many changes of a service as are told: a line of the log has a limit.
+pub const CHANGES_TOLD: usize = 20;
+
 /// One invocation.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
@@ -108,8 +111,14 @@ pub struct ServiceLine {
     /// Whether it goes on later with nobody's help.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub again: bool,
-    /// What asked for it.
+    /// What asked for it, the first [`CHANGES_TOLD`] of them.
     pub changes: Vec<ChangeLine>,
+    /// How many more did.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub more_changes: usize,
+    /// Whether a key that it reads is gone: its next task will not start.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub lost_a_key: bool,
     /// Tags that do not parse.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub mistakes: Vec<String>,
@@ -164,7 +173,8 @@ impl ServiceLine {
         changes: &BTreeMap<Key, Change>,
         seen: Option<&Service>,
     ) -> Self {
-        let asked_by = planned.asked_by.iter().filter_map(|(key, reason)| Some(ChangeLine::new(changes.get(key)?, *reason)));
+        let asked_by = planned.asked_by.iter().take(CHANGES_TOLD);
+        let asked_by = asked_by.filter_map(|(key, reason)| Some(ChangeLine::new(changes.get(key)?, *reason)));
         let mistakes = seen.map(|service| service.tags.mistakes().map(ToString::to_string).collect()).unwrap_or_default();
         Self {
             decision: Some(planned.reason.decision()),
@@ -172,6 +182,8 @@ impl ServiceLine {
             otherwise: planned.otherwise,
             detail: planned.detail.clone(),
             changes: asked_by.collect(),
+            more_changes: planned.asked_by.len().saturating_sub(CHANGES_TOLD),
+            lost_a_key: planned.asked_by.values().any(|reason| *reason == Reason::Deleted),
             mistakes,
             events: seen.map(|service| service.events.iter().map(EventLine::from).collect()).unwrap_or_default(),
             ..Self::blank(id)
@@ -198,6 +210,8 @@ impl ServiceLine {
             cause: None,
             again: false,
             changes: Vec::new(),
+            more_changes: 0,
+            lost_a_key: false,
             mistakes: Vec::new(),
             events: Vec::new(),
         }
@@ -220,11 +234,16 @@ impl ServiceLine {
         self
     }
 
-    /// Whether a key that the service reads is gone: its next task will not start.
+    /// Whether it ended without success, and nobody goes on with it.
     #[must_use]
-    pub fn lost_a_key(&self) -> bool {
-        self.changes.iter().any(|change| change.reason == Reason::Deleted)
+    pub fn has_failed(&self) -> bool {
+        !self.again && self.result.is_some_and(|result| result != RestartResult::Started)
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 impl ChangeLine {

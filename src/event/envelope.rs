@@ -132,10 +132,10 @@ fn open_queued(record: &RawValue, place: usize, depth: Depth) -> Message {
         Ok(SqsRecord { message_id, body, attributes }) => {
             let sent_at = attributes.sent_timestamp.and_then(|text| Timestamp::from_millisecond(text.parse().ok()?).ok());
             let inside = Depth { sent_at: sent_at.unwrap_or(depth.sent_at), ..depth };
-            let told = within(look(&body, inside), &format!("{at}.body"));
+            let told = mend(look(&body, inside), |malformed| malformed.in_text(&format!("{at}.body")));
             Message { id: Some(message_id), told }
         }
-        Err(malformed) => Message { id: message_id(record), told: vec![Told::Malformed(malformed.within(&at))] },
+        Err(malformed) => Message { id: message_id(record), told: vec![Told::Malformed(malformed.in_field(&at))] },
     }
 }
 
@@ -149,13 +149,10 @@ fn message_id(record: &RawValue) -> Option<String> {
     Some(json::read::<Id>(record.get()).ok()?.message_id)
 }
 
-fn within(mut told: Vec<Told>, outer: &str) -> Vec<Told> {
-    for told in &mut told {
-        if let Told::Malformed(malformed) = told {
-            *malformed = malformed.clone().within(outer);
-        }
-    }
-    told
+/// Lets what is malformed say where it stands in what it came in.
+fn mend(told: Vec<Told>, seen_from: impl Fn(Malformed) -> Malformed) -> Vec<Told> {
+    let mend = |told| if let Told::Malformed(malformed) = told { Told::Malformed(seen_from(malformed)) } else { told };
+    told.into_iter().map(mend).collect()
 }
 
 fn look(payload: &str, depth: Depth) -> Vec<Told> {
@@ -173,7 +170,7 @@ fn look_at(payload: &str, probe: Probe<'_>, depth: Depth) -> Vec<Told> {
     } else if probe.s3_event.as_deref() == Some("s3:TestEvent") {
         vec![ignored("aws:s3 s3:TestEvent", IgnoredReason::TestEvent)]
     } else if let Some(reload) = probe.reload {
-        vec![manual::decode(reload, depth.sent_at).map_or_else(|malformed| Told::Malformed(malformed.within("reload")), Told::Asked)]
+        vec![manual::decode(reload, depth.sent_at).map_or_else(|malformed| Told::Malformed(malformed.in_field("reload")), Told::Asked)]
     } else if probe.sweep.is_some() {
         vec![ignored("sweep", IgnoredReason::NotSupportedYet)]
     } else {
@@ -190,7 +187,7 @@ fn look_at_records(records: &[&RawValue], depth: Depth) -> Vec<Told> {
             Ok(RecordProbe { source }) => look_at_record(&source, record, depth),
             Err(malformed) => vec![Told::Malformed(malformed)],
         };
-        within(told, &format!("Records[{place}]"))
+        mend(told, |malformed| malformed.in_field(&format!("Records[{place}]")))
     });
     each.collect()
 }
@@ -212,7 +209,7 @@ fn look_into_sns(message: &SnsMessage, at: &str, depth: Depth) -> Vec<Told> {
         return vec![Told::Malformed(Malformed::at("", TOO_DEEP))];
     }
     let inside = Depth { sns_may_follow: false, sent_at: message.timestamp.unwrap_or(depth.sent_at) };
-    within(look(&message.message, inside), at)
+    mend(look(&message.message, inside), |malformed| malformed.in_text(at))
 }
 
 fn look_at_event(payload: &str, source: &str, detail_type: Option<&str>) -> Result<Told, Malformed> {

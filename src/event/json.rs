@@ -20,13 +20,18 @@ impl Malformed {
         Self { at: at.into(), expected: expected.into() }
     }
 
-    /// The same, seen from the document that `outer` is in.
-    pub(super) fn within(mut self, outer: &str) -> Self {
-        self.at = match (outer.is_empty(), self.at.is_empty()) {
-            (true, _) => self.at,
-            (_, true) => outer.to_owned(),
-            _ => format!("{outer}: {}", self.at),
-        };
+    /// The same, seen from the object that has it in its field `outer`.
+    pub(super) fn in_field(self, outer: &str) -> Self {
+        self.seen_from(outer, ".")
+    }
+
+    /// The same, seen from the document that has it as text in its field `outer`.
+    pub(super) fn in_text(self, outer: &str) -> Self {
+        self.seen_from(outer, ": ")
+    }
+
+    fn seen_from(mut self, outer: &str, joint: &str) -> Self {
+        self.at = if self.at.is_empty() { outer.to_owned() } else { format!("{outer}{joint}{}", self.at) };
         self
     }
 }
@@ -57,15 +62,18 @@ pub(super) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Malformed
     })
 }
 
+const A_TIME: &str = "a time such as 2026-01-31T10:00:00Z";
+
 /// Reads a time; to be named in `#[serde(deserialize_with)]`.
 pub(super) fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
     let text = String::deserialize(from)?;
-    text.parse().map_err(|_| D::Error::invalid_value(Unexpected::Str(&text), &"a time such as 2026-01-31T10:00:00Z"))
+    text.parse().map_err(|_| D::Error::invalid_value(Unexpected::Str(&text), &A_TIME))
 }
 
 /// The same where it may be missing; it then needs `#[serde(default)]` too.
 pub(super) fn maybe_time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Timestamp>, D::Error> {
-    time(from).map(Some)
+    let text = Option::<String>::deserialize(from)?;
+    text.map(|text| text.parse().map_err(|_| D::Error::invalid_value(Unexpected::Str(&text), &A_TIME))).transpose()
 }
 
 /// What serde expected. Its text begins with what it found instead, which may be anything and is left out.
@@ -75,9 +83,10 @@ fn expected(error: &serde_json::Error) -> String {
     if let Some(field) = text.strip_prefix("missing field ") {
         format!("the field {field}")
     } else if text.starts_with("unknown field ") {
-        text.split_once(", expected ").map_or_else(|| text.to_owned(), |(unknown, known)| format!("{known}, not an {unknown}"))
+        text.split_once(", expected ").map_or_else(|| "no unknown field".to_owned(), |(_, known)| known.to_owned())
     } else if let Some((_, expected)) = text.rsplit_once(", expected ").or_else(|| text.rsplit_once(": expected ")) {
-        expected.to_owned()
+        // How Rust calls a number that is not negative.
+        expected.replace("u32", "a number from 0 on")
     } else if error.is_data() {
         text.to_owned()
     } else {

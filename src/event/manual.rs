@@ -1,9 +1,9 @@
 //! What a person asks for: `{"reload": {"changed": ["ssm:/app/x"], "at": "2026-01-31T10:00:00Z", "services": ["cluster/name"],
 //! "dry_run": true, "max_services": 500}}`, every part optional.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -17,8 +17,10 @@ use crate::domain::watch::Term;
 pub struct Manual {
     changed: Vec<Term>,
     at: Timestamp,
-    /// To be restarted whatever their freshness says.
-    pub services: BTreeSet<ServiceId>,
+    /// When it was asked. A message that comes again was asked when it was sent.
+    pub asked_at: Timestamp,
+    /// To be restarted whatever their freshness says; with the account and Region, where an ARN tells them.
+    pub services: BTreeMap<ServiceId, Option<Place>>,
     /// Decide and tell only.
     pub dry_run: bool,
     /// Instead of the function's own limit.
@@ -56,8 +58,11 @@ struct Reload {
     services: Vec<String>,
     #[serde(default)]
     dry_run: bool,
-    max_services: Option<usize>,
+    max_services: Option<u32>,
 }
+
+/// How far a caller's clock may be ahead of ours.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(1);
 
 /// Reads what is in `reload`. Without `at`, the changes are as old as the message that tells them, so that its redelivery is the same.
 pub(super) fn decode(reload: &RawValue, sent_at: Timestamp) -> Result<Manual, Malformed> {
@@ -73,14 +78,18 @@ pub(super) fn decode(reload: &RawValue, sent_at: Timestamp) -> Result<Manual, Ma
         if term.is_prefix() { Err(Malformed::at(format!("changed[{place}]"), "one key, not a prefix")) } else { Ok(term) }
     });
     let ids = services.iter().enumerate().map(|(place, text)| {
-        let id = ServiceId::from_path(text).or_else(|| ServiceId::from_arn(text).map(|(id, _)| id));
-        id.ok_or_else(|| Malformed::at(format!("services[{place}]"), "cluster/name or a service's ARN"))
+        let id = ServiceId::from_arn(text).map(|(id, home)| (id, Some(home))).or_else(|| Some((ServiceId::from_path(text)?, None)));
+        id.ok_or_else(|| Malformed::at(format!("services[{place}]"), "cluster/name or a service's ARN in the long format"))
     });
+    if at.is_some_and(|at| at.duration_since(sent_at) > CLOCKS_DIFFER) {
+        return Err(Malformed::at("at", "a time that has passed"));
+    }
     Ok(Manual {
         changed: terms.collect::<Result<_, _>>()?,
         at: at.map_or(sent_at, end_of_event_time),
+        asked_at: sent_at,
         services: ids.collect::<Result<_, _>>()?,
         dry_run,
-        max_services,
+        max_services: max_services.map(|most| usize::try_from(most).unwrap_or(usize::MAX)),
     })
 }

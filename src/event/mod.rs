@@ -47,8 +47,12 @@ pub enum Told {
     Malformed(Malformed),
 }
 
+/// Characters of an event's name that are told: the names of foreign events may be anything.
+const LONGEST_NAME: usize = 100;
+
 fn ignored(event: impl Into<String>, reason: IgnoredReason) -> Told {
-    Told::Ignored(IgnoredEvent { event: event.into(), reason })
+    let event: String = event.into();
+    Told::Ignored(IgnoredEvent { event: event.chars().take(LONGEST_NAME).collect(), reason })
 }
 
 /// Reads a payload. `now` is when a manual invocation that tells no time was made.

@@ -82,7 +82,7 @@ pub(super) fn decode_event(event: &EventBridge<'_>) -> Result<Told, Malformed> {
     if event.detail_type != "Object Created" {
         return Ok(ignored(event.name(), IgnoredReason::UnknownKind));
     }
-    let Detail { bucket, object, requester } = json::read(event.detail.get()).map_err(|malformed| malformed.within("detail"))?;
+    let Detail { bucket, object, requester } = json::read(event.detail.get()).map_err(|malformed| malformed.in_field("detail"))?;
     check(&bucket, &object.key, "detail.")?;
     let partition =
         event.resources.first().and_then(|arn| Arn::parse(arn)).map_or_else(|| partition_of(&event.region), |arn| arn.partition);

@@ -27,7 +27,7 @@ pub(super) fn decode(event: &EventBridge<'_>) -> Result<Told, Malformed> {
     if event.detail_type != "Parameter Store Change" {
         return Ok(ignored(event.name(), IgnoredReason::UnknownKind));
     }
-    let detail: Detail = json::read(event.detail.get()).map_err(|malformed| malformed.within("detail"))?;
+    let detail: Detail = json::read(event.detail.get()).map_err(|malformed| malformed.in_field("detail"))?;
     let kind = match detail.operation.as_str() {
         "Create" | "Update" => ChangeKind::Written,
         "Delete" => ChangeKind::Deleted,

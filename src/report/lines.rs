@@ -49,15 +49,15 @@ pub(super) struct MistakeLine {
 /// An error is what a person must look at; a warning what goes on by itself, or waits for its owner.
 pub(super) fn service_level(line: &ServiceLine) -> Level {
     let result = match line.result {
-        Some(RestartResult::Denied | RestartResult::Failed) => Level::Error,
-        Some(RestartResult::Throttled | RestartResult::OutOfTime) => Level::Warn,
+        Some(RestartResult::Throttled | RestartResult::OutOfTime | RestartResult::Failed) if line.again => Level::Warn,
+        Some(RestartResult::Denied | RestartResult::Failed | RestartResult::Throttled | RestartResult::OutOfTime) => Level::Error,
         Some(RestartResult::Started) | None => Level::Info,
     };
     let decision = match line.decision {
-        Some(Decision::Refuse) => Level::Warn,
-        Some(Decision::Skip | Decision::Hold | Decision::Restart) | None => Level::Info,
+        Some(Decision::Refuse | Decision::Hold) => Level::Warn,
+        Some(Decision::Skip | Decision::Restart) | None => Level::Info,
     };
-    let tags = if line.lost_a_key() || !line.mistakes.is_empty() { Level::Warn } else { Level::Info };
+    let tags = if line.lost_a_key || !line.mistakes.is_empty() { Level::Warn } else { Level::Info };
     result.max(decision).max(tags)
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::Level;
 use crate::domain::reason::Reason;
-use crate::domain::summary::Summary;
+use crate::domain::summary::{ServiceLine, Summary};
 
 const NAMESPACE: &str = "ecs-reloader";
 
@@ -23,6 +23,7 @@ pub(super) struct Metrics<'a> {
 /// One line for the invocation, and one for each reason that was given.
 pub(super) fn of<'a>(summary: &Summary, function: &'a str) -> impl Iterator<Item = Metrics<'a>> {
     let counts = &summary.counts;
+    let services = |which: &dyn Fn(&ServiceLine) -> bool| summary.services.iter().filter(|line| which(line)).count();
     let counted = [
         ("Changes", counts.changes),
         ("EventsIgnored", counts.ignored),
@@ -30,9 +31,10 @@ pub(super) fn of<'a>(summary: &Summary, function: &'a str) -> impl Iterator<Item
         ("ServicesWatching", counts.watching),
         ("ServicesConcerned", counts.concerned),
         ("RestartsStarted", counts.started),
-        ("RestartsPostponed", counts.throttled + counts.out_of_time),
-        ("RestartsFailed", counts.denied + counts.failed),
-        ("KeysLost", summary.services.iter().filter(|line| line.lost_a_key()).count()),
+        ("RestartsPostponed", services(&|line| line.again)),
+        ("RestartsFailed", services(&ServiceLine::has_failed)),
+        ("KeysLost", services(&|line| line.lost_a_key)),
+        ("ListingsFailed", usize::from(summary.error.is_some())),
         ("TagMistakes", counts.mistakes),
         ("MessagesReturned", counts.returned),
     ];

@@ -14,7 +14,7 @@ use crate::domain::service::Service;
 /// How often a restart is asked for whose answers are lost or broken.
 const ATTEMPTS: u32 = 5;
 
-/// Between two of them, doubling.
+/// Before the look that follows each, doubling.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
 /// Restarts one service. A throttled call did nothing and is repeated; after any other error the service is looked at and decided about
@@ -47,10 +47,15 @@ pub(super) async fn deploy(job: &Job<'_>, planned: Planned, seen: Service) -> Ro
             Cause::Denied => return rolled.with(Outcome::Denied { cause: error.message }),
             Cause::Unavailable | Cause::NotFound | Cause::Rejected => {}
         }
-        match timeout_at(job.until, look_again(job, &rolled.seen)).await {
-            Err(_) => return rolled.with(Outcome::OutOfTime),
-            Ok(Err(unread)) => return rolled.failed(unread),
-            Ok(Ok(seen)) => rolled = rolled.decided_anew(job, seen),
+        // A look right after the call need not see what the call did.
+        let pause = Instant::now() + FIRST_PAUSE * 2_u32.pow(attempt);
+        if pause > job.until {
+            return rolled.failed(error);
+        }
+        sleep_until(pause).await;
+        match look_again(job, &rolled.seen).await {
+            Err(unread) => return rolled.failed(unread),
+            Ok(seen) => rolled = rolled.decided_anew(job, seen, error.cause),
         }
         attempt += 1;
         if rolled.outcome.is_some() || rolled.planned.reason.decision() != Decision::Restart {
@@ -59,17 +64,12 @@ pub(super) async fn deploy(job: &Job<'_>, planned: Planned, seen: Service) -> Ro
         if !error.cause.passes() || attempt == ATTEMPTS {
             return rolled.failed(error);
         }
-        let pause = Instant::now() + FIRST_PAUSE * 2_u32.pow(attempt);
-        if pause > job.until {
-            return rolled.failed(error);
-        }
-        sleep_until(pause).await;
     }
 }
 
 /// The same service as it is now, with what is known of its history.
 async fn look_again(job: &Job<'_>, before: &Service) -> Result<Service, Error> {
-    let looks = job.ecs.look_at([&before.id], job.tag_prefix).await;
+    let looks = job.ecs.look_at([&before.id], job.tag_prefix, job.until).await;
     if let Some((_, error)) = looks.unread.into_iter().next() {
         return Err(error);
     }
@@ -96,14 +96,14 @@ impl RolledOut {
         self.with(Outcome::Started { deployment: deployment.id, created_at: deployment.created_at, found: false })
     }
 
-    /// Decides as if for the first time. A deployment that now covers the change is what our call started, its answer lost.
-    fn decided_anew(mut self, job: &Job<'_>, seen: Service) -> Self {
+    /// Decides as if for the first time. Where the answer to our call was lost, a deployment that now covers the change is what it started.
+    fn decided_anew(mut self, job: &Job<'_>, seen: Service, cause: Cause) -> Self {
         let now = job.clock.now();
         let found = plan(job.changes, std::slice::from_ref(&seen), job.policy, now).services.remove(&seen.id);
         let newest = seen.primary().map(|primary| (primary.id.clone(), primary.created_at));
         self.seen = seen;
         match (found, newest) {
-            (Some(found), Some((deployment, created_at))) if found.reason == Reason::Fresh => {
+            (Some(found), Some((deployment, created_at))) if found.reason == Reason::Fresh && cause == Cause::Unavailable => {
                 self.with(Outcome::Started { deployment, created_at, found: true })
             }
             (Some(found), _) => {

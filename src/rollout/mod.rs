@@ -1,7 +1,6 @@
 //! Carries a plan out. Nothing here fails as a whole: each service has an outcome of its own.
 
 mod deploy;
-mod pace;
 
 use std::collections::BTreeMap;
 
@@ -17,8 +16,7 @@ use crate::domain::key::Key;
 use crate::domain::outcome::Outcome;
 use crate::domain::plan::{Plan, Planned, Policy};
 use crate::domain::service::Service;
-
-pub use pace::Pace;
+use crate::pace::Pace;
 
 /// What carrying out needs beside the plan: enough to decide anew about one service whose answer was lost.
 #[derive(Clone, Copy, Debug)]

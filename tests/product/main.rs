@@ -1,6 +1,14 @@
 //! The whole product against the simulated account: real SDK clients, real time-outs, simulated time.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod decisions;
+mod faults;
+mod malformed;
+mod manual;
+mod owner;
+mod pace;
+mod queue;
+mod report;
 mod restart;
 mod support;

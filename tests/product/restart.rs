@@ -1,9 +1,13 @@
 //! Who is restarted, and who is not.
 
-use serde_json::json;
-use sim::service;
+use std::collections::BTreeMap;
+use std::time::Duration;
 
-use crate::support::{Scenario, reason};
+use ecs_reloader::report::Level;
+use serde_json::json;
+use sim::{AccountConfig, service};
+
+use crate::support::{Scenario, line, reason};
 
 #[tokio::test(start_paused = true)]
 async fn a_new_parameter_version_restarts_exactly_the_services_that_watch_it() {
@@ -71,4 +75,134 @@ async fn the_restart_asks_for_nothing_but_a_forced_deployment() {
     let calls = scenario.account.calls();
     let update = calls.iter().find(|call| call.operation == "UpdateService").unwrap();
     assert_eq!(update.input, json!({"cluster": "web", "service": "api", "forceNewDeployment": true}));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_older_than_the_newest_deployment_makes_none() {
+    let scenario = Scenario::with([service("web/api").watching("ssm:/app/")]).await;
+    let event = scenario.write("ssm:/app/db");
+    scenario.account.run_for(Duration::from_secs(5)).await;
+    scenario.owner.forces("web/api").await;
+
+    let answer = scenario.invoke(&event).await.unwrap();
+
+    assert_eq!((reason(&answer).as_str(), scenario.number_of("ecs:UpdateService")), ("fresh", 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_plain_path_makes_the_calls_it_needs_and_no_others() {
+    let concerned = (0..12).map(|place| service(&format!("web/c{place}")).watching("ssm:/app/ s3:config/"));
+    let others = (0..138).map(|place| service(&format!("web/o{place}")).watching("ssm:/other/"));
+    let scenario = Scenario::with(concerned.chain(others)).await;
+
+    scenario.changed("ssm:/app/db").await;
+
+    let mut calls = BTreeMap::new();
+    for action in scenario.actions() {
+        *calls.entry(action).or_insert(0) += 1;
+    }
+    let expected = [("ecs:DescribeServices", 2), ("ecs:UpdateService", 12), ("tag:GetResources", 2)];
+    assert_eq!(calls, expected.map(|(action, times)| (action.to_owned(), times)).into());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_of_another_account_or_region_is_watched_by_its_arn_only() {
+    for (field, value) in [("region", "us-east-1"), ("account", "210987654321")] {
+        let mut place = json!({ "region": "eu-west-1", "account": "123456789012" });
+        place[field] = json!(value);
+        let arn = format!("arn:aws:ssm:{}:{}:parameter/app/", place["region"].as_str().unwrap(), place["account"].as_str().unwrap());
+        let scenario = Scenario::with([service("web/bare").watching("ssm:/app/"), service("web/arn").watching(&arn)]).await;
+        let mut event = scenario.told("Update", "/app/db");
+        event[field] = json!(value);
+        event["resources"] = json!([format!("{arn}db")]);
+
+        scenario.invoke(&event).await.unwrap();
+
+        assert_eq!(scenario.restarted(), ["web/arn"], "{field}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_service_says_is_believed_where_the_index_lags() {
+    let config = AccountConfig { tag_index_lag: Duration::from_mins(10), ..AccountConfig::default() };
+    let services = ["web/off", "web/elsewhere", "web/same"].map(|id| service(id).watching("ssm:/app/"));
+    let scenario = Scenario::build(config, [], Level::Info, services).await;
+    scenario.owner.tags("web/off", "reloader:mode", "off").await;
+    scenario.owner.tags("web/elsewhere", "reloader:watch", "ssm:/other/").await;
+
+    let answer = scenario.changed("ssm:/app/db").await;
+
+    assert_eq!(scenario.restarted(), ["web/same"]);
+    assert_eq!(line(&answer, "web/off")["reason"], "off");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_deleted_since_the_index_was_built_is_inactive_and_stops_nobody() {
+    let scenario = Scenario::with(["web/gone", "web/api"].map(|id| service(id).watching("ssm:/app/"))).await;
+    scenario.owner.deletes("web/gone").await;
+    scenario.account.settle().await;
+
+    let answer = scenario.changed("ssm:/app/db").await;
+
+    assert_eq!((line(&answer, "web/gone")["reason"].as_str(), scenario.restarted()), (Some("inactive"), vec!["web/api".to_owned()]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_watch_tag_goes_on_in_numbered_ones() {
+    let long = service("web/api").watching("ssm:/a").tag("reloader:watch/2", "ssm:/b/ s3:config/c").tag("reloader:watch/3", "-ssm:/b/no");
+    let scenario = Scenario::with([long]).await;
+
+    let excluded = scenario.changed("ssm:/b/no").await;
+    let nobody = scenario.restarted();
+    scenario.changed("ssm:/b/yes").await;
+    scenario.account.settle().await;
+    scenario.changed("s3:config/c").await;
+
+    assert_eq!((reason(&excluded).as_str(), nobody), ("excluded", Vec::new()));
+    assert_eq!(scenario.restarted(), ["web/api", "web/api"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_term_is_told_once_and_the_good_ones_beside_it_work() {
+    let scenario = Scenario::with([service("web/api").watching("ssm:/app/ hunter2")]).await;
+
+    let answer = scenario.changed("ssm:/app/db").await;
+    scenario.changed("ssm:/elsewhere").await;
+
+    assert_eq!((scenario.restarted(), &answer["mistakes"]), (vec!["web/api".to_owned()], &1.into()));
+    let told = scenario.lines("mistake");
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert_eq!((&told[0]["service"], &told[0]["level"]), (&"web/api".into(), &"WARN".into()));
+    assert!(told[0]["mistake"].as_str().unwrap().starts_with("term 2 of the tag reloader:watch does not parse: expected"), "{told:#?}");
+    assert!(!scenario.log_text().contains("hunter2"));
+    assert_eq!(scenario.metric("TagMistakes"), [1, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mistake_of_a_service_that_never_matches_is_told_too() {
+    let scenario = Scenario::with([service("web/api").watching("hunter2")]).await;
+
+    scenario.changed("ssm:/app/db").await;
+
+    assert_eq!(scenario.lines("mistake")[0]["service"], "web/api");
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_tag_prefix_is_another_function() {
+    let theirs = service("web/theirs").tag("team-b:watch", "ssm:/app/").tag("reloader:mode", "off").reading(["ssm:/app/db"]);
+    let scenario = Scenario::set_to([("RELOADER_TAG_PREFIX", "team-b")], [theirs, service("web/ours").watching("ssm:/app/")]).await;
+
+    scenario.changed("ssm:/app/db").await;
+
+    assert_eq!(scenario.restarted(), ["web/theirs"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_that_is_not_listed_is_out_of_reach() {
+    let services = ["web/api", "ops/cron"].map(|id| service(id).watching("ssm:/app/"));
+    let scenario = Scenario::set_to([("RELOADER_CLUSTERS", "ops, other")], services).await;
+
+    let answer = scenario.changed("ssm:/app/db").await;
+
+    assert_eq!((scenario.restarted(), &answer["concerned"]), (vec!["ops/cron".to_owned()], &1.into()));
 }

@@ -10,23 +10,42 @@ use ecs_reloader::lambda::{Error, Reloader};
 use ecs_reloader::report::{Level, Reporter};
 use ecs_reloader::settings::Settings;
 use lambda_runtime::Context;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sim::events::{Envelope, Object, Parameter, object_created, parameter_store_change};
-use sim::{Account, AccountConfig, Call, EventRule, EventSourceMapping, Invocation, InvocationResult, Service};
+use sim::{Account, AccountConfig, EventRule, EventSourceMapping, Invocation, InvocationResult, Service, ServiceView};
+
+use crate::owner::Owner;
 
 /// The queue of [`Scenario::with_queue`].
 pub(crate) const QUEUE: &str = "changes";
 /// Where it puts what it gave up.
-pub(crate) const DEAD_LETTERS: &str = "changes-dlq";
+pub(crate) const DEAD_LETTERS: &str = "changes-dead-letters";
 /// The bucket whose uploads go to the queue.
 pub(crate) const BUCKET: &str = "config";
 /// The function's time-out.
 pub(crate) const TIMEOUT: Duration = Duration::from_mins(2);
+/// How long the queue hides a message that it handed out.
+pub(crate) const VISIBILITY: Duration = Duration::from_mins(12);
+/// What [`Scenario::invoke`] says that Lambda calls the invocation.
+pub(crate) const REQUEST_ID: &str = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef";
+
+/// The function's access key in the account's record of calls.
+const FUNCTION: &str = "AKIASIMULATED";
+/// All that the function's role allows it to call.
+const ALLOWED: [&str; 5] =
+    ["tag:GetResources", "ecs:DescribeServices", "ecs:UpdateService", "ecs:ListServiceDeployments", "ecs:DescribeServiceRevisions"];
 
 /// An account, and the function as one warm process.
-#[derive(Clone)]
 pub(crate) struct Scenario {
     pub(crate) account: Account,
+    pub(crate) owner: Owner,
+    function: Function,
+}
+
+/// The function as one warm process, and what it wrote.
+#[derive(Clone)]
+struct Function {
+    account: Account,
     reloader: Arc<Reloader>,
     log: Log,
 }
@@ -45,19 +64,54 @@ impl Write for Log {
     }
 }
 
+/// Whatever a test is about: the function calls nothing that its role does not allow.
+impl Drop for Scenario {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let actions = self.actions();
+            assert!(actions.iter().all(|action| ALLOWED.contains(&action.as_str())), "{actions:?}");
+        }
+    }
+}
+
+impl Function {
+    async fn answer(&self, payload: &str, request_id: &str, left: Duration) -> Result<Value, Error> {
+        let now = self.account.now();
+        let mut context = Context::default();
+        request_id.clone_into(&mut context.request_id);
+        context.deadline = u64::try_from(now.as_millisecond()).unwrap() + u64::try_from(left.as_millis()).unwrap();
+        let answer = self.reloader.handle(payload, &context, now).await?;
+        Ok(serde_json::to_value(answer).unwrap())
+    }
+}
+
 impl Scenario {
     /// These services, and the function as it is set by default.
     pub(crate) async fn with(services: impl IntoIterator<Item = Service>) -> Self {
-        Self::set_to([], Level::Info, services).await
+        Self::set_to([], services).await
     }
 
-    /// The function with these variables and this log level.
+    /// The function with these variables.
     pub(crate) async fn set_to<'a>(
+        variables: impl IntoIterator<Item = (&'a str, &'a str)>,
+        services: impl IntoIterator<Item = Service>,
+    ) -> Self {
+        Self::build(AccountConfig::default(), variables, Level::Info, services).await
+    }
+
+    /// The function at this log level.
+    pub(crate) async fn at_level(level: Level, services: impl IntoIterator<Item = Service>) -> Self {
+        Self::build(AccountConfig::default(), [], level, services).await
+    }
+
+    /// All that can be chosen.
+    pub(crate) async fn build<'a>(
+        config: AccountConfig,
         variables: impl IntoIterator<Item = (&'a str, &'a str)>,
         level: Level,
         services: impl IntoIterator<Item = Service>,
     ) -> Self {
-        let account = Account::new(AccountConfig::default());
+        let account = Account::new(config);
         account.add_bucket(BUCKET);
         services.into_iter().for_each(|service| account.add(service));
         account.run_for(Duration::from_mins(1)).await;
@@ -65,15 +119,21 @@ impl Scenario {
         let log = Log::default();
         let reporter = Reporter::new(Box::new(log.clone()), "ecs-reloader", level);
         let reloader = Arc::new(Reloader::new(Aws::new(&account.sdk_config()), settings, reporter));
-        Self { account, reloader, log }
+        let owner = Owner::of(&account);
+        Self { account: account.clone(), owner, function: Function { account, reloader, log } }
     }
 
     /// Changes of parameters, and of objects in [`BUCKET`], reach the function through a queue.
     pub(crate) fn with_queue(self) -> Self {
-        self.account.add_queue(QUEUE, TIMEOUT * 6, 5);
+        self.with_mapping(EventSourceMapping::new(QUEUE))
+    }
+
+    /// The same, and the queue feeds the function like this.
+    pub(crate) fn with_mapping(self, mapping: EventSourceMapping) -> Self {
+        self.account.add_queue(QUEUE, VISIBILITY, 5);
         self.account.add_rule(EventRule::parameters(QUEUE));
         self.account.add_rule(EventRule::objects(QUEUE, [BUCKET]));
-        let function = self.clone();
+        let function = self.function.clone();
         let invoke = move |invocation: Invocation| {
             let function = function.clone();
             async move {
@@ -85,27 +145,34 @@ impl Scenario {
                 }
             }
         };
-        self.account.connect(EventSourceMapping::new(QUEUE), Arc::new(invoke));
+        self.account.connect(mapping, Arc::new(invoke));
         self
     }
 
     /// Writes `ssm:/name` or `s3:bucket/key` and returns the event that EventBridge would send.
     pub(crate) fn write(&self, term: &str) -> Value {
-        let now = self.account.now();
-        let envelope = Envelope { id: "6a7e8feb-b491-4cf7-a9f1-bf3703467718", account: "123456789012", time: now, region: "eu-west-1" };
         match term.split_once(':').unwrap() {
             ("ssm", name) => {
                 self.account.put_parameter(name);
-                parameter_store_change(&envelope, "Update", &Parameter { name, kind: "String", description: None })
+                self.told("Update", name)
             }
             ("s3", path) => {
                 let (bucket, key) = path.split_once('/').unwrap();
                 self.account.put_object(bucket, key);
                 let object = Object { bucket, key, size: 5, etag: "e", version_id: None, sequencer: "61", request_id: "N4N7GDK58NMKJ12R" };
-                object_created(&envelope, &object, "PutObject")
+                object_created(&self.envelope(), &object, "PutObject")
             }
             other => unreachable!("{other:?}"),
         }
+    }
+
+    /// The event that EventBridge would send now of this operation on a parameter; nothing happens to it.
+    pub(crate) fn told(&self, operation: &str, name: &str) -> Value {
+        parameter_store_change(&self.envelope(), operation, &Parameter { name, kind: "String", description: None })
+    }
+
+    fn envelope(&self) -> Envelope<'static> {
+        Envelope { id: "6a7e8feb-b491-4cf7-a9f1-bf3703467718", account: "123456789012", time: self.account.now(), region: "eu-west-1" }
     }
 
     /// Writes it, and hands the event to the function directly.
@@ -114,18 +181,31 @@ impl Scenario {
         self.invoke(&event).await.unwrap()
     }
 
-    /// One direct invocation.
-    pub(crate) async fn invoke(&self, payload: &Value) -> Result<Value, Error> {
-        self.answer(&payload.to_string(), "c6af9ac6-7b61-11e6-9a41-93e8deadbeef", TIMEOUT).await
+    /// Writes it, and hands the event to the function two minutes later, as after a retry.
+    pub(crate) async fn changed_a_while_ago(&self, term: &str) -> Value {
+        let event = self.write(term);
+        self.account.run_for(Duration::from_mins(2)).await;
+        self.invoke(&event).await.unwrap()
     }
 
-    async fn answer(&self, payload: &str, request_id: &str, left: Duration) -> Result<Value, Error> {
-        let now = self.account.now();
-        let mut context = Context::default();
-        request_id.clone_into(&mut context.request_id);
-        context.deadline = u64::try_from(now.as_millisecond()).unwrap() + u64::try_from(left.as_millis()).unwrap();
-        let answer = self.reloader.handle(payload, &context, now).await?;
-        Ok(serde_json::to_value(answer).unwrap())
+    /// One direct invocation.
+    pub(crate) async fn invoke(&self, payload: &Value) -> Result<Value, Error> {
+        self.invoke_within(TIMEOUT, payload).await
+    }
+
+    /// One direct invocation with this time left.
+    pub(crate) async fn invoke_within(&self, left: Duration, payload: &Value) -> Result<Value, Error> {
+        self.invoke_text(left, &payload.to_string()).await
+    }
+
+    /// One direct invocation with a payload that need not be JSON.
+    pub(crate) async fn invoke_text(&self, left: Duration, payload: &str) -> Result<Value, Error> {
+        self.function.answer(payload, REQUEST_ID, left).await
+    }
+
+    /// A manual invocation.
+    pub(crate) async fn reload(&self, wish: Value) -> Value {
+        self.invoke(&json!({ "reload": wish })).await.unwrap()
     }
 
     /// The function's log lines with this message, oldest first.
@@ -133,21 +213,64 @@ impl Scenario {
         self.log().into_iter().filter(|line| line["message"] == message).collect()
     }
 
-    /// Everything the function wrote, oldest first.
-    pub(crate) fn log(&self) -> Vec<Value> {
-        String::from_utf8(self.log.0.lock().unwrap().clone()).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    /// The metrics lines of the function with this member, oldest first: the member's values.
+    pub(crate) fn metric(&self, name: &str) -> Vec<Value> {
+        self.log().into_iter().filter(|line| line.get("_aws").is_some()).filter_map(|line| line.get(name).cloned()).collect()
     }
 
-    /// The API calls made so far, as IAM names them.
+    /// Everything the function wrote, oldest first.
+    pub(crate) fn log(&self) -> Vec<Value> {
+        self.log_text().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// The same as it was written.
+    pub(crate) fn log_text(&self) -> String {
+        String::from_utf8(self.function.log.0.lock().unwrap().clone()).unwrap()
+    }
+
+    /// The API calls that the function made so far, as IAM names them.
     pub(crate) fn actions(&self) -> Vec<String> {
-        self.account.calls().iter().map(Call::action).collect()
+        self.account.calls().iter().filter(|call| call.principal == FUNCTION).map(sim::Call::action).collect()
+    }
+
+    /// How often the function made this call.
+    pub(crate) fn number_of(&self, action: &str) -> usize {
+        self.actions().iter().filter(|made| *made == action).count()
+    }
+
+    /// The services that were restarted, in order of their names, each as often as it happened.
+    pub(crate) fn restarted(&self) -> Vec<String> {
+        let mut restarted = self.account.restarted();
+        restarted.sort();
+        restarted
+    }
+
+    /// One look at `cluster/name`.
+    pub(crate) fn service(&self, name: &str) -> ServiceView {
+        self.account.service(name).unwrap()
     }
 
     /// Every task of every service has read the newest version of what it reads, and no service ever had too few.
     pub(crate) async fn is_all_fresh(&self) -> bool {
         self.account.settle().await;
-        self.account.stale_tasks().is_empty() && self.account.services().iter().all(sim::ServiceView::kept_its_floor)
+        self.account.stale_tasks().is_empty() && self.account.services().iter().all(ServiceView::kept_its_floor)
     }
+}
+
+/// As many services as asked for in the cluster `web`, all watching `terms`.
+pub(crate) fn many(number: usize, terms: &str) -> Vec<Service> {
+    (0..number).map(|place| sim::service(&format!("web/s{place:03}")).watching(terms)).collect()
+}
+
+/// The names of [`many`].
+pub(crate) fn names_of_many(number: usize) -> Vec<String> {
+    (0..number).map(|place| format!("web/s{place:03}")).collect()
+}
+
+/// What is told of one service of an answer.
+pub(crate) fn line<'a>(answer: &'a Value, service: &str) -> &'a Value {
+    let told = answer["services"].as_array().unwrap();
+    told.iter().find(|line| line["service"] == service).unwrap_or_else(|| panic!("{service} in {answer:#}"))
 }
 
 /// The reason told for each service of an answer.

@@ -27,7 +27,7 @@ fn service(name: &str, tags: &[(&str, &str)]) -> Service {
         home: home(),
         status: ServiceStatus::Active,
         controller: Controller::Ecs,
-        rollout: DeploymentStrategy::Rolling,
+        deployment_strategy: DeploymentStrategy::Rolling,
         desired: 2,
         deployments: vec![Deployment { primary: true, ..deployment("first", "2026-01-30T10:00:00Z", RolloutState::Completed) }],
         tags: Tags::parse("reloader", watch.iter().chain(tags).copied()),
@@ -40,8 +40,23 @@ fn api() -> Service {
     service("api", &[])
 }
 
+/// [`api`], with a newer deployment of the same task definition.
+fn redeployed(created_at: &str, state: RolloutState) -> Service {
+    let mut service = api();
+    service.deployments[0].primary = false;
+    service.deployments.push(Deployment { primary: true, ..deployment("second", created_at, state) });
+    service
+}
+
 fn policy() -> Policy {
-    Policy { notify_only: false, dry_run: false, max_services: 100, settle: SignedDuration::from_secs(2), named: BTreeSet::new() }
+    Policy {
+        notify_only: false,
+        dry_run: false,
+        max_services: 100,
+        settle: SignedDuration::from_secs(2),
+        named: BTreeSet::new(),
+        asked_at: at(NOW),
+    }
 }
 
 fn change(name: &str, kind: ChangeKind) -> Change {
@@ -77,11 +92,7 @@ fn a_service_that_does_not_listen_is_not_in_the_plan() {
 
 #[test]
 fn only_a_good_deployment_created_after_the_change_makes_fresh() {
-    let with = |created_at, state| {
-        let mut service = api();
-        service.deployments.push(deployment("second", created_at, state));
-        reason(service)
-    };
+    let with = |created_at, state| reason(redeployed(created_at, state));
 
     assert_eq!(with("2026-01-31T10:00:00.001Z", RolloutState::InProgress), Reason::Fresh);
     assert_eq!(with(CHANGED, RolloutState::Completed), Reason::Stale);
@@ -130,9 +141,13 @@ fn a_rollback_and_a_shifting_deployment_are_not_superseded_and_a_rolling_one_is(
     rolling_back
         .deployments
         .push(Deployment { task_definition: "app:2".to_owned(), ..deployment("bad", "2026-01-30T11:00:00Z", RolloutState::Failed) });
-    let shifting = Service { rollout: DeploymentStrategy::Shifting, ..running.clone() };
+    let mut untold = Service { deployment_strategy: DeploymentStrategy::Shifting, ..api() };
+    untold.deployments[0].state = RolloutState::Untold;
+    untold.deployments.push(deployment("old", "2026-01-30T09:00:00Z", RolloutState::Untold));
+    let shifting = Service { deployment_strategy: DeploymentStrategy::Shifting, ..running.clone() };
 
-    assert_eq!([running, rolling_back, shifting].map(reason), [Reason::Stale, Reason::DeploymentInProgress, Reason::DeploymentInProgress]);
+    assert_eq!(reason(running), Reason::Stale);
+    assert_eq!([rolling_back, shifting, untold].map(reason), [Reason::DeploymentInProgress; 3]);
 }
 
 #[test]
@@ -201,8 +216,7 @@ fn services_whose_owners_want_nothing_do_not_widen_the_reach() {
 #[test]
 fn a_named_service_is_restarted_whatever_its_freshness_but_not_twice_in_a_minute() {
     let named = |created_at: &str| {
-        let mut service = api();
-        service.deployments.push(deployment("second", created_at, RolloutState::Completed));
+        let service = redeployed(created_at, RolloutState::Completed);
         let policy = Policy { named: BTreeSet::from([service.id.clone()]), ..policy() };
         plan(&BTreeMap::new(), &[service], &policy, at(NOW)).services.into_values().next().unwrap().reason
     };

@@ -1,30 +1,30 @@
-//! How fast restarts start: a burst, then a steady rate, below the account's own bucket.
+//! How fast calls are made: a burst, then a steady rate, below the bucket that the account has for them.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-/// Hands out starts: `burst` at once, then one each `interval`. It lives as long as the process, so that two invocations in a row
-/// do not both burst.
+/// Hands out turns: `burst` at once, then one each `interval`. It lives as long as the process, so that two invocations in a row do not
+/// both burst.
 #[derive(Debug)]
 pub struct Pace {
     interval: Duration,
-    /// How far ahead of the steady rate a start may be.
+    /// How far ahead of the steady rate a turn may be.
     ahead: Duration,
-    /// When the next start would be due at the steady rate.
+    /// When the next turn would be due at the steady rate.
     due: Mutex<Instant>,
 }
 
 impl Pace {
-    /// `burst` starts at once, then `rate` a second.
+    /// `burst` turns at once, then `rate` a second.
     #[must_use]
     pub fn new(burst: u32, rate: f64) -> Self {
         let interval = Duration::try_from_secs_f64(1.0 / rate).unwrap_or(Duration::MAX);
         Self { interval, ahead: interval.saturating_mul(burst.saturating_sub(1)), due: Mutex::new(Instant::now()) }
     }
 
-    /// Waits for a start; `false`, at once, where none will come before `until`.
+    /// Waits for a turn; `false`, at once, where none will come before `until`.
     pub async fn admit(&self, until: Instant) -> bool {
         let Some(turn) = self.take_turn(until) else { return false };
         sleep_until(turn).await;
