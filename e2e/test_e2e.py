@@ -23,7 +23,7 @@ def stack(ministack_server: Server, tmp_path_factory: pytest.TempPathFactory) ->
     s3 = ministack_server.client("s3")
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     s3.put_bucket_notification_configuration(Bucket=BUCKET, NotificationConfiguration={"EventBridgeConfiguration": {}})
-    parameters = {"Architecture": "x86_64", "ConfigBuckets": f"{BUCKET},{AWS_SAMPLE_BUCKET}"}
+    parameters = {"Architecture": "x86_64", "CloudTrail": "true", "ConfigBuckets": f"{BUCKET},{AWS_SAMPLE_BUCKET}"}
     return deploy(ministack_server, Path(os.environ["FUNCTION"]), tmp_path_factory.mktemp("stack"), **parameters)
 
 
@@ -69,6 +69,14 @@ class Fleet:
         event["time"] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         event["resources"] = [f"arn:aws:ssm:eu-west-1:123456789012:parameter/{self.name}/{parameter}"]
         event["detail"] |= {"operation": operation, "name": f"/{self.name}/{parameter}"}
+        return json.dumps(event)
+
+    def label_moved(self, secret: str) -> str:
+        """Secrets Manager's event as EventBridge puts it into a queue; ministack itself sends none."""
+        event = json.loads((ROOT / "events" / "secret-label-updated.json").read_text())
+        event["time"] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        event["resources"] = [secret]
+        event["detail"]["name"] = f"{self.name}/db"
         return json.dumps(event)
 
     def decisions(self) -> dict[str, dict]:
@@ -136,6 +144,25 @@ def test_a_parameter_change_restarts_the_services_that_watch_it_and_no_other(fle
     fleet.decided("path", "name")
 
     assert_restarted(before, fleet.running(before), "path", "name")
+
+
+def test_a_secret_restarts_the_services_whose_task_definitions_refer_to_it_and_no_other(fleet: Fleet):
+    secret = fleet.stack.server.client("secretsmanager").create_secret(Name=f"{fleet.name}/db", SecretString="old")["ARN"]
+    for family, reference in (("refers", f"{secret}:password::"), ("pinned", f"{secret}:::a1b2c3d4-5678-90ab-cdef-EXAMPLE11111")):
+        container = {"name": "app", "image": "app:1", "memory": 128, "secrets": [{"name": "DB", "valueFrom": reference}]}
+        fleet.ecs.register_task_definition(family=f"{fleet.name}-{family}", containerDefinitions=[container])
+    before = fleet.start(**{"name": f"secret:{fleet.name}/db", "other": f"secret:{fleet.name}/db2"})
+    for family in ("refers", "pinned"):
+        tags = [{"key": fleet.stack.outputs["OptInTag"], "value": "auto"}]
+        fleet.ecs.create_service(cluster=fleet.name, serviceName=family, taskDefinition=f"{fleet.name}-{family}", desiredCount=2, tags=tags)
+    before |= fleet.running(("refers", "pinned"))
+
+    fleet.stack.send(fleet.label_moved(secret))
+    decided = fleet.decided("refers", "pinned", "name")
+
+    assert_restarted(before, fleet.running(before), "refers", "name")
+    assert decided["pinned"]["reason"] == "pinned"
+    assert decided["refers"]["changes"][0]["key"] == f"secret:{fleet.name}/db"
 
 
 def test_the_same_change_again_restarts_nothing_again(fleet: Fleet):
@@ -226,7 +253,20 @@ SAMPLES = Path(__file__).parent / "samples"
         ("ObjectRule", SAMPLES / "object-created.json", True),
         ("ObjectRule", EVENTS / "s3-object-created-put.json", True),
         ("ObjectRule", EVENTS / "s3-object-created-multipart.json", True),
-        ("ObjectRule", EVENTS / "s3-object-deleted.json", False),
+        ("ObjectRule", EVENTS / "s3-object-deleted.json", True),
+        ("SecretRule", EVENTS / "secret-label-updated.json", True),
+        ("SecretRule", EVENTS / "secret-label-updated-custom.json", True),
+        ("SecretRule", EVENTS / "secret-label-updated-pending.json", False),
+        ("SecretRule", EVENTS / "secret-label-updated-previous.json", False),
+        ("SecretRule", EVENTS / "cloudtrail-put-secret-value.json", False),
+        ("SecretCallRule", EVENTS / "cloudtrail-put-secret-value.json", True),
+        ("SecretCallRule", EVENTS / "cloudtrail-update-secret-version-stage.json", True),
+        ("SecretCallRule", EVENTS / "cloudtrail-delete-secret.json", True),
+        ("SecretCallRule", EVENTS / "cloudtrail-rotate-secret.json", False),
+        ("SecretCallRule", EVENTS / "cloudtrail-get-secret-value.json", False),
+        ("SecretCallRule", EVENTS / "cloudtrail-rotation-succeeded.json", False),
+        ("ProfileRule", EVENTS / "appconfig-on-deployment-complete.json", True),
+        ("ProfileRule", EVENTS / "appconfig-on-deployment-start.json", False),
         ("ObjectRule", EVENTS / "s3-object-tags-added.json", False),
         ("ObjectRule", EVENTS / "ssm-update.json", False),
     ],

@@ -101,8 +101,7 @@ impl Reloader {
         let returned = to_return(&inbox, reloaded.as_ref().ok().map(|reloaded| &reloaded.unfinished));
         let summary = summarise(&context.request_id, &inbox, &reloaded, returned.len(), clock.elapsed());
         if let Ok(reloaded) = &reloaded {
-            let mistakes = reloaded.watching.iter().flat_map(|listed| listed.tags.mistakes().map(|mistake| (&listed.id, mistake)));
-            self.reporter.mistakes(mistakes, &context.request_id, clock.now());
+            self.reporter.mistakes(&reloaded.mistakes, &context.request_id, clock.now());
         }
         self.reporter.report(&summary, clock.now());
 
@@ -128,17 +127,16 @@ fn summarise(request_id: &str, inbox: &Inbox, reloaded: &Result<Reloaded, reload
     let ignored: Vec<_> = told().filter_map(|told| if let Told::Ignored(ignored) = told { Some(ignored.clone()) } else { None }).collect();
     let malformed: Vec<_> =
         told().filter_map(|told| if let Told::Malformed(error) = told { Some(error.to_string()) } else { None }).collect();
-    let (watching, changes, services) = match reloaded {
-        Ok(reloaded) => (reloaded.watching.as_slice(), reloaded.changes, reloaded.services.clone()),
-        Err(_) => (&[][..], 0, Vec::new()),
-    };
+    let done = reloaded.as_ref().ok();
+    let services = done.map(|done| done.services.clone()).unwrap_or_default();
     let counts = Counts {
         messages: inbox.messages.len(),
-        changes,
+        changes: done.map_or(0, |done| done.changes),
         ignored: ignored.len(),
         malformed: malformed.len(),
-        watching: watching.len(),
-        mistakes: watching.iter().map(|listed| listed.tags.mistakes().count()).sum(),
+        watching: done.map_or(0, |done| done.watching.len()),
+        task_definitions: done.map_or(0, |done| done.task_definitions),
+        mistakes: done.map_or(0, |done| done.mistakes.len()),
         returned,
         elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
         ..Counts::default()

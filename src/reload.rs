@@ -1,5 +1,8 @@
 //! The job: changes in, restarts out.
 
+mod errand;
+mod learn;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -9,18 +12,17 @@ use tokio::time::{Instant, timeout_at};
 use crate::aws::{self, Aws, Listed};
 use crate::clock::Clock;
 use crate::domain::arn::{Place, ServiceId};
-use crate::domain::change::{Change, coalesce};
-use crate::domain::key::Key;
 use crate::domain::outcome::{Cause, Outcome, RestartResult};
 use crate::domain::plan::{Plan, Policy, plan};
-use crate::domain::service::{History, Service, ServiceStatus};
+use crate::domain::service::{History, Service};
 use crate::domain::summary::ServiceLine;
 use crate::domain::tags::Tags;
-use crate::domain::watch::Listening;
-use crate::event::{Inbox, Manual, Told};
+use crate::event::Inbox;
 use crate::pace::Pace;
 use crate::rollout::Job;
 use crate::settings::Settings;
+
+use errand::{Errand, errands, names_keys};
 
 /// Histories read at once.
 const HISTORIES_IN_FLIGHT: usize = 4;
@@ -47,6 +49,10 @@ pub struct Reloaded {
     pub watching: Vec<Listed>,
     /// How many keys changed.
     pub changes: usize,
+    /// How many task definitions were read.
+    pub task_definitions: usize,
+    /// Tags of services that have opted in, and references of task definitions, that do not parse.
+    pub mistakes: BTreeSet<(ServiceId, String)>,
     /// What was decided about each service that a change concerns, and what became of it.
     pub services: Vec<ServiceLine>,
     /// The places in the inbox of the messages whose restarts are not all done and may be tried again.
@@ -74,28 +80,31 @@ pub enum Error {
     OutOfTime(Duration),
 }
 
-/// What is planned together, under one policy: all that events tell, or one manual invocation.
+/// What became of one errand.
 #[derive(Debug, Default)]
-struct Errand<'a> {
-    changes: BTreeMap<Key, Change>,
-    /// The messages that told each key.
-    tellers: BTreeMap<Key, BTreeSet<usize>>,
-    manual: Option<(usize, &'a Manual)>,
+struct Performed {
+    lines: Vec<ServiceLine>,
+    mistakes: BTreeSet<(ServiceId, String)>,
+    task_definitions: usize,
 }
 
 impl Reload<'_> {
     /// Decodes nothing and answers nobody: takes what was told, restarts what is stale. An inbox that concerns nobody costs the listing
-    /// alone; explicit terms and a change younger than a minute cost ceil(S/100) + ceil(n/10) + n calls; an older change, and a
-    /// service in which a deployment runs, up to two more for each restart, for the deployment history.
+    /// alone; explicit terms and a change younger than a minute cost ceil(S/100) + ceil(n/10) + n calls, and what `learn` asks beside them.
+    /// Services that say `auto` are looked at for every change, and their task definitions read once. An older change, and a service in which a
+    /// deployment runs, cost up to two more for each restart, for the deployment history.
     ///
     /// # Errors
     /// Only where nothing was started.
     pub async fn run(&self, inbox: &Inbox) -> Result<Reloaded, Error> {
         let watching = if names_keys(inbox) { self.list().await? } else { Vec::new() };
-        let mut reloaded = Reloaded { watching, ..Reloaded::default() };
-        for errand in errands(inbox, &reloaded.watching) {
-            let lines = self.perform(&errand, &reloaded.watching).await;
+        let mistakes = watching.iter().flat_map(|listed| listed.tags.mistakes().map(|mistake| (listed.id.clone(), mistake.to_string())));
+        let mut reloaded = Reloaded { mistakes: mistakes.collect(), watching, ..Reloaded::default() };
+        for mut errand in errands(inbox, &reloaded.watching) {
+            let Performed { lines, mistakes, task_definitions } = Box::pin(self.perform(&mut errand, &reloaded.watching)).await;
             reloaded.changes += errand.changes.len();
+            reloaded.task_definitions += task_definitions;
+            reloaded.mistakes.extend(mistakes);
             reloaded.unfinished.extend(errand.unfinished(&lines, &reloaded.watching));
             reloaded.services.extend(lines);
         }
@@ -113,31 +122,16 @@ impl Reload<'_> {
         self.settings.clusters.is_empty() || self.settings.clusters.contains(&id.cluster)
     }
 
-    async fn perform(&self, errand: &Errand<'_>, watching: &[Listed]) -> Vec<ServiceLine> {
+    async fn perform(&self, errand: &mut Errand<'_>, watching: &[Listed]) -> Performed {
         let policy = self.policy(errand);
-        let listed: BTreeMap<_, _> = watching.iter().map(|listed| (&listed.id, listed)).collect();
         let concerned = watching.iter().filter(|listed| errand.concerns(listed)).map(|listed| &listed.id);
         let (ids, out_of_reach): (BTreeSet<_>, BTreeSet<_>) = concerned.chain(&policy.named).partition(|id| self.is_in_reach(id));
-        let refused = |cause: &str| Outcome::Failed { cause: cause.to_owned(), passes: false };
-        let out_of_reach =
-            out_of_reach.into_iter().map(|id| ServiceLine::unread(id, &refused("its cluster is not one of RELOADER_CLUSTERS")));
-        let mut lines: Vec<_> = out_of_reach.collect();
+        let refused = |id| ServiceLine::unread(id, &failed("its cluster is not one of RELOADER_CLUSTERS"));
+        let mut performed = Performed { lines: out_of_reach.into_iter().map(refused).collect(), ..Performed::default() };
 
-        let looks = self.aws.ecs.look_at(ids, &self.settings.tag_prefix, self.a_third_of_what_is_left()).await;
-        lines.extend(looks.unread.iter().map(|(id, error)| ServiceLine::unread(id, &unread(error))));
-        let gone = looks.gone.into_iter().map(|id| match listed.get(&id) {
-            Some(listed) => Service::gone(id, listed.home.clone(), listed.tags.clone()),
-            None => Service::gone(id, Place::default(), Tags::default()),
-        });
-        let mut services: Vec<_> = looks.services.into_iter().chain(gone).collect();
-        services.retain(|service| {
-            let meant = errand.means(service);
-            if !meant {
-                lines.push(ServiceLine::unread(&service.id, &refused("the ARN names another account or Region")));
-            }
-            meant
-        });
-
+        let mut services = self.look(ids, errand, watching, &mut performed).await;
+        self.read_references(errand, &mut services, &mut performed).await;
+        self.learn(errand, &services).await;
         let plan = self.plan(errand, &mut services, &policy).await;
         let job = Job {
             ecs: &self.aws.ecs,
@@ -150,11 +144,26 @@ impl Reload<'_> {
         };
         let mut rolled = job.roll_out(&plan, &services).await;
         let seen: BTreeMap<_, _> = services.iter().map(|service| (&service.id, service)).collect();
-        lines.extend(plan.services.iter().map(|(id, planned)| match rolled.remove(id) {
+        performed.lines.extend(plan.services.iter().map(|(id, planned)| match rolled.remove(id) {
             Some(rolled) => ServiceLine::decided(id, &rolled.planned, rolled.outcome.as_ref(), &errand.changes, Some(&rolled.seen)),
             None => ServiceLine::decided(id, planned, None, &errand.changes, seen.get(id).copied()),
         }));
-        lines
+        performed
+    }
+
+    /// The services as they are; one that cannot be looked at has its line at once.
+    async fn look(&self, ids: BTreeSet<&ServiceId>, errand: &Errand<'_>, watching: &[Listed], performed: &mut Performed) -> Vec<Service> {
+        let looks = self.aws.ecs.look_at(ids, &self.settings.tag_prefix, self.share_of_what_is_left(3)).await;
+        performed.lines.extend(looks.unread.iter().map(|(id, error)| ServiceLine::unread(id, &unread(error))));
+        let listed: BTreeMap<_, _> = watching.iter().map(|listed| (&listed.id, listed)).collect();
+        let gone = looks.gone.into_iter().map(|id| match listed.get(&id) {
+            Some(listed) => Service::gone(id, listed.home.clone(), listed.tags.clone()),
+            None => Service::gone(id, Place::default(), Tags::default()),
+        });
+        let (meant, namesakes): (Vec<_>, Vec<_>) = looks.services.into_iter().chain(gone).partition(|service| errand.means(service));
+        let refused = |service: &Service| ServiceLine::unread(&service.id, &failed("the ARN names another account or Region"));
+        performed.lines.extend(namesakes.iter().map(refused));
+        meant
     }
 
     fn policy(&self, errand: &Errand<'_>) -> Policy {
@@ -176,7 +185,7 @@ impl Reload<'_> {
         if unsure.is_empty() {
             return first;
         }
-        let by = self.a_third_of_what_is_left();
+        let by = self.share_of_what_is_left(3);
         let read = |(id, since)| async move {
             let history = match self.aws.ecs.history(&id, since, by).await {
                 Ok(past) => History::Read(past),
@@ -195,73 +204,14 @@ impl Reload<'_> {
     }
 
     /// By when a kind of read must have answered, so that what hangs leaves time to restart the others.
-    fn a_third_of_what_is_left(&self) -> Instant {
+    fn share_of_what_is_left(&self, shares: u32) -> Instant {
         let now = Instant::now();
-        now + self.until.saturating_duration_since(now) / 3
+        now + self.until.saturating_duration_since(now) / shares
     }
 }
 
-impl Errand<'_> {
-    fn concerns(&self, listed: &Listed) -> bool {
-        self.keys_of(listed).next().is_some()
-    }
-
-    /// Whether a service is not the local namesake of one that an ARN names elsewhere.
-    fn means(&self, service: &Service) -> bool {
-        let named = self.manual.and_then(|(_, manual)| manual.services.get(&service.id));
-        named.and_then(Option::as_ref).is_none_or(|place| service.status == ServiceStatus::Inactive || *place == service.home)
-    }
-
-    fn keys_of<'a>(&'a self, listed: &'a Listed) -> impl Iterator<Item = &'a Key> {
-        let listens = |key: &Key| listed.tags.watch.as_ref().is_some_and(|watch| watch.listens(key, &listed.home) != Listening::No);
-        self.changes.keys().filter(move |key| listens(key))
-    }
-
-    /// The messages that told of what is not done.
-    fn unfinished(&self, lines: &[ServiceLine], watching: &[Listed]) -> BTreeSet<usize> {
-        let again: BTreeSet<_> = lines.iter().filter(|line| line.again).map(|line| line.service.as_str()).collect();
-        match self.manual {
-            Some((message, _)) if !again.is_empty() => BTreeSet::from([message]),
-            Some(_) => BTreeSet::new(),
-            None => {
-                let undone = watching.iter().filter(|listed| again.contains(listed.id.to_string().as_str()));
-                undone.flat_map(|listed| self.keys_of(listed)).filter_map(|key| self.tellers.get(key)).flatten().copied().collect()
-            }
-        }
-    }
-}
-
-fn names_keys(inbox: &Inbox) -> bool {
-    inbox.messages.iter().flat_map(|message| &message.told).any(|told| match told {
-        Told::Changed(_) => true,
-        Told::Asked(manual) => manual.names_keys(),
-        Told::Ignored(_) | Told::Malformed(_) => false,
-    })
-}
-
-/// All that events tell is one errand; each manual invocation is another, since it has a policy of its own. A bare key of a manual invocation
-/// means the account and Region that the listed services are in.
-fn errands<'a>(inbox: &'a Inbox, watching: &[Listed]) -> Vec<Errand<'a>> {
-    let home = watching.first().map(|listed| listed.home.clone()).unwrap_or_default();
-    let mut told = Errand::default();
-    let mut changes = Vec::new();
-    let mut asked = Vec::new();
-    for (place, message) in inbox.messages.iter().enumerate() {
-        for one in &message.told {
-            match one {
-                Told::Changed(change) => {
-                    told.tellers.entry(change.key.clone()).or_default().insert(place);
-                    changes.push(change.clone());
-                }
-                Told::Asked(manual) => {
-                    asked.push(Errand { changes: coalesce(manual.changes(&home)), manual: Some((place, manual)), ..Errand::default() });
-                }
-                Told::Ignored(_) | Told::Malformed(_) => {}
-            }
-        }
-    }
-    told.changes = coalesce(changes);
-    std::iter::once(told).filter(|told| !told.changes.is_empty()).chain(asked).collect()
+fn failed(cause: &str) -> Outcome {
+    Outcome::Failed { cause: cause.to_owned(), passes: false }
 }
 
 fn unread(error: &aws::Error) -> Outcome {

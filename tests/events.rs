@@ -24,9 +24,11 @@ fn line(payload: &str) -> String {
 
 fn told(told: &Told) -> String {
     let change = |change: &Change| {
-        let Change { key, at, kind, version, by, event } = change;
+        let Change { key, at, kind, version, etag, by, event, .. } = change;
         let mut text = format!("{kind:?} {key} t={at}");
-        for (name, value) in [("version", version.as_deref()), ("by", by.as_deref()), ("event", Some(event.as_str()))] {
+        for (name, value) in
+            [("version", version.as_deref()), ("etag", etag.as_deref()), ("by", by.as_deref()), ("event", Some(event.as_str()))]
+        {
             if let Some(value) = value.filter(|value| !value.is_empty()) {
                 write!(text, " {name}={value}").unwrap();
             }

@@ -15,7 +15,16 @@ const NOT_SET: &str = settings::QUEUE_URL;
 const LAMBDAS_OWN: [&str; 3] = ["sqs:", "logs:", "xray:"];
 
 /// Each client's file, the IAM prefix of its API, and how its clients are named there.
-const CLIENTS: [(&str, &str, &[&str]); 2] = [("ecs.rs", "ecs", &["self.reads", "self.starts"]), ("tagging.rs", "tag", &["self.client"])];
+const CLIENTS: [(&str, &str, &[&str]); 5] = [
+    ("ecs.rs", "ecs", &["self.reads", "self.starts"]),
+    ("tagging.rs", "tag", &["self.client"]),
+    ("ssm.rs", "ssm", &["self.client"]),
+    ("secretsmanager.rs", "secretsmanager", &["self.client"]),
+    ("s3.rs", "s3", &["self.client"]),
+];
+
+/// Where IAM's word is another one than the API's ("Actions, resources, and condition keys for Amazon S3", Service Authorization Reference).
+const NAMED_OTHERWISE: [(&str, &str); 1] = [("s3:ListObjectVersions", "s3:ListBucketVersions")];
 
 fn read(path: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
@@ -51,7 +60,9 @@ fn calls() -> BTreeSet<String> {
         for client in clients {
             for call in code.split(&format!("{client}.")).skip(1) {
                 let operation: String = call.split('(').next().unwrap().split('_').map(capitalised).collect();
-                calls.insert(format!("{prefix}:{operation}"));
+                let call = format!("{prefix}:{operation}");
+                let otherwise = NAMED_OTHERWISE.iter().find(|(name, _)| *name == call);
+                calls.insert(otherwise.map_or(call, |(_, action)| (*action).to_owned()));
             }
         }
     }

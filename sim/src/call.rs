@@ -10,17 +10,17 @@ use serde_json::Value;
 pub struct Call {
     /// When it took effect, or would have.
     pub time: Timestamp,
-    /// The API, by its IAM prefix: `ecs`, `tag`, `ssm`, `s3`, `sqs`.
+    /// The API, by its IAM prefix: `ecs`, `tag`, `ssm`, `secretsmanager`, `s3`, `sqs`.
     pub service: &'static str,
     /// The operation: `UpdateService`.
     pub operation: String,
-    /// What it was about: `cluster/service`, several separated by commas; a parameter; `bucket/key`; a queue; empty where it is about nothing in particular.
+    /// What it was about: `cluster/service`, several separated by commas; a parameter; a secret; `bucket/key`; a queue; empty where it is about nothing in particular.
     pub target: String,
     /// The access key id that signed it.
     pub principal: String,
     /// How it ended.
     pub result: CallResult,
-    /// The request as JSON; for S3 the bucket, the key and the query. Values of parameters and objects are not kept.
+    /// The request as JSON; for S3 the bucket, the key and the query. Values of parameters, secrets and objects are not kept.
     pub input: Value,
 }
 

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use crate::demo;
 
-/// A simulated AWS account: ECS services that roll, Parameter Store, S3, SQS and Lambda, on a loopback port.
+/// A simulated AWS account: ECS services that roll, Parameter Store, Secrets Manager, S3, SQS and Lambda, on a loopback port.
 ///
 /// Exit codes: 0 all went well, 1 the function or a check failed, 2 the command could not run.
 #[derive(Debug, Parser)]
@@ -42,7 +42,7 @@ enum Command {
         /// The file with the event, JSON.
         event: PathBuf,
     },
-    /// Change an S3 object and a parameter, watch the services roll, and check the result.
+    /// Rotate a secret, change an S3 object and a parameter, watch the services roll, and check the result.
     Demo {
         /// The function's binary.
         #[arg(long)]

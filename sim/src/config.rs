@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::cloudtrail::Trail;
 use crate::event_bus::EventDelivery;
 use crate::limits::RateLimits;
 
@@ -28,6 +29,12 @@ pub struct AccountConfig {
     pub endpoint: Option<String>,
     /// How events travel through EventBridge.
     pub event_delivery: EventDelivery,
+    /// How CloudTrail tells of calls.
+    pub trail: Trail,
+    /// How long after a write `DescribeParameters` still tells of the version before it.
+    pub parameter_metadata_lag: Duration,
+    /// How long a rotation takes, from `RotateSecret` to the move of `AWSCURRENT`; the pending version is there after a quarter of it.
+    pub rotation: Duration,
     /// Whether calls are throttled at the rates AWS documents.
     pub rate_limits: RateLimits,
 }
@@ -44,6 +51,9 @@ impl Default for AccountConfig {
             scheduler_delay: Duration::from_secs(1),
             endpoint: None,
             event_delivery: EventDelivery::default(),
+            trail: Trail::default(),
+            parameter_metadata_lag: Duration::ZERO,
+            rotation: Duration::from_secs(6),
             rate_limits: RateLimits::Unlimited,
         }
     }
@@ -53,5 +63,15 @@ impl AccountConfig {
     /// `arn:aws:SERVICE:REGION:ACCOUNT:RESOURCE`.
     pub(crate) fn arn(&self, service: &str, resource: &str) -> String {
         format!("arn:aws:{service}:{}:{}:{resource}", self.region, self.account_id)
+    }
+
+    /// An ARN leaves out the slash that a parameter's path begins with.
+    pub(crate) fn parameter_arn(&self, name: &str) -> String {
+        self.arn("ssm", &format!("parameter/{}", name.trim_start_matches('/')))
+    }
+
+    /// The ARN of who signs with this access key id, or of the owner of the account.
+    pub(crate) fn user_arn(&self, principal: &str) -> String {
+        format!("arn:aws:iam::{}:user/{principal}", self.account_id)
     }
 }

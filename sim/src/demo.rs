@@ -1,6 +1,6 @@
 //! `sim demo`: the whole product in half a minute.
 //!
-//! A user changes an object and a parameter; S3 and Parameter Store tell EventBridge, whose rules fill the queue; Lambda hands the queue
+//! A user rotates a secret and changes an object and a parameter; Secrets Manager, S3 and Parameter Store tell EventBridge, whose rules fill the queue; Lambda hands the queue
 //! to the real binary; the services that read what changed roll, and no other does. What comes of it is read from the account.
 
 mod check;
@@ -22,7 +22,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, sleep};
 
 use self::check::Before;
-use self::fleet::{FLEET, OBJECT, PARAMETER};
+use self::fleet::{FLEET, OBJECT, PARAMETER, SECRET};
 use self::function_log::Told;
 use self::screen::{Progress, Screen};
 use self::stage::Stage;
@@ -30,7 +30,7 @@ use self::user::User;
 use self::watched::{Moment, Watched};
 use crate::cli::{Error, Verdict};
 
-/// Long enough to gather two changes of one user, short enough to wait for.
+/// Long enough to gather the changes of one user, short enough to wait for.
 const WINDOW: Duration = Duration::from_secs(2);
 /// How often the services are looked at.
 const LOOK: Duration = Duration::from_millis(100);
@@ -74,6 +74,8 @@ fn introduce(screen: &Screen) -> io::Result<()> {
 }
 
 async fn change(user: &User, screen: &Screen) -> Result<(), Error> {
+    user.rotate_secret(SECRET).await?;
+    screen.moment(format_args!("aws secretsmanager rotate-secret --secret-id {SECRET}"))?;
     user.put_object(OBJECT, "feature_x: true\n").await?;
     screen.moment(format_args!("aws s3 cp prod.yaml s3://{OBJECT}"))?;
     let version = user.put_parameter(PARAMETER, "postgres://db-2.internal/shop").await?;

@@ -6,7 +6,9 @@ mod deployment;
 mod history;
 mod model;
 mod names;
+mod references;
 mod scheduler;
+pub(crate) mod task_definition;
 mod tasks;
 pub(crate) mod view;
 
@@ -18,7 +20,8 @@ use serde_json::{Map, Value};
 use crate::clockwork::Clockwork;
 use crate::config::AccountConfig;
 use crate::error::{ApiError, ApiResult};
-pub(crate) use model::{EcsService, Status, Tags, TaskId};
+use crate::tagging::Tags;
+pub(crate) use model::{EcsService, Read, Status, TaskId};
 
 /// All of ECS in one account and Region.
 #[derive(Debug, Default)]
@@ -83,13 +86,18 @@ impl Ecs {
         arn
     }
 
+    /// What the tasks of a task definition read.
+    fn references_of(&self, config: &AccountConfig, arn: &str) -> Vec<Read> {
+        self.task_definition(arn).map(|definition| references::of(&definition.content, config)).unwrap_or_default()
+    }
+
     /// What is due for one service: its scheduler looks at it.
     pub(crate) fn reconcile(&mut self, clock: &mut Clockwork, service: &str) {
         self.with_service(service, |service| scheduler::reconcile(service, clock));
     }
 
-    pub(crate) fn task_reads(&mut self, task: &TaskId, pattern: &str, found: Vec<(String, u64)>) {
-        self.with_service(&task.service, |service| tasks::reads(service, &task.task, pattern, found));
+    pub(crate) fn task_reads(&mut self, task: &TaskId, read: &Read, found: Vec<(String, u64)>) {
+        self.with_service(&task.service, |service| tasks::reads(service, &task.task, read, found));
     }
 
     pub(crate) fn task_starts(&mut self, clock: &mut Clockwork, task: &TaskId) {

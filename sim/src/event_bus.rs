@@ -33,30 +33,62 @@ impl Default for EventDelivery {
 #[derive(Clone, Debug)]
 pub struct EventRule {
     source: &'static str,
-    detail_type: &'static str,
+    detail_types: &'static [&'static str],
     buckets: Vec<String>,
     queue: String,
 }
 
 impl EventRule {
+    fn new(source: &'static str, detail_types: &'static [&'static str], queue: &str) -> Self {
+        Self { source, detail_types, buckets: Vec::new(), queue: queue.to_owned() }
+    }
+
+    fn of_buckets<'a>(mut self, buckets: impl IntoIterator<Item = &'a str>) -> Self {
+        self.buckets = buckets.into_iter().map(str::to_owned).collect();
+        self
+    }
+
     /// Every `Parameter Store Change` goes to `queue`.
     #[must_use]
     pub fn parameters(queue: &str) -> Self {
-        Self { source: "aws.ssm", detail_type: "Parameter Store Change", buckets: Vec::new(), queue: queue.to_owned() }
+        Self::new("aws.ssm", &["Parameter Store Change"], queue)
     }
 
     /// `Object Created` of these buckets goes to `queue`. The buckets must send their events to EventBridge.
     #[must_use]
     pub fn objects<'a>(queue: &str, buckets: impl IntoIterator<Item = &'a str>) -> Self {
-        let buckets = buckets.into_iter().map(str::to_owned).collect();
-        Self { source: "aws.s3", detail_type: "Object Created", buckets, queue: queue.to_owned() }
+        Self::new("aws.s3", &["Object Created"], queue).of_buckets(buckets)
+    }
+
+    /// `Object Deleted` of these buckets goes to `queue`. The buckets must send their events to EventBridge.
+    #[must_use]
+    pub fn objects_deleted<'a>(queue: &str, buckets: impl IntoIterator<Item = &'a str>) -> Self {
+        Self::new("aws.s3", &["Object Deleted"], queue).of_buckets(buckets)
+    }
+
+    /// Every `Secret Label Updated` goes to `queue`, whatever the label.
+    #[must_use]
+    pub fn secrets(queue: &str) -> Self {
+        Self::new("aws.secretsmanager", &["Secret Label Updated"], queue)
+    }
+
+    /// All that CloudTrail tells of Secrets Manager, calls that write and rotations, goes to `queue`, minutes later.
+    #[must_use]
+    pub fn cloudtrail_secrets(queue: &str) -> Self {
+        Self::new("aws.secretsmanager", &["AWS API Call via CloudTrail", "AWS Service Event via CloudTrail"], queue)
+    }
+
+    /// Every `On Deployment Complete` of AppConfig goes to `queue`.
+    #[must_use]
+    pub fn appconfig(queue: &str) -> Self {
+        Self::new("aws.appconfig", &["On Deployment Complete"], queue)
     }
 
     fn matches(&self, event: &Value) -> bool {
         let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         let bucket = text("/detail/bucket/name");
         text("/source") == self.source
-            && text("/detail-type") == self.detail_type
+            && self.detail_types.contains(&text("/detail-type"))
             && (self.buckets.is_empty() || self.buckets.iter().any(|wanted| wanted == bucket))
     }
 }
@@ -87,22 +119,22 @@ impl EventBus {
         self.delivery = delivery;
     }
 
-    /// Sends an event to the queue of every rule that it matches.
-    pub(crate) fn emit(&self, clock: &mut Clockwork, event: &Value) {
+    /// Sends an event that its source holds back for `late` to the queue of every rule that it matches.
+    pub(crate) fn emit(&self, clock: &mut Clockwork, late: Duration, event: &Value) {
         for rule in self.rules.iter().filter(|rule| rule.matches(event)) {
-            self.deliver(clock, &rule.queue, event);
+            self.deliver(clock, late, &rule.queue, event);
         }
     }
 
     /// Sends a message to a queue the way events travel.
-    pub(crate) fn deliver(&self, clock: &mut Clockwork, queue: &str, message: &Value) {
+    pub(crate) fn deliver(&self, clock: &mut Clockwork, late: Duration, queue: &str, message: &Value) {
         let EventDelivery { delay, jitter, loss, duplication } = self.delivery;
         if clock.chance(loss) {
             return;
         }
         let copies = if clock.chance(duplication) { 2 } else { 1 };
         for _ in 0..copies {
-            let delay = delay + jitter.mul_f64(clock.random.f64());
+            let delay = late + delay + jitter.mul_f64(clock.random.f64());
             clock.after(delay, Job::Deliver(Delivery { queue: queue.to_owned(), body: message.to_string() }));
         }
     }
@@ -112,7 +144,7 @@ impl World {
     /// Builds an event of this instant and sends it.
     pub(crate) fn emit(&mut self, build: impl FnOnce(&Envelope<'_>) -> Value) {
         let event = self.event(build);
-        self.bus.emit(&mut self.clock, &event);
+        self.bus.emit(&mut self.clock, Duration::ZERO, &event);
     }
 
     pub(crate) fn event(&mut self, build: impl FnOnce(&Envelope<'_>) -> Value) -> Value {

@@ -2,9 +2,17 @@
 //!
 //! EventBridge times are whole seconds.
 
+mod appconfig;
+mod cloudtrail;
+mod secrets;
+
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
+
+pub use appconfig::{AppConfigDeployment, Named, appconfig_deployment_complete};
+pub use cloudtrail::{ApiCall, ArnSpelling, secret_api_call, secret_rotation};
+pub use secrets::{Secret, secret_label_updated};
 
 /// What every EventBridge event says about itself.
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +28,7 @@ pub struct Envelope<'a> {
 }
 
 impl Envelope<'_> {
-    fn wrap(&self, source: &str, detail_type: &str, resource: &str, detail: &Value) -> Value {
+    fn wrap(&self, source: &str, detail_type: &str, resources: &[&str], detail: &Value) -> Value {
         json!({
             "version": "0",
             "id": self.id,
@@ -29,7 +37,7 @@ impl Envelope<'_> {
             "account": self.account,
             "time": whole_second(self.time),
             "region": self.region,
-            "resources": [resource],
+            "resources": resources,
             "detail": detail,
         })
     }
@@ -75,7 +83,7 @@ pub fn parameter_store_change(envelope: &Envelope<'_>, operation: &str, paramete
     }
     let path = parameter.name.trim_start_matches('/');
     let resource = format!("arn:aws:ssm:{}:{}:parameter/{path}", envelope.region, envelope.account);
-    envelope.wrap("aws.ssm", "Parameter Store Change", &resource, &detail)
+    envelope.wrap("aws.ssm", "Parameter Store Change", &[&resource], &detail)
 }
 
 /// `Object Created`; `reason` is `PutObject`, `POST Object`, `CopyObject` or `CompleteMultipartUpload` (Amazon S3 User Guide, "EventBridge
@@ -87,7 +95,7 @@ pub fn object_created(envelope: &Envelope<'_>, object: &Object<'_>, reason: &str
         fields.insert("size".to_owned(), json!(object.size));
         fields.insert("etag".to_owned(), json!(object.etag));
     }
-    envelope.wrap("aws.s3", "Object Created", &format!("arn:aws:s3:::{}", object.bucket), &detail)
+    envelope.wrap("aws.s3", "Object Created", &[&format!("arn:aws:s3:::{}", object.bucket)], &detail)
 }
 
 /// `Object Deleted`: in a versioned bucket a delete marker was created, else the object is gone.
@@ -98,7 +106,7 @@ pub fn object_deleted(envelope: &Envelope<'_>, object: &Object<'_>) -> Value {
     if let Some(fields) = detail.as_object_mut() {
         fields.insert("deletion-type".to_owned(), json!(kind));
     }
-    envelope.wrap("aws.s3", "Object Deleted", &format!("arn:aws:s3:::{}", object.bucket), &detail)
+    envelope.wrap("aws.s3", "Object Deleted", &[&format!("arn:aws:s3:::{}", object.bucket)], &detail)
 }
 
 fn object_detail(envelope: &Envelope<'_>, object: &Object<'_>, reason: &str) -> Value {

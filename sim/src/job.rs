@@ -1,8 +1,9 @@
 //! What can be due in the simulated account.
 
-use crate::ecs::TaskId;
+use crate::ecs::{Read, TaskId};
 use crate::event_bus::Delivery;
 use crate::event_source_mapping::MappingId;
+use crate::secrets::RotationStep;
 use crate::tagging::IndexedTags;
 
 /// One thing that happens at a time of its own.
@@ -10,8 +11,8 @@ use crate::tagging::IndexedTags;
 pub(crate) enum Job {
     /// The ECS scheduler looks at a service, `cluster/name`.
     Reconcile(String),
-    /// A task reads the things that match one of the patterns it refers to.
-    TaskReads(TaskId, String),
+    /// A task reads one of the things, or all below one of the prefixes, that it refers to.
+    TaskReads(TaskId, Read),
     /// A task has its containers running, or fails to.
     TaskStarts(TaskId),
     /// A task has been running long enough, or has passed its checks.
@@ -20,6 +21,8 @@ pub(crate) enum Job {
     TaskStops(TaskId),
     /// The tag index learns the tags of a resource.
     IndexTags(String, IndexedTags),
+    /// A secret's rotation begins, or comes to its end.
+    Rotate(RotationStep),
     /// EventBridge hands an event to a target.
     Deliver(Delivery),
     /// Messages of a queue may have become visible.

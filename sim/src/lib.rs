@@ -3,8 +3,8 @@
 //! ```text
 //!  SDK clients ── http_client ─┐                       ┌─ ecs        clusters, services, tasks that roll
 //!  AWS CLI, boto3 ── server ───┴─▶ account ─▶ wire ─▶ world ─ tagging    the index behind `GetResources`, late
-//!                                    ▲                 ├─ ssm, s3    what is configured, in versions
-//!  the function ◀── driver ──────────┘                 ├─ event_bus  what became of a change, as events
+//!                                    ▲                 ├─ ssm, s3, secrets, appconfig    what is configured, in versions
+//!  the function ◀── driver ──────────┘                 ├─ event_bus, cloudtrail  what became of a change, as events
 //!                                                      └─ sqs, event_source_mapping: how it reaches the function
 //! ```
 //!
@@ -13,8 +13,10 @@
 //! answered: the same seed and the same calls make the same history.
 
 mod account;
+mod appconfig;
 mod call;
 mod clockwork;
+mod cloudtrail;
 mod config;
 mod driver;
 mod ecs;
@@ -30,17 +32,21 @@ mod limits;
 pub mod runtime_api;
 mod s3;
 mod scenario;
+mod secrets;
 pub mod server;
 mod sqs;
 mod ssm;
 mod tagging;
+mod things;
 mod wire;
 mod world;
 
 pub use account::{Account, Answer};
 pub use call::{Call, CallResult};
+pub use cloudtrail::Trail;
 pub use config::AccountConfig;
 pub use ecs::builder::{Controller, Service, service};
+pub use ecs::task_definition::{TaskDefinition, task_definition};
 pub use ecs::view::{DeploymentView, HistoryView, ServiceView, StaleTask, TaskView};
 pub use event_bus::{EventDelivery, EventRule};
 pub use event_source_mapping::EventSourceMapping;

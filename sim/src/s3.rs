@@ -3,6 +3,7 @@
 pub(crate) mod api;
 mod notification;
 mod request;
+mod versions;
 
 use std::collections::BTreeMap;
 
@@ -34,7 +35,8 @@ struct Bucket {
 struct Stored {
     /// How often it was written, deletions notwithstanding.
     writes: u64,
-    current: Option<Version>,
+    /// Oldest first, delete markers among them.
+    versions: Vec<Version>,
 }
 
 #[derive(Clone, Debug)]
@@ -44,6 +46,31 @@ struct Version {
     etag: String,
     size: usize,
     modified_at: Timestamp,
+    is_delete_marker: bool,
+}
+
+impl Stored {
+    /// The version that is there now.
+    fn current(&self) -> Option<&Version> {
+        self.versions.last().filter(|version| !version.is_delete_marker)
+    }
+
+    /// Without versioning a version has no id, and there is one such at most.
+    fn push(&mut self, version: Version) {
+        if version.id.is_none() {
+            self.versions.retain(|known| known.id.is_some());
+        }
+        self.versions.push(version);
+    }
+
+    /// A bucket that was never versioned keeps nothing of what was deleted.
+    fn mark_deleted(&mut self, marker: Option<String>, now: Timestamp) {
+        let versioned = marker.is_some();
+        self.push(Version { id: marker, etag: String::new(), size: 0, modified_at: now, is_delete_marker: true });
+        if !versioned && self.versions.len() == 1 {
+            self.versions.clear();
+        }
+    }
 }
 
 impl Buckets {
@@ -60,7 +87,7 @@ impl Buckets {
     pub(crate) fn ensure_exists(&mut self, path: &str, clock: &mut Clockwork) {
         let Some((name, key)) = path.split_once('/') else { return };
         let bucket = self.bucket_or_new(name, clock.now);
-        if bucket.objects.get(key).is_none_or(|stored| stored.current.is_none()) {
+        if bucket.objects.get(key).is_none_or(|stored| stored.current().is_none()) {
             bucket.write(key, b"content", clock);
         }
     }
@@ -87,7 +114,7 @@ impl Buckets {
 impl Bucket {
     /// Objects that exist, with their current version.
     fn live(&self) -> impl Iterator<Item = (&String, &Stored, &Version)> {
-        self.objects.iter().filter_map(|(key, stored)| Some((key, stored, stored.current.as_ref()?)))
+        self.objects.iter().filter_map(|(key, stored)| Some((key, stored, stored.current()?)))
     }
 
     fn write(&mut self, key: &str, content: &[u8], clock: &mut Clockwork) -> u64 {
@@ -95,7 +122,7 @@ impl Bucket {
         let etag = format!("{:x}", md5::compute(content));
         let stored = self.objects.entry(key.to_owned()).or_default();
         stored.writes += 1;
-        stored.current = Some(Version { id, etag, size: content.len(), modified_at: clock.now });
+        stored.push(Version { id, etag, size: content.len(), modified_at: clock.now, is_delete_marker: false });
         stored.writes
     }
 }
@@ -113,11 +140,9 @@ impl World {
         let clock = &mut self.clock;
         let bucket = self.buckets.bucket_mut(name)?;
         let versioned = bucket.versioned;
-        let existed = bucket.objects.get_mut(key).and_then(|stored| stored.current.take()).is_some();
-        if !existed {
-            return Ok(None);
-        }
+        let Some(stored) = bucket.objects.get_mut(key).filter(|stored| stored.current().is_some()) else { return Ok(None) };
         let marker = versioned.then(|| clock.token(32));
+        stored.mark_deleted(marker.clone(), clock.now);
         let (sequencer, request_id) = (sequencer(clock), clock.token(16).to_uppercase());
         let object =
             Object { bucket: name, key, size: 0, etag: "", version_id: marker.as_deref(), sequencer: &sequencer, request_id: &request_id };
@@ -127,7 +152,7 @@ impl World {
     }
 
     fn tell_created(&mut self, bucket: &str, key: &str) {
-        let stored = self.buckets.buckets.get(bucket).and_then(|bucket| bucket.objects.get(key)?.current.clone());
+        let stored = self.buckets.buckets.get(bucket).and_then(|bucket| bucket.objects.get(key)?.current().cloned());
         let Some(Version { id, etag, size, .. }) = stored else { return };
         let (sequencer, request_id) = (sequencer(&mut self.clock), self.clock.token(16).to_uppercase());
         let object = Object { bucket, key, size, etag: &etag, version_id: id.as_deref(), sequencer: &sequencer, request_id: &request_id };

@@ -1,18 +1,21 @@
 //! Scenarios without the wire: what a test sets up, what it does as the owner of the account, and what it sees.
 
+mod configuration;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::account::Account;
 use crate::call::Call;
+use crate::cloudtrail::Trail;
 use crate::ecs::builder::Service;
+use crate::ecs::task_definition::TaskDefinition;
 use crate::ecs::view::{ServiceView, StaleTask};
 use crate::event_bus::{EventDelivery, EventRule};
 use crate::event_source_mapping::EventSourceMapping;
 use crate::fault::Fault;
 use crate::lambda::Function;
 use crate::sqs::Redrive;
-use crate::ssm::Put;
 
 impl Account {
     /// Adds a service that has been running, and known to the tag index, for a while. Its cluster comes to be with it.
@@ -20,45 +23,10 @@ impl Account {
         self.change(|world| world.add_service(service));
     }
 
-    /// Writes a parameter; answers its new version. An event tells of it.
-    #[expect(clippy::must_use_candidate, reason = "the version is a by-product")]
-    pub fn put_parameter(&self, name: &str) -> u64 {
-        // The owner's put overwrites: it cannot fail.
-        self.change(|world| world.put_parameter(Put::by_account(name))).unwrap_or_default()
-    }
-
-    /// Deletes a parameter, if there is one. An event tells of it.
-    pub fn delete_parameter(&self, name: &str) {
-        // A parameter that does not exist stays so.
-        let _ = self.change(|world| world.delete_parameter(name));
-    }
-
-    /// Moves a label to the newest version of a parameter, if there is one. An event tells of it.
-    pub fn label_parameter(&self, name: &str, label: &str) {
-        // What does not exist has no labels.
-        let _ = self.change(|world| world.label_parameter(name, None, &[label.to_owned()]));
-    }
-
-    /// Writes an object; answers how often it was written. The bucket comes to be with it, versioned and with EventBridge on.
-    #[expect(clippy::must_use_candidate, reason = "the count is a by-product")]
-    pub fn put_object(&self, bucket: &str, key: &str) -> u64 {
-        self.change(|world| {
-            let now = world.clock.now;
-            world.buckets.ensure_bucket(bucket, now);
-            // The bucket exists: writing cannot fail.
-            world.put_object(bucket, key, b"content").unwrap_or_default()
-        })
-    }
-
-    /// Deletes an object, if there is one. An event tells of it.
-    pub fn delete_object(&self, bucket: &str, key: &str) {
-        // What does not exist stays so.
-        let _ = self.change(|world| world.delete_object(bucket, key));
-    }
-
-    /// Creates a bucket, versioned and with EventBridge on, if there is none.
-    pub fn add_bucket(&self, name: &str) {
-        self.change(|world| world.buckets.ensure_bucket(name, world.clock.now));
+    /// Deploys another task definition to a service that ECS deploys, as its owner does: a new revision, and an `UpdateService` that names it.
+    pub fn deploy(&self, service: &str, definition: impl Into<TaskDefinition>) {
+        // What does not exist, or is deployed by others, stays as it is.
+        let _ = self.change(|world| world.deploy(service, definition.into()));
     }
 
     /// Tells the account where it is served: the URLs of its queues begin with it.
@@ -94,6 +62,16 @@ impl Account {
     /// Changes how events travel from now on.
     pub fn set_event_delivery(&self, delivery: EventDelivery) {
         self.change(|world| world.bus.set_delivery(delivery));
+    }
+
+    /// Changes what CloudTrail does with calls from now on.
+    pub fn set_trail(&self, trail: Trail) {
+        self.change(|world| world.config.trail = trail);
+    }
+
+    /// Changes how long `DescribeParameters` tells of the version before the newest from now on.
+    pub fn set_parameter_metadata_lag(&self, lag: Duration) {
+        self.change(|world| world.config.parameter_metadata_lag = lag);
     }
 
     /// Lets a queue feed a function from now on, while the account is driven.

@@ -1,13 +1,16 @@
 //! Parameter Store: parameters in versions, each change an event.
 
 pub(crate) mod api;
+mod tags;
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use crate::config::AccountConfig;
 use crate::error::{ApiError, ApiResult};
 use crate::events::{self, Parameter};
+use crate::tagging::Tags;
 use crate::world::World;
 
 #[derive(Debug, Default)]
@@ -25,6 +28,7 @@ struct Stored {
     writes: u64,
     /// Oldest first; empty once it is deleted.
     versions: Vec<Version>,
+    tags: Tags,
 }
 
 #[derive(Clone, Debug)]
@@ -47,22 +51,32 @@ pub(crate) struct Put {
 }
 
 impl ParameterStore {
-    /// The parameter of this name, or all below a path that ends in `/`, with the number of their writes.
+    /// The parameter of this name, with or without the slash that it begins with, or all below a path that ends in `/`, and how often they were
+    /// written.
     pub(crate) fn versions_of(&self, name: &str) -> Vec<(String, u64)> {
-        let matches = |known: &str| if name.ends_with('/') { known.starts_with(name) } else { known == name };
+        let bare = |name: &str| name.trim_start_matches('/').to_owned();
+        let matches = |known: &str| if name.ends_with('/') { bare(known).starts_with(&bare(name)) } else { bare(known) == bare(name) };
         let live = self.live().filter(|(known, ..)| matches(known));
         live.map(|(known, stored, _)| (format!("ssm:{known}"), stored.writes)).collect()
     }
 
-    pub(crate) fn ensure_exists(&mut self, name: &str, now: Timestamp) {
-        if self.current(name).is_none() {
-            self.write(Put::by_account(name), now);
+    pub(crate) fn ensure_exists(&mut self, config: &AccountConfig, name: &str, now: Timestamp) {
+        if self.versions_of(name).is_empty() {
+            self.write(Put::by_owner(config, name), now);
         }
     }
 
     /// Parameters that exist, with their newest version.
     fn live(&self) -> impl Iterator<Item = (&String, &Stored, &Version)> {
         self.parameters.iter().filter_map(|(name, stored)| Some((name, stored, stored.versions.last()?)))
+    }
+
+    /// Parameters as someone sees them who knows nothing that was written after `time`.
+    fn live_at(&self, time: Timestamp) -> impl Iterator<Item = (&String, &Stored, &Version)> {
+        self.parameters.iter().filter_map(move |(name, stored)| {
+            let newest = stored.versions.iter().rev().find(|version| version.modified_at <= time)?;
+            Some((name, stored, newest))
+        })
     }
 
     fn current(&self, name: &str) -> Option<(&Stored, &Version)> {
@@ -87,14 +101,14 @@ impl ParameterStore {
 
 impl Put {
     /// A new value, from the owner of the account.
-    pub(crate) fn by_account(name: &str) -> Self {
+    pub(crate) fn by_owner(config: &AccountConfig, name: &str) -> Self {
         Self {
             name: name.to_owned(),
             value: "value".to_owned(),
             kind: Some("String".to_owned()),
             description: None,
             overwrite: true,
-            user: "owner".to_owned(),
+            user: config.user_arn("owner"),
         }
     }
 }
@@ -118,6 +132,7 @@ impl World {
         if let Some(stored) = self.parameters.parameters.get_mut(name) {
             stored.versions.clear();
             stored.description = None;
+            stored.tags.clear();
         }
         Ok(())
     }

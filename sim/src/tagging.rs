@@ -5,19 +5,40 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::clockwork::Clockwork;
 use crate::error::{ApiError, ApiResult};
+use crate::job::Job;
 use crate::world::World;
 
 const MOST_A_PAGE: usize = 100;
 const TOKEN_LIFE: SignedDuration = SignedDuration::from_mins(15);
 
+/// Tags by key.
+pub(crate) type Tags = BTreeMap<String, String>;
+
+/// A tag as most APIs spell it.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct TagPair {
+    key: String,
+    #[serde(default)]
+    value: String,
+}
+
+pub(crate) fn pairs(tags: &Tags) -> Vec<TagPair> {
+    tags.iter().map(|(key, value)| TagPair { key: key.clone(), value: value.clone() }).collect()
+}
+
+pub(crate) fn to_tags(pairs: &[TagPair]) -> Tags {
+    pairs.iter().map(|TagPair { key, value }| (key.clone(), value.clone())).collect()
+}
+
 /// The tags of one resource as the index knows them.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct IndexedTags(pub(crate) BTreeMap<String, String>);
+pub(crate) struct IndexedTags(pub(crate) Tags);
 
 /// Resources by ARN, and the page tokens that are out.
 #[derive(Debug, Default)]
@@ -114,8 +135,7 @@ fn get_resources(world: &mut World, input: &GetResources) -> ApiResult {
 }
 
 fn resource_json(arn: &str, IndexedTags(tags): &IndexedTags) -> Value {
-    let tags: Vec<_> = tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect();
-    json!({ "ResourceARN": arn, "Tags": tags })
+    json!({ "ResourceARN": arn, "Tags": pairs(tags) })
 }
 
 /// `ecs:service` or `ecs`, against `arn:aws:ecs:region:account:service/…`.
@@ -126,5 +146,12 @@ fn is_of_type(arn: &str, wanted: &str) -> bool {
     match wanted.split_once(':') {
         Some((wanted_service, wanted_kind)) => wanted_service == service && wanted_kind == kind,
         None => wanted == service,
+    }
+}
+
+impl World {
+    /// The index behind `GetResources` learns of tags with a lag.
+    pub(crate) fn index_later(&mut self, arn: String, tags: Tags) {
+        self.clock.after(self.config.tag_index_lag, Job::IndexTags(arn, IndexedTags(tags)));
     }
 }

@@ -116,7 +116,7 @@ fn record(world: &mut World, request: ApiRequest, result: CallResult) {
 /// IAM's words for an action that no policy allows.
 fn denial(world: &World, request: &ApiRequest) -> ApiError {
     let ApiRequest { api, operation, target, principal, .. } = request;
-    let user = format!("arn:aws:iam::{}:user/{principal}", world.config.account_id);
+    let user = world.config.user_arn(principal);
     let action = format!("{}:{operation}", api.iam_prefix());
     let resource = api.resource_arn(&world.config, target);
     let message = format!(
@@ -124,6 +124,6 @@ fn denial(world: &World, request: &ApiRequest) -> ApiError {
     );
     match api {
         Api::S3 => ApiError::new("AccessDenied", message).with_status(403),
-        Api::Ecs | Api::Tagging | Api::Ssm | Api::Sqs => ApiError::new("AccessDeniedException", message),
+        Api::Ecs | Api::Tagging | Api::Ssm | Api::Secrets | Api::Sqs => ApiError::new("AccessDeniedException", message),
     }
 }

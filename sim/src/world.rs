@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::appconfig::AppConfig;
 use crate::call::Call;
 use crate::clockwork::Clockwork;
 use crate::config::AccountConfig;
@@ -12,6 +13,7 @@ use crate::fault::Faults;
 use crate::job::Job;
 use crate::limits::RateLimiter;
 use crate::s3::Buckets;
+use crate::secrets::Secrets;
 use crate::sqs::Queues;
 use crate::ssm::ParameterStore;
 use crate::tagging::TagIndex;
@@ -23,6 +25,8 @@ pub(crate) struct World {
     pub(crate) tag_index: TagIndex,
     pub(crate) parameters: ParameterStore,
     pub(crate) buckets: Buckets,
+    pub(crate) secrets: Secrets,
+    pub(crate) appconfig: AppConfig,
     pub(crate) bus: EventBus,
     pub(crate) queues: Queues,
     pub(crate) mappings: Mappings,
@@ -40,6 +44,8 @@ impl World {
             tag_index: TagIndex::default(),
             parameters: ParameterStore::default(),
             buckets: Buckets::default(),
+            secrets: Secrets::default(),
+            appconfig: AppConfig::default(),
             bus: EventBus::new(config.event_delivery),
             queues: Queues::default(),
             mappings: Mappings::default(),
@@ -60,26 +66,18 @@ impl World {
     fn perform(&mut self, job: Job) {
         match job {
             Job::Reconcile(service) => self.ecs.reconcile(&mut self.clock, &service),
-            Job::TaskReads(task, pattern) => {
-                let found = self.versions_of(&pattern);
-                self.ecs.task_reads(&task, &pattern, found);
+            Job::TaskReads(task, read) => {
+                let found = self.versions_of(&read.pattern);
+                self.ecs.task_reads(&task, &read, found);
             }
             Job::TaskStarts(task) => self.ecs.task_starts(&mut self.clock, &task),
             Job::TaskHealthy(task) => self.ecs.task_healthy(&mut self.clock, &task),
             Job::TaskStops(task) => self.ecs.task_stops(&mut self.clock, &task),
             Job::IndexTags(arn, tags) => self.tag_index.learn(arn, tags),
+            Job::Rotate(step) => self.rotate(step),
             Job::Deliver(delivery) => self.send_to_queue(&delivery.queue, delivery.body),
             Job::MessagesVisible(queue) => self.poll(&queue),
             Job::WindowEnds(mapping, poller, batch) => self.window_ends(mapping, poller, batch),
-        }
-    }
-
-    /// The things that `pattern` names, with their current versions: `ssm:/app/db`, `s3:bucket/key`, or all below a prefix that ends in `/`.
-    pub(crate) fn versions_of(&self, pattern: &str) -> Vec<(String, u64)> {
-        match pattern.split_once(':') {
-            Some(("ssm", name)) => self.parameters.versions_of(name),
-            Some(("s3", path)) => self.buckets.versions_of(path),
-            _ => Vec::new(),
         }
     }
 }

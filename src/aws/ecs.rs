@@ -1,6 +1,7 @@
 //! Amazon ECS: looks at services, starts deployments, reads their history.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::config::Builder;
@@ -12,14 +13,18 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
-use super::look::{fate, service, timestamp};
-use super::{Error, SdkConfig, impatient, patient, unrationed};
+use super::cache::Cache;
+use super::look::{fate, service};
+use super::task_definition::references;
+use super::{Error, SdkConfig, impatient, patient, timestamp, unrationed};
 use crate::domain::arn::ServiceId;
 use crate::domain::outcome::Cause;
+use crate::domain::reference::References;
 use crate::domain::service::{Deployment, Fate, PastDeployment, Service, ServiceEvent};
 use crate::pace::Pace;
 
 const DESCRIBE: &str = "DescribeServices";
+const DESCRIBE_DEFINITION: &str = "DescribeTaskDefinition";
 const LIST_DEPLOYMENTS: &str = "ListServiceDeployments";
 
 /// Most services of one `DescribeServices`.
@@ -39,6 +44,9 @@ pub struct Ecs {
     /// "Request throttling for the Amazon ECS API", Amazon ECS API Reference.
     looks: Pace,
     histories: Pace,
+    /// Nine tenths of the rate: nobody else reads so many, and a first invocation may need them all.
+    definitions: Pace,
+    known: Cache,
     /// `UpdateService` has no client token, so the SDK must not send it twice on its own.
     starts: Client,
 }
@@ -73,6 +81,8 @@ impl Ecs {
             reads: client(patient()),
             looks: Pace::new(50, 15.0),
             histories: Pace::new(25, 15.0),
+            definitions: Pace::new(40, 18.0),
+            known: Cache::new(),
             starts: client(RetryConfig::disabled()),
         }
     }
@@ -164,6 +174,37 @@ impl Ecs {
             Some(PastDeployment { created_at: timestamp(brief.created_at()?)?, fate: fate(brief.status()), task_definition })
         });
         Ok(past.collect())
+    }
+
+    /// What task definitions refer to, by their ARNs. Each is read once in the life of the process; what is not told before the instant `by`
+    /// is an error of that one alone.
+    /// [`DescribeTaskDefinition`](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTaskDefinition.html)
+    pub async fn references(&self, arns: BTreeSet<String>, by: Instant) -> BTreeMap<String, Result<Arc<References>, Error>> {
+        let read = |arn: String| async move {
+            let references = self.references_of(&arn, by).await;
+            (arn, references)
+        };
+        stream::iter(arns).map(read).buffered(READS_IN_FLIGHT).collect().await
+    }
+
+    /// Whether the references of a task definition are known without a call.
+    pub fn knows(&self, arn: &str) -> bool {
+        self.known.get(arn).is_some()
+    }
+
+    async fn references_of(&self, arn: &str, by: Instant) -> Result<Arc<References>, Error> {
+        if let Some(known) = self.known.get(arn) {
+            return Ok(known);
+        }
+        let target = || Some(arn.to_owned());
+        let request = self.reads.describe_task_definition().task_definition(arn);
+        let answer = if self.definitions.admit(by).await { timeout_at(by, request.send()).await.ok() } else { None };
+        let answer = answer.ok_or_else(|| Error::late(DESCRIBE_DEFINITION, target()))?;
+        let answer = answer.map_err(|error| Error::new(DESCRIBE_DEFINITION, target(), &error))?;
+        let told = answer.task_definition().ok_or_else(|| Error::incomplete(DESCRIBE_DEFINITION, target(), "the task definition"))?;
+        let references = Arc::new(references(told));
+        self.known.keep(arn, &references);
+        Ok(references)
     }
 
     /// What revisions run; one that cannot be read is left out, as it then proves nothing.

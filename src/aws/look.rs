@@ -1,9 +1,8 @@
 //! What Amazon ECS tells of a service, in domain types.
 
-use aws_sdk_ecs::primitives::DateTime;
 use aws_sdk_ecs::types;
-use jiff::{Timestamp, Unit};
 
+use super::timestamp;
 use crate::domain::arn::ServiceId;
 use crate::domain::service::{
     Controller, Deployment, DeploymentStrategy, Fate, History, RolloutState, Service, ServiceEvent, ServiceStatus,
@@ -35,10 +34,19 @@ pub(super) fn service(told: &types::Service, prefix: &str) -> Option<Service> {
         },
         desired: told.desired_count(),
         deployments: told.deployments().iter().filter_map(deployment).collect(),
+        task_definition: task_definition(told),
+        references: None,
         tags: Tags::parse(prefix, told.tags().iter().filter_map(|tag| Some((tag.key()?, tag.value().unwrap_or_default())))),
         events: told.events().iter().filter_map(event).take(EVENTS).collect(),
         history: History::NotAsked,
     })
+}
+
+/// Of a service that CodeDeploy or a third party deploys, the service's own field may be stale; its primary task set tells.
+fn task_definition(told: &types::Service) -> Option<String> {
+    let set = told.task_sets().iter().find(|set| set.status() == Some("PRIMARY")).and_then(types::TaskSet::task_definition);
+    let deployment = told.deployments().iter().find(|deployment| deployment.status() == Some("PRIMARY"));
+    set.or_else(|| deployment.and_then(types::Deployment::task_definition)).or_else(|| told.task_definition()).map(str::to_owned)
 }
 
 fn deployment(told: &types::Deployment) -> Option<Deployment> {
@@ -69,9 +77,4 @@ pub(super) fn fate(status: Option<&types::ServiceDeploymentStatus>) -> Fate {
         Some(types::ServiceDeploymentStatus::StopRequested | types::ServiceDeploymentStatus::Stopped) => Fate::Stopped,
         _ => Fate::Running,
     }
-}
-
-/// Amazon ECS tells milliseconds, as a fraction that binary numbers miss by a little.
-pub(super) fn timestamp(told: &DateTime) -> Option<Timestamp> {
-    Timestamp::new(told.secs(), i32::try_from(told.subsec_nanos()).ok()?).ok()?.round(Unit::Millisecond).ok()
 }

@@ -1,8 +1,13 @@
 //! AWS in our words: clients of the SDK that take and return domain types. Nothing outside this module names the SDK's types.
 
+mod cache;
 mod ecs;
 mod look;
+mod s3;
+mod secretsmanager;
+mod ssm;
 mod tagging;
+mod task_definition;
 
 use std::time::Duration;
 
@@ -10,12 +15,17 @@ use aws_config::BehaviorVersion;
 use aws_sdk_ecs::config::retry::{RetryConfig, RetryPartition, TokenBucket};
 use aws_sdk_ecs::config::timeout::TimeoutConfig;
 use aws_sdk_ecs::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_ecs::primitives::DateTime;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use jiff::{Timestamp, Unit};
 
 use crate::domain::outcome::Cause;
 
 pub use aws_types::SdkConfig;
 pub use ecs::{Ecs, Looks, Restarted};
+pub use s3::S3;
+pub use secretsmanager::SecretsManager;
+pub use ssm::{Described, Ssm};
 pub use tagging::{Listed, Tagging};
 
 /// The clients of every AWS service that the function calls. They share the HTTP client, and so the connections, of the configuration
@@ -26,13 +36,25 @@ pub struct Aws {
     pub ecs: Ecs,
     /// The Resource Groups Tagging API.
     pub tagging: Tagging,
+    /// Systems Manager Parameter Store.
+    pub ssm: Ssm,
+    /// Secrets Manager.
+    pub secrets: SecretsManager,
+    /// Amazon S3.
+    pub s3: S3,
 }
 
 impl Aws {
     /// Makes every client.
     #[must_use]
     pub fn new(config: &SdkConfig) -> Self {
-        Self { ecs: Ecs::new(config), tagging: Tagging::new(config) }
+        Self {
+            ecs: Ecs::new(config),
+            tagging: Tagging::new(config),
+            ssm: Ssm::new(config),
+            secrets: SecretsManager::new(config),
+            s3: S3::new(config),
+        }
     }
 }
 
@@ -122,6 +144,11 @@ fn patient() -> RetryConfig {
     RetryConfig::standard().with_max_attempts(6).with_initial_backoff(Duration::from_millis(300)).with_max_backoff(Duration::from_secs(8))
 }
 
+/// What is merely good to know is asked for three times: it must not keep a restart waiting.
+fn willing() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(200)).with_max_backoff(Duration::from_secs(1))
+}
+
 /// The SDK lets all clients of the process share 500 tokens for retries, which many services at once use up, and then gives up at the
 /// first error. Attempts are bounded for each call, and all calls by the invocation's deadline; that is enough.
 fn unrationed() -> RetryPartition {
@@ -131,4 +158,9 @@ fn unrationed() -> RetryPartition {
 /// An answer of these APIs takes tens of milliseconds; one that takes seconds is not coming.
 fn impatient() -> TimeoutConfig {
     TimeoutConfig::builder().connect_timeout(Duration::from_secs(3)).operation_attempt_timeout(Duration::from_secs(8)).build()
+}
+
+/// These APIs tell milliseconds, as a fraction that binary numbers miss by a little.
+fn timestamp(told: &DateTime) -> Option<Timestamp> {
+    Timestamp::new(told.secs(), i32::try_from(told.subsec_nanos()).ok()?).ok()?.round(Unit::Millisecond).ok()
 }

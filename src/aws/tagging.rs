@@ -1,12 +1,25 @@
 //! The Resource Groups Tagging API: who has opted in.
 
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
 use aws_sdk_resourcegroupstagging::Client;
 use aws_sdk_resourcegroupstagging::config::Builder;
 use aws_sdk_resourcegroupstagging::types::{ResourceTagMapping, TagFilter};
 
+use tokio::time::{Instant, timeout_at};
+
 use super::{Error, SdkConfig, impatient, patient, unrationed};
 use crate::domain::arn::{Place, ServiceId};
+use crate::domain::key::Key;
 use crate::domain::tags::Tags;
+use crate::domain::watch::Term;
+
+const LIST: &str = "GetResources";
+
+/// How long the list of ignored keys is believed.
+const KEPT: Duration = Duration::from_mins(1);
 
 /// Most resources of one answer.
 const PAGE: i32 = 100;
@@ -26,12 +39,14 @@ pub struct Listed {
 #[derive(Debug)]
 pub struct Tagging {
     client: Client,
+    /// The keys whose owners want nobody to be restarted, as of an instant.
+    ignored: Mutex<Option<(Instant, Arc<BTreeSet<Key>>)>>,
 }
 
 impl Tagging {
     pub(super) fn new(config: &SdkConfig) -> Self {
         let config = Builder::from(config).retry_config(patient()).retry_partition(unrationed()).timeout_config(impatient());
-        Self { client: Client::from_conf(config.build()) }
+        Self { client: Client::from_conf(config.build()), ignored: Mutex::default() }
     }
 
     /// The services that carry the tag `prefix:watch`, a hundred a call.
@@ -44,11 +59,41 @@ impl Tagging {
         let mut resources = request.into_paginator().items().send();
         let mut listed = Vec::new();
         while let Some(resource) = resources.next().await {
-            let resource = resource.map_err(|error| Error::new("GetResources", None, &error))?;
+            let resource = resource.map_err(|error| Error::new(LIST, None, &error))?;
             listed.extend(read(&resource, prefix));
         }
         Ok(listed)
     }
+
+    /// The parameters and secrets that carry the tag `prefix:ignore` = `true`; asked for once in a minute.
+    ///
+    /// # Errors
+    /// They could not be listed to the end before the instant `by`.
+    pub async fn ignored_keys(&self, prefix: &str, by: Instant) -> Result<Arc<BTreeSet<Key>>, Error> {
+        let known = self.ignored.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((_, keys)) = known.filter(|(told, _)| told.elapsed() < KEPT) {
+            return Ok(keys);
+        }
+        let keys = timeout_at(by, self.list_ignored(prefix)).await.unwrap_or_else(|_| Err(Error::late(LIST, None)))?;
+        let keys = Arc::new(keys);
+        *self.ignored.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), Arc::clone(&keys)));
+        Ok(keys)
+    }
+
+    async fn list_ignored(&self, prefix: &str) -> Result<BTreeSet<Key>, Error> {
+        let ignored = TagFilter::builder().key(format!("{prefix}:ignore")).values("true").build();
+        let request = self.client.get_resources().resource_type_filters("ssm:parameter").resource_type_filters("secretsmanager:secret");
+        let mut resources = request.tag_filters(ignored).resources_per_page(PAGE).into_paginator().items().send();
+        let mut keys = BTreeSet::new();
+        while let Some(resource) = resources.next().await {
+            keys.extend(key_of(&resource.map_err(|error| Error::new(LIST, None, &error))?));
+        }
+        Ok(keys)
+    }
+}
+
+fn key_of(resource: &ResourceTagMapping) -> Option<Key> {
+    Term::parse(resource.resource_arn()?).ok()?.key(&Place::default())
 }
 
 fn read(resource: &ResourceTagMapping, prefix: &str) -> Option<Listed> {

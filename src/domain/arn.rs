@@ -23,8 +23,8 @@ impl Place {
 
     /// The same partition without account and Region: where buckets live.
     #[must_use]
-    pub fn partition_only(&self) -> Self {
-        Self { partition: self.partition.clone(), account: String::new(), region: String::new() }
+    pub fn partition_only(self) -> Self {
+        Self { partition: self.partition, ..Self::default() }
     }
 }
 

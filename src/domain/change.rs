@@ -27,15 +27,36 @@ pub struct Change {
     pub at: Timestamp,
     /// What happened to it.
     pub kind: ChangeKind,
-    /// The version that the change made, where the event tells it.
+    /// The version that the change made, where known.
     pub version: Option<String>,
-    /// Who changed it, where the event tells it.
+    /// The version before it, where known, so that a person can go back.
+    pub previous: Option<String>,
+    /// An object's entity tag.
+    pub etag: Option<String>,
+    /// Who changed it, where known.
     pub by: Option<String>,
+    /// Whether the owner of the key wants nobody to be restarted for it.
+    pub ignored: bool,
+    /// What could not be learnt of it.
+    pub note: Option<String>,
     /// The id of the event that told of it.
     pub event: String,
 }
 
 impl Change {
+    /// A change of which no more is known.
+    #[must_use]
+    pub fn new(key: Key, at: Timestamp, kind: ChangeKind, event: &str) -> Self {
+        let event = event.to_owned();
+        Self { key, at, kind, version: None, previous: None, etag: None, by: None, ignored: false, note: None, event }
+    }
+
+    /// Keeps what else was learnt of it, beside what is known already.
+    pub fn note(&mut self, note: &str) {
+        let note = self.note.take().map_or_else(|| note.to_owned(), |known| format!("{known}; {note}"));
+        self.note = Some(note);
+    }
+
     /// A label that moves after a write must not hide the write.
     fn beats(&self, other: &Self) -> bool {
         let told = |change: &Self| (change.kind != ChangeKind::Labelled, change.at, change.kind);
@@ -75,14 +96,7 @@ mod tests {
     use crate::domain::arn::Place;
 
     fn change(kind: ChangeKind, at: &str) -> Change {
-        Change {
-            key: Key::parameter(Place::of_region("123456789012", "eu-west-1"), "/app/x"),
-            at: at.parse().unwrap(),
-            kind,
-            version: None,
-            by: None,
-            event: format!("{kind:?}"),
-        }
+        Change::new(Key::parameter(Place::of_region("123456789012", "eu-west-1"), "/app/x"), at.parse().unwrap(), kind, "e")
     }
 
     fn survivor(changes: [Change; 2]) -> ChangeKind {

@@ -1,10 +1,15 @@
 //! The canonical identity of a thing that can change.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use super::arn::{Arn, Place};
 
-/// What kind of thing a key names. The word before the colon in a watch term is its `Display`.
+/// The stage that a secret's readers read, unless they name another one.
+pub const CURRENT: &str = "AWSCURRENT";
+
+/// What kind of thing a key names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
     /// A parameter of Systems Manager Parameter Store.
@@ -21,7 +26,7 @@ impl Kind {
     /// Every kind, in the order of the documentation.
     pub const ALL: [Self; 4] = [Self::Parameter, Self::Object, Self::Secret, Self::Profile];
 
-    /// The word of the tag language.
+    /// The word before the colon in a watch term.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -34,30 +39,58 @@ impl Kind {
 }
 
 /// A thing that can change: a kind, where it lives, and a path within that. Two spellings of one thing are one `Key`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug)]
 pub struct Key {
     kind: Kind,
     place: Place,
     path: String,
+    /// Which of a secret's versions, where it is not [`CURRENT`]: a label of the owner's own moves without the current version.
+    stage: Option<String>,
+    /// The six characters at the end of a secret's ARN, where known. A name has one ARN at a time, so they are no part of the identity.
+    suffix: Option<String>,
 }
 
 impl Key {
     /// A parameter. `/app/db` and `app/db` have the same ARN and are the same parameter.
     #[must_use]
     pub fn parameter(place: Place, name: &str) -> Self {
-        Self { kind: Kind::Parameter, place, path: without_slash(name).to_owned() }
+        Self::from_parts(Kind::Parameter, place, without_slash(name))
     }
 
     /// An object; its key is taken as it is.
     #[must_use]
     pub fn object(partition: &str, bucket: &str, key: &str) -> Self {
-        let place = Place { partition: partition.to_owned(), account: String::new(), region: String::new() };
-        Self { kind: Kind::Object, place, path: format!("{bucket}/{key}") }
+        let place = Place { partition: partition.to_owned(), ..Place::default() };
+        Self::from_parts(Kind::Object, place, &format!("{bucket}/{key}"))
     }
 
-    pub(super) fn from_parts(kind: Kind, place: &Place, path: &str) -> Self {
-        let place = if kind == Kind::Object { place.partition_only() } else { place.clone() };
-        Self { kind, place, path: path.to_owned() }
+    /// The current version of a secret.
+    #[must_use]
+    pub fn secret(place: Place, name: &str) -> Self {
+        Self::from_parts(Kind::Secret, place, name)
+    }
+
+    /// A configuration profile, all three by name or all three by id.
+    #[must_use]
+    pub fn profile(place: Place, application: &str, environment: &str, profile: &str) -> Self {
+        Self::from_parts(Kind::Profile, place, &format!("{application}/{environment}/{profile}"))
+    }
+
+    pub(super) fn from_parts(kind: Kind, place: Place, path: &str) -> Self {
+        let place = if kind == Kind::Object { place.partition_only() } else { place };
+        Self { kind, place, path: path.to_owned(), stage: None, suffix: None }
+    }
+
+    /// The version of a secret that a label stands at.
+    #[must_use]
+    pub fn at_stage(self, stage: &str) -> Self {
+        Self { stage: (stage != CURRENT).then(|| stage.to_owned()), ..self }
+    }
+
+    /// The same secret, whose ARN is known to end in these characters.
+    #[must_use]
+    pub fn with_suffix(self, suffix: Option<&str>) -> Self {
+        Self { suffix: suffix.map(str::to_owned), ..self }
     }
 
     /// What the key names.
@@ -77,22 +110,113 @@ impl Key {
     pub fn path(&self) -> &str {
         &self.path
     }
+
+    /// The label of a secret, where it is not [`CURRENT`].
+    #[must_use]
+    pub fn stage(&self) -> Option<&str> {
+        self.stage.as_deref()
+    }
+
+    /// The six characters at the end of a secret's ARN, where known.
+    #[must_use]
+    pub fn suffix(&self) -> Option<&str> {
+        self.suffix.as_deref()
+    }
+
+    /// Whether it lives in the account and Region `home`, or, for an object, in the same partition.
+    #[must_use]
+    pub fn is_at(&self, home: &Place) -> bool {
+        match self.kind {
+            Kind::Object => self.place.partition == home.partition,
+            Kind::Parameter | Kind::Secret | Kind::Profile => self.place == *home,
+        }
+    }
+
+    /// Whether it is the same thing, whatever the stage.
+    #[must_use]
+    pub fn is_the_thing_of(&self, other: &Self) -> bool {
+        (self.kind, &self.place, &self.path) == (other.kind, &other.place, &other.path)
+    }
+
+    /// Its ARN; a secret's without the six characters where they are not known, which Secrets Manager takes as well.
+    #[must_use]
+    pub fn arn(&self) -> String {
+        let Self { kind, place: Place { partition, account, region }, path, stage: _, suffix } = self;
+        match kind {
+            Kind::Parameter => format!("arn:{partition}:ssm:{region}:{account}:parameter/{path}"),
+            Kind::Object => format!("arn:{partition}:s3:::{path}"),
+            Kind::Secret => {
+                let suffix = suffix.as_ref().map(|suffix| format!("-{suffix}")).unwrap_or_default();
+                format!("arn:{partition}:secretsmanager:{region}:{account}:secret:{path}{suffix}")
+            }
+            Kind::Profile => {
+                let mut segments = path.split('/');
+                let mut next = || segments.next().unwrap_or_default();
+                let (application, environment, profile) = (next(), next(), next());
+                format!(
+                    "arn:{partition}:appconfig:{region}:{account}:application/{application}/environment/{environment}/configuration/{profile}"
+                )
+            }
+        }
+    }
+
+    /// The shortest term that watches it from `home`, and its stage.
+    #[must_use]
+    pub fn seen_from(&self, home: &Place) -> String {
+        let stage = self.stage.as_ref().map(|stage| format!(" at stage {stage}")).unwrap_or_default();
+        let term = if self.is_at(home) { self.term() } else { self.arn() };
+        term + &stage
+    }
+
+    fn term(&self) -> String {
+        format!("{}:{}{}", self.kind.word(), if self.kind == Kind::Parameter { "/" } else { "" }, self.path)
+    }
+
+    fn identity(&self) -> (Kind, &Place, &str, Option<&str>) {
+        let Self { kind, place, path, stage, suffix: _ } = self;
+        (*kind, place, path, stage.as_deref())
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.identity() == other.identity()
+    }
+}
+
+impl Eq for Key {}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.identity().hash(state);
+    }
+}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Key {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.identity().cmp(&other.identity())
+    }
 }
 
 /// The term that watches this key from its own account and Region.
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kind, place: _, path } = self;
-        write!(f, "{}:{}{path}", kind.word(), if *kind == Kind::Parameter { "/" } else { "" })
+        f.write_str(&self.seen_from(&self.place))
     }
 }
 
-/// What an ARN of one of the four sources names; `None` for any other.
+/// What an ARN of one of the four sources names; `None` for any other. What follows a secret's name, after a colon, is left out.
 pub(super) fn named_by(arn: &Arn<'_>) -> Option<(Kind, String)> {
     match arn.service {
-        "ssm" => Some((Kind::Parameter, without_slash(arn.resource.strip_prefix("parameter")?).to_owned())),
+        "ssm" => Some((Kind::Parameter, arn.resource.strip_prefix("parameter/")?.to_owned())),
         "s3" => Some((Kind::Object, arn.resource.to_owned())),
-        "secretsmanager" => Some((Kind::Secret, arn.resource.strip_prefix("secret:")?.to_owned())),
+        "secretsmanager" => Some((Kind::Secret, arn.resource.strip_prefix("secret:")?.split(':').next()?.to_owned())),
         "appconfig" => {
             let path = arn.resource.strip_prefix("application/")?;
             let (application, path) = path.split_once("/environment/")?;
@@ -105,6 +229,14 @@ pub(super) fn named_by(arn: &Arn<'_>) -> Option<(Kind, String)> {
 
 pub(super) fn without_slash(name: &str) -> &str {
     name.strip_prefix('/').unwrap_or(name)
+}
+
+/// The name and the six characters of what may be a whole ARN: `prod/db-AbCdEf`. A name may itself end like that, so that this is a guess
+/// where the name is not told.
+#[must_use]
+pub fn without_suffix(path: &str) -> Option<(&str, &str)> {
+    let (name, suffix) = path.rsplit_once('-')?;
+    (!name.is_empty() && suffix.len() == 6 && suffix.chars().all(|c| c.is_ascii_alphanumeric())).then_some((name, suffix))
 }
 
 #[cfg(test)]
@@ -129,8 +261,26 @@ mod tests {
     }
 
     #[test]
+    fn the_end_of_an_arn_makes_no_other_secret_and_a_label_does() {
+        let secret = Key::secret(home(), "prod/db");
+
+        assert_eq!(secret, secret.clone().with_suffix(Some("AbCdEf")));
+        assert_eq!(secret, secret.clone().at_stage("AWSCURRENT"));
+        assert_ne!(secret, secret.clone().at_stage("CANARY"));
+    }
+
+    #[test]
     fn a_key_is_shown_as_the_term_that_watches_it() {
         assert_eq!(Key::parameter(home(), "MyParameter").to_string(), "ssm:/MyParameter");
         assert_eq!(Key::object("aws", "bucket", "app/prod.yaml").to_string(), "s3:bucket/app/prod.yaml");
+        assert_eq!(Key::secret(home(), "prod/db").at_stage("CANARY").to_string(), "secret:prod/db at stage CANARY");
+    }
+
+    #[test]
+    fn from_elsewhere_a_key_is_shown_as_its_arn() {
+        let elsewhere = Place::of_region("123456789012", "us-east-1");
+
+        assert_eq!(Key::parameter(home(), "/app/db").seen_from(&elsewhere), "arn:aws:ssm:eu-west-1:123456789012:parameter/app/db");
+        assert_eq!(Key::object("aws", "bucket", "key").seen_from(&elsewhere), "s3:bucket/key");
     }
 }

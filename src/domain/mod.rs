@@ -6,6 +6,7 @@ pub mod key;
 pub mod outcome;
 pub mod plan;
 pub mod reason;
+pub mod reference;
 pub mod service;
 pub mod summary;
 pub mod tags;

@@ -140,17 +140,18 @@ fn reach(asked: &BTreeMap<&ServiceId, BTreeMap<Key, Reason>>, services: &[Servic
 
 /// `None` where the service does not listen to the key.
 fn judge_change(service: &Service, change: &Change, now: Timestamp) -> Option<Reason> {
-    let listening = service.tags.watch.as_ref()?.listens(&change.key, &service.home);
-    let key_alone = match (listening, change.kind) {
-        (Listening::No, _) => return None,
+    let key_alone = match (service.listens(&change.key), change.kind) {
+        // A service whose task definition could not be read is not in the plan: the caller tells of it.
+        (Listening::No | Listening::AskTaskDefinition, _) => return None,
         (Listening::Excluded, _) => Some(Reason::Excluded),
+        (Listening::Pinned, _) => Some(Reason::Pinned),
+        _ if change.ignored => Some(Reason::IgnoredKey),
         (_, ChangeKind::Labelled) => Some(Reason::LabelOnly),
         (_, ChangeKind::Deleted) => Some(Reason::Deleted),
         (_, ChangeKind::Written) => None,
     };
     let reason = key_alone
         .or_else(|| unfit(service))
-        .or_else(|| (listening == Listening::AskTaskDefinition).then_some(Reason::NotSupportedYet))
         .or_else(|| (service.desired == 0).then_some(Reason::NoTasks))
         .or_else(|| service.is_fresh(change.at).then_some(Reason::Fresh))
         .or_else(|| service.failed_since(change.at).then_some(Reason::FailedAlready))
@@ -244,7 +245,7 @@ fn detail(
         Reason::NotSupportedYet => {
             let what = match (service.controller, service.tags.strategy) {
                 (Controller::External, _) => "the strategy stop-tasks",
-                _ => unsupported_yet(service).unwrap_or("auto; name the keys in the watch tag"),
+                _ => unsupported_yet(service).unwrap_or("what its tags ask for"),
             };
             Some(format!("this version does not support {what}"))
         }
@@ -257,6 +258,8 @@ fn detail(
             Some(Pause::UntilRemoved) | None => Some("until the pause tag is removed".to_owned()),
         },
         Reason::Excluded
+        | Reason::Pinned
+        | Reason::IgnoredKey
         | Reason::LabelOnly
         | Reason::Deleted
         | Reason::Inactive

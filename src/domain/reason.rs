@@ -50,6 +50,10 @@ macro_rules! reasons {
 reasons! {
     /// A `-term` of the service's watch tag names the key.
     Excluded = "excluded" => Skip,
+    /// Its task definition names a version of the secret by its id, which never changes.
+    Pinned = "pinned" => Skip,
+    /// The key is tagged `reloader:ignore` = `true`.
+    IgnoredKey = "ignored-key" => Skip,
     /// A label of a parameter moved: injected values follow no labels.
     LabelOnly = "label-only" => Skip,
     /// The key was deleted: a restart would break the service, and its next task will not start.
@@ -112,6 +116,10 @@ pub enum IgnoredReason {
     UnknownKind,
     /// Parameter Store could not validate the new value (`aws:ec2:image`), so it did not take effect.
     NotValidated,
+    /// A version of a secret that nobody reads yet.
+    PendingVersion,
+    /// A call that CloudTrail tells of and that did nothing.
+    CallFailed,
     /// A list of records with none in it.
     NoRecords,
     /// A later version acts on it.

@@ -1,11 +1,15 @@
 //! One look at an ECS service.
 
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::arn::{Place, ServiceId};
+use super::key::Key;
+use super::reference::References;
 use super::tags::Tags;
+use super::watch::Listening;
 
 /// What the plan needs to know of a service, as it was at one moment.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +28,10 @@ pub struct Service {
     pub desired: i32,
     /// The deployments that `DescribeServices` shows.
     pub deployments: Vec<Deployment>,
+    /// What the primary deployment, or the primary task set, runs.
+    pub task_definition: Option<String>,
+    /// What that refers to, where it was asked for.
+    pub references: Option<Arc<References>>,
     /// The owner's word.
     pub tags: Tags,
     /// The newest first, at most five.
@@ -161,10 +169,19 @@ impl Service {
             deployment_strategy: DeploymentStrategy::Rolling,
             desired: 0,
             deployments: Vec::new(),
+            task_definition: None,
+            references: None,
             tags,
             events: Vec::new(),
             history: History::NotAsked,
         }
+    }
+
+    /// How it stands to a key.
+    #[must_use]
+    pub fn listens(&self, key: &Key) -> Listening {
+        let watch = self.tags.watch.as_ref();
+        watch.map_or(Listening::No, |watch| watch.listens(key, &self.home, self.references.as_deref()))
     }
 
     /// The deployment that new tasks belong to.
@@ -211,6 +228,12 @@ impl Service {
         let rolls_back = self.is_rolling() && self.primary().is_some_and(failed_after);
         let shifts = self.is_rolling() && self.deployment_strategy == DeploymentStrategy::Shifting;
         rolls_back || shifts || self.past().iter().any(|past| past.fate == Fate::RollingBack)
+    }
+
+    /// Everything of it that does not parse, in words.
+    pub fn mistakes(&self) -> impl Iterator<Item = String> {
+        let references = self.references.iter().flat_map(|references| references.unread.iter().map(ToString::to_string));
+        self.tags.mistakes().map(ToString::to_string).chain(references)
     }
 
     fn past(&self) -> &[PastDeployment] {

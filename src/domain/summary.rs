@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::arn::ServiceId;
+use super::arn::{Place, ServiceId};
 use super::change::Change;
 use super::key::Key;
 use super::outcome::{Outcome, RestartResult};
@@ -53,6 +53,8 @@ pub struct Counts {
     pub malformed: usize,
     /// Services that have opted in.
     pub watching: usize,
+    /// Task definitions read for services that say `auto`.
+    pub task_definitions: usize,
     /// Services that a change concerns.
     pub concerned: usize,
     /// Restarts that were planned.
@@ -73,7 +75,7 @@ pub struct Counts {
     pub denied: usize,
     /// Restarts that failed.
     pub failed: usize,
-    /// Tags, or terms of them, that do not parse, of all services that have opted in.
+    /// Tags, terms of them, and references of task definitions, that do not parse.
     pub mistakes: usize,
     /// Messages given back to the queue.
     pub returned: usize,
@@ -119,7 +121,7 @@ pub struct ServiceLine {
     /// Whether a key that it reads is gone: its next task will not start.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub lost_a_key: bool,
-    /// Tags that do not parse.
+    /// Tags, and references of its task definition, that do not parse.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub mistakes: Vec<String>,
     /// The newest events of the service, as `DescribeServices` shows them.
@@ -129,7 +131,7 @@ pub struct ServiceLine {
 /// One change that concerns a service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ChangeLine {
-    /// As a watch term.
+    /// As a watch term of the service; by ARN where it is elsewhere.
     pub key: String,
     /// A deployment must have been created after this instant.
     pub at: Timestamp,
@@ -138,9 +140,18 @@ pub struct ChangeLine {
     /// Its version, where known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+    /// The version before it, where known: the one to go back to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous: Option<String>,
+    /// An object's entity tag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
     /// Who changed it, where known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
+    /// What could not be learnt of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// The id of the event.
     pub event: String,
 }
@@ -174,8 +185,9 @@ impl ServiceLine {
         seen: Option<&Service>,
     ) -> Self {
         let asked_by = planned.asked_by.iter().take(CHANGES_TOLD);
-        let asked_by = asked_by.filter_map(|(key, reason)| Some(ChangeLine::new(changes.get(key)?, *reason)));
-        let mistakes = seen.map(|service| service.tags.mistakes().map(ToString::to_string).collect()).unwrap_or_default();
+        let asked_by = asked_by
+            .filter_map(|(key, reason)| Some(ChangeLine::new(changes.get(key)?.clone(), *reason, seen.map(|service| &service.home))));
+        let mistakes = seen.map(|service| service.mistakes().collect()).unwrap_or_default();
         Self {
             decision: Some(planned.reason.decision()),
             reason: Some(planned.reason),
@@ -247,9 +259,10 @@ fn is_zero(count: &usize) -> bool {
 }
 
 impl ChangeLine {
-    fn new(change: &Change, reason: Reason) -> Self {
-        let Change { key, at, kind: _, version, by, event } = change;
-        Self { key: key.to_string(), at: *at, reason, version: version.clone(), by: by.clone(), event: event.clone() }
+    fn new(change: Change, reason: Reason, home: Option<&Place>) -> Self {
+        let Change { key, at, kind: _, version, previous, etag, by, ignored: _, note, event } = change;
+        let key = home.map_or_else(|| key.to_string(), |home| key.seen_from(home));
+        Self { key, at, reason, version, previous, etag, by, note, event }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::arn::{Arn, Place};
 use super::key::{self, Key, Kind};
+use super::reference::References;
 
 /// The terms of a service's watch tags.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,31 +18,32 @@ pub struct Watch {
 /// How a service stands to a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listening {
-    /// A term names it.
+    /// A term, or a reference of its task definition, names it.
     Yes,
-    /// A term or `auto` would name it, and an exclusion forbids it.
+    /// Something would name it, and an exclusion forbids it.
     Excluded,
-    /// The task definition decides.
+    /// Its task definition names a version of it that never changes.
+    Pinned,
+    /// The task definition decides, and is not known.
     AskTaskDefinition,
     /// Nothing names it.
     No,
 }
 
 impl Watch {
-    /// How a service whose account and Region are `home` stands to `key`.
+    /// How a service whose account and Region are `home`, and whose task definition has these references, stands to `key`.
     #[must_use]
-    pub fn listens(&self, key: &Key, home: &Place) -> Listening {
-        let named_by = |terms: &[Term]| terms.iter().any(|term| term.matches(key, home));
-        let named = named_by(&self.terms);
-        if !named && !self.auto {
-            Listening::No
-        } else if named_by(&self.exclusions) {
-            Listening::Excluded
-        } else if named {
-            Listening::Yes
-        } else {
-            Listening::AskTaskDefinition
-        }
+    pub fn listens(&self, key: &Key, home: &Place, references: Option<&References>) -> Listening {
+        let names = |terms: &[Term]| terms.iter().any(|term| term.matches(key, home));
+        let listening = match references {
+            _ if names(&self.terms) => Listening::Yes,
+            _ if !self.auto => Listening::No,
+            None => Listening::AskTaskDefinition,
+            Some(references) if names(&references.followed) => Listening::Yes,
+            Some(references) if names(&references.pinned) => Listening::Pinned,
+            Some(_) => Listening::No,
+        };
+        if listening != Listening::No && names(&self.exclusions) { Listening::Excluded } else { listening }
     }
 }
 
@@ -52,6 +54,8 @@ pub struct Term {
     /// `None`: the account and Region of whoever says it.
     place: Option<Place>,
     path: String,
+    /// The label of a secret, where it is not the current one; nothing but a reference names one.
+    stage: Option<String>,
 }
 
 impl Term {
@@ -60,22 +64,42 @@ impl Term {
     /// # Errors
     /// What was expected instead.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
-        let (kind, place, path) = if text.starts_with("arn:") {
-            let arn = Arn::parse(text).ok_or("a complete ARN")?;
-            let (kind, path) =
-                key::named_by(&arn).ok_or("the ARN of a parameter, an object, a secret or an AppConfig configuration profile")?;
-            if kind != Kind::Object && (arn.account.is_empty() || arn.region.is_empty()) {
-                return Err("an ARN with account and Region");
-            }
-            (kind, Some(arn.place()), path)
-        } else {
-            let (word, path) = text.split_once(':').ok_or(ANY_TERM)?;
-            let kind = Kind::ALL.into_iter().find(|kind| kind.word() == word).ok_or(ANY_TERM)?;
-            let path = if kind == Kind::Parameter && !path.is_empty() { parameter_path(path)? } else { path };
-            (kind, None, path.to_owned())
+        if text.starts_with("arn:") {
+            let (term, pinned) = Self::parse_arn(text)?;
+            return if pinned { Err("the ARN of a secret without a version-id, which never changes") } else { Ok(term) };
+        }
+        let (word, path) = text.split_once(':').ok_or(ANY_TERM)?;
+        let kind = Kind::ALL.into_iter().find(|kind| kind.word() == word).ok_or(ANY_TERM)?;
+        let path = match kind {
+            Kind::Parameter if path.is_empty() => return Err("a parameter's name after ssm:"),
+            Kind::Parameter => parameter_path(path)?,
+            Kind::Object | Kind::Secret | Kind::Profile => path,
         };
-        well_formed(kind, &path, text)?;
-        Ok(Self { kind, place, path })
+        Self { kind, place: None, path: path.to_owned(), stage: None }.well_formed()
+    }
+
+    /// Reads a reference of a task definition: an ARN, or the name of a `bare` in the service's own account and Region. Tells whether it names
+    /// a version that never changes.
+    pub(super) fn parse_reference(text: &str, bare: Kind) -> Result<(Self, bool), &'static str> {
+        let (term, pinned) = if text.starts_with("arn:") {
+            Self::parse_arn(text)?
+        } else {
+            let path = if bare == Kind::Parameter { parameter_path(text)? } else { text };
+            (Self { kind: bare, place: None, path: path.to_owned(), stage: None }.well_formed()?, false)
+        };
+        if term.is_prefix() { Err("the name or ARN of one thing, which does not end in a slash") } else { Ok((term, pinned)) }
+    }
+
+    fn parse_arn(text: &str) -> Result<(Self, bool), &'static str> {
+        let arn = Arn::parse(text).ok_or("a complete ARN")?;
+        let (kind, path) =
+            key::named_by(&arn).ok_or("the ARN of a parameter, an object, a secret or an AppConfig configuration profile")?;
+        if kind != Kind::Object && (arn.account.is_empty() || arn.region.is_empty()) {
+            return Err("an ARN with account and Region");
+        }
+        let (stage, pinned) = if kind == Kind::Secret { version_of(arn.resource)? } else { (None, false) };
+        let term = Self { kind, place: Some(arn.place()), path, stage: stage.map(str::to_owned) }.well_formed()?;
+        Ok((term, pinned))
     }
 
     /// Whether it names everything below a path.
@@ -87,19 +111,69 @@ impl Term {
     /// Whether it names `key`, said by a service whose account and Region are `home`. Only whole segments of a path count.
     #[must_use]
     pub fn matches(&self, key: &Key, home: &Place) -> bool {
-        let place = self.place.as_ref().unwrap_or(home);
-        let same_place = match self.kind {
-            Kind::Object => place.partition == key.place().partition,
-            Kind::Parameter | Kind::Secret | Kind::Profile => place == key.place(),
-        };
-        self.kind == key.kind() && same_place && if self.is_prefix() { key.path().starts_with(&self.path) } else { key.path() == self.path }
+        self.kind == key.kind() && self.stage.as_deref() == key.stage() && key.is_at(self.place.as_ref().unwrap_or(home)) && self.names(key)
+    }
+
+    fn names(&self, key: &Key) -> bool {
+        if self.is_prefix() {
+            key.path().starts_with(&self.path)
+        } else {
+            key.path() == self.path || (self.place.is_some() && self.names_whole_arn(key))
+        }
+    }
+
+    /// An ARN of a secret may be whole, with six more characters, or not.
+    fn names_whole_arn(&self, key: &Key) -> bool {
+        let named = || key::without_suffix(&self.path).filter(|(name, _)| *name == key.path());
+        self.kind == Kind::Secret && named().is_some_and(|(_, suffix)| key.suffix().is_none_or(|known| known == suffix))
     }
 
     /// The one key that it names, said from `home`; `None` for a prefix.
     #[must_use]
     pub fn key(&self, home: &Place) -> Option<Key> {
-        (!self.is_prefix()).then(|| Key::from_parts(self.kind, self.place.as_ref().unwrap_or(home), &self.path))
+        let place = self.place.as_ref().unwrap_or(home).clone();
+        let key = match key::without_suffix(&self.path) {
+            Some((name, suffix)) if self.kind == Kind::Secret && self.place.is_some() => {
+                Key::from_parts(self.kind, place, name).with_suffix(Some(suffix))
+            }
+            _ => Key::from_parts(self.kind, place, &self.path),
+        };
+        let stage = self.stage.as_deref().unwrap_or(key::CURRENT);
+        (!self.is_prefix()).then(|| key.at_stage(stage))
     }
+
+    fn well_formed(self) -> Result<Self, &'static str> {
+        let path = self.path.as_str();
+        let fault = match self.kind {
+            Kind::Parameter => {
+                let letters = |c: char| c.is_ascii_alphanumeric() || "_.-/".contains(c);
+                let fault = "a parameter's name: letters, digits and _ . - / (a version or label cannot be watched)";
+                (!path.chars().all(letters)).then_some(fault)
+            }
+            Kind::Object => {
+                let named = path.split_once('/').is_some_and(|(bucket, _)| !bucket.is_empty());
+                (!named).then_some("s3:bucket/key, s3:bucket/prefix/ or, for the whole bucket, s3:bucket/")
+            }
+            Kind::Secret => (path.is_empty() || path.starts_with('/')).then_some("a secret's name after secret:"),
+            Kind::Profile => {
+                let segments: Vec<_> = path.split('/').collect();
+                let named = segments.len() == 3 && segments.iter().all(|segment| !segment.is_empty());
+                (!named).then_some("appconfig:application/environment/profile")
+            }
+        };
+        fault.map_or(Ok(self), Err)
+    }
+}
+
+/// The stage, where it is not the current one, and whether there is a version id: `secret:name-AbCdEf:json-key:version-stage:version-id`, all
+/// three optional, stage and id not together. "Specifying sensitive data using Secrets Manager secrets", Amazon ECS Developer Guide.
+fn version_of(resource: &str) -> Result<(Option<&str>, bool), &'static str> {
+    let mut parts = resource.split(':').skip(3);
+    let (stage, id) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    if parts.next().is_some() || (!stage.is_empty() && !id.is_empty()) {
+        return Err("the ARN of a secret, then at most :json-key:version-stage: or :json-key::version-id");
+    }
+    Ok((Some(stage).filter(|stage| !stage.is_empty() && *stage != key::CURRENT), !id.is_empty()))
 }
 
 const ANY_TERM: &str = "auto, ssm:/name, ssm:/path/, s3:bucket/key, s3:bucket/prefix/, secret:name, secret:prefix/, appconfig:application/environment/profile or an ARN";
@@ -108,40 +182,6 @@ const ANY_TERM: &str = "auto, ssm:/name, ssm:/path/, s3:bucket/key, s3:bucket/pr
 fn parameter_path(path: &str) -> Result<&str, &'static str> {
     let path = key::without_slash(path);
     if path.starts_with('/') { Err("a parameter's name with one leading slash") } else { Ok(path) }
-}
-
-fn well_formed(kind: Kind, path: &str, text: &str) -> Result<(), &'static str> {
-    match kind {
-        Kind::Parameter => {
-            let letters = |c: char| c.is_ascii_alphanumeric() || "_.-/".contains(c);
-            if text.ends_with(':') || text.ends_with(":parameter") {
-                Err("a parameter's name after ssm:")
-            } else if !path.chars().all(letters) {
-                Err("a parameter's name: letters, digits and _ . - / (a version or label cannot be watched)")
-            } else {
-                Ok(())
-            }
-        }
-        Kind::Object => match path.split_once('/') {
-            Some((bucket, _)) if !bucket.is_empty() => Ok(()),
-            _ => Err("s3:bucket/key, s3:bucket/prefix/ or, for the whole bucket, s3:bucket/"),
-        },
-        Kind::Secret => {
-            if path.is_empty() || path.starts_with('/') {
-                Err("a secret's name after secret:")
-            } else {
-                Ok(())
-            }
-        }
-        Kind::Profile => {
-            let segments: Vec<_> = path.split('/').collect();
-            if segments.len() == 3 && segments.iter().all(|segment| !segment.is_empty()) {
-                Ok(())
-            } else {
-                Err("appconfig:application/environment/profile")
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -205,17 +245,17 @@ mod tests {
             ..Watch::default()
         };
 
-        assert_eq!(watch.listens(&parameter("/app/db"), &home()), Listening::Yes);
-        assert_eq!(watch.listens(&parameter("/app/flags/a"), &home()), Listening::Excluded);
-        assert_eq!(watch.listens(&parameter("/other"), &home()), Listening::No);
+        assert_eq!(watch.listens(&parameter("/app/db"), &home(), None), Listening::Yes);
+        assert_eq!(watch.listens(&parameter("/app/flags/a"), &home(), None), Listening::Excluded);
+        assert_eq!(watch.listens(&parameter("/other"), &home(), None), Listening::No);
     }
 
     #[test]
     fn auto_leaves_what_no_term_names_to_the_task_definition() {
         let watch = Watch { auto: true, terms: vec![Term::parse("ssm:/app/").unwrap()], exclusions: Vec::new() };
 
-        assert_eq!(watch.listens(&parameter("/app/db"), &home()), Listening::Yes);
-        assert_eq!(watch.listens(&parameter("/other"), &home()), Listening::AskTaskDefinition);
+        assert_eq!(watch.listens(&parameter("/app/db"), &home(), None), Listening::Yes);
+        assert_eq!(watch.listens(&parameter("/other"), &home(), None), Listening::AskTaskDefinition);
     }
 
     #[test]

@@ -5,7 +5,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::json::{self, Malformed};
-use super::{Inbox, Message, Told, ignored, manual, s3, ssm};
+use super::{Inbox, Message, Told, appconfig, ignored, manual, s3, secrets, ssm};
+use crate::domain::arn::{Arn, Place};
 use crate::domain::reason::IgnoredReason;
 
 const ANY_EVENT: &str =
@@ -95,6 +96,15 @@ impl EventBridge<'_> {
     pub(super) fn name(&self) -> String {
         format!("{} {}", self.source, self.detail_type)
     }
+
+    /// The account and Region that it is from; the first ARN alone tells the partition.
+    pub(super) fn place(&self) -> Place {
+        let place = Place::of_region(&self.account, &self.region);
+        match self.resources.first().and_then(|arn| Arn::parse(arn)) {
+            Some(arn) => Place { partition: arn.partition.to_owned(), ..place },
+            None => place,
+        }
+    }
 }
 
 /// How deep we are: SQS may hold SNS, and neither may hold SQS.
@@ -163,7 +173,7 @@ fn look_at(payload: &str, probe: Probe<'_>, depth: Depth) -> Vec<Told> {
     if let Some(records) = probe.records {
         look_at_records(&records, depth)
     } else if let Some(source) = probe.source {
-        vec![look_at_event(payload, &source, probe.detail_type.as_deref()).unwrap_or_else(Told::Malformed)]
+        look_at_event(payload, &source, probe.detail_type.as_deref()).unwrap_or_else(|malformed| vec![Told::Malformed(malformed)])
     } else if probe.sns_type.as_deref() == Some("Notification") {
         json::read::<SnsMessage>(payload)
             .map_or_else(|malformed| vec![Told::Malformed(malformed)], |message| look_into_sns(&message, "Message", depth))
@@ -212,12 +222,14 @@ fn look_into_sns(message: &SnsMessage, at: &str, depth: Depth) -> Vec<Told> {
     mend(look(&message.message, inside), |malformed| malformed.in_text(at))
 }
 
-fn look_at_event(payload: &str, source: &str, detail_type: Option<&str>) -> Result<Told, Malformed> {
+fn look_at_event(payload: &str, source: &str, detail_type: Option<&str>) -> Result<Vec<Told>, Malformed> {
     let name = || detail_type.map_or_else(|| source.to_owned(), |detail_type| format!("{source} {detail_type}"));
     match source {
-        "aws.ssm" => ssm::decode(&json::read(payload)?),
-        "aws.s3" => s3::decode_event(&json::read(payload)?),
-        "aws.secretsmanager" | "aws.appconfig" | "aws.ecs" | "aws.codedeploy" => Ok(ignored(name(), IgnoredReason::NotSupportedYet)),
-        _ => Ok(ignored(name(), IgnoredReason::UnknownSource)),
+        "aws.ssm" => Ok(vec![ssm::decode(&json::read(payload)?)?]),
+        "aws.s3" => Ok(vec![s3::decode_event(&json::read(payload)?)?]),
+        "aws.secretsmanager" => secrets::decode(&json::read(payload)?),
+        "aws.appconfig" => appconfig::decode(&json::read(payload)?),
+        "aws.ecs" | "aws.codedeploy" => Ok(vec![ignored(name(), IgnoredReason::NotSupportedYet)]),
+        _ => Ok(vec![ignored(name(), IgnoredReason::UnknownSource)]),
     }
 }

@@ -1,10 +1,12 @@
 //! Payloads become changes. Each thing that a payload tells is one of four: a change, a wish of a person, something to ignore for a named
 //! reason, or malformed.
 
+mod appconfig;
 mod envelope;
 mod json;
 mod manual;
 mod s3;
+mod secrets;
 mod ssm;
 
 use jiff::Timestamp;
@@ -38,13 +40,17 @@ pub struct Message {
 #[derive(Debug, PartialEq)]
 pub enum Told {
     /// A key changed.
-    Changed(Change),
+    Changed(Box<Change>),
     /// A person asks for restarts.
     Asked(Manual),
     /// Well formed, and nothing to act on.
     Ignored(IgnoredEvent),
     /// Not what it should be.
     Malformed(Malformed),
+}
+
+fn changed(change: Change) -> Told {
+    Told::Changed(Box::new(change))
 }
 
 /// Characters of an event's name that are told: the names of foreign events may be anything.

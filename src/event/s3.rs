@@ -1,4 +1,4 @@
-//! Objects created in Amazon S3, told by EventBridge or by the bucket itself.
+//! Objects created and deleted in Amazon S3, told by EventBridge or by the bucket itself.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::envelope::EventBridge;
 use super::json::{self, Malformed};
-use super::{Told, ignored};
+use super::{Told, changed, ignored};
 use crate::domain::arn::{Arn, partition_of};
 use crate::domain::change::{Change, ChangeKind, end_of_event_time};
 use crate::domain::key::Key;
@@ -25,6 +25,8 @@ struct Detail {
     bucket: Bucket,
     object: Object,
     requester: Option<String>,
+    #[serde(rename = "deletion-type")]
+    deletion_type: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -41,6 +43,8 @@ struct Object {
     key: String,
     #[serde(rename = "version-id", alias = "versionId")]
     version: Option<String>,
+    #[serde(alias = "eTag")]
+    etag: Option<String>,
 }
 
 /// "Event message structure", Amazon S3 User Guide.
@@ -78,23 +82,22 @@ struct Entity {
 }
 
 pub(super) fn decode_event(event: &EventBridge<'_>) -> Result<Told, Malformed> {
-    // Whatever the reason (PutObject, POST Object, CopyObject, CompleteMultipartUpload): the object is another one now.
-    if event.detail_type != "Object Created" {
+    let kind = match event.detail_type.as_str() {
+        // Whatever the reason (PutObject, POST Object, CopyObject, CompleteMultipartUpload): the object is another one now.
+        "Object Created" => ChangeKind::Written,
+        "Object Deleted" => ChangeKind::Deleted,
+        _ => return Ok(ignored(event.name(), IgnoredReason::UnknownKind)),
+    };
+    let detail: Detail = json::read(event.detail.get()).map_err(|malformed| malformed.in_field("detail"))?;
+    let Detail { bucket, object, requester, deletion_type } = detail;
+    check(&bucket, &object.key, "detail.")?;
+    if kind == ChangeKind::Deleted && only_a_version(&object, deletion_type.as_deref() == Some("Delete Marker Created")) {
         return Ok(ignored(event.name(), IgnoredReason::UnknownKind));
     }
-    let Detail { bucket, object, requester } = json::read(event.detail.get()).map_err(|malformed| malformed.in_field("detail"))?;
-    check(&bucket, &object.key, "detail.")?;
-    let partition =
-        event.resources.first().and_then(|arn| Arn::parse(arn)).map_or_else(|| partition_of(&event.region), |arn| arn.partition);
-    Ok(Told::Changed(Change {
-        // EventBridge tells the key as it is.
-        key: Key::object(partition, &bucket.name, &object.key),
-        at: end_of_event_time(event.time),
-        kind: ChangeKind::Written,
-        version: object.version,
-        by: requester,
-        event: event.id.clone(),
-    }))
+    // EventBridge tells the key as it is.
+    let key = Key::object(&event.place().partition, &bucket.name, &object.key);
+    let change = Change::new(key, end_of_event_time(event.time), kind, &event.id);
+    Ok(changed(Change { version: object.version, etag: object.etag, by: requester, ..change }))
 }
 
 pub(super) fn decode_notification(record: &RawValue) -> Result<Told, Malformed> {
@@ -102,21 +105,27 @@ pub(super) fn decode_notification(record: &RawValue) -> Result<Told, Malformed> 
     if !record.event_version.starts_with("2.") {
         return Err(Malformed::at("eventVersion", "2.x"));
     }
-    if !record.event_name.trim_start_matches("s3:").starts_with("ObjectCreated:") {
-        return Ok(ignored(format!("aws:s3 {}", record.event_name), IgnoredReason::UnknownKind));
-    }
+    let kind = match record.event_name.trim_start_matches("s3:").split(':').next() {
+        Some("ObjectCreated") => ChangeKind::Written,
+        Some("ObjectRemoved" | "LifecycleExpiration") => ChangeKind::Deleted,
+        _ => return Ok(ignored(format!("aws:s3 {}", record.event_name), IgnoredReason::UnknownKind)),
+    };
     let Entity { bucket, object } = record.s3;
     let key = form_decoded(&object.key).ok_or_else(|| Malformed::at("s3.object.key", "a form-URL-encoded key in UTF-8"))?;
     check(&bucket, &key, "s3.")?;
+    if kind == ChangeKind::Deleted && only_a_version(&object, record.event_name.ends_with(":DeleteMarkerCreated")) {
+        return Ok(ignored(format!("aws:s3 {}", record.event_name), IgnoredReason::UnknownKind));
+    }
     let partition = bucket.arn.as_deref().and_then(Arn::parse).map_or_else(|| partition_of(&record.aws_region), |arn| arn.partition);
-    Ok(Told::Changed(Change {
-        key: Key::object(partition, &bucket.name, &key),
-        at: end_of_event_time(record.event_time),
-        kind: ChangeKind::Written,
-        version: object.version,
-        by: record.user_identity.and_then(|identity| identity.principal_id),
-        event: record.response_elements.and_then(|elements| elements.request_id).unwrap_or_default(),
-    }))
+    let event = record.response_elements.and_then(|elements| elements.request_id).unwrap_or_default();
+    let change = Change::new(Key::object(partition, &bucket.name, &key), end_of_event_time(record.event_time), kind, &event);
+    let by = record.user_identity.and_then(|identity| identity.principal_id);
+    Ok(changed(Change { version: object.version, etag: object.etag, by, ..change }))
+}
+
+/// Whether one version was deleted for good, and not the object by a marker: which version is the newest now is not told.
+fn only_a_version(object: &Object, by_marker: bool) -> bool {
+    object.version.is_some() && !by_marker
 }
 
 fn check(bucket: &Bucket, key: &str, outer: &str) -> Result<(), Malformed> {

@@ -6,8 +6,7 @@ use serde::de::IgnoredAny;
 
 use super::envelope::EventBridge;
 use super::json::{self, Malformed};
-use super::{Told, ignored};
-use crate::domain::arn::{Arn, Place};
+use super::{Told, changed, ignored};
 use crate::domain::change::{Change, ChangeKind, end_of_event_time};
 use crate::domain::key::Key;
 use crate::domain::reason::IgnoredReason;
@@ -40,21 +39,6 @@ pub(super) fn decode(event: &EventBridge<'_>) -> Result<Told, Malformed> {
     if detail.name.trim_start_matches('/').is_empty() || detail.name.len() > LONGEST_NAME {
         return Err(Malformed::at("detail.name", format!("a parameter's name of 1 to {LONGEST_NAME} characters")));
     }
-    Ok(Told::Changed(Change {
-        key: Key::parameter(place(event), &detail.name),
-        at: end_of_event_time(event.time),
-        kind,
-        version: None,
-        by: None,
-        event: event.id.clone(),
-    }))
-}
-
-/// The ARN alone tells the partition; account and Region are the event's own.
-fn place(event: &EventBridge<'_>) -> Place {
-    let place = Place::of_region(&event.account, &event.region);
-    match event.resources.first().and_then(|arn| Arn::parse(arn)) {
-        Some(arn) => Place { partition: arn.partition.to_owned(), ..place },
-        None => place,
-    }
+    let key = Key::parameter(event.place(), &detail.name);
+    Ok(changed(Change::new(key, end_of_event_time(event.time), kind, &event.id)))
 }

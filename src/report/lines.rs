@@ -41,9 +41,9 @@ pub(super) struct Malformed<'a> {
 }
 
 #[derive(Serialize)]
-pub(super) struct MistakeLine {
+pub(super) struct MistakeLine<'a> {
     pub(super) service: String,
-    pub(super) mistake: String,
+    pub(super) mistake: &'a str,
 }
 
 /// An error is what a person must look at; a warning what goes on by itself, or waits for its owner.

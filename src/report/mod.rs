@@ -14,7 +14,6 @@ use serde::Serialize;
 
 use crate::domain::arn::ServiceId;
 use crate::domain::summary::Summary;
-use crate::domain::tags::Mistake;
 
 pub use telemetry::{Level, telemetry};
 
@@ -58,12 +57,12 @@ impl Reporter {
         }
     }
 
-    /// Tells of tags that do not parse, each once in the life of the process, since the owner of a service that never matches would not
+    /// Tells of tags and references that do not parse, each once in the life of the process, since the owner of a service that never matches would not
     /// hear of it otherwise.
-    pub fn mistakes<'a>(&self, mistakes: impl IntoIterator<Item = (&'a ServiceId, &'a Mistake)>, request_id: &str, now: Timestamp) {
+    pub fn mistakes<'a>(&self, mistakes: impl IntoIterator<Item = &'a (ServiceId, String)>, request_id: &str, now: Timestamp) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         for (id, mistake) in mistakes {
-            let (service, mistake) = (id.to_string(), mistake.to_string());
+            let service = id.to_string();
             if told.insert(format!("{service}: {mistake}")) {
                 self.line(now, Level::Warn, "mistake", request_id, &lines::MistakeLine { service, mistake });
             }

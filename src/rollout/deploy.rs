@@ -67,7 +67,7 @@ pub(super) async fn deploy(job: &Job<'_>, planned: Planned, seen: Service) -> Ro
     }
 }
 
-/// The same service as it is now, with what is known of its history.
+/// The same service as it is now, with what is known of its history and its references.
 async fn look_again(job: &Job<'_>, before: &Service) -> Result<Service, Error> {
     let looks = job.ecs.look_at([&before.id], job.tag_prefix, job.until).await;
     if let Some((_, error)) = looks.unread.into_iter().next() {
@@ -75,7 +75,7 @@ async fn look_again(job: &Job<'_>, before: &Service) -> Result<Service, Error> {
     }
     let now = looks.services.into_iter().next();
     let now = now.unwrap_or_else(|| Service::gone(before.id.clone(), before.home.clone(), before.tags.clone()));
-    Ok(Service { history: before.history.clone(), ..now })
+    Ok(Service { history: before.history.clone(), references: before.references.clone(), ..now })
 }
 
 impl RolledOut {

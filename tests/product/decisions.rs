@@ -97,7 +97,6 @@ async fn a_controller_that_takes_no_forced_deployment_is_never_asked_for_one() {
 #[tokio::test(start_paused = true)]
 async fn what_this_version_does_not_do_is_refused_and_named() {
     for (tag, value, named) in [
-        ("watch", "auto", "auto"),
         ("strategy", "stop-tasks", "stop-tasks"),
         ("strategy", "hot-reload", "hot-reload"),
         ("order", "1", "order"),

@@ -22,8 +22,8 @@ async fn a_call_that_had_no_effect_is_made_again_after_a_look() {
 
         assert_eq!(answer["started"], 1, "{fault:?}: {answer:#}");
         assert_eq!(scenario.restarted(), ["web/api"], "{fault:?}");
-        let expected = ["tag:GetResources", "ecs:DescribeServices", UPDATE, "ecs:DescribeServices", UPDATE];
-        assert_eq!(scenario.actions(), expected, "{fault:?}");
+        let on_ecs: Vec<_> = scenario.actions().into_iter().filter(|action| action.starts_with("ecs:")).collect();
+        assert_eq!(on_ecs, ["ecs:DescribeServices", UPDATE, "ecs:DescribeServices", UPDATE], "{fault:?}");
         assert!(scenario.is_all_fresh().await);
     }
 }
@@ -133,7 +133,9 @@ async fn every_read_is_repeated_when_it_fails() {
 
             let answer = scenario.changed_a_while_ago("ssm:/app/db").await;
 
-            assert_eq!((&answer["started"], scenario.number_of(action)), (&1.into(), 3), "{fault:?}: {answer:#}");
+            // The tags are asked for twice: for services, and for keys to ignore.
+            let calls = if action == "tag:GetResources" { 4 } else { 3 };
+            assert_eq!((&answer["started"], scenario.number_of(action)), (&1.into(), calls), "{fault:?}: {answer:#}");
         }
     }
 }

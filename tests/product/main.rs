@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod auto;
 mod decisions;
 mod faults;
+mod learn;
 mod malformed;
 mod manual;
 mod owner;
@@ -11,4 +13,5 @@ mod pace;
 mod queue;
 mod report;
 mod restart;
+mod secrets;
 mod support;

@@ -101,7 +101,8 @@ async fn the_plain_path_makes_the_calls_it_needs_and_no_others() {
     for action in scenario.actions() {
         *calls.entry(action).or_insert(0) += 1;
     }
-    let expected = [("ecs:DescribeServices", 2), ("ecs:UpdateService", 12), ("tag:GetResources", 2)];
+    // Beside the plain path: the parameter's version and writer, and the keys to ignore.
+    let expected = [("ecs:DescribeServices", 2), ("ecs:UpdateService", 12), ("ssm:DescribeParameters", 1), ("tag:GetResources", 3)];
     assert_eq!(calls, expected.map(|(action, times)| (action.to_owned(), times)).into());
 }
 

@@ -32,8 +32,17 @@ pub(crate) const REQUEST_ID: &str = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef";
 /// The function's access key in the account's record of calls.
 const FUNCTION: &str = "AKIASIMULATED";
 /// All that the function's role allows it to call.
-const ALLOWED: [&str; 5] =
-    ["tag:GetResources", "ecs:DescribeServices", "ecs:UpdateService", "ecs:ListServiceDeployments", "ecs:DescribeServiceRevisions"];
+const ALLOWED: [&str; 9] = [
+    "tag:GetResources",
+    "ecs:DescribeServices",
+    "ecs:UpdateService",
+    "ecs:ListServiceDeployments",
+    "ecs:DescribeServiceRevisions",
+    "ecs:DescribeTaskDefinition",
+    "ssm:DescribeParameters",
+    "secretsmanager:ListSecretVersionIds",
+    "s3:ListObjectVersions",
+];
 
 /// An account, and the function as one warm process.
 pub(crate) struct Scenario {
@@ -123,16 +132,26 @@ impl Scenario {
         Self { account: account.clone(), owner, function: Function { account, reloader, log } }
     }
 
-    /// Changes of parameters, and of objects in [`BUCKET`], reach the function through a queue.
+    /// Changes of parameters, secrets, objects in [`BUCKET`] and configuration profiles reach the function through a queue.
     pub(crate) fn with_queue(self) -> Self {
         self.with_mapping(EventSourceMapping::new(QUEUE))
     }
 
     /// The same, and the queue feeds the function like this.
     pub(crate) fn with_mapping(self, mapping: EventSourceMapping) -> Self {
+        let rules = [EventRule::parameters, EventRule::secrets, EventRule::cloudtrail_secrets, EventRule::appconfig];
+        let on_bucket = [EventRule::objects(QUEUE, [BUCKET]), EventRule::objects_deleted(QUEUE, [BUCKET])];
+        self.fed(rules.map(|rule| rule(QUEUE)).into_iter().chain(on_bucket), mapping)
+    }
+
+    /// Only what these rules match reaches the function.
+    pub(crate) fn with_rules(self, rules: impl IntoIterator<Item = EventRule>) -> Self {
+        self.fed(rules, EventSourceMapping::new(QUEUE))
+    }
+
+    fn fed(self, rules: impl IntoIterator<Item = EventRule>, mapping: EventSourceMapping) -> Self {
         self.account.add_queue(QUEUE, VISIBILITY, 5);
-        self.account.add_rule(EventRule::parameters(QUEUE));
-        self.account.add_rule(EventRule::objects(QUEUE, [BUCKET]));
+        rules.into_iter().for_each(|rule| self.account.add_rule(rule));
         let function = self.function.clone();
         let invoke = move |invocation: Invocation| {
             let function = function.clone();
@@ -147,6 +166,23 @@ impl Scenario {
         };
         self.account.connect(mapping, Arc::new(invoke));
         self
+    }
+
+    /// Writes `ssm:/name`, `secret:name` or `s3:bucket/key`, and leaves the telling of it to the account.
+    pub(crate) fn change(&self, term: &str) {
+        match term.split_once(':').unwrap() {
+            ("ssm", name) => {
+                self.account.put_parameter(name);
+            }
+            ("secret", name) => {
+                self.account.put_secret(name);
+            }
+            ("s3", path) => {
+                let (bucket, key) = path.split_once('/').unwrap();
+                self.account.put_object(bucket, key);
+            }
+            other => unreachable!("{other:?}"),
+        }
     }
 
     /// Writes `ssm:/name` or `s3:bucket/key` and returns the event that EventBridge would send.

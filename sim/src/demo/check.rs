@@ -119,7 +119,7 @@ mod tests {
     use serde_json::json;
     use sim::AccountConfig;
 
-    use super::super::fleet::{BUCKET, PARAMETER};
+    use super::super::fleet::{BUCKET, PARAMETER, SECRET};
     use super::*;
 
     /// The demo's account after the changes, after forced deployments of `restarted` in order, and after all rollouts.
@@ -131,6 +131,8 @@ mod tests {
         let before = Before::look(&account);
         account.put_object(BUCKET, "app/prod.yaml");
         account.put_parameter(PARAMETER);
+        account.rotate_secret(SECRET);
+        account.run_for(Duration::from_secs(10)).await;
         for service in restarted {
             call(&account, "AmazonEC2ContainerServiceV20141113.UpdateService", service).await;
         }
@@ -154,7 +156,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn all_holds_after_one_restart_of_each_service_that_reads_what_changed() {
-        let checks = checks_after(&["production/web", "production/api", "production/worker"]).await;
+        let checks = checks_after(&["production/web", "production/api", "production/worker", "production/orders"]).await;
 
         assert_eq!(failed(&checks), [""; 0]);
         assert_eq!(checks.len(), FLEET.len() + 2);
@@ -168,13 +170,14 @@ mod tests {
             "production/web: 4 of 4 tasks still hold an old version, after no restart",
             "production/api: 3 of 3 tasks still hold an old version, after no restart",
             "production/worker: 2 of 2 tasks still hold an old version, after no restart",
+            "production/orders: 3 of 3 tasks still hold an old version, after no restart",
         ];
         assert_eq!(failed(&checks), expected);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_function_that_restarts_a_service_that_reads_something_else_fails() {
-        let checks = checks_after(&["production/web", "production/api", "production/worker", "production/cart"]).await;
+        let checks = checks_after(&["production/web", "production/api", "production/worker", "production/orders", "production/cart"]).await;
 
         let expected = "production/cart: must not be touched (/app/db is another parameter than /app/db-url), \
                         but has had 1 restart and runs other tasks";
@@ -183,7 +186,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_function_that_restarts_a_service_twice_fails() {
-        let checks = checks_after(&["production/web", "production/api", "production/worker", "production/worker"]).await;
+        let checks =
+            checks_after(&["production/web", "production/api", "production/worker", "production/worker", "production/orders"]).await;
 
         let expected = "production/worker: all 2 tasks hold the newest version of what they read, after 2 restarts";
         assert_eq!(failed(&checks), [expected]);

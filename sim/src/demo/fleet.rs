@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sim::Service;
+use sim::{Service, task_definition};
 
 /// The Region of the demo's account, the same as in the files in `events/`.
 pub(crate) const REGION: &str = "eu-west-1";
@@ -16,6 +16,9 @@ pub(super) const OBJECT: &str = "config-bucket/app/prod.yaml";
 /// The parameter that the user changes.
 pub(super) const PARAMETER: &str = "/app/db-url";
 
+/// The secret that the user rotates, the same as in the files in `events/`.
+pub(super) const SECRET: &str = "prod/db";
+
 /// One service of the demo.
 #[derive(Debug)]
 pub(super) struct Member {
@@ -27,6 +30,8 @@ pub(super) struct Member {
     mode: Option<&'static str>,
     /// What its tasks read when they start.
     reads: &'static [&'static str],
+    /// The secrets of its task definition: the variable, and the parameter or the secret that it comes from.
+    refers: &'static [(&'static str, &'static str)],
     /// Its desired count.
     pub(super) tasks: usize,
     /// `minimumHealthyPercent` and `maximumPercent`.
@@ -44,13 +49,14 @@ pub(super) enum Expected {
     Untouched(&'static str),
 }
 
-/// Three ways to roll, and three reasons to be left alone.
-pub(super) const FLEET: [Member; 6] = [
+/// Four ways to roll, and three reasons to be left alone.
+pub(super) const FLEET: [Member; 7] = [
     Member {
         name: "production/web",
         watch: "s3:config-bucket/app/prod.yaml",
         mode: None,
         reads: &["s3:config-bucket/app/prod.yaml"],
+        refers: &[],
         tasks: 4,
         percent: (100, 200),
         expected: Expected::Restarted,
@@ -60,6 +66,7 @@ pub(super) const FLEET: [Member; 6] = [
         watch: "ssm:/app/",
         mode: None,
         reads: &["ssm:/app/db-url", "ssm:/app/pool-size"],
+        refers: &[],
         tasks: 3,
         percent: (100, 134),
         expected: Expected::Restarted,
@@ -69,8 +76,22 @@ pub(super) const FLEET: [Member; 6] = [
         watch: "s3:config-bucket/app/ ssm:/app/db-url",
         mode: None,
         reads: &["s3:config-bucket/app/prod.yaml", "ssm:/app/db-url"],
+        refers: &[],
         tasks: 2,
         percent: (50, 100),
+        expected: Expected::Restarted,
+    },
+    Member {
+        name: "production/orders",
+        watch: "auto",
+        mode: None,
+        reads: &[],
+        refers: &[
+            ("DB_URL", "/app/db-url"),
+            ("DB_PASSWORD", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf:password::"),
+        ],
+        tasks: 3,
+        percent: (66, 134),
         expected: Expected::Restarted,
     },
     Member {
@@ -78,6 +99,7 @@ pub(super) const FLEET: [Member; 6] = [
         watch: "ssm:/app/db",
         mode: None,
         reads: &["ssm:/app/db"],
+        refers: &[],
         tasks: 2,
         percent: (100, 200),
         expected: Expected::Untouched("/app/db is another parameter than /app/db-url"),
@@ -87,6 +109,7 @@ pub(super) const FLEET: [Member; 6] = [
         watch: "ssm:/app/",
         mode: Some("notify"),
         reads: &["ssm:/app/db-url"],
+        refers: &[],
         tasks: 1,
         percent: (100, 200),
         expected: Expected::Untouched("its owner wants to be told, not restarted"),
@@ -96,6 +119,7 @@ pub(super) const FLEET: [Member; 6] = [
         watch: "ssm:/billing/ s3:config-bucket/billing/",
         mode: None,
         reads: &["ssm:/billing/rates"],
+        refers: &[],
         tasks: 2,
         percent: (100, 200),
         expected: Expected::Untouched("nothing that it reads has changed"),
@@ -113,6 +137,8 @@ impl Member {
             .percent(minimum, maximum)
             .task_seconds(1.0, 0.5, 0.6)
             .deployed_ago(age);
+        let definition = self.refers.iter().fold(task_definition(), |definition, (name, from)| definition.secret(name, from));
+        let service = service.referring(definition);
         match self.mode {
             Some(mode) => service.tag("reloader:mode", mode),
             None => service,
@@ -124,9 +150,17 @@ impl Member {
         self.name.split_once('/').map_or(self.name, |(_, name)| name)
     }
 
-    /// Its watch tag and its mode, as an operator would write them.
+    /// Its watch tag and its mode, as an operator would write them, and what its task definition refers to.
     pub(super) fn tags(&self) -> String {
         let mode = self.mode.map(|mode| format!(", reloader:mode = {mode}")).unwrap_or_default();
-        format!("reloader:watch = {}{mode}", self.watch)
+        let referred: Vec<_> = self.refers.iter().map(|(_, from)| name_of(from)).collect();
+        let refers = if referred.is_empty() { String::new() } else { format!(" (refers to {})", referred.join(" and ")) };
+        format!("reloader:watch = {}{mode}{refers}", self.watch)
     }
+}
+
+/// A parameter's name as it is; of a secret's ARN, the name.
+fn name_of(reference: &str) -> String {
+    let secret = reference.split_once(":secret:").and_then(|(_, rest)| rest.rsplit_once('-'));
+    secret.map_or_else(|| reference.to_owned(), |(name, _)| format!("secret {name}"))
 }

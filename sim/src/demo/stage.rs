@@ -22,6 +22,8 @@ const MEMORY_SIZE: u32 = 128;
 const VISIBILITY_TIMEOUT: Duration = Duration::from_mins(13);
 /// `maxReceiveCount` in template.yaml.
 const MOST_RECEIVES: u32 = 5;
+/// So quick that the rotation ends before the function is invoked for the other changes.
+const ROTATION: Duration = Duration::from_secs(1);
 /// When the services were deployed: before the events in `events/` happened.
 const DEPLOYED_AT: Timestamp = Timestamp::constant(1_767_225_600, 0); // 2026-01-01T00:00:00Z
 
@@ -47,6 +49,7 @@ impl Stage {
             epoch: now,
             seed: now.as_second().unsigned_abs(),
             scheduler_delay: Duration::from_millis(300),
+            rotation: ROTATION,
             ..AccountConfig::default()
         });
         let age = Duration::try_from(now.duration_since(DEPLOYED_AT)).unwrap_or_default();
@@ -75,7 +78,10 @@ impl Stage {
     pub(crate) fn feed(&self, function: Arc<dyn Function>, window: Duration) {
         self.account.add_queue(FUNCTION_NAME, VISIBILITY_TIMEOUT, MOST_RECEIVES);
         self.account.add_rule(EventRule::parameters(FUNCTION_NAME));
+        self.account.add_rule(EventRule::secrets(FUNCTION_NAME));
+        self.account.add_rule(EventRule::appconfig(FUNCTION_NAME));
         self.account.add_rule(EventRule::objects(FUNCTION_NAME, [BUCKET]));
+        self.account.add_rule(EventRule::objects_deleted(FUNCTION_NAME, [BUCKET]));
         self.account.connect(EventSourceMapping { window, ..EventSourceMapping::new(FUNCTION_NAME) }, function);
     }
 

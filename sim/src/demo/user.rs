@@ -1,4 +1,4 @@
-//! The user of the demo: what `aws s3 cp` and `aws ssm put-parameter` send, over the wire.
+//! The user of the demo: what `aws s3 cp`, `aws ssm put-parameter` and `aws secretsmanager rotate-secret` send, over the wire.
 
 use std::net::SocketAddr;
 
@@ -35,14 +35,25 @@ impl User {
 
     /// `PutParameter` (Systems Manager API), overwriting; the version it made.
     pub(super) async fn put_parameter(&self, name: &str, value: &str) -> Result<u64, Error> {
-        let body = json!({ "Name": name, "Value": value, "Type": "String", "Overwrite": true }).to_string();
+        let input = json!({ "Name": name, "Value": value, "Type": "String", "Overwrite": true });
+        let answer = self.call("ssm", "AmazonSSM.PutParameter", &input).await?;
+        answer.get("Version").and_then(Value::as_u64).ok_or_else(|| format!("PutParameter told no version: {answer}").into())
+    }
+
+    /// `RotateSecret` (Secrets Manager API), immediately.
+    pub(super) async fn rotate_secret(&self, name: &str) -> Result<(), Error> {
+        self.call("secretsmanager", "secretsmanager.RotateSecret", &json!({ "SecretId": name })).await?;
+        Ok(())
+    }
+
+    /// A call of a JSON API; its output.
+    async fn call(&self, service: &str, operation: &str, input: &Value) -> Result<Value, Error> {
         let request = Request::builder()
             .method(Method::POST)
             .uri("/")
             .header("Content-Type", "application/x-amz-json-1.1")
-            .header("X-Amz-Target", "AmazonSSM.PutParameter");
-        let answer: Value = serde_json::from_slice(&self.send("ssm", request, Bytes::from(body)).await?)?;
-        answer.get("Version").and_then(Value::as_u64).ok_or_else(|| format!("PutParameter told no version: {answer}").into())
+            .header("X-Amz-Target", operation);
+        Ok(serde_json::from_slice(&self.send(service, request, Bytes::from(input.to_string())).await?)?)
     }
 
     /// Sends one request on a connection of its own; the body of a successful answer.

@@ -3,12 +3,11 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use serde_json::{Map, json};
-
 use super::history::HistoryStatus;
-use super::model::{Behaviour, CircuitBreaker, Deployment, EcsService, Failing, Guard, Read, Rollout, Status, Tags};
+use super::model::{Behaviour, CircuitBreaker, Deployment, EcsService, Failing, Guard, Read, Rollout, Status};
+use super::task_definition::{TaskDefinition, task_definition};
 use super::tasks;
-use crate::tagging::IndexedTags;
+use crate::tagging::{IndexedTags, Tags};
 use crate::world::World;
 
 /// What deploys a service: `deploymentController.type`.
@@ -40,6 +39,7 @@ pub struct Service {
     id: String,
     tags: Tags,
     watched: Vec<String>,
+    definition: TaskDefinition,
     desired: usize,
     minimum_percent: usize,
     maximum_percent: usize,
@@ -65,6 +65,7 @@ pub fn service(id: &str) -> Service {
         id: if id.contains('/') { id.to_owned() } else { format!("default/{id}") },
         tags: Tags::new(),
         watched: Vec::new(),
+        definition: task_definition(),
         desired: 2,
         minimum_percent: 100,
         maximum_percent: 200,
@@ -120,6 +121,14 @@ impl Service {
     pub fn reading<'a>(mut self, things: impl IntoIterator<Item = &'a str>) -> Self {
         let read = |thing: &str| Read { pattern: thing.to_owned(), required: !thing.ends_with('/') };
         self.behaviour.reads = things.into_iter().map(read).collect();
+        self
+    }
+
+    /// Gives the service a task definition of its own, built or in the words of `RegisterTaskDefinition`. Its tasks read what that refers to,
+    /// beside what [`reading`](Self::reading) or the terms name; it exists from the start, in version 1. A secret's ARN that ends in a hyphen and
+    /// six characters makes the secret with this very ARN.
+    pub fn referring(mut self, definition: impl Into<TaskDefinition>) -> Self {
+        self.definition = definition.into();
         self
     }
 
@@ -188,17 +197,17 @@ impl World {
         if behaviour.reads.is_empty() {
             behaviour.reads = watched.collect();
         }
-        for read in behaviour.reads.iter().filter(|read| read.required) {
+        let created_at = self.clock.now - service.age;
+        let task_definition = self.ecs.register(&self.config, &name, service.definition.into_content(), created_at);
+        let references = self.ecs.references_of(&self.config, &task_definition);
+        for read in behaviour.reads.iter().chain(&references).filter(|read| read.required) {
             self.ensure_exists(&read.pattern);
         }
-        let read: BTreeMap<_, _> = behaviour.reads.iter().flat_map(|read| self.versions_of(&read.pattern)).collect();
+        let reads = behaviour.reads.iter().chain(&references);
+        let read: BTreeMap<_, _> = reads.flat_map(|read| self.versions_of(&read.pattern)).collect();
 
         self.ecs.clusters.entry(cluster.clone()).or_default();
         let config = &self.config;
-        let content =
-            Map::from_iter([("containerDefinitions".to_owned(), json!([{ "name": "app", "image": "app:1", "essential": true }]))]);
-        let created_at = self.clock.now - service.age;
-        let task_definition = self.ecs.register(config, &name, content, created_at);
         let arn = config.arn("ecs", &format!("service/{}", service.id));
         self.tag_index.learn(arn.clone(), IndexedTags(service.tags.clone()));
 
@@ -210,6 +219,7 @@ impl World {
             rollout: Rollout::Completed,
             reason: String::new(),
             failed_tasks: 0,
+            references,
         };
         deployment.reason = format!("ECS deployment {} completed.", deployment.id());
         let mut new = EcsService {
@@ -258,15 +268,5 @@ impl World {
             new.status = Status::Inactive;
         }
         self.ecs.services.insert(service.id, new);
-    }
-
-    /// Things that the story takes for granted come to be without an event.
-    fn ensure_exists(&mut self, thing: &str) {
-        let now = self.clock.now;
-        match thing.split_once(':') {
-            Some(("ssm", name)) => self.parameters.ensure_exists(name, now),
-            Some(("s3", path)) => self.buckets.ensure_exists(path, &mut self.clock),
-            _ => {}
-        }
     }
 }

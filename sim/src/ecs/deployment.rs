@@ -1,7 +1,7 @@
 //! Deployments of a service: started, superseded, completed, failed, rolled back.
 
 use super::history::{HistoryStatus, Rollback};
-use super::model::{Deployment, EcsService, Rollout};
+use super::model::{Deployment, EcsService, Read, Rollout};
 use crate::clockwork::Clockwork;
 use crate::error::{ApiError, ApiResult};
 
@@ -9,9 +9,11 @@ const MOST_ACTIVE: usize = 5;
 
 /// Makes a new deployment the primary one; the scheduler turns to it a little later.
 ///
+/// `references` are those of the task definition that the service has by now.
+///
 /// # Errors
 /// Five active deployments exist already.
-pub(super) fn start(service: &mut EcsService, clock: &mut Clockwork) -> ApiResult<()> {
+pub(super) fn start(service: &mut EcsService, clock: &mut Clockwork, references: Vec<Read>) -> ApiResult<()> {
     if service.deployments.len() >= MOST_ACTIVE {
         return Err(ApiError::invalid_parameter("5 active deployments exist, unable to create new deployment."));
     }
@@ -30,6 +32,7 @@ pub(super) fn start(service: &mut EcsService, clock: &mut Clockwork) -> ApiResul
         rollout: Rollout::InProgress,
         reason: String::new(),
         failed_tasks: 0,
+        references,
     };
     deployment.reason = format!("ECS deployment {} in progress.", deployment.id());
     service.deployments.insert(0, deployment);

@@ -7,9 +7,7 @@ use jiff::Timestamp;
 
 use super::builder::Controller;
 use super::history::ServiceDeployment;
-
-/// Tags by key.
-pub(crate) type Tags = BTreeMap<String, String>;
+use crate::tagging::Tags;
 
 /// `DescribeServices` returns as many events at most.
 const EVENTS_KEPT: usize = 100;
@@ -84,9 +82,10 @@ pub(crate) struct Behaviour {
     pub(super) failing: Failing,
 }
 
+/// Something that a task reads, named in any of the ways of [`crate::things`].
 #[derive(Clone, Debug)]
 pub(crate) struct Read {
-    pub(super) pattern: String,
+    pub(crate) pattern: String,
     /// Without it the task does not start.
     pub(super) required: bool,
 }
@@ -111,6 +110,8 @@ pub(crate) struct Deployment {
     pub(super) rollout: Rollout,
     pub(super) reason: String,
     pub(super) failed_tasks: usize,
+    /// What its task definition refers to.
+    pub(super) references: Vec<Read>,
 }
 
 impl Deployment {

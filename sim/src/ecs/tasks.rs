@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::deployment;
-use super::model::{Deployment, EcsService, Failing, Task, TaskId};
+use super::model::{Deployment, EcsService, Failing, Read, Task, TaskId};
 use super::scheduler;
 use crate::clockwork::Clockwork;
 use crate::job::Job;
@@ -21,9 +21,9 @@ pub(super) fn launch(service: &mut EcsService, clock: &mut Clockwork, deployment
     let id = clock.hex(32);
     let task = TaskId { service: service.id.clone(), task: id.clone() };
     let behaviour = &mut service.behaviour;
-    for read in &behaviour.reads {
+    for read in behaviour.reads.iter().chain(&deployment.references) {
         let delay = clock.within(behaviour.starting);
-        clock.after(delay, Job::TaskReads(task.clone(), read.pattern.clone()));
+        clock.after(delay, Job::TaskReads(task.clone(), read.clone()));
     }
     clock.after(behaviour.starting, Job::TaskStarts(task));
 
@@ -66,11 +66,10 @@ pub(super) fn already_running(service: &mut EcsService, clock: &mut Clockwork, d
     service.tasks.push(task);
 }
 
-pub(super) fn reads(service: &mut EcsService, task: &str, pattern: &str, found: Vec<(String, u64)>) {
-    let required = service.behaviour.reads.iter().any(|read| read.pattern == pattern && read.required);
+pub(super) fn reads(service: &mut EcsService, task: &str, read: &Read, found: Vec<(String, u64)>) {
     let Some(task) = service.task_mut(task).filter(|task| task.is_pending()) else { return };
-    if found.is_empty() && required {
-        task.missing.push(pattern.to_owned());
+    if found.is_empty() && read.required {
+        task.missing.push(read.pattern.clone());
     }
     task.read.extend(found);
 }

@@ -2,14 +2,15 @@
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Bucket, S3Request, Version, document, no_bucket};
+use super::{Bucket, S3Request, Version, document, no_bucket, versions};
 use crate::error::{ApiError, ApiResult};
 use crate::wire::protocol::response;
 use crate::world::World;
 
-const MOST_KEYS: usize = 1000;
+pub(super) const MOST_KEYS: usize = 1000;
 
 pub(crate) fn perform(world: &mut World, request: &S3Request) -> ApiResult<Response<Bytes>> {
     match request.operation() {
@@ -25,6 +26,7 @@ pub(crate) fn perform(world: &mut World, request: &S3Request) -> ApiResult<Respo
         "PutObject" => put_object(world, request),
         "DeleteObject" => delete_object(world, request),
         "HeadObject" => head_object(world, request),
+        "ListObjectVersions" => versions::list(world, request),
         "ListObjectsV2" => list_objects(world, request),
         _ => Err(ApiError::new("NotImplemented", "A header you provided implies functionality that is not implemented").with_status(501)),
     }
@@ -112,7 +114,7 @@ fn head_object(world: &World, request: &S3Request) -> ApiResult<Response<Bytes>>
 
 fn current<'a>(world: &'a World, request: &S3Request) -> ApiResult<&'a Version> {
     let bucket = world.buckets.buckets.get(&request.bucket).ok_or_else(no_bucket)?;
-    let stored = bucket.objects.get(&request.key).and_then(|stored| stored.current.as_ref());
+    let stored = bucket.objects.get(&request.key).and_then(|stored| stored.current());
     stored.ok_or_else(|| ApiError::new("NoSuchKey", "The specified key does not exist.").with_status(404))
 }
 
@@ -153,7 +155,7 @@ fn list_objects(world: &World, request: &S3Request) -> ApiResult<Response<Bytes>
     let is_truncated = found.next().is_some();
     let contents = page.iter().map(|(key, _, version)| Contents {
         key: key.as_str(),
-        last_modified: version.modified_at.strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string(),
+        last_modified: listed_time(version.modified_at),
         etag: quoted(&version.etag),
         size: version.size,
         storage_class: "STANDARD",
@@ -169,11 +171,16 @@ fn list_objects(world: &World, request: &S3Request) -> ApiResult<Response<Bytes>
     }))
 }
 
-fn quoted(etag: &str) -> String {
+/// Whole seconds, although written with milliseconds.
+pub(super) fn listed_time(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string()
+}
+
+pub(super) fn quoted(etag: &str) -> String {
     format!("\"{etag}\"")
 }
 
-fn xml(content: &impl Serialize) -> Response<Bytes> {
+pub(super) fn xml(content: &impl Serialize) -> Response<Bytes> {
     response(StatusCode::OK, "application/xml", Bytes::from(document(content)))
 }
 

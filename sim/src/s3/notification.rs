@@ -1,5 +1,7 @@
 //! Where a bucket sends its events: EventBridge, and queues by event, prefix and suffix.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -93,7 +95,7 @@ impl World {
         }
         for queue in wanting {
             let message = self.event(|envelope| events::object_notification(envelope, object, kind, &queue.id));
-            self.bus.deliver(&mut self.clock, queue.name(), &message);
+            self.bus.deliver(&mut self.clock, Duration::ZERO, queue.name(), &message);
         }
     }
 

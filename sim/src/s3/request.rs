@@ -63,6 +63,7 @@ impl S3Request {
             (&Method::PUT, false) => "CreateBucket",
             (&Method::GET, false) if self.bucket.is_empty() => "ListBuckets",
             (&Method::GET, false) if has("notification") => "GetBucketNotificationConfiguration",
+            (&Method::GET, false) if has("versions") => "ListObjectVersions",
             (&Method::GET, false) => "ListObjectsV2",
             (&Method::HEAD, false) => "HeadBucket",
             _ => "Unknown",

@@ -3,14 +3,16 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Put, Stored, Version, not_found};
+use super::{Put, Stored, Version, not_found, tags};
 use crate::config::AccountConfig;
 use crate::ecs::api::parse;
 use crate::error::{ApiError, ApiResult};
+use crate::tagging::{TagPair, to_tags};
 use crate::wire::{page, seconds};
 use crate::world::World;
 
 const MOST_A_PAGE: usize = 50;
+const MOST_FILTER_VALUES: usize = 50;
 
 pub(crate) fn perform(world: &mut World, operation: &str, input: Value, principal: &str) -> ApiResult {
     match operation {
@@ -19,13 +21,17 @@ pub(crate) fn perform(world: &mut World, operation: &str, input: Value, principa
         "LabelParameterVersion" => label(world, &parse(input)?),
         "DescribeParameters" => describe(world, &parse(input)?),
         "GetParameter" => get(world, &parse(input)?),
+        "AddTagsToResource" => tags::add(world, &parse(input)?),
+        "RemoveTagsFromResource" => tags::remove(world, &parse(input)?),
+        "ListTagsForResource" => tags::list(world, &parse(input)?),
         "GetParameterHistory" => history(world, &parse(input)?),
         _ => Err(ApiError::unknown_operation()),
     }
 }
 
 pub(crate) fn target_of(input: &Value) -> String {
-    input.get("Name").and_then(Value::as_str).unwrap_or_default().to_owned()
+    let text = |name: &str| input.get(name).and_then(Value::as_str);
+    text("Name").or(text("ResourceId")).unwrap_or_default().to_owned()
 }
 
 #[derive(Deserialize)]
@@ -37,6 +43,8 @@ struct PutParameter {
     description: Option<String>,
     #[serde(default)]
     overwrite: bool,
+    #[serde(default)]
+    tags: Vec<TagPair>,
 }
 
 fn put(world: &mut World, input: PutParameter, principal: &str) -> ApiResult {
@@ -44,9 +52,17 @@ fn put(world: &mut World, input: PutParameter, principal: &str) -> ApiResult {
     if input.r#type.is_none() && !exists {
         return Err(ApiError::new("ValidationException", "A parameter type is required when you create a parameter."));
     }
-    let user = format!("arn:aws:iam::{}:user/{principal}", world.config.account_id);
-    let PutParameter { name, value, r#type: kind, description, overwrite } = input;
-    let version = world.put_parameter(Put { name, value, kind, description, overwrite, user })?;
+    let user = world.config.user_arn(principal);
+    let PutParameter { name, value, r#type: kind, description, overwrite, tags } = input;
+    if overwrite && !tags.is_empty() {
+        let message =
+            "Invalid request: tags and overwrite can't be used together. To update tags, use AddTagsToResource or RemoveTagsFromResource.";
+        return Err(ApiError::new("ValidationException", message));
+    }
+    let version = world.put_parameter(Put { name: name.clone(), value, kind, description, overwrite, user })?;
+    if !tags.is_empty() {
+        world.tag_parameter(&name, |known| *known = to_tags(&tags))?;
+    }
     Ok(json!({ "Version": version, "Tier": "Standard" }))
 }
 
@@ -111,8 +127,12 @@ fn describe(world: &mut World, input: &DescribeParameters) -> ApiResult {
     if !(1..=MOST_A_PAGE).contains(&size) {
         return Err(ApiError::new("ValidationException", "MaxResults must be between 1 and 50."));
     }
+    if input.parameter_filters.iter().any(|filter| filter.values.len() > MOST_FILTER_VALUES) {
+        return Err(ApiError::new("ValidationException", "Member must have length less than or equal to 50."));
+    }
+    let seen_until = world.clock.now - world.config.parameter_metadata_lag;
     let mut found = Vec::new();
-    for (name, stored, version) in world.parameters.live() {
+    for (name, stored, version) in world.parameters.live_at(seen_until) {
         let verdicts: ApiResult<Vec<bool>> = input.parameter_filters.iter().map(|filter| filter.accepts(name, &stored.kind)).collect();
         if verdicts?.into_iter().all(|accepted| accepted) {
             found.push(metadata(&world.config, name, stored, version));
@@ -125,7 +145,7 @@ fn describe(world: &mut World, input: &DescribeParameters) -> ApiResult {
 fn metadata(config: &AccountConfig, name: &str, stored: &Stored, version: &Version) -> Value {
     let mut fields = json!({
         "Name": name,
-        "ARN": config.arn("ssm", &format!("parameter/{}", name.trim_start_matches('/'))),
+        "ARN": config.parameter_arn(name),
         "Type": stored.kind,
         "LastModifiedDate": seconds(version.modified_at),
         "LastModifiedUser": version.modified_by,
@@ -143,7 +163,7 @@ fn metadata(config: &AccountConfig, name: &str, stored: &Stored, version: &Versi
 /// Works, so that a test which finds it in the record of calls proves something.
 fn get(world: &mut World, input: &Named) -> ApiResult {
     let (stored, version) = world.parameters.current(&input.name).ok_or_else(not_found)?;
-    let arn = world.config.arn("ssm", &format!("parameter/{}", input.name.trim_start_matches('/')));
+    let arn = world.config.parameter_arn(&input.name);
     Ok(json!({ "Parameter": {
         "Name": input.name,
         "ARN": arn,

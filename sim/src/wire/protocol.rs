@@ -10,7 +10,7 @@ use crate::error::ApiError;
 impl Api {
     fn content_type(self) -> &'static str {
         match self {
-            Self::Ecs | Self::Tagging | Self::Ssm => "application/x-amz-json-1.1",
+            Self::Ecs | Self::Tagging | Self::Ssm | Self::Secrets => "application/x-amz-json-1.1",
             Self::Sqs => "application/x-amz-json-1.0",
             Self::S3 => "application/xml",
         }
@@ -28,7 +28,7 @@ impl Api {
         let body = match self {
             Self::S3 => crate::s3::error_document(error),
             Self::Sqs => json!({ "__type": format!("com.amazonaws.sqs#{}", error.code), "message": error.message }).to_string(),
-            Self::Ecs | Self::Tagging | Self::Ssm => json!({ "__type": error.code, "message": error.message }).to_string(),
+            Self::Ecs | Self::Tagging | Self::Ssm | Self::Secrets => json!({ "__type": error.code, "message": error.message }).to_string(),
         };
         let body = if with_body { Bytes::from(body) } else { Bytes::new() };
         let mut response = response(status, self.content_type(), body);
@@ -43,7 +43,7 @@ impl Api {
     /// How this API says that too many calls came.
     pub(super) fn throttle(self) -> ApiError {
         match self {
-            Self::Ecs | Self::Ssm => ApiError::new("ThrottlingException", "Rate exceeded"),
+            Self::Ecs | Self::Ssm | Self::Secrets => ApiError::new("ThrottlingException", "Rate exceeded"),
             Self::Tagging => ApiError::new("ThrottledException", "Rate exceeded"),
             Self::Sqs => ApiError::new("RequestThrottled", "Rate exceeded"),
             Self::S3 => ApiError::new("SlowDown", "Please reduce your request rate.").with_status(503),

@@ -8,7 +8,7 @@ use crate::config::AccountConfig;
 use crate::error::{ApiError, ApiResult};
 use crate::s3::S3Request;
 use crate::world::World;
-use crate::{ecs, sqs, ssm, tagging};
+use crate::{ecs, secrets, sqs, ssm, tagging};
 
 /// The APIs of the account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,15 +16,17 @@ pub(crate) enum Api {
     Ecs,
     Tagging,
     Ssm,
+    Secrets,
     Sqs,
     S3,
 }
 
 impl Api {
-    const JSON: [(&'static str, Self); 4] = [
+    const JSON: [(&'static str, Self); 5] = [
         ("AmazonEC2ContainerServiceV20141113", Self::Ecs),
         ("ResourceGroupsTaggingAPI_20170126", Self::Tagging),
         ("AmazonSSM", Self::Ssm),
+        ("secretsmanager", Self::Secrets),
         ("AmazonSQS", Self::Sqs),
     ];
 
@@ -34,6 +36,7 @@ impl Api {
             Self::Ecs => "ecs",
             Self::Tagging => "tag",
             Self::Ssm => "ssm",
+            Self::Secrets => "secretsmanager",
             Self::Sqs => "sqs",
             Self::S3 => "s3",
         }
@@ -43,7 +46,7 @@ impl Api {
     fn endpoint_prefix(self) -> &'static str {
         match self {
             Self::Tagging => "tagging",
-            Self::Ecs | Self::Ssm | Self::Sqs | Self::S3 => self.iam_prefix(),
+            Self::Ecs | Self::Ssm | Self::Secrets | Self::Sqs | Self::S3 => self.iam_prefix(),
         }
     }
 
@@ -57,6 +60,7 @@ impl Api {
             Self::Ecs => config.arn("ecs", &format!("cluster/{target}")),
             Self::Tagging => "*".to_owned(),
             Self::Ssm => config.arn("ssm", &format!("parameter/{}", target.trim_start_matches('/'))),
+            Self::Secrets => config.arn("secretsmanager", &format!("secret:{target}")),
             Self::Sqs => config.arn("sqs", target),
             Self::S3 => format!("arn:aws:s3:::{target}"),
         }
@@ -67,16 +71,20 @@ impl Api {
             Self::Ecs => ecs::api::target_of(input),
             Self::Tagging | Self::S3 => String::new(),
             Self::Ssm => ssm::api::target_of(input),
+            Self::Secrets => secrets::api::target_of(input),
             Self::Sqs => sqs::api::target_of(input),
         }
     }
 
-    /// The input without what is nobody's business: a parameter's value.
+    /// The input without what is nobody's business: the value of a parameter or a secret.
     pub(super) fn redacted(self, mut input: Value) -> Value {
-        if self == Self::Ssm
-            && let Some(fields) = input.as_object_mut()
-        {
-            fields.remove("Value");
+        let values: &[&str] = match self {
+            Self::Ssm => &["Value"],
+            Self::Secrets => &["SecretString", "SecretBinary"],
+            Self::Ecs | Self::Tagging | Self::Sqs | Self::S3 => &[],
+        };
+        if let Some(fields) = input.as_object_mut() {
+            fields.retain(|name, _| !values.contains(&name.as_str()));
         }
         input
     }
@@ -106,6 +114,7 @@ impl ApiRequest {
             (Api::Ecs, _) => ecs::api::perform(world, &self.operation, input),
             (Api::Tagging, _) => tagging::perform(world, &self.operation, input),
             (Api::Ssm, _) => ssm::api::perform(world, &self.operation, input, &self.principal),
+            (Api::Secrets, _) => secrets::api::perform(world, &self.operation, input, &self.principal),
             (Api::Sqs, _) => sqs::api::perform(world, &self.operation, input),
             (Api::S3, None) => Err(ApiError::unknown_operation()),
         };
@@ -155,7 +164,7 @@ fn host_of(request: &Request<Bytes>) -> String {
 
 /// `ecs.eu-west-1`, `s3.eu-west-1`, `bucket.with.dots.s3.eu-west-1`, `s3`.
 fn by_endpoint(endpoint: &str, region: &str) -> Option<(Api, Option<String>)> {
-    let apis = [Api::Ecs, Api::Tagging, Api::Ssm, Api::Sqs, Api::S3];
+    let apis = [Api::Ecs, Api::Tagging, Api::Ssm, Api::Secrets, Api::Sqs, Api::S3];
     let regional = endpoint.strip_suffix(region).and_then(|rest| rest.strip_suffix('.'));
     let name = regional.or_else(|| endpoint.ends_with("s3").then_some(endpoint))?;
     if let Some(bucket) = name.strip_suffix(".s3") {

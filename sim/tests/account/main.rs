@@ -9,11 +9,15 @@
 
 mod calls;
 mod chance;
+mod cloudtrail;
 mod configuration;
 mod faults;
 mod history;
 mod mapping;
+mod metadata;
+mod references;
 mod rollout;
+mod secrets;
 mod tag_index;
 
 use aws_sdk_ecs::types::Service;
@@ -27,6 +31,14 @@ fn account() -> Account {
 
 fn ecs(account: &Account) -> aws_sdk_ecs::Client {
     aws_sdk_ecs::Client::new(&account.sdk_config())
+}
+
+fn secrets_manager(account: &Account) -> aws_sdk_secretsmanager::Client {
+    aws_sdk_secretsmanager::Client::new(&account.sdk_config())
+}
+
+fn ssm(account: &Account) -> aws_sdk_ssm::Client {
+    aws_sdk_ssm::Client::new(&account.sdk_config())
 }
 
 fn tagging(account: &Account) -> aws_sdk_resourcegroupstagging::Client {

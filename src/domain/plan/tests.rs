@@ -30,6 +30,8 @@ fn service(name: &str, tags: &[(&str, &str)]) -> Service {
         deployment_strategy: DeploymentStrategy::Rolling,
         desired: 2,
         deployments: vec![Deployment { primary: true, ..deployment("first", "2026-01-30T10:00:00Z", RolloutState::Completed) }],
+        task_definition: Some("app:1".to_owned()),
+        references: None,
         tags: Tags::parse("reloader", watch.iter().chain(tags).copied()),
         events: Vec::new(),
         history: History::NotAsked,
@@ -60,7 +62,7 @@ fn policy() -> Policy {
 }
 
 fn change(name: &str, kind: ChangeKind) -> Change {
-    Change { key: Key::parameter(home(), name), at: at(CHANGED), kind, version: None, by: None, event: "e".to_owned() }
+    Change::new(Key::parameter(home(), name), at(CHANGED), kind, "e")
 }
 
 fn written() -> BTreeMap<Key, Change> {

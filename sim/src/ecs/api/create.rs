@@ -58,6 +58,7 @@ pub(super) fn create(world: &mut World, input: CreateService) -> ApiResult {
     let reference = input.task_definition.as_deref().unwrap_or_default();
     let definition = world.ecs.task_definition(reference).map(|definition| definition.arn.clone());
     let task_definition = definition.ok_or_else(|| ApiError::new("ClientException", "TaskDefinition not found."))?;
+    let references = world.ecs.references_of(&world.config, &task_definition);
     let tags = to_tags(&input.tags)?;
     let daemon = input.scheduling_strategy.as_deref() == Some("DAEMON");
     let configuration = &input.deployment_configuration;
@@ -89,7 +90,7 @@ pub(super) fn create(world: &mut World, input: CreateService) -> ApiResult {
         failures_in_a_row: 0,
         wait_until: None,
     };
-    deployment::start(&mut new, &mut world.clock)?;
+    deployment::start(&mut new, &mut world.clock, references)?;
     let described = service_json(&world.config, &new, true);
     world.ecs.services.insert(id.clone(), new);
     world.clock.after(world.config.scheduler_delay, Job::Reconcile(id));

@@ -1,11 +1,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::super::model::Tags;
 use super::super::{names, service_not_found};
 use crate::error::{ApiError, ApiResult};
-use crate::job::Job;
-use crate::tagging::IndexedTags;
+use crate::tagging::Tags;
 use crate::world::World;
 
 const MOST_TAGS: usize = 50;
@@ -92,11 +90,4 @@ fn tags_mut<'a>(world: &'a mut World, arn: &str) -> ApiResult<&'a mut Tags> {
     let id = names::service_id(None, arn);
     let service = world.ecs.services.get_mut(&id).filter(|service| service.arn == arn);
     service.map(|service| &mut service.tags).ok_or_else(service_not_found)
-}
-
-impl World {
-    /// The index behind `GetResources` learns of tags with a lag.
-    pub(super) fn index_later(&mut self, arn: String, tags: Tags) {
-        self.clock.after(self.config.tag_index_lag, Job::IndexTags(arn, IndexedTags(tags)));
-    }
 }

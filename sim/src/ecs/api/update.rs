@@ -3,6 +3,7 @@ use serde_json::json;
 
 use super::super::builder::Controller;
 use super::super::model::{EcsService, Status};
+use super::super::task_definition::TaskDefinition;
 use super::super::{cluster_not_found, deployment, names, scheduler};
 use super::describe::service_json;
 use crate::clockwork::Clockwork;
@@ -31,6 +32,8 @@ pub(super) fn update(world: &mut World, input: &UpdateService) -> ApiResult {
         }
         None => None,
     };
+    let target = definition.as_ref().unwrap_or(&world.ecs.service(&id)?.task_definition);
+    let references = world.ecs.references_of(&world.config, target);
     let clock = &mut world.clock;
     let service = world.ecs.services.get_mut(&id).ok_or_else(super::super::service_not_found)?;
     if service.status != Status::Active {
@@ -42,7 +45,7 @@ pub(super) fn update(world: &mut World, input: &UpdateService) -> ApiResult {
     if input.force_new_deployment || new_definition.is_some() {
         let before = service.task_definition.clone();
         service.task_definition = new_definition.unwrap_or_else(|| before.clone());
-        deployment::start(service, clock).inspect_err(|_| service.task_definition = before)?;
+        deployment::start(service, clock, references).inspect_err(|_| service.task_definition = before)?;
     }
     if let Some(desired) = input.desired_count {
         service.desired = desired;
@@ -54,6 +57,23 @@ pub(super) fn update(world: &mut World, input: &UpdateService) -> ApiResult {
     clock.after(world.config.scheduler_delay, Job::Reconcile(id.clone()));
     let described = service_json(&world.config, world.ecs.service(&id)?, true);
     Ok(json!({ "service": described }))
+}
+
+impl World {
+    /// Registers another revision of a service's task definition, and deploys it.
+    pub(crate) fn deploy(&mut self, id: &str, definition: TaskDefinition) -> ApiResult {
+        let service = self.ecs.service(id)?;
+        let (cluster, name) = (service.cluster.clone(), service.name.clone());
+        let revision = self.ecs.register(&self.config, &name, definition.into_content(), self.clock.now);
+        let input = UpdateService {
+            cluster: Some(cluster),
+            service: name,
+            desired_count: None,
+            task_definition: Some(revision),
+            force_new_deployment: false,
+        };
+        update(self, &input)
+    }
 }
 
 /// AWS's own words, articles included.

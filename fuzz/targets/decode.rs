@@ -1,0 +1,148 @@
+//! Any payload decodes: into no more than it tells, into keys that are the terms that watch them, and without repeating what is malformed.
+#![no_main]
+
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use ecs_reloader::domain::change::Change;
+use ecs_reloader::domain::key::{Key, Kind, without_suffix};
+use ecs_reloader::domain::watch::Term;
+use ecs_reloader::event::{Malformed, Told, decode};
+use ecs_reloader::home;
+use jiff::Timestamp;
+use libfuzzer_sys::fuzz_target;
+
+/// How often a part of the payload may be told: a secret has at most 20 labels, and each is a change by the same caller.
+const MOST_COPIES: usize = 24;
+
+/// Characters of the longest field that we know.
+const LONGEST_FIELD: usize = 24;
+
+/// Characters of the longest path, through a queue and a topic.
+const LONGEST_PATH: usize = 160;
+
+/// What may be told that was expected: what the tests have seen told, and every other text of the decoder.
+static OWN_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+    let sources = [
+        include_str!("../../src/event/appconfig.rs"),
+        include_str!("../../src/event/envelope.rs"),
+        include_str!("../../src/event/json.rs"),
+        include_str!("../../src/event/manual.rs"),
+        include_str!("../../src/event/s3.rs"),
+        include_str!("../../src/event/secrets.rs"),
+        include_str!("../../src/event/ssm.rs"),
+        include_str!("../../src/domain/watch.rs"),
+    ];
+    let texts = sources.into_iter().flat_map(|source| source.split('"'));
+    let seen = include_str!("../../events/decoded.txt").lines().filter_map(|line| Some(line.rsplit_once(": expected ")?.1));
+    texts.chain(seen).chain(OTHER_WORDS).collect()
+});
+
+/// What is put together when it is told, and what serde and `serde_json` say.
+const OTHER_WORDS: [&str; 28] = [
+    "a secret's name of 1 to 512 characters",
+    "at most 20 labels",
+    "a boolean",
+    "a number from 0 on",
+    "a sequence",
+    "a string",
+    "any valid JSON value",
+    "control character (\\u0000-\\u001F) found while parsing a string",
+    "EOF while parsing a list",
+    "EOF while parsing a string",
+    "EOF while parsing a value",
+    "EOF while parsing an object",
+    "expected `,` or `]`",
+    "expected `,` or `}`",
+    "expected `:`",
+    "expected `\"`",
+    "expected ident",
+    "expected value",
+    "invalid escape",
+    "invalid number",
+    "invalid unicode code point",
+    "key must be a string",
+    "lone leading surrogate in hex escape",
+    "number out of range",
+    "recursion limit exceeded",
+    "trailing characters",
+    "trailing comma",
+    "unexpected end of hex escape",
+];
+
+fuzz_target!(|bytes: &[u8]| {
+    let payload = String::from_utf8_lossy(bytes);
+    let inbox = decode(&payload, Timestamp::UNIX_EPOCH);
+    assert!(inbox.from_queue || inbox.messages.len() == 1);
+
+    let (mut things, mut told_of_changes) = (0, 0);
+    for told in inbox.messages.iter().flat_map(|message| &message.told) {
+        things += 1;
+        match told {
+            Told::Changed(change) => {
+                told_of_changes += size(change);
+                is_named_by_its_term(&change.key);
+            }
+            Told::Asked(manual) => assert!(manual.changes(&home()).count() + manual.services.len() <= payload.len()),
+            Told::Ignored(event) => assert!(event.event.chars().count() <= 100),
+            Told::Malformed(malformed) => repeats_nothing(malformed),
+        }
+    }
+    assert!(things <= payload.len().max(1), "{things} things in {} bytes", payload.len());
+    assert!(told_of_changes <= MOST_COPIES * payload.len(), "{told_of_changes} bytes told of {}", payload.len());
+});
+
+/// Bytes of everything in a change that a payload tells.
+fn size(change: &Change) -> usize {
+    let Change { key, version, previous, etag, by, note, event, at: _, kind: _, ignored: _ } = change;
+    let place = key.place();
+    let optional = [version, previous, etag, by, note].into_iter().flatten().map(String::len).sum::<usize>();
+    let of_key = [key.path(), key.stage().unwrap_or_default(), key.suffix().unwrap_or_default(), &place.account, &place.region];
+    optional + event.len() + of_key.map(str::len).iter().sum::<usize>()
+}
+
+/// Two spellings of a key, its display and its ARN, are terms that name it and no other.
+fn is_named_by_its_term(key: &Key) {
+    let (home, path) = (key.place(), key.path());
+    // Nobody can write a term for a label, and one that ends in a slash is a prefix.
+    if key.stage().is_some() || path.ends_with('/') {
+        return;
+    }
+    let letters = |c: char| c.is_ascii_alphanumeric() || "_.-/".contains(c);
+    let can_be_term = match key.kind() {
+        Kind::Parameter => path.chars().all(letters) && !path.starts_with('/'),
+        Kind::Secret => !path.starts_with('/'),
+        Kind::Object | Kind::Profile => true,
+    };
+    let term = Term::parse(&key.to_string());
+    assert_eq!(term.is_ok(), can_be_term, "{key}");
+    if let Ok(term) = term {
+        assert_eq!(term.key(home).as_ref(), Some(key));
+        assert!(term.matches(key, home), "{key}");
+    }
+
+    let place = [&home.account, &home.region];
+    let can_be_arn = key.kind() == Kind::Object || place.iter().all(|part| !part.is_empty() && !part.contains(':'));
+    // A colon ends a secret's name in an ARN, and what follows its last hyphen is six characters.
+    let whole = key.kind() != Kind::Secret
+        || !path.contains(':') && key.suffix().is_none_or(|suffix| without_suffix(&format!("x-{suffix}")).is_some());
+    if can_be_term && can_be_arn && whole {
+        let term = Term::parse(&key.arn());
+        assert!(term.is_ok_and(|term| term.matches(key, home)), "{}", key.arn());
+    }
+}
+
+/// It says where, and what was expected, in our words: whatever stands there may be a secret that somebody put into the wrong place.
+fn repeats_nothing(malformed: &Malformed) {
+    let Malformed { at, expected } = malformed;
+    assert!(at.len() <= LONGEST_PATH, "{malformed}");
+    for field in at.split(|c: char| ".:[] ".contains(c)) {
+        assert!(field.len() <= LONGEST_FIELD, "{field} in {malformed}");
+    }
+    let inside = |before: &str, after: &str| expected.strip_prefix(before)?.strip_suffix(after);
+    if let Some(field) = inside("the field `", "`").or_else(|| inside("duplicate field `", "`")) {
+        assert!(field.len() <= LONGEST_FIELD, "{malformed}");
+    } else {
+        assert!(OWN_WORDS.contains(inside("JSON (", ")").unwrap_or(expected)), "{malformed}");
+    }
+}

@@ -1,0 +1,20 @@
+use serde_json::{Value, json};
+
+use super::Envelope;
+
+/// A secret, as far as its events tell of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Secret<'a> {
+    /// Its friendly name.
+    pub name: &'a str,
+    /// With the suffix of a hyphen and six characters.
+    pub arn: &'a str,
+}
+
+/// `Secret Label Updated`: a staging label was attached to a version. Secrets Manager tells of every label but `AWSPENDING` and `AWSPREVIOUS`
+/// (Secrets Manager User Guide, "Secret Label Updated").
+#[must_use]
+pub fn secret_label_updated(envelope: &Envelope<'_>, secret: &Secret<'_>, label: &str, version_id: &str) -> Value {
+    let detail = json!({ "name": secret.name, "labelUpdated": label, "versionId": version_id });
+    envelope.wrap("aws.secretsmanager", "Secret Label Updated", &[secret.arn], &detail)
+}

@@ -1,0 +1,123 @@
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::super::{CURRENT, Secret, Version, not_found};
+use crate::error::{ApiError, ApiResult};
+use crate::tagging::pairs;
+use crate::wire::{page, seconds};
+use crate::world::World;
+
+const MOST_A_PAGE: usize = 100;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct DescribeSecret {
+    secret_id: String,
+}
+
+pub(super) fn secret(world: &World, input: &DescribeSecret) -> ApiResult {
+    let secret = world.secrets.get(&input.secret_id)?;
+    let mut fields = metadata(secret);
+    fields.insert("VersionIdsToStages".to_owned(), labels_by_version(secret));
+    Ok(Value::Object(fields))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ListSecrets {
+    #[serde(default)]
+    include_planned_deletion: bool,
+    max_results: Option<usize>,
+    next_token: Option<String>,
+}
+
+pub(super) fn list(world: &World, input: &ListSecrets) -> ApiResult {
+    let wanted = |secret: &&Secret| input.include_planned_deletion || secret.deleted_at.is_none();
+    let found: Vec<_> = world.secrets.0.values().filter(wanted).map(list_entry).collect();
+    let page = page::of(&found, size(input.max_results)?, input.next_token.as_deref())?;
+    Ok(json!({ "SecretList": page.items, "NextToken": page.next }))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ListSecretVersionIds {
+    secret_id: String,
+    #[serde(default)]
+    include_deprecated: bool,
+    max_results: Option<usize>,
+    next_token: Option<String>,
+}
+
+pub(super) fn versions(world: &World, input: &ListSecretVersionIds) -> ApiResult {
+    let secret = world.secrets.get(&input.secret_id)?;
+    let wanted = |version: &&Version| input.include_deprecated || !version.labels.is_empty();
+    let found: Vec<_> = secret
+        .versions
+        .iter()
+        .filter(wanted)
+        .map(|version| {
+            let mut fields = json!({ "VersionId": version.id, "CreatedDate": seconds(version.created_at) });
+            if let (false, Some(fields)) = (version.labels.is_empty(), fields.as_object_mut()) {
+                fields.insert("VersionStages".to_owned(), json!(version.labels));
+            }
+            fields
+        })
+        .collect();
+    let page = page::of(&found, size(input.max_results)?, input.next_token.as_deref())?;
+    Ok(json!({ "ARN": secret.arn, "Name": secret.name, "Versions": page.items, "NextToken": page.next }))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct GetSecretValue {
+    secret_id: String,
+    version_id: Option<String>,
+    version_stage: Option<String>,
+}
+
+/// Works, so that a test which finds it in the record of calls proves something.
+pub(super) fn value(world: &mut World, input: &GetSecretValue) -> ApiResult {
+    let secret = world.secrets.live(&input.secret_id)?;
+    let stage = input.version_stage.as_deref().unwrap_or(CURRENT);
+    let id = input.version_id.as_deref().or_else(|| secret.holder(stage));
+    let version = id.and_then(|id| secret.version(id)).ok_or_else(not_found)?;
+    Ok(json!({
+        "ARN": secret.arn,
+        "Name": secret.name,
+        "VersionId": version.id,
+        "SecretString": version.value,
+        "VersionStages": version.labels,
+        "CreatedDate": seconds(version.created_at),
+    }))
+}
+
+fn list_entry(secret: &Secret) -> Value {
+    let mut fields = metadata(secret);
+    fields.insert("SecretVersionsToStages".to_owned(), labels_by_version(secret));
+    Value::Object(fields)
+}
+
+fn labels_by_version(secret: &Secret) -> Value {
+    let worn = secret.versions.iter().filter(|version| !version.labels.is_empty());
+    Value::Object(worn.map(|version| (version.id.clone(), json!(version.labels))).collect())
+}
+
+/// What is told of a secret, as far as it is known.
+fn metadata(secret: &Secret) -> Map<String, Value> {
+    let known = [
+        ("ARN", Some(json!(secret.arn))),
+        ("Name", Some(json!(secret.name))),
+        ("Description", secret.description.as_ref().map(|text| json!(text))),
+        ("CreatedDate", Some(json!(seconds(secret.created_at)))),
+        ("LastChangedDate", Some(json!(seconds(secret.changed_at)))),
+        ("LastRotatedDate", secret.rotated_at.map(|time| json!(seconds(time)))),
+        ("DeletedDate", secret.deleted_at.map(|time| json!(seconds(time)))),
+        ("Tags", Some(json!(pairs(&secret.tags)))),
+    ];
+    known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+}
+
+fn size(asked: Option<usize>) -> ApiResult<usize> {
+    let size = asked.unwrap_or(MOST_A_PAGE);
+    if (1..=MOST_A_PAGE).contains(&size) { Ok(size) } else { Err(ApiError::invalid_parameter("MaxResults must be between 1 and 100.")) }
+}

@@ -1,0 +1,79 @@
+//! The things that tasks read, by whatever name: a watch term, an ARN, or what a task definition refers to.
+
+use crate::config::AccountConfig;
+use crate::secrets::Selector;
+use crate::world::World;
+
+/// A reference, understood.
+enum Thing<'a> {
+    Parameter(String),
+    Object(&'a str),
+    Secret(Selector<'a>),
+    /// `application/environment/profile`.
+    AppConfig(&'a str),
+}
+
+impl<'a> Thing<'a> {
+    /// Reads `ssm:/app/db`, `s3:bucket/key`, `secret:prod/db`, `appconfig:application/environment/profile`, or an ARN; `None` for anything else,
+    /// and for what another account or Region has.
+    fn parse(reference: &'a str, config: &AccountConfig) -> Option<Self> {
+        match reference.split_once(':')? {
+            ("ssm", name) => Some(Self::Parameter(name.to_owned())),
+            ("s3", path) => Some(Self::Object(path)),
+            ("secret", rest) => Some(Self::Secret(Selector::parse(rest, false))),
+            ("appconfig", path) => Some(Self::AppConfig(path)),
+            ("arn", rest) => Self::parse_arn(rest, config),
+            _ => None,
+        }
+    }
+
+    /// `rest` is the ARN without `arn:`.
+    fn parse_arn(rest: &'a str, config: &AccountConfig) -> Option<Self> {
+        let mut parts = rest.splitn(5, ':');
+        let (partition, service, region, account) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        let resource = parts.next()?;
+        let here = region == config.region && account == config.account_id;
+        match service {
+            _ if partition != "aws" => None,
+            "s3" => Some(Self::Object(resource)),
+            "ssm" if here => resource.strip_prefix("parameter/").map(|name| Self::Parameter(parameter_name(name))),
+            "secretsmanager" if here => resource.strip_prefix("secret:").map(|rest| Self::Secret(Selector::parse(rest, true))),
+            _ => None,
+        }
+    }
+}
+
+/// An ARN leaves out the slash that a parameter's path begins with; a name without a path has none.
+fn parameter_name(in_arn: &str) -> String {
+    if in_arn.contains('/') { format!("/{in_arn}") } else { in_arn.to_owned() }
+}
+
+/// Whether a task of this account can be expected to find what it refers to.
+pub(crate) fn is_known(reference: &str, config: &AccountConfig) -> bool {
+    Thing::parse(reference, config).is_some()
+}
+
+impl World {
+    /// The things that a reference, or a prefix that ends in `/`, names, and how often each of them has been written.
+    pub(crate) fn versions_of(&self, reference: &str) -> Vec<(String, u64)> {
+        match Thing::parse(reference, &self.config) {
+            Some(Thing::Parameter(name)) => self.parameters.versions_of(&name),
+            Some(Thing::Object(path)) => self.buckets.versions_of(path),
+            Some(Thing::Secret(selector)) => self.secrets.versions_of(selector),
+            Some(Thing::AppConfig(path)) => self.appconfig.versions_of(path),
+            None => Vec::new(),
+        }
+    }
+
+    /// Things that the story takes for granted come to be without an event.
+    pub(crate) fn ensure_exists(&mut self, reference: &str) {
+        let now = self.clock.now;
+        match Thing::parse(reference, &self.config) {
+            Some(Thing::Parameter(name)) => self.parameters.ensure_exists(&self.config, &name, now),
+            Some(Thing::Object(path)) => self.buckets.ensure_exists(path, &mut self.clock),
+            Some(Thing::Secret(selector)) => self.secrets.ensure_exists(&self.config, &mut self.clock, selector),
+            // A configuration that was never deployed is read as well.
+            Some(Thing::AppConfig(_)) | None => {}
+        }
+    }
+}

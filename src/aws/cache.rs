@@ -1,0 +1,80 @@
+//! References of task definitions, kept for the life of the process: a revision never changes.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use lru::LruCache;
+
+use crate::domain::reference::References;
+
+/// References that are kept: some 250 bytes each, 5 MB in all. Those of the task definitions that were asked for longest ago go first.
+const MOST_REFERENCES: usize = 20_000;
+
+/// By the ARN of the task definition.
+#[derive(Debug)]
+pub(super) struct Cache {
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    by_arn: LruCache<String, Arc<References>>,
+    references: usize,
+}
+
+impl Cache {
+    pub(super) fn new() -> Self {
+        Self { kept: Mutex::new(Kept { by_arn: LruCache::unbounded(), references: 0 }) }
+    }
+
+    pub(super) fn get(&self, arn: &str) -> Option<Arc<References>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).by_arn.get(arn).cloned()
+    }
+
+    pub(super) fn keep(&self, arn: &str, references: &Arc<References>) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        // One for the entry itself: a task definition without references takes room too.
+        let room = |references: &References| references.len() + 1;
+        kept.references += room(references);
+        if let Some(before) = kept.by_arn.put(arn.to_owned(), Arc::clone(references)) {
+            kept.references -= room(&before);
+        }
+        while kept.references > MOST_REFERENCES {
+            let Some((_, oldest)) = kept.by_arn.pop_lru() else { break };
+            kept.references -= room(&oldest);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::key::Kind;
+
+    fn of(number: usize) -> Arc<References> {
+        let mut references = References::default();
+        (0..number).for_each(|place| references.add(String::new, &format!("name{place}"), Kind::Parameter));
+        Arc::new(references)
+    }
+
+    #[test]
+    fn what_was_asked_for_longest_ago_goes_first() {
+        let cache = Cache::new();
+        cache.keep("first", &of(9_000));
+        cache.keep("second", &of(9_000));
+        assert!(cache.get("first").is_some());
+
+        cache.keep("third", &of(9_000));
+
+        assert_eq!(["first", "second", "third"].map(|arn| cache.get(arn).is_some()), [true, false, true]);
+    }
+
+    #[test]
+    fn keeping_one_again_takes_no_more_room() {
+        let cache = Cache::new();
+
+        (0..10).for_each(|_| cache.keep("same", &of(9_000)));
+        cache.keep("other", &of(9_000));
+
+        assert!(cache.get("same").is_some());
+    }
+}

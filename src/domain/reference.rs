@@ -1,0 +1,58 @@
+//! What a task definition refers to: the things that a task reads when it starts.
+
+use std::fmt;
+
+use super::key::Kind;
+use super::watch::Term;
+
+/// The references of one task definition.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct References {
+    /// What new tasks read anew.
+    pub followed: Vec<Term>,
+    /// Versions of secrets, named by their ids: they never change.
+    pub pinned: Vec<Term>,
+    /// What does not parse.
+    pub unread: Vec<UnreadReference>,
+}
+
+/// A reference that does not parse.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnreadReference {
+    /// Where it stands: `containerDefinitions[app].secrets[DB_URL]`.
+    pub field: String,
+    /// What was expected there.
+    pub expected: &'static str,
+}
+
+impl fmt::Display for UnreadReference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { field, expected } = self;
+        write!(f, "{field} of the task definition does not parse: expected {expected}")
+    }
+}
+
+impl References {
+    /// Adds the reference `text` that stands in `field`; where it is not an ARN, it is the name of a `bare`.
+    ///
+    /// "Specifying sensitive data", "Pass environment variables" and "Task definition parameters", Amazon ECS Developer Guide.
+    pub fn add(&mut self, field: impl FnOnce() -> String, text: &str, bare: Kind) {
+        match Term::parse_reference(text, bare) {
+            Ok((term, false)) => self.followed.push(term),
+            Ok((term, true)) => self.pinned.push(term),
+            Err(expected) => self.unread.push(UnreadReference { field: field(), expected }),
+        }
+    }
+
+    /// How much there is to keep.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.followed.len() + self.pinned.len() + self.unread.len()
+    }
+
+    /// Whether the task definition refers to nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}

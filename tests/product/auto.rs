@@ -1,0 +1,196 @@
+//! Services that say `auto`: what their task definitions refer to.
+
+use std::time::Duration;
+
+use ecs_reloader::report::Level;
+use sim::{AccountConfig, Controller, Fault, RateLimits, Service, TaskDefinition, service, task_definition};
+
+use crate::support::{BUCKET, Scenario, line, reason};
+
+const DESCRIBE: &str = "ecs:DescribeTaskDefinition";
+
+fn auto(name: &str, definition: TaskDefinition) -> Service {
+    service(name).watching("auto").referring(definition)
+}
+
+/// A queue, and a secret `prod/db` that was there before, whose ARN is returned.
+async fn with_secret() -> (Scenario, String) {
+    let scenario = Scenario::with([]).await.with_queue();
+    scenario.account.put_secret("prod/db");
+    scenario.account.put_parameter("/app/db");
+    scenario.account.put_object(BUCKET, "app/prod.env");
+    scenario.account.settle().await;
+    let arn = scenario.account.secret_arn("prod/db").unwrap();
+    (scenario, arn)
+}
+
+fn parameter(name: &str) -> String {
+    format!("arn:aws:ssm:eu-west-1:123456789012:parameter{name}")
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_field_that_refers_to_something_is_followed() {
+    let (scenario, secret) = with_secret().await;
+    let object = format!("arn:aws:s3:::{BUCKET}/app/prod.env");
+    let whole = parameter("/app/db");
+    let of_parameter = [
+        ("web/name", task_definition().secret("DB", "/app/db")),
+        ("web/arn", task_definition().secret("DB", &whole)),
+        ("web/log", task_definition().container("log").log_secret("token", &whole)),
+        ("web/spec", task_definition().credential_spec(&format!("credentialspecdomainless:{whole}"))),
+        ("web/share", task_definition().volume_credentials(&whole)),
+    ];
+    let of_secret = [
+        ("web/secret", task_definition().secret("DB", &secret)),
+        ("web/json-key", task_definition().secret("DB", &format!("{secret}:password::"))),
+        ("web/stage", task_definition().secret("DB", &format!("{secret}::AWSCURRENT:"))),
+        ("web/registry", task_definition().repository_credentials(&secret)),
+    ];
+    let of_object = [
+        ("web/file", task_definition().environment_file(&object)),
+        ("web/firelens", task_definition().container("router").log_router_file(&object)),
+        ("web/spec-file", task_definition().credential_spec(&format!("credentialspec:{object}"))),
+    ];
+    let names = |group: &[(&str, TaskDefinition)]| {
+        let mut names: Vec<_> = group.iter().map(|(name, _)| (*name).to_owned()).collect();
+        names.sort();
+        names
+    };
+    let expected = [names(&of_parameter), names(&of_secret), names(&of_object)];
+    for (name, definition) in of_parameter.into_iter().chain(of_secret).chain(of_object) {
+        scenario.account.add(auto(name, definition));
+    }
+    scenario.account.run_for(Duration::from_mins(1)).await;
+
+    let mut done = 0;
+    for (expected, change) in expected.into_iter().zip(["ssm:/app/db", "secret:prod/db", "s3:config/app/prod.env"]) {
+        scenario.change(change);
+        assert!(scenario.is_all_fresh().await);
+        let mut restarted = scenario.account.restarted().split_off(done);
+        restarted.sort();
+        assert_eq!(restarted, expected);
+        done += restarted.len();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_version_that_is_pinned_by_its_id_never_changes() {
+    let (scenario, secret) = with_secret().await;
+    let version = scenario.account.put_secret("prod/db");
+    scenario.account.settle().await;
+    scenario.account.add(auto("web/pinned", task_definition().secret("DB", &format!("{secret}:::{version}"))));
+    scenario.account.run_for(Duration::from_mins(1)).await;
+
+    scenario.account.put_secret("prod/db");
+    scenario.account.settle().await;
+
+    assert!(scenario.restarted().is_empty());
+    assert_eq!(scenario.lines("service")[0]["reason"], "pinned");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_label_of_the_owners_own_restarts_only_those_that_refer_to_it() {
+    let (scenario, secret) = with_secret().await;
+    let version = scenario.account.put_secret("prod/db");
+    scenario.account.move_stage("prod/db", "CANARY", &version);
+    scenario.account.settle().await;
+    scenario.account.add(auto("web/canary", task_definition().secret("DB", &format!("{secret}::CANARY:"))));
+    scenario.account.add(auto("web/current", task_definition().secret("DB", &secret)));
+    scenario.account.add(service("web/named").watching("secret:prod/db"));
+    scenario.account.run_for(Duration::from_mins(1)).await;
+
+    let newest = scenario.account.put_secret("prod/db");
+    scenario.account.settle().await;
+    let by_current = scenario.restarted();
+    scenario.account.move_stage("prod/db", "CANARY", &newest);
+    scenario.account.settle().await;
+
+    assert_eq!(by_current, ["web/current", "web/named"]);
+    assert_eq!(scenario.account.restarted()[2..], ["web/canary"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exclusion_beside_auto_wins() {
+    let watching = service("web/api").watching("auto -ssm:/app/flags/");
+    let scenario = Scenario::with([watching.referring(task_definition().secret("A", "/app/db").secret("B", "/app/flags/a"))]).await;
+
+    let excluded = scenario.changed("ssm:/app/flags/a").await;
+    scenario.changed("ssm:/app/db").await;
+
+    assert_eq!((reason(&excluded).as_str(), scenario.restarted()), ("excluded", vec!["web/api".to_owned()]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_definition_is_read_once_in_the_life_of_the_process() {
+    let scenario = Scenario::with([auto("web/api", task_definition().secret("DB", "/app/db"))]).await;
+
+    let first = scenario.changed("ssm:/app/db").await;
+    let second = scenario.changed("ssm:/other").await;
+
+    assert_eq!((&first["task_definitions"], &second["task_definitions"]), (&1.into(), &0.into()));
+    assert_eq!(scenario.number_of(DESCRIBE), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_new_tasks_will_refer_to_decides() {
+    let scenario = Scenario::with([auto("web/api", task_definition().secret("DB", "/app/old"))]).await;
+    scenario.account.put_parameter("/app/new");
+    scenario.account.deploy("web/api", task_definition().secret("DB", "/app/new"));
+    scenario.account.settle().await;
+
+    scenario.changed("ssm:/app/old").await;
+    let before = scenario.restarted().len();
+    scenario.changed("ssm:/app/new").await;
+
+    assert_eq!((before, scenario.restarted()), (0, vec!["web/api".to_owned()]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reference_that_does_not_parse_is_told_once_and_the_others_work() {
+    let scenario = Scenario::with([auto("web/api", task_definition().secret("BAD", "arn:aws:sns:hunter2").secret("DB", "/app/db"))]).await;
+
+    scenario.changed("ssm:/other").await;
+    let answer = scenario.changed("ssm:/app/db").await;
+
+    let told = scenario.lines("mistake");
+    assert_eq!(told.len(), 1);
+    assert!(
+        told[0]["mistake"].as_str().unwrap().starts_with("containerDefinitions[app].secrets[BAD] of the task definition does not parse")
+    );
+    assert_eq!((scenario.restarted(), &answer["mistakes"]), (vec!["web/api".to_owned()], &1.into()));
+    assert!(!scenario.log_text().contains("hunter2"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_definition_that_cannot_be_read_is_told_and_stops_nobody() {
+    let scenario =
+        Scenario::with([auto("web/api", task_definition().secret("DB", "/app/db")), service("web/worker").watching("ssm:/app/")]).await;
+    scenario.account.inject(Fault::denied(DESCRIBE));
+
+    let answer = scenario.changed("ssm:/app/db").await;
+
+    assert_eq!((line(&answer, "web/api")["result"].as_str(), scenario.restarted()), (Some("denied"), vec!["web/worker".to_owned()]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_primary_task_set_of_a_blue_green_service_decides() {
+    let definition = task_definition().secret("DB", "/app/db");
+    let scenario = Scenario::with([auto("web/blue", definition).controller(Controller::CodeDeploy)]).await;
+
+    let concerned = scenario.changed("ssm:/app/db").await;
+    let other = scenario.changed("ssm:/other").await;
+
+    assert_eq!((reason(&concerned).as_str(), &other["concerned"]), ("not-supported-yet", &0.into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_at_a_cold_start_stay_inside_the_buckets_and_all_are_decided_about() {
+    let config = AccountConfig { rate_limits: RateLimits::Documented, ..AccountConfig::default() };
+    let many = (0..1000).map(|place| auto(&format!("web/s{place:03}"), task_definition().secret("DB", &format!("/app/s{place}"))));
+    let scenario = Scenario::build(config, [("RELOADER_MAX_SERVICES", "10000")], Level::Info, many).await;
+
+    let answer = scenario.changed("ssm:/app/s500").await;
+
+    assert_eq!((scenario.restarted(), &answer["task_definitions"]), (vec!["web/s500".to_owned()], &1000.into()));
+    assert_eq!((&answer["failed"], scenario.number_of(DESCRIBE)), (&0.into(), 1000), "each was read once: none was throttled");
+}

@@ -1,0 +1,111 @@
+//! What the events do not tell: who, which version, when exactly, and whether the owner of the key wants it ignored.
+
+use std::time::Duration;
+
+use sim::{Fault, service};
+
+use crate::support::{BUCKET, Scenario, line, reason};
+
+async fn api() -> Scenario {
+    Scenario::with([service("web/api").watching("ssm:/app/ secret:prod/ s3:config/")]).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_parameters_version_writer_and_version_before_are_told() {
+    let scenario = api().await;
+    scenario.account.put_parameter("/app/db");
+
+    let answer = scenario.changed("ssm:/app/db").await;
+
+    let change = &line(&answer, "web/api")["changes"][0];
+    assert_eq!((&change["version"], &change["previous"]), (&"2".into(), &"1".into()), "{change:#}");
+    assert!(change["by"].as_str().unwrap().starts_with("arn:aws:"), "{change:#}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_up_that_fails_or_hangs_loses_and_delays_nothing_and_is_told() {
+    let faults = [Fault::denied, Fault::throttled, Fault::hang];
+    for (fault, action) in faults.iter().flat_map(|fault| ["ssm:DescribeParameters", "tag:GetResources"].map(|action| (fault, action))) {
+        let scenario = api().await;
+        let event = scenario.write("ssm:/app/db");
+        if action == "tag:GetResources" {
+            // The first listing is the one of the services.
+            scenario.invoke(&scenario.told("Update", "/other")).await.unwrap();
+        }
+        let listing = fault(action);
+        let listing = if action == "tag:GetResources" { listing.target("ssm:parameter") } else { listing };
+        scenario.account.inject(listing);
+        let began = scenario.account.now();
+
+        let answer = scenario.invoke(&event).await.unwrap();
+
+        assert_eq!(scenario.restarted(), ["web/api"], "{action}");
+        assert!(Duration::try_from(scenario.account.now().duration_since(began)).unwrap() < Duration::from_secs(7), "{action}");
+        if action == "ssm:DescribeParameters" {
+            assert!(line(&answer, "web/api")["changes"][0]["note"].as_str().unwrap().contains("is not known"), "{answer:#}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_up_that_lags_moves_no_change_earlier() {
+    let scenario = api().await;
+    scenario.account.put_parameter("/app/db");
+    scenario.account.run_for(Duration::from_mins(5)).await;
+    scenario.account.set_parameter_metadata_lag(Duration::from_mins(1));
+
+    let answer = scenario.changed("ssm:/app/db").await;
+
+    assert_eq!((reason(&answer).as_str(), scenario.restarted()), ("stale", vec!["web/api".to_owned()]));
+    assert!(scenario.is_all_fresh().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_whose_owner_wants_it_ignored_restarts_nobody() {
+    let scenario = api().await.with_queue();
+    scenario.account.put_parameter("/app/noise");
+    scenario.account.put_secret("prod/noise");
+    scenario.account.settle().await;
+    let before = scenario.restarted().len();
+    scenario.account.tag_parameter("/app/noise", "reloader:ignore", "true");
+    scenario.account.tag_secret("prod/noise", "reloader:ignore", "true");
+    scenario.account.run_for(Duration::from_mins(5)).await;
+
+    scenario.account.put_parameter("/app/noise");
+    scenario.account.settle().await;
+    scenario.account.put_secret("prod/noise");
+    scenario.account.settle().await;
+
+    assert_eq!(scenario.restarted().len(), before);
+    let told: Vec<_> = scenario.lines("service").iter().rev().take(2).map(|line| line["reason"].clone()).collect();
+    assert_eq!(told, ["ignored-key", "ignored-key"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_objects_version_tag_and_version_before_are_told() {
+    let scenario = api().await.with_queue();
+    scenario.account.put_object(BUCKET, "app/prod.env");
+    scenario.account.settle().await;
+
+    scenario.account.put_object(BUCKET, "app/prod.env");
+    scenario.account.settle().await;
+
+    let lines = scenario.lines("service");
+    let change = |place: usize| lines[place]["changes"][0].clone();
+    assert_eq!(change(1)["previous"], change(0)["version"], "{:#}", change(1));
+    assert!(change(1)["etag"].is_string());
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_another_account_nothing_is_looked_up() {
+    let scenario = Scenario::with([service("web/api").watching("arn:aws:ssm:us-east-1:210987654321:parameter/app/db")]).await;
+    let mut event = scenario.told("Update", "/app/db");
+    (event["account"], event["region"]) = ("210987654321".into(), "us-east-1".into());
+    event["resources"] = serde_json::json!(["arn:aws:ssm:us-east-1:210987654321:parameter/app/db"]);
+
+    let answer = scenario.invoke(&event).await.unwrap();
+
+    assert_eq!(scenario.number_of("ssm:DescribeParameters"), 0);
+    assert_eq!(line(&answer, "web/api")["changes"][0]["key"], "arn:aws:ssm:us-east-1:210987654321:parameter/app/db");
+    assert_eq!(scenario.restarted(), ["web/api"]);
+}

@@ -1,0 +1,127 @@
+//! Secrets, told by Secrets Manager and by CloudTrail; configuration profiles; keys that are gone.
+
+use std::time::Duration;
+
+use sim::events::ArnSpelling;
+use sim::{EventRule, Trail, service};
+
+use crate::support::{BUCKET, QUEUE, Scenario};
+
+async fn watching(terms: &str) -> Scenario {
+    let scenario = Scenario::with([]).await.with_queue();
+    scenario.account.put_secret("prod/db");
+    scenario.account.put_secret("prod/db-backup");
+    scenario.account.settle().await;
+    scenario.account.add(service("web/api").watching(terms));
+    scenario.account.run_for(Duration::from_mins(10)).await;
+    assert!(scenario.restarted().is_empty());
+    scenario
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_current_version_restarts_once_although_two_roads_tell_of_it() {
+    for spelling in [ArnSpelling::Lower, ArnSpelling::Camel, ArnSpelling::Upper] {
+        let scenario = watching("secret:prod/db").await;
+        scenario.account.set_trail(Trail { arn_spelling: spelling, ..Trail::default() });
+
+        scenario.account.put_secret("prod/db");
+
+        assert!(scenario.is_all_fresh().await);
+        assert_eq!(scenario.restarted(), ["web/api"]);
+        let reasons: Vec<_> = scenario.lines("service").iter().map(|line| line["reason"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(reasons, ["stale", "fresh"], "both roads were heard");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rotation_restarts_once_when_the_label_has_moved() {
+    let scenario = watching("secret:prod/").await;
+
+    scenario.account.rotate_secret("prod/db");
+
+    assert!(scenario.is_all_fresh().await);
+    assert_eq!(scenario.restarted(), ["web/api"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn going_back_to_the_version_before_restarts_like_any_other_move() {
+    let scenario = watching("secret:prod/db").await;
+    let old = scenario.account.put_secret("prod/db");
+    scenario.account.put_secret("prod/db");
+    scenario.account.settle().await;
+    let before = scenario.restarted().len();
+
+    scenario.account.move_stage("prod/db", "AWSCURRENT", &old);
+
+    assert!(scenario.is_all_fresh().await);
+    assert_eq!(scenario.restarted().len(), before + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_ends_like_an_arn_is_another_secret() {
+    let scenario = watching("secret:prod/db").await;
+
+    scenario.account.put_secret("prod/db-backup");
+    scenario.account.settle().await;
+
+    assert!(scenario.restarted().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_version_and_the_one_before_are_told() {
+    let scenario = watching("secret:prod/db").await;
+    let first = scenario.account.put_secret("prod/db");
+    scenario.account.settle().await;
+
+    let second = scenario.account.put_secret("prod/db");
+    scenario.account.settle().await;
+
+    let lines = scenario.lines("service");
+    let told = lines.iter().map(|line| &line["changes"][0]).find(|change| change["version"] == second.as_str()).unwrap();
+    assert_eq!(told["previous"], first.as_str(), "{told:#}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_completed_deployment_of_a_profile_restarts_those_that_watch_it() {
+    let scenario = watching("appconfig:shop/production/flags").await;
+
+    scenario.account.complete_appconfig_deployment("shop", "production", "flags");
+    scenario.account.complete_appconfig_deployment("shop", "staging", "flags");
+    scenario.account.settle().await;
+
+    assert_eq!(scenario.restarted(), ["web/api"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deleted_key_is_warned_of_and_restarts_nobody() {
+    for (terms, delete) in [
+        ("secret:prod/db", (|scenario| scenario.account.delete_secret("prod/db")) as fn(&Scenario)),
+        ("s3:config/app/", |scenario| scenario.account.delete_object(BUCKET, "app/prod.env")),
+    ] {
+        let scenario = watching(terms).await;
+        scenario.account.put_object(BUCKET, "app/prod.env");
+        scenario.account.settle().await;
+        let before = scenario.restarted().len();
+
+        delete(&scenario);
+        scenario.account.settle().await;
+
+        let line = scenario.lines("service").pop().unwrap();
+        assert_eq!((&line["reason"], &line["level"], &line["lost_a_key"]), (&"deleted".into(), &"WARN".into(), &true.into()), "{line:#}");
+        assert_eq!(scenario.restarted().len(), before);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_trail_alone_is_enough() {
+    let scenario = Scenario::with([]).await;
+    scenario.account.put_secret("prod/db");
+    scenario.account.add(service("web/api").watching("secret:prod/db"));
+    scenario.account.run_for(Duration::from_mins(10)).await;
+    let scenario = scenario.with_rules([EventRule::cloudtrail_secrets(QUEUE)]);
+
+    scenario.account.put_secret("prod/db");
+
+    assert!(scenario.is_all_fresh().await);
+    assert_eq!(scenario.restarted(), ["web/api"]);
+}
