@@ -2,6 +2,7 @@
 
 mod errand;
 mod learn;
+mod references;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,8 +13,10 @@ use tokio::time::{Instant, timeout_at};
 use crate::aws::{self, Aws, Listed};
 use crate::clock::Clock;
 use crate::domain::arn::{Place, ServiceId};
+use crate::domain::key::Key;
 use crate::domain::outcome::{Cause, Outcome, RestartResult};
 use crate::domain::plan::{Plan, Policy, plan};
+use crate::domain::reason::Reason;
 use crate::domain::service::{History, Service};
 use crate::domain::summary::ServiceLine;
 use crate::domain::tags::Tags;
@@ -84,6 +87,8 @@ pub enum Error {
 #[derive(Debug, Default)]
 struct Performed {
     lines: Vec<ServiceLine>,
+    /// The keys of what goes on later.
+    undone: BTreeSet<Key>,
     mistakes: BTreeSet<(ServiceId, String)>,
     task_definitions: usize,
 }
@@ -101,11 +106,12 @@ impl Reload<'_> {
         let mistakes = watching.iter().flat_map(|listed| listed.tags.mistakes().map(|mistake| (listed.id.clone(), mistake.to_string())));
         let mut reloaded = Reloaded { mistakes: mistakes.collect(), watching, ..Reloaded::default() };
         for mut errand in errands(inbox, &reloaded.watching) {
-            let Performed { lines, mistakes, task_definitions } = Box::pin(self.perform(&mut errand, &reloaded.watching)).await;
+            let performed = Box::pin(self.perform(&mut errand, &reloaded.watching)).await;
+            reloaded.unfinished.extend(errand.unfinished(&performed.lines, &performed.undone));
+            let Performed { lines, undone: _, mistakes, task_definitions } = performed;
             reloaded.changes += errand.changes.len();
             reloaded.task_definitions += task_definitions;
             reloaded.mistakes.extend(mistakes);
-            reloaded.unfinished.extend(errand.unfinished(&lines, &reloaded.watching));
             reloaded.services.extend(lines);
         }
         Ok(reloaded)
@@ -143,6 +149,9 @@ impl Reload<'_> {
             until: self.until,
         };
         let mut rolled = job.roll_out(&plan, &services).await;
+        let unfinished = rolled.values().filter(|rolled| rolled.outcome.as_ref().is_some_and(Outcome::is_unfinished));
+        let undone = unfinished.flat_map(|rolled| &rolled.planned.asked_by).filter(|(_, reason)| **reason == Reason::Stale);
+        performed.undone.extend(undone.map(|(key, _)| key.clone()));
         let seen: BTreeMap<_, _> = services.iter().map(|service| (&service.id, service)).collect();
         performed.lines.extend(plan.services.iter().map(|(id, planned)| match rolled.remove(id) {
             Some(rolled) => ServiceLine::decided(id, &rolled.planned, rolled.outcome.as_ref(), &errand.changes, Some(&rolled.seen)),
@@ -156,6 +165,8 @@ impl Reload<'_> {
         let looks = self.aws.ecs.look_at(ids, &self.settings.tag_prefix, self.share_of_what_is_left(3)).await;
         performed.lines.extend(looks.unread.iter().map(|(id, error)| ServiceLine::unread(id, &unread(error))));
         let listed: BTreeMap<_, _> = watching.iter().map(|listed| (&listed.id, listed)).collect();
+        let later = looks.unread.iter().filter(|(_, error)| error.cause.passes()).filter_map(|(id, _)| listed.get(id));
+        performed.undone.extend(later.flat_map(|listed| errand.keys_of(listed)).cloned());
         let gone = looks.gone.into_iter().map(|id| match listed.get(&id) {
             Some(listed) => Service::gone(id, listed.home.clone(), listed.tags.clone()),
             None => Service::gone(id, Place::default(), Tags::default()),

@@ -26,7 +26,8 @@ fn suffix() -> impl Strategy<Value = &'static str> {
 
 fn key() -> impl Strategy<Value = Key> {
     let parameter = (place(), segments()).prop_map(|(place, name)| Key::parameter(place, &name));
-    let secret = (place(), segments(), suffix()).prop_map(|(place, name, suffix)| Key::secret(place, &name).with_suffix(Some(suffix)));
+    let named = (prop_oneof![Just(""), Just("/")], segments()).prop_map(|(slash, name)| format!("{slash}{name}"));
+    let secret = (place(), named, suffix()).prop_map(|(place, name, suffix)| Key::secret(place, &name).with_suffix(Some(suffix)));
     let object = (place(), segments()).prop_map(|(place, path)| Key::object(&place.partition, "bucket", &path));
     let profile = (place(), "[a-z]{1,3}", "[a-z]{1,3}", "[a-z]{1,3}").prop_map(|(place, a, e, p)| Key::profile(place, &a, &e, &p));
     prop_oneof![parameter, secret, object, profile]

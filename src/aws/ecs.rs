@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::config::Builder;
@@ -44,9 +45,10 @@ pub struct Ecs {
     /// "Request throttling for the Amazon ECS API", Amazon ECS API Reference.
     looks: Pace,
     histories: Pace,
-    /// Nine tenths of the rate: nobody else reads so many, and a first invocation may need them all.
+    /// Nine tenths of the rate: a first invocation may need them all within its time.
     definitions: Pace,
     known: Cache,
+    definitions_read: AtomicUsize,
     /// `UpdateService` has no client token, so the SDK must not send it twice on its own.
     starts: Client,
 }
@@ -83,6 +85,7 @@ impl Ecs {
             histories: Pace::new(25, 15.0),
             definitions: Pace::new(40, 18.0),
             known: Cache::new(),
+            definitions_read: AtomicUsize::new(0),
             starts: client(RetryConfig::disabled()),
         }
     }
@@ -180,22 +183,23 @@ impl Ecs {
     /// is an error of that one alone.
     /// [`DescribeTaskDefinition`](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTaskDefinition.html)
     pub async fn references(&self, arns: BTreeSet<String>, by: Instant) -> BTreeMap<String, Result<Arc<References>, Error>> {
-        let read = |arn: String| async move {
-            let references = self.references_of(&arn, by).await;
+        let told = |arn: String| async move {
+            let references = match self.known.get(&arn) {
+                Some(known) => Ok(known),
+                None => self.read_references(&arn, by).await,
+            };
             (arn, references)
         };
-        stream::iter(arns).map(read).buffered(READS_IN_FLIGHT).collect().await
+        stream::iter(arns).map(told).buffered(READS_IN_FLIGHT).collect().await
     }
 
-    /// Whether the references of a task definition are known without a call.
-    pub fn knows(&self, arn: &str) -> bool {
-        self.known.get(arn).is_some()
+    /// How many task definitions were read in the life of the process.
+    #[must_use]
+    pub fn definitions_read(&self) -> usize {
+        self.definitions_read.load(Ordering::Relaxed)
     }
 
-    async fn references_of(&self, arn: &str, by: Instant) -> Result<Arc<References>, Error> {
-        if let Some(known) = self.known.get(arn) {
-            return Ok(known);
-        }
+    async fn read_references(&self, arn: &str, by: Instant) -> Result<Arc<References>, Error> {
         let target = || Some(arn.to_owned());
         let request = self.reads.describe_task_definition().task_definition(arn);
         let answer = if self.definitions.admit(by).await { timeout_at(by, request.send()).await.ok() } else { None };
@@ -204,6 +208,7 @@ impl Ecs {
         let told = answer.task_definition().ok_or_else(|| Error::incomplete(DESCRIBE_DEFINITION, target(), "the task definition"))?;
         let references = Arc::new(references(told));
         self.known.keep(arn, &references);
+        self.definitions_read.fetch_add(1, Ordering::Relaxed);
         Ok(references)
     }
 

@@ -2,9 +2,11 @@
 
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::config::Builder;
+use aws_sdk_secretsmanager::types::SecretVersionsListEntry;
 use tokio::time::{Instant, timeout_at};
 
 use super::{Error, SdkConfig, impatient, unrationed, willing};
+use crate::domain::key::CURRENT;
 
 const LIST: &str = "ListSecretVersionIds";
 
@@ -20,16 +22,21 @@ impl SecretsManager {
         Self { client: Client::from_conf(config.build()) }
     }
 
-    /// The id of the version that was current before, where there was one. Versions with a label come on the first page.
+    /// The id of the version that was current before `version`, where that one is current now and there was one. Only versions with a label
+    /// are listed.
     /// [`ListSecretVersionIds`](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_ListSecretVersionIds.html)
     ///
     /// # Errors
     /// It was not told before the instant `by`.
-    pub async fn previous_version(&self, secret: &str, by: Instant) -> Result<Option<String>, Error> {
-        let target = || Some(secret.to_owned());
-        let answer = timeout_at(by, self.client.list_secret_version_ids().secret_id(secret).send()).await;
+    pub async fn previous_version(&self, name: &str, version: Option<&str>, by: Instant) -> Result<Option<String>, Error> {
+        let target = || Some(name.to_owned());
+        let answer = timeout_at(by, self.client.list_secret_version_ids().secret_id(name).send()).await;
         let answer = answer.map_err(|_| Error::late(LIST, target()))?.map_err(|error| Error::new(LIST, target(), &error))?;
-        let previous = answer.versions().iter().find(|version| version.version_stages().iter().any(|stage| stage == "AWSPREVIOUS"));
-        Ok(previous.and_then(|version| version.version_id()).map(str::to_owned))
+        let at = |label: &str| {
+            let labelled = |told: &&SecretVersionsListEntry| told.version_stages().iter().any(|stage| stage == label);
+            answer.versions().iter().find(labelled).and_then(SecretVersionsListEntry::version_id)
+        };
+        let is_current = version.is_none_or(|version| at(CURRENT) == Some(version));
+        Ok(at("AWSPREVIOUS").filter(|_| is_current).map(str::to_owned))
     }
 }

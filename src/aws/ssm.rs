@@ -41,27 +41,38 @@ impl Ssm {
         Self { client: Client::from_conf(config.build()), pace: Pace::new(3, 2.0) }
     }
 
-    /// The newest versions of parameters, by their names without a leading slash; what is not found is left out. Fifty a call; what one call
-    /// does not tell before the instant `by` is in the errors.
+    /// The newest versions of parameters, by their names without a leading slash, and why those are missing that a call was asked for in vain.
+    /// What is in neither, Parameter Store does not know. Fifty names a call, none after the instant `by`.
     /// [`DescribeParameters`](https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_DescribeParameters.html)
-    pub async fn describe(&self, paths: &[&str], by: Instant) -> (BTreeMap<String, Described>, Vec<Error>) {
-        let names: Vec<_> = paths.iter().flat_map(|path| spellings(path)).collect();
-        let (mut found, mut errors) = (BTreeMap::new(), Vec::new());
-        for names in names.chunks(NAMES_AT_ONCE) {
-            let told = if self.pace.admit(by).await { timeout_at(by, self.describe_some(names)).await.ok() } else { None };
-            match told.unwrap_or_else(|| Err(Error::late(DESCRIBE, None))) {
+    pub async fn describe(&self, paths: &[&str], by: Instant) -> (BTreeMap<String, Described>, BTreeMap<String, String>) {
+        let (mut found, mut failed) = (BTreeMap::new(), BTreeMap::new());
+        // Each path may be written in two ways.
+        for paths in paths.chunks(NAMES_AT_ONCE / 2) {
+            let names: Vec<_> = paths.iter().flat_map(|path| spellings(path)).collect();
+            let told = timeout_at(by, self.describe_some(names)).await;
+            match told.unwrap_or_else(|_| Err(Error::late(DESCRIBE, None))) {
                 Ok(told) => found.extend(told.iter().filter_map(described)),
-                Err(error) => errors.push(error),
+                Err(error) => failed.extend(paths.iter().map(|path| ((*path).to_owned(), error.to_string()))),
             }
         }
-        (found, errors)
+        (found, failed)
     }
 
-    async fn describe_some(&self, names: &[String]) -> Result<Vec<ParameterMetadata>, Error> {
-        let filter = ParameterStringFilter::builder().key("Name").option("Equals").set_values(Some(names.to_vec())).build();
+    /// An answer may be empty and yet not the last.
+    async fn describe_some(&self, names: Vec<String>) -> Result<Vec<ParameterMetadata>, Error> {
+        let filter = ParameterStringFilter::builder().key("Name").option("Equals").set_values(Some(names)).build();
         let filter = filter.map_err(|_| Error::incomplete(DESCRIBE, None, "a filter"))?;
-        let answer = self.client.describe_parameters().parameter_filters(filter).max_results(50).send().await;
-        Ok(answer.map_err(|error| Error::new(DESCRIBE, None, &error))?.parameters.unwrap_or_default())
+        let request = self.client.describe_parameters().parameter_filters(filter).max_results(50);
+        let (mut told, mut token) = (Vec::new(), None);
+        loop {
+            self.pace.turn().await;
+            let answer = request.clone().set_next_token(token).send().await.map_err(|error| Error::new(DESCRIBE, None, &error))?;
+            told.extend(answer.parameters.unwrap_or_default());
+            token = answer.next_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                return Ok(told);
+            }
+        }
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use aws_sdk_resourcegroupstagging::Client;
 use aws_sdk_resourcegroupstagging::config::Builder;
 use aws_sdk_resourcegroupstagging::types::{ResourceTagMapping, TagFilter};
 
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Error, SdkConfig, impatient, patient, unrationed};
@@ -19,7 +19,7 @@ use crate::domain::watch::Term;
 const LIST: &str = "GetResources";
 
 /// How long the list of ignored keys is believed.
-const KEPT: Duration = Duration::from_mins(1);
+const KEPT: SignedDuration = SignedDuration::from_mins(1);
 
 /// Most resources of one answer.
 const PAGE: i32 = 100;
@@ -40,7 +40,7 @@ pub struct Listed {
 pub struct Tagging {
     client: Client,
     /// The keys whose owners want nobody to be restarted, as of an instant.
-    ignored: Mutex<Option<(Instant, Arc<BTreeSet<Key>>)>>,
+    ignored: Mutex<Option<(Timestamp, Arc<BTreeSet<Key>>)>>,
 }
 
 impl Tagging {
@@ -65,19 +65,26 @@ impl Tagging {
         Ok(listed)
     }
 
-    /// The parameters and secrets that carry the tag `prefix:ignore` = `true`; asked for once in a minute.
+    /// The parameters and secrets that carry the tag `prefix:ignore` = `true`; asked for once in a minute. Where that fails, the list that was
+    /// told last holds on.
     ///
     /// # Errors
-    /// They could not be listed to the end before the instant `by`.
-    pub async fn ignored_keys(&self, prefix: &str, by: Instant) -> Result<Arc<BTreeSet<Key>>, Error> {
+    /// They could not be listed to the end before the instant `by`, and never were.
+    pub async fn ignored_keys(&self, prefix: &str, now: Timestamp, by: Instant) -> Result<Arc<BTreeSet<Key>>, Error> {
         let known = self.ignored.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some((_, keys)) = known.filter(|(told, _)| told.elapsed() < KEPT) {
-            return Ok(keys);
+        if let Some((told, keys)) = &known
+            && now.duration_since(*told) < KEPT
+        {
+            return Ok(Arc::clone(keys));
         }
-        let keys = timeout_at(by, self.list_ignored(prefix)).await.unwrap_or_else(|_| Err(Error::late(LIST, None)))?;
-        let keys = Arc::new(keys);
-        *self.ignored.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), Arc::clone(&keys)));
-        Ok(keys)
+        match timeout_at(by, self.list_ignored(prefix)).await.unwrap_or_else(|_| Err(Error::late(LIST, None))) {
+            Ok(keys) => {
+                let keys = Arc::new(keys);
+                *self.ignored.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, Arc::clone(&keys)));
+                Ok(keys)
+            }
+            Err(error) => known.map(|(_, keys)| keys).ok_or(error),
+        }
     }
 
     async fn list_ignored(&self, prefix: &str) -> Result<BTreeSet<Key>, Error> {

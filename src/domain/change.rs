@@ -1,7 +1,6 @@
 //! What changed, when, and how the function came to know.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -57,6 +56,15 @@ impl Change {
         self.note = Some(note);
     }
 
+    /// Takes what an event about the same version knows more: two roads tell of one change, each in part.
+    fn completed_by(self, other: Self) -> Self {
+        if self.version.is_some() && other.version.is_some() && self.version != other.version {
+            return self;
+        }
+        let key = if self.key.suffix().is_none() { self.key.with_suffix(other.key.suffix()) } else { self.key };
+        Self { key, version: self.version.or(other.version), etag: self.etag.or(other.etag), by: self.by.or(other.by), ..self }
+    }
+
     /// A label that moves after a write must not hide the write.
     fn beats(&self, other: &Self) -> bool {
         let told = |change: &Self| (change.kind != ChangeKind::Labelled, change.at, change.kind);
@@ -74,18 +82,14 @@ pub fn end_of_event_time(told: Timestamp) -> Timestamp {
 /// The last change of each key: of thirty writes only the newest must have been read.
 #[must_use]
 pub fn coalesce(changes: impl IntoIterator<Item = Change>) -> BTreeMap<Key, Change> {
-    let mut newest = BTreeMap::new();
+    let mut newest: BTreeMap<Key, Change> = BTreeMap::new();
     for change in changes {
-        match newest.entry(change.key.clone()) {
-            Entry::Vacant(entry) => {
-                entry.insert(change);
-            }
-            Entry::Occupied(mut entry) => {
-                if change.beats(entry.get()) {
-                    entry.insert(change);
-                }
-            }
-        }
+        let newer = match newest.remove(&change.key) {
+            None => change,
+            Some(other) if change.beats(&other) => change.completed_by(other),
+            Some(other) => other.completed_by(change),
+        };
+        newest.insert(newer.key.clone(), newer);
     }
     newest
 }

@@ -100,7 +100,7 @@ pub fn plan(changes: &BTreeMap<Key, Change>, services: &[Service], policy: &Poli
             }
         }
     }
-    let reached = reach(&asked, services);
+    let reached = reach(&asked, changes, services);
     let mut plan = Plan::default();
     for service in services {
         let mut asked_by = asked.remove(&service.id).unwrap_or_default();
@@ -127,11 +127,19 @@ pub fn plan(changes: &BTreeMap<Key, Change>, services: &[Service], policy: &Poli
     plan
 }
 
-/// How many services each change would restart, now or later. Services whose owners want nothing done do not count.
-fn reach(asked: &BTreeMap<&ServiceId, BTreeMap<Key, Reason>>, services: &[Service]) -> BTreeMap<Key, usize> {
+/// How many services each change would restart, now or later; those whose task definitions could not be read may be among them. Services
+/// whose owners want nothing done do not count.
+fn reach(
+    asked: &BTreeMap<&ServiceId, BTreeMap<Key, Reason>>,
+    changes: &BTreeMap<Key, Change>,
+    services: &[Service],
+) -> BTreeMap<Key, usize> {
     let mut reached = BTreeMap::new();
     for service in services.iter().filter(|service| service.tags.mode == Mode::Auto) {
-        for (key, _) in asked.get(&service.id).into_iter().flatten().filter(|(_, reason)| **reason > Reason::BlastRadius) {
+        let asked = asked.get(&service.id);
+        let stale = asked.into_iter().flatten().filter(|(_, reason)| **reason > Reason::BlastRadius).map(|(key, _)| key);
+        let unknown = changes.keys().filter(|key| service.listens(key) == Listening::AskTaskDefinition);
+        for key in stale.chain(unknown) {
             *reached.entry(key.clone()).or_default() += 1;
         }
     }
@@ -140,15 +148,17 @@ fn reach(asked: &BTreeMap<&ServiceId, BTreeMap<Key, Reason>>, services: &[Servic
 
 /// `None` where the service does not listen to the key.
 fn judge_change(service: &Service, change: &Change, now: Timestamp) -> Option<Reason> {
+    let lost = change.kind == ChangeKind::Deleted && service.refers_to(&change.key);
     let key_alone = match (service.listens(&change.key), change.kind) {
-        // A service whose task definition could not be read is not in the plan: the caller tells of it.
-        (Listening::No | Listening::AskTaskDefinition, _) => return None,
         (Listening::Excluded, _) => Some(Reason::Excluded),
+        _ if lost && !change.ignored => Some(Reason::Deleted),
+        // Where a task definition could not be read, the caller tells of it.
+        (Listening::No | Listening::AskTaskDefinition, _) => return None,
         (Listening::Pinned, _) => Some(Reason::Pinned),
         _ if change.ignored => Some(Reason::IgnoredKey),
-        (_, ChangeKind::Labelled) => Some(Reason::LabelOnly),
-        (_, ChangeKind::Deleted) => Some(Reason::Deleted),
-        (_, ChangeKind::Written) => None,
+        (Listening::Yes, ChangeKind::Labelled) => Some(Reason::LabelOnly),
+        (Listening::Yes, ChangeKind::Deleted) => Some(Reason::Deleted),
+        (Listening::Yes, ChangeKind::Written) => None,
     };
     let reason = key_alone
         .or_else(|| unfit(service))

@@ -184,6 +184,12 @@ impl Service {
         watch.map_or(Listening::No, |watch| watch.listens(key, &self.home, self.references.as_deref()))
     }
 
+    /// Whether it refers to any version of the thing.
+    #[must_use]
+    pub fn refers_to(&self, key: &Key) -> bool {
+        self.tags.watch.as_ref().is_some_and(|watch| watch.refers_to(key, &self.home, self.references.as_deref()))
+    }
+
     /// The deployment that new tasks belong to.
     #[must_use]
     pub fn primary(&self) -> Option<&Deployment> {

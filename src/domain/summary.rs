@@ -1,6 +1,6 @@
 //! What one invocation did: the answer of a direct invocation, and what the log lines and metrics are made of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -77,6 +77,8 @@ pub struct Counts {
     pub failed: usize,
     /// Tags, terms of them, and references of task definitions, that do not parse.
     pub mistakes: usize,
+    /// Changes of which something could not be learnt.
+    pub look_ups_failed: usize,
     /// Messages given back to the queue.
     pub returned: usize,
     /// How long it took.
@@ -278,6 +280,8 @@ impl Counts {
     #[must_use]
     pub fn with_services(mut self, services: &[ServiceLine]) -> Self {
         self.concerned = services.len();
+        let noted = services.iter().flat_map(|line| &line.changes).filter(|change| change.note.is_some());
+        self.look_ups_failed = noted.map(|change| change.key.as_str()).collect::<BTreeSet<_>>().len();
         for line in services {
             match line.decision {
                 Some(Decision::Skip) => self.skipped += 1,

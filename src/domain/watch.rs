@@ -43,7 +43,16 @@ impl Watch {
             Some(references) if names(&references.pinned) => Listening::Pinned,
             Some(_) => Listening::No,
         };
-        if listening != Listening::No && names(&self.exclusions) { Listening::Excluded } else { listening }
+        let excluded = || self.exclusions.iter().any(|term| term.names_thing(key, home));
+        if matches!(listening, Listening::Yes | Listening::Pinned) && excluded() { Listening::Excluded } else { listening }
+    }
+
+    /// Whether such a service refers to any version of the thing, pinned ones among them.
+    #[must_use]
+    pub fn refers_to(&self, key: &Key, home: &Place, references: Option<&References>) -> bool {
+        let names = |terms: &[Term]| terms.iter().any(|term| term.names_thing(key, home));
+        let by_definition = |references: &References| names(&references.followed) || names(&references.pinned);
+        (names(&self.terms) || (self.auto && references.is_some_and(by_definition))) && !names(&self.exclusions)
     }
 }
 
@@ -111,7 +120,12 @@ impl Term {
     /// Whether it names `key`, said by a service whose account and Region are `home`. Only whole segments of a path count.
     #[must_use]
     pub fn matches(&self, key: &Key, home: &Place) -> bool {
-        self.kind == key.kind() && self.stage.as_deref() == key.stage() && key.is_at(self.place.as_ref().unwrap_or(home)) && self.names(key)
+        self.stage.as_deref() == key.stage() && self.names_thing(key, home)
+    }
+
+    /// The same, whatever the stage of a secret.
+    fn names_thing(&self, key: &Key, home: &Place) -> bool {
+        self.kind == key.kind() && key.is_at(self.place.as_ref().unwrap_or(home)) && self.names(key)
     }
 
     fn names(&self, key: &Key) -> bool {
@@ -128,18 +142,24 @@ impl Term {
         self.kind == Kind::Secret && named().is_some_and(|(_, suffix)| key.suffix().is_none_or(|known| known == suffix))
     }
 
-    /// The one key that it names, said from `home`; `None` for a prefix.
+    /// The one key that it names, said from `home`; `None` for a prefix. The ARN of a secret is taken for a whole one where it may be.
     #[must_use]
     pub fn key(&self, home: &Place) -> Option<Key> {
+        let whole = key::without_suffix(&self.path).filter(|_| self.kind == Kind::Secret && self.place.is_some());
+        let (path, suffix) = whole.map_or((self.path.as_str(), None), |(name, suffix)| (name, Some(suffix)));
+        (!self.is_prefix()).then(|| self.key_of(path, home).with_suffix(suffix))
+    }
+
+    /// Every key that it may name: an ARN of a secret may be whole, or that of a name which ends alike.
+    pub fn keys(&self, home: &Place) -> impl Iterator<Item = Key> {
+        let key = self.key(home);
+        let alike = key.as_ref().filter(|key| key.suffix().is_some()).map(|_| self.key_of(&self.path, home));
+        key.into_iter().chain(alike)
+    }
+
+    fn key_of(&self, path: &str, home: &Place) -> Key {
         let place = self.place.as_ref().unwrap_or(home).clone();
-        let key = match key::without_suffix(&self.path) {
-            Some((name, suffix)) if self.kind == Kind::Secret && self.place.is_some() => {
-                Key::from_parts(self.kind, place, name).with_suffix(Some(suffix))
-            }
-            _ => Key::from_parts(self.kind, place, &self.path),
-        };
-        let stage = self.stage.as_deref().unwrap_or(key::CURRENT);
-        (!self.is_prefix()).then(|| key.at_stage(stage))
+        Key::from_parts(self.kind, place, path).at_stage(self.stage.as_deref().unwrap_or(key::CURRENT))
     }
 
     fn well_formed(self) -> Result<Self, &'static str> {
@@ -154,7 +174,7 @@ impl Term {
                 let named = path.split_once('/').is_some_and(|(bucket, _)| !bucket.is_empty());
                 (!named).then_some("s3:bucket/key, s3:bucket/prefix/ or, for the whole bucket, s3:bucket/")
             }
-            Kind::Secret => (path.is_empty() || path.starts_with('/')).then_some("a secret's name after secret:"),
+            Kind::Secret => path.is_empty().then_some("a secret's name after secret:"),
             Kind::Profile => {
                 let segments: Vec<_> = path.split('/').collect();
                 let named = segments.len() == 3 && segments.iter().all(|segment| !segment.is_empty());

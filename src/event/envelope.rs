@@ -192,14 +192,21 @@ fn look_at_records(records: &[&RawValue], depth: Depth) -> Vec<Told> {
     if records.is_empty() {
         return vec![ignored("Records", IgnoredReason::NoRecords)];
     }
-    let each = records.iter().enumerate().flat_map(|(place, record)| {
+    let mut all = Vec::new();
+    let mut is_malformed = false;
+    for (place, record) in records.iter().enumerate() {
         let told = match json::read::<RecordProbe>(record.get()) {
             Ok(RecordProbe { source }) => look_at_record(&source, record, depth),
             Err(malformed) => vec![Told::Malformed(malformed)],
         };
-        mend(told, |malformed| malformed.in_field(&format!("Records[{place}]")))
-    });
-    each.collect()
+        for one in mend(told, |malformed| malformed.in_field(&format!("Records[{place}]"))) {
+            // They fail together: the first thing that is wrong says enough of a message that may hold thousands.
+            if !matches!(one, Told::Malformed(_)) || !std::mem::replace(&mut is_malformed, true) {
+                all.push(one);
+            }
+        }
+    }
+    all
 }
 
 fn look_at_record(source: &str, record: &RawValue, depth: Depth) -> Vec<Told> {

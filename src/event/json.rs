@@ -5,6 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::de::{Error, Unexpected};
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_path_to_error::{Path, Segment};
 
 /// Something that is not what it should be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
@@ -53,12 +54,26 @@ pub(super) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Malformed
         let mut document = serde_json::Deserializer::from_str(text);
         match serde_path_to_error::deserialize::<_, T>(&mut document) {
             Err(error) => {
-                let path = error.path().to_string();
-                Malformed::at(if path == "." { String::new() } else { path }, expected(&error.into_inner()))
+                let at = known(error.path());
+                Malformed::at(at, expected(&error.into_inner()))
             }
             // What stands behind the document.
             Ok(_) => Malformed::at("", expected(&error)),
         }
+    })
+}
+
+/// How deep the documents are that we read, and characters of the longest field in them.
+const DEEPEST: usize = 4;
+const LONGEST_FIELD: usize = 24;
+
+/// The part of a path that may be told: a key that we do not read may be anything, and as long as the document.
+fn known(path: &Path) -> String {
+    let letters = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    let foreign = |segment: &Segment| matches!(segment, Segment::Map { key } if key.len() > LONGEST_FIELD || !key.chars().all(letters));
+    path.iter().take(DEEPEST).take_while(|segment| !foreign(segment)).fold(String::new(), |at, segment| {
+        let joint = if at.is_empty() || matches!(segment, Segment::Seq { .. }) { "" } else { "." };
+        format!("{at}{joint}{segment}")
     })
 }
 
@@ -83,7 +98,7 @@ fn expected(error: &serde_json::Error) -> String {
     if let Some(field) = text.strip_prefix("missing field ") {
         format!("the field {field}")
     } else if text.starts_with("unknown field ") {
-        text.split_once(", expected ").map_or_else(|| "no unknown field".to_owned(), |(_, known)| known.to_owned())
+        text.rsplit_once(", expected ").map_or_else(|| "no unknown field".to_owned(), |(_, known)| known.to_owned())
     } else if let Some((_, expected)) = text.rsplit_once(", expected ").or_else(|| text.rsplit_once(": expected ")) {
         // How Rust calls a number that is not negative.
         expected.replace("u32", "a number from 0 on")

@@ -30,7 +30,7 @@ pub struct Manual {
 impl Manual {
     /// The changes that it tells, where a bare term means the account and Region `home`.
     pub fn changes(&self, home: &Place) -> impl Iterator<Item = Change> {
-        self.changed.iter().filter_map(|term| term.key(home)).map(|key| Change::new(key, self.at, ChangeKind::Written, "manual"))
+        self.changed.iter().flat_map(|term| term.keys(home)).map(|key| Change::new(key, self.at, ChangeKind::Written, "manual"))
     }
 
     /// Whether it names keys, beside or instead of services.

@@ -11,9 +11,13 @@ use crate::domain::arn::{Arn, Place};
 use crate::domain::change::{Change, ChangeKind, end_of_event_time};
 use crate::domain::key::{CURRENT, Key, without_suffix};
 use crate::domain::reason::IgnoredReason;
+use crate::domain::watch::Term;
 
 /// Labels that Secrets Manager moves by itself: nobody reads a new value because of them.
 const OWN_LABELS: [&str; 2] = ["AWSPENDING", "AWSPREVIOUS"];
+
+/// Labels of one version ("AWS Secrets Manager quotas"). Each is a change by the same caller.
+const MOST_LABELS: usize = 20;
 
 /// Characters of a secret's name ("AWS Secrets Manager quotas").
 const LONGEST_NAME: usize = 512;
@@ -52,18 +56,30 @@ struct UserIdentity {
 struct Request {
     /// A name, a whole ARN, or one without its last six characters.
     secret_id: Option<String>,
+    /// Becomes the id of the version that the call makes.
+    client_request_token: Option<String>,
     version_stage: Option<String>,
     version_stages: Option<Vec<String>>,
     move_to_version_id: Option<String>,
 }
 
+/// The ARN is spelt in three ways, and perhaps in several at once.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", expecting = "response elements")]
 struct Response {
-    #[serde(alias = "aRN", alias = "ARN")]
     arn: Option<String>,
+    #[serde(rename = "aRN")]
+    a_rn: Option<String>,
+    #[serde(rename = "ARN")]
+    capital_arn: Option<String>,
     name: Option<String>,
     version_id: Option<String>,
+}
+
+impl Response {
+    fn arn(&self) -> Option<&str> {
+        [&self.arn, &self.a_rn, &self.capital_arn].into_iter().find_map(|arn| arn.as_deref())
+    }
 }
 
 pub(super) fn decode(event: &EventBridge<'_>) -> Result<Vec<Told>, Malformed> {
@@ -97,16 +113,20 @@ fn decode_call(event: &EventBridge<'_>) -> Result<Vec<Told>, Malformed> {
     if call.error_code.is_some() {
         return Ok(vec![ignored(name(), IgnoredReason::CallFailed)]);
     }
-    let key = secret_of(&call, event.place())?;
-    let (stages, version) = call.moved();
     let kind = if call.event_name == "DeleteSecret" { ChangeKind::Deleted } else { ChangeKind::Written };
-    if stages.is_empty() {
+    let keys = secrets_of(&call, event.place())?;
+    let (labels, version) = call.moved();
+    if labels.is_empty() {
         let reason = if call.event_name == "UpdateSecret" { IgnoredReason::UnknownKind } else { IgnoredReason::PendingVersion };
         return Ok(vec![ignored(name(), reason)]);
     }
+    if labels.len() > MOST_LABELS {
+        return Err(Malformed::at("detail.requestParameters.versionStages", format!("at most {MOST_LABELS} labels")));
+    }
     let by = call.user_identity.as_ref().and_then(|identity| identity.arn.clone());
-    let changes = stages.into_iter().map(|stage| {
-        let change = Change::new(key.clone().at_stage(stage), end_of_event_time(call.event_time), kind, &event.id);
+    let keys = keys.iter().flat_map(|key| labels.iter().map(|label| key.clone().at_stage(label)));
+    let changes = keys.map(|key| {
+        let change = Change::new(key, end_of_event_time(call.event_time), kind, &event.id);
         changed(Change { version: version.clone(), by: by.clone(), ..change })
     });
     Ok(changes.collect())
@@ -116,49 +136,45 @@ impl ApiCall {
     /// The labels that the call moved and somebody may read, and the version that they stand at now.
     fn moved(&self) -> (Vec<&str>, Option<String>) {
         let request = self.request_parameters.as_ref();
-        let made = self.response_elements.as_ref().and_then(|response| response.version_id.clone());
-        let labels = match self.event_name.as_str() {
-            "PutSecretValue" => match request.and_then(|request| request.version_stages.as_ref()) {
-                Some(stages) => stages.iter().map(String::as_str).collect(),
-                None => vec![CURRENT],
-            },
+        let answered = self.response_elements.as_ref();
+        let told = answered.and_then(|response| response.version_id.clone());
+        let made = told.clone().or_else(|| request?.client_request_token.clone());
+        let (labels, version) = match self.event_name.as_str() {
             "UpdateSecretVersionStage" => {
                 let to = request.and_then(|request| request.move_to_version_id.clone());
-                let label = request.and_then(|request| request.version_stage.as_deref()).filter(|_| to.is_some());
-                return (label.into_iter().filter(|label| !OWN_LABELS.contains(label)).collect(), to);
+                (request.and_then(|request| request.version_stage.as_deref()).filter(|_| to.is_some()).into_iter().collect(), to)
             }
-            // Without a new version only the description, or the key that encrypts, is another.
-            "UpdateSecret" if self.response_elements.is_some() && made.is_none() => Vec::new(),
-            _ => vec![CURRENT],
+            // An answer that tells the name would tell a new version: without, only the description or the key that encrypts is another. Often
+            // the answer tells the ARN alone; then a restart for nothing is the lesser harm.
+            "UpdateSecret" if told.is_none() && answered.is_some_and(|response| response.name.is_some()) => (Vec::new(), None),
+            "PutSecretValue" => {
+                let asked = request.and_then(|request| request.version_stages.as_ref());
+                (asked.map_or_else(|| vec![CURRENT], |stages| stages.iter().map(String::as_str).collect()), made)
+            }
+            _ => (vec![CURRENT], made),
         };
-        (labels.into_iter().filter(|label| !OWN_LABELS.contains(label)).collect(), made)
+        (labels.into_iter().filter(|label| !OWN_LABELS.contains(label)).collect(), version)
     }
 }
 
-/// The answer names the secret for certain; the request may name it in any way.
-fn secret_of(call: &ApiCall, place: Place) -> Result<Key, Malformed> {
-    let answered = call.response_elements.as_ref();
-    let arn = answered.and_then(|response| response.arn.as_deref());
+/// The answer names the secret for certain. The request may name it in any way, so that its ARN may mean either of two secrets.
+fn secrets_of(call: &ApiCall, place: Place) -> Result<Vec<Key>, Malformed> {
+    if let Some((arn, response)) = call.response_elements.as_ref().and_then(|response| Some((Arn::parse(response.arn()?)?, response))) {
+        let path = arn.resource.strip_prefix("secret:").unwrap_or(arn.resource);
+        let (name, suffix) = match &response.name {
+            Some(name) => (name.as_str(), path.strip_prefix(name.as_str()).and_then(|rest| rest.strip_prefix('-'))),
+            None => without_suffix(path).map_or((path, None), |(name, suffix)| (name, Some(suffix))),
+        };
+        return Ok(vec![Key::secret(arn.place(), checked(name, "detail.responseElements.arn")?).with_suffix(suffix)]);
+    }
     let asked = call.request_parameters.as_ref().and_then(|request| request.secret_id.as_deref());
-    let path = |arn: &'_ str| Some(Arn::parse(arn)?.resource.strip_prefix("secret:")?.to_owned());
-    let whole = arn.and_then(path);
-    let asked_path = asked.map(|asked| path(asked).unwrap_or_else(|| asked.to_owned()));
-    let place = arn.or(asked).and_then(Arn::parse).map_or(place, |arn| arn.place());
-    let (name, suffix) = match (answered.and_then(|response| response.name.clone()), &whole, &asked_path) {
-        (Some(name), whole, _) => {
-            let suffix = whole.as_ref().and_then(|whole| whole.strip_prefix(&name)?.strip_prefix('-').map(str::to_owned));
-            (name, suffix)
-        }
-        (None, Some(whole), _) => split(whole),
-        (None, None, Some(path)) if asked.is_some_and(|asked| asked.starts_with("arn:")) => split(path),
-        (None, None, Some(name)) => (name.clone(), None),
-        (None, None, None) => return Err(Malformed::at("detail.requestParameters", "the field `secretId`")),
-    };
-    Ok(Key::secret(place, checked(&name, "detail.requestParameters.secretId")?).with_suffix(suffix.as_deref()))
-}
-
-fn split(path: &str) -> (String, Option<String>) {
-    without_suffix(path).map_or_else(|| (path.to_owned(), None), |(name, suffix)| (name.to_owned(), Some(suffix.to_owned())))
+    let asked = asked.ok_or_else(|| Malformed::at("detail.requestParameters", "the field `secretId`"))?;
+    let at = "detail.requestParameters.secretId";
+    if asked.starts_with("arn:") {
+        Ok(Term::parse(asked).map_err(|expected| Malformed::at(at, expected))?.keys(&place).collect())
+    } else {
+        Ok(vec![Key::secret(place, checked(asked, at)?)])
+    }
 }
 
 fn checked<'a>(name: &'a str, at: &str) -> Result<&'a str, Malformed> {

@@ -30,21 +30,16 @@ impl Errand<'_> {
         named.and_then(Option::as_ref).is_none_or(|place| service.status == ServiceStatus::Inactive || *place == service.home)
     }
 
-    fn keys_of<'a>(&'a self, listed: &'a Listed) -> impl Iterator<Item = &'a Key> {
+    pub(super) fn keys_of<'a>(&'a self, listed: &'a Listed) -> impl Iterator<Item = &'a Key> {
         let listens = |key: &Key| listed.tags.watch.as_ref().is_some_and(|watch| watch.listens(key, &listed.home, None) != Listening::No);
         self.changes.keys().filter(move |key| listens(key))
     }
 
     /// The messages that told of what is not done.
-    pub(super) fn unfinished(&self, lines: &[ServiceLine], watching: &[Listed]) -> BTreeSet<usize> {
-        let again: BTreeSet<_> = lines.iter().filter(|line| line.again).map(|line| line.service.as_str()).collect();
+    pub(super) fn unfinished(&self, lines: &[ServiceLine], undone: &BTreeSet<Key>) -> BTreeSet<usize> {
         match self.manual {
-            Some((message, _)) if !again.is_empty() => BTreeSet::from([message]),
-            Some(_) => BTreeSet::new(),
-            None => {
-                let undone = watching.iter().filter(|listed| again.contains(listed.id.to_string().as_str()));
-                undone.flat_map(|listed| self.keys_of(listed)).filter_map(|key| self.tellers.get(key)).flatten().copied().collect()
-            }
+            Some((message, _)) => lines.iter().any(|line| line.again).then_some(message).into_iter().collect(),
+            None => undone.iter().filter_map(|key| self.tellers.get(key)).flatten().copied().collect(),
         }
     }
 }

@@ -1,17 +1,17 @@
-//! What the events do not tell: which services are concerned by their task definitions, and who changed what, when exactly.
+//! What the events do not tell: who changed what, and when exactly.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::future::join3;
 use futures_util::{StreamExt, stream};
 use tokio::time::Instant;
 
-use super::{Errand, Performed, Reload, unread};
+use super::{Errand, Reload};
+use crate::aws::Described;
 use crate::domain::change::{Change, ChangeKind};
 use crate::domain::key::{Key, Kind};
-use crate::domain::service::{Service, ServiceStatus};
-use crate::domain::summary::ServiceLine;
+use crate::domain::service::Service;
 use crate::domain::watch::Listening;
 
 /// What is merely good to know may keep a restart waiting this long: hardly longer than the change settles anyway.
@@ -22,91 +22,46 @@ const IN_FLIGHT: usize = 8;
 const PREVIOUS_AT_MOST: usize = 100;
 
 impl Reload<'_> {
-    /// Reads the task definitions that decide whether services are concerned: of those that say `auto` and whose terms do not name every change
-    /// already. A service whose task definition cannot be read has its line at once.
-    pub(super) async fn read_references(&self, errand: &Errand<'_>, services: &mut Vec<Service>, performed: &mut Performed) {
-        let undecided = |service: &Service| {
-            let listening = |key| service.tags.watch.as_ref().map(|watch| watch.listens(key, &service.home, None));
-            service.status == ServiceStatus::Active && errand.changes.keys().any(|key| listening(key) == Some(Listening::AskTaskDefinition))
-        };
-        let wanted: BTreeMap<_, _> = services
-            .iter()
-            .filter(|service| undecided(service))
-            .map(|service| (service.id.clone(), service.task_definition.clone()))
-            .collect();
-        let arns: BTreeSet<_> = wanted.values().flatten().cloned().collect();
-        performed.task_definitions = arns.iter().filter(|arn| !self.aws.ecs.knows(arn)).count();
-        let references = self.aws.ecs.references(arns, self.share_of_what_is_left(2)).await;
-        services.retain_mut(|service| {
-            let Some(arn) = wanted.get(&service.id) else { return true };
-            match arn.as_ref().and_then(|arn| references.get(arn)) {
-                Some(Ok(references)) => {
-                    service.references = Some(references.clone());
-                    performed.mistakes.extend(service.mistakes().map(|mistake| (service.id.clone(), mistake)));
-                    true
-                }
-                Some(Err(error)) => {
-                    performed.lines.push(ServiceLine::unread(&service.id, &unread(error)));
-                    false
-                }
-                None => {
-                    performed.lines.push(ServiceLine::unread(&service.id, &super::failed("Amazon ECS tells no task definition of it")));
-                    false
-                }
-            }
-        });
-    }
-
     /// Adds to the changes that concern somebody what metadata tells: who, which version, when exactly, which version before, and whether the
     /// owner of the key wants nobody to be restarted. Asks fifty parameters a call, one call a secret and an object, and one for the ignored
     /// keys. What is not told within three seconds is noted, and nothing waits for it.
     pub(super) async fn learn(&self, errand: &mut Errand<'_>, services: &[Service]) {
-        let concerns = |key: &Key| services.iter().any(|service| service.listens(key) != Listening::No);
-        let keys: Vec<_> = errand
-            .changes
-            .values()
-            .filter(|change| change.kind != ChangeKind::Labelled)
-            .map(|change| change.key.clone())
-            .filter(concerns)
-            .collect();
         let Some(home) = services.first().map(|service| service.home.clone()) else { return };
+        let concerns = |key: &Key| services.iter().any(|service| matches!(service.listens(key), Listening::Yes | Listening::Pinned));
         let by = self.until.min(Instant::now() + PATIENCE);
-
         // Of another account, or Region, metadata is not ours to read.
-        let here: Vec<_> = keys.iter().filter(|key| key.is_at(&home)).collect();
-        let paths: Vec<_> = here.iter().filter(|key| key.kind() == Kind::Parameter).map(|key| key.path()).collect();
-        let versioned: Vec<_> =
-            here.iter().filter_map(|key| errand.changes.get(*key)).filter(|change| change.kind == ChangeKind::Written).cloned().collect();
-        let may_be_ignored = here.iter().any(|key| matches!(key.kind(), Kind::Parameter | Kind::Secret));
-        let ignored =
-            async { if may_be_ignored { Some(self.aws.tagging.ignored_keys(&self.settings.tag_prefix, by).await) } else { None } };
-        let (parameters, previous, ignored) =
-            join3(self.aws.ssm.describe(&paths, by), self.previous_versions(versioned, by), ignored).await;
+        let ours = errand.changes.values_mut().filter(|change| change.kind != ChangeKind::Labelled && change.key.is_at(&home));
+        let mut ours: Vec<_> = ours.filter(|change| concerns(&change.key)).collect();
 
-        let (described, errors) = parameters;
-        for key in keys {
-            let Some(change) = errand.changes.get_mut(&key) else { continue };
-            match described.get(key.path()).filter(|_| key.kind() == Kind::Parameter && key.is_at(&home)) {
-                Some(told) => {
-                    change.version = Some(told.version.to_string());
-                    change.previous = (told.version > 1).then(|| (told.version - 1).to_string());
-                    change.by.clone_from(&told.by);
-                    // A source may move a change later, never earlier: a look-up may lag behind the event.
-                    change.at = change.at.max(told.at);
+        let of_kind = |kind| ours.iter().filter(move |change| change.key.kind() == kind);
+        let paths: Vec<_> = of_kind(Kind::Parameter).map(|change| change.key.path().to_owned()).collect();
+        let may_be_ignored = of_kind(Kind::Parameter).chain(of_kind(Kind::Secret)).next().is_some();
+        let ignored = async {
+            let listed = || self.aws.tagging.ignored_keys(&self.settings.tag_prefix, self.clock.now(), by);
+            if may_be_ignored { Some(listed().await) } else { None }
+        };
+        let written: Vec<_> = ours.iter().filter(|change| change.kind == ChangeKind::Written).map(|change| Change::clone(change)).collect();
+        let paths: Vec<_> = paths.iter().map(String::as_str).collect();
+        let (parameters, previous, ignored) = join3(self.aws.ssm.describe(&paths, by), self.previous_versions(written, by), ignored).await;
+
+        for change in &mut ours {
+            if change.key.kind() == Kind::Parameter && change.kind == ChangeKind::Written {
+                let path = change.key.path();
+                match parameters.0.get(path).ok_or_else(|| parameters.1.get(path)) {
+                    Ok(told) => complete(change, told),
+                    Err(cause) => {
+                        let cause = cause.map_or("DescribeParameters does not know it", String::as_str);
+                        change.note(&format!("who changed it, and which version it is, is not known: {cause}"));
+                    }
                 }
-                None if key.kind() == Kind::Parameter && change.kind == ChangeKind::Written => {
-                    let cause = errors.first().map_or_else(|| "DescribeParameters does not know it".to_owned(), ToString::to_string);
-                    change.note(&format!("who changed it, and which version it is, is not known: {cause}"));
-                }
-                None => {}
             }
-            match previous.get(&key) {
+            match previous.get(&change.key) {
                 Some(Ok(version)) => change.previous.clone_from(version),
                 Some(Err(cause)) => change.note(&format!("the version before is not known: {cause}")),
                 None => {}
             }
             match &ignored {
-                Some(Ok(keys)) => change.ignored = keys.iter().any(|ignored| ignored.is_the_thing_of(&key)),
+                Some(Ok(keys)) => change.ignored = keys.iter().any(|ignored| ignored.is_the_thing_of(&change.key)),
                 Some(Err(error)) => change.note(&format!("whether its owner wants it ignored is not known: {error}")),
                 None => {}
             }
@@ -115,15 +70,30 @@ impl Reload<'_> {
 
     /// The versions before, of secrets and of objects whose events tell theirs.
     async fn previous_versions(&self, changes: Vec<Change>, by: Instant) -> BTreeMap<Key, Result<Option<String>, String>> {
-        let look_up = |change: Change| async move {
-            let told = match (change.key.kind(), change.key.path().split_once('/'), &change.version) {
-                (Kind::Secret, ..) if change.key.stage().is_none() => Some(self.aws.secrets.previous_version(&change.key.arn(), by).await),
-                (Kind::Object, Some((bucket, key)), Some(version)) => Some(self.aws.s3.previous_version(bucket, key, version, by).await),
+        let look_up = |(place, change): (usize, Change)| async move {
+            let version = change.version.as_deref();
+            let told = match (change.key.kind(), change.key.path().split_once('/'), version) {
+                _ if place >= PREVIOUS_AT_MOST => Some(Err(format!("only the first {PREVIOUS_AT_MOST} changes are looked up"))),
+                (Kind::Secret, ..) if change.key.stage().is_none() => {
+                    Some(self.aws.secrets.previous_version(change.key.path(), version, by).await.map_err(|error| error.to_string()))
+                }
+                (Kind::Object, Some((bucket, key)), Some(version)) => {
+                    Some(self.aws.s3.previous_version(bucket, key, version, by).await.map_err(|error| error.to_string()))
+                }
                 _ => None,
             };
-            told.map(|told| (change.key, told.map_err(|error| error.to_string())))
+            told.map(|told| (change.key, told))
         };
-        let told = stream::iter(changes).take(PREVIOUS_AT_MOST).map(look_up).buffered(IN_FLIGHT);
+        let of_versions = changes.into_iter().filter(|change| matches!(change.key.kind(), Kind::Secret | Kind::Object));
+        let told = stream::iter(of_versions.enumerate()).map(look_up).buffered(IN_FLIGHT);
         told.filter_map(async |told| told).collect().await
     }
+}
+
+/// A source may move a change later, never earlier: a look-up may lag behind the event.
+fn complete(change: &mut Change, told: &Described) {
+    change.version = Some(told.version.to_string());
+    change.previous = (told.version > 1).then(|| (told.version - 1).to_string());
+    change.by.clone_from(&told.by);
+    change.at = change.at.max(told.at);
 }

@@ -57,7 +57,8 @@ pub(super) fn service_level(line: &ServiceLine) -> Level {
         Some(Decision::Refuse | Decision::Hold) => Level::Warn,
         Some(Decision::Skip | Decision::Restart) | None => Level::Info,
     };
-    let tags = if line.lost_a_key || !line.mistakes.is_empty() { Level::Warn } else { Level::Info };
+    let noted = line.changes.iter().any(|change| change.note.is_some());
+    let tags = if line.lost_a_key || noted || !line.mistakes.is_empty() { Level::Warn } else { Level::Info };
     result.max(decision).max(tags)
 }
 

@@ -33,9 +33,10 @@ pub(super) fn of<'a>(summary: &Summary, function: &'a str) -> impl Iterator<Item
         ("RestartsStarted", counts.started),
         ("RestartsPostponed", services(&|line| line.again)),
         ("RestartsFailed", services(&ServiceLine::has_failed)),
-        ("KeysLost", services(&|line| line.lost_a_key)),
+        ("ServicesThatLostAKey", services(&|line| line.lost_a_key)),
         ("ListingsFailed", usize::from(summary.error.is_some())),
         ("TagMistakes", counts.mistakes),
+        ("LookUpsFailed", counts.look_ups_failed),
         ("MessagesReturned", counts.returned),
     ];
     let values = counted.into_iter().map(|(name, count)| (name, "Count", count as u64));

@@ -194,3 +194,78 @@ async fn a_thousand_at_a_cold_start_stay_inside_the_buckets_and_all_are_decided_
     assert_eq!((scenario.restarted(), &answer["task_definitions"]), (vec!["web/s500".to_owned()], &1000.into()));
     assert_eq!((&answer["failed"], scenario.number_of(DESCRIBE)), (&0.into(), 1000), "each was read once: none was throttled");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_term_names_is_restarted_although_the_task_definition_cannot_be_read() {
+    let both = service("web/api").watching("auto ssm:/app/db").referring(task_definition().secret("X", "/x"));
+    let scenario = Scenario::with([both]).await.with_queue();
+    scenario.account.inject(Fault::denied(DESCRIBE));
+
+    scenario.account.put_parameter("/app/db");
+    scenario.account.put_parameter("/x");
+    scenario.account.settle().await;
+
+    assert_eq!(scenario.restarted(), ["web/api"]);
+    assert!(scenario.lines("mistake")[0]["mistake"].as_str().unwrap().contains("DescribeTaskDefinition"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_changes_of_a_postponed_service_come_back() {
+    let scenario = Scenario::with([auto("web/api", task_definition().secret("DB", "/app/db"))]).await.with_queue();
+    scenario.account.inject(Fault::throttled("ecs:UpdateService").until(scenario.account.now() + Duration::from_mins(3)));
+
+    for name in ["/app/db", "/one", "/two", "/three"] {
+        scenario.account.put_parameter(name);
+    }
+    scenario.account.settle().await;
+
+    assert_eq!(scenario.lines("summary")[0]["returned"], 1);
+    assert_eq!(scenario.restarted(), ["web/api"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn task_definitions_that_are_not_known_yet_do_not_narrow_the_reach() {
+    let many = (0..12).map(|place| auto(&format!("web/s{place:02}"), task_definition().secret("DB", "/app/db")));
+    let scenario = Scenario::set_to([("RELOADER_MAX_SERVICES", "10")], many).await;
+    scenario.account.inject(Fault::denied(DESCRIBE).times(5));
+
+    let answer = scenario.changed("ssm:/app/db").await;
+
+    assert_eq!((scenario.restarted(), &answer["refused"]), (Vec::new(), &7.into()), "{answer:#}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exclusion_and_a_deletion_concern_every_stage_of_a_secret() {
+    let (scenario, secret) = with_secret().await;
+    let version = scenario.account.put_secret("prod/db");
+    scenario.account.move_stage("prod/db", "CANARY", &version);
+    scenario.account.settle().await;
+    let canary = || task_definition().secret("DB", &format!("{secret}::CANARY:"));
+    scenario.account.add(service("web/excluded").watching("auto -secret:prod/db").referring(canary()));
+    scenario.account.add(auto("web/canary", canary()));
+    scenario.account.add(auto("web/pinned", task_definition().secret("DB", &format!("{secret}:::{version}"))));
+    scenario.account.run_for(Duration::from_mins(1)).await;
+
+    let newest = scenario.account.put_secret("prod/db");
+    scenario.account.move_stage("prod/db", "CANARY", &newest);
+    scenario.account.settle().await;
+    let restarted = scenario.restarted();
+    scenario.account.delete_secret("prod/db");
+    scenario.account.settle().await;
+
+    assert_eq!(restarted, ["web/canary"]);
+    let lines = scenario.lines("service");
+    let mut warned: Vec<_> =
+        lines.iter().filter(|line| line["reason"] == "deleted").map(|line| line["service"].as_str().unwrap()).collect();
+    warned.sort_unstable();
+    assert_eq!(warned, ["web/canary", "web/pinned"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_third_partys_service_without_a_task_set_concerns_nobody() {
+    let scenario = Scenario::with([service("web/foreign").watching("auto").controller(Controller::External)]).await;
+
+    let answer = scenario.changed("ssm:/app/db").await;
+
+    assert_eq!((&answer["concerned"], &answer["failed"]), (&0.into(), &0.into()), "{answer:#}");
+}

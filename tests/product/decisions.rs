@@ -329,7 +329,7 @@ async fn a_deleted_key_is_warned_of_and_restarts_nobody() {
 
     assert_eq!(reason(&answer), "deleted");
     assert!(scenario.restarted().is_empty());
-    assert_eq!((&scenario.lines("service")[0]["level"], &scenario.metric("KeysLost")[0]), (&"WARN".into(), &1.into()));
+    assert_eq!((&scenario.lines("service")[0]["level"], &scenario.metric("ServicesThatLostAKey")[0]), (&"WARN".into(), &1.into()));
 }
 
 #[tokio::test(start_paused = true)]

@@ -125,3 +125,25 @@ async fn the_trail_alone_is_enough() {
     assert!(scenario.is_all_fresh().await);
     assert_eq!(scenario.restarted(), ["web/api"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_whose_name_begins_with_a_slash_is_one_like_any_other() {
+    let scenario = watching("secret:/prod/").await;
+
+    scenario.account.put_secret("/prod/db");
+
+    assert!(scenario.is_all_fresh().await);
+    assert_eq!(scenario.restarted(), ["web/api"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_wrote_a_secret_is_told_where_the_trail_and_the_secret_come_in_one_batch() {
+    let scenario = watching("secret:prod/db").await;
+    scenario.account.set_trail(Trail { delay: Duration::ZERO, ..Trail::default() });
+
+    scenario.account.put_secret("prod/db");
+    scenario.account.settle().await;
+
+    let change = &scenario.lines("service")[0]["changes"][0];
+    assert!(change["by"].is_string() && change["version"].is_string(), "{change:#}");
+}
