@@ -87,10 +87,10 @@ impl Key {
         Self { stage: (stage != CURRENT).then(|| stage.to_owned()), ..self }
     }
 
-    /// The same secret, whose ARN is known to end in these characters.
+    /// The same secret, whose ARN is known to end in these six characters; others are none.
     #[must_use]
     pub fn with_suffix(self, suffix: Option<&str>) -> Self {
-        Self { suffix: suffix.map(str::to_owned), ..self }
+        Self { suffix: suffix.filter(|suffix| is_suffix(suffix)).map(str::to_owned), ..self }
     }
 
     /// What the key names.
@@ -236,7 +236,11 @@ pub(super) fn without_slash(name: &str) -> &str {
 #[must_use]
 pub fn without_suffix(path: &str) -> Option<(&str, &str)> {
     let (name, suffix) = path.rsplit_once('-')?;
-    (!name.is_empty() && suffix.len() == 6 && suffix.chars().all(|c| c.is_ascii_alphanumeric())).then_some((name, suffix))
+    (!name.is_empty() && is_suffix(suffix)).then_some((name, suffix))
+}
+
+fn is_suffix(text: &str) -> bool {
+    text.len() == 6 && text.chars().all(|c| c.is_ascii_alphanumeric())
 }
 
 #[cfg(test)]
@@ -267,6 +271,7 @@ mod tests {
         assert_eq!(secret, secret.clone().with_suffix(Some("AbCdEf")));
         assert_eq!(secret, secret.clone().at_stage("AWSCURRENT"));
         assert_ne!(secret, secret.clone().at_stage("CANARY"));
+        assert_eq!(secret.clone().with_suffix(Some("-AbCdEf")).suffix(), None);
     }
 
     #[test]
