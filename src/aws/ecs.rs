@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout_at};
 use super::cache::Cache;
 use super::look::{fate, service};
 use super::task_definition::references;
-use super::{Error, SdkConfig, impatient, patient, timestamp, unrationed};
+use super::{Error, SdkConfig, answered, impatient, patient, timestamp, unrationed};
 use crate::domain::arn::ServiceId;
 use crate::domain::outcome::Cause;
 use crate::domain::reference::References;
@@ -201,10 +201,11 @@ impl Ecs {
 
     async fn read_references(&self, arn: &str, by: Instant) -> Result<Arc<References>, Error> {
         let target = || Some(arn.to_owned());
+        if !self.definitions.admit(by).await {
+            return Err(Error::late(DESCRIBE_DEFINITION, target()));
+        }
         let request = self.reads.describe_task_definition().task_definition(arn);
-        let answer = if self.definitions.admit(by).await { timeout_at(by, request.send()).await.ok() } else { None };
-        let answer = answer.ok_or_else(|| Error::late(DESCRIBE_DEFINITION, target()))?;
-        let answer = answer.map_err(|error| Error::new(DESCRIBE_DEFINITION, target(), &error))?;
+        let answer = answered(DESCRIBE_DEFINITION, arn, by, request.send()).await?;
         let told = answer.task_definition().ok_or_else(|| Error::incomplete(DESCRIBE_DEFINITION, target(), "the task definition"))?;
         let references = Arc::new(references(told));
         self.known.keep(arn, &references);

@@ -18,6 +18,7 @@ use aws_sdk_ecs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ecs::primitives::DateTime;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use jiff::{Timestamp, Unit};
+use tokio::time::{Instant, timeout_at};
 
 use crate::domain::outcome::Cause;
 
@@ -95,6 +96,22 @@ impl Error {
     /// An answer that lacks what the API promises.
     fn incomplete(operation: &'static str, target: Option<String>, lacks: &str) -> Self {
         Self { operation, target, cause: Cause::Rejected, message: format!("the answer lacks {lacks}") }
+    }
+}
+
+/// What a call answers, unless the instant `by` comes first.
+async fn answered<T, E>(
+    operation: &'static str,
+    target: &str,
+    by: Instant,
+    call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+) -> Result<T, Error>
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    match timeout_at(by, call).await {
+        Ok(answer) => answer.map_err(|error| Error::new(operation, Some(target.to_owned()), &error)),
+        Err(_) => Err(Error::late(operation, Some(target.to_owned()))),
     }
 }
 

@@ -3,11 +3,9 @@
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::Builder;
 use aws_sdk_s3::types::ObjectVersion;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
-use super::{Error, SdkConfig, impatient, unrationed, willing};
-
-const LIST: &str = "ListObjectVersions";
+use super::{Error, SdkConfig, answered, impatient, unrationed, willing};
 
 /// The versions of one object that are looked at: enough to find its last two among those that were written at the same moment.
 const VERSIONS: i32 = 20;
@@ -30,10 +28,8 @@ impl S3 {
     /// # Errors
     /// It was not told before the instant `by`.
     pub async fn previous_version(&self, bucket: &str, key: &str, version: &str, by: Instant) -> Result<Option<String>, Error> {
-        let target = || Some(format!("{bucket}/{key}"));
         let request = self.client.list_object_versions().bucket(bucket).prefix(key).max_keys(VERSIONS);
-        let answer = timeout_at(by, request.send()).await;
-        let answer = answer.map_err(|_| Error::late(LIST, target()))?.map_err(|error| Error::new(LIST, target(), &error))?;
+        let answer = answered("ListObjectVersions", &format!("{bucket}/{key}"), by, request.send()).await?;
         // The newest first, and objects whose keys go on behind ours after it.
         let mut of_ours = answer.versions().iter().filter(|told| told.key() == Some(key)).filter_map(ObjectVersion::version_id);
         Ok(of_ours.by_ref().find(|told| *told == version).and_then(|_| of_ours.next()).map(str::to_owned))

@@ -3,12 +3,10 @@
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::config::Builder;
 use aws_sdk_secretsmanager::types::SecretVersionsListEntry;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
-use super::{Error, SdkConfig, impatient, unrationed, willing};
+use super::{Error, SdkConfig, answered, impatient, unrationed, willing};
 use crate::domain::key::CURRENT;
-
-const LIST: &str = "ListSecretVersionIds";
 
 /// Secrets Manager.
 #[derive(Debug)]
@@ -29,9 +27,7 @@ impl SecretsManager {
     /// # Errors
     /// It was not told before the instant `by`.
     pub async fn previous_version(&self, name: &str, version: Option<&str>, by: Instant) -> Result<Option<String>, Error> {
-        let target = || Some(name.to_owned());
-        let answer = timeout_at(by, self.client.list_secret_version_ids().secret_id(name).send()).await;
-        let answer = answer.map_err(|_| Error::late(LIST, target()))?.map_err(|error| Error::new(LIST, target(), &error))?;
+        let answer = answered("ListSecretVersionIds", name, by, self.client.list_secret_version_ids().secret_id(name).send()).await?;
         let at = |label: &str| {
             let labelled = |told: &&SecretVersionsListEntry| told.version_stages().iter().any(|stage| stage == label);
             answer.versions().iter().find(labelled).and_then(SecretVersionsListEntry::version_id)

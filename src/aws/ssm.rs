@@ -46,13 +46,12 @@ impl Ssm {
     /// [`DescribeParameters`](https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_DescribeParameters.html)
     pub async fn describe(&self, paths: &[&str], by: Instant) -> (BTreeMap<String, Described>, BTreeMap<String, String>) {
         let (mut found, mut failed) = (BTreeMap::new(), BTreeMap::new());
-        // Each path may be written in two ways.
-        for paths in paths.chunks(NAMES_AT_ONCE / 2) {
-            let names: Vec<_> = paths.iter().flat_map(|path| spellings(path)).collect();
-            let told = timeout_at(by, self.describe_some(names)).await;
+        let names: Vec<_> = paths.iter().flat_map(|path| spellings(path)).collect();
+        for names in names.chunks(NAMES_AT_ONCE) {
+            let told = timeout_at(by, self.describe_some(names.to_vec())).await;
             match told.unwrap_or_else(|_| Err(Error::late(DESCRIBE, None))) {
                 Ok(told) => found.extend(told.iter().filter_map(described)),
-                Err(error) => failed.extend(paths.iter().map(|path| ((*path).to_owned(), error.to_string()))),
+                Err(error) => failed.extend(names.iter().map(|name| (path_of(name), error.to_string()))),
             }
         }
         (found, failed)
@@ -81,9 +80,12 @@ fn spellings(path: &str) -> Vec<String> {
     if path.contains('/') { vec![format!("/{path}")] } else { vec![path.to_owned(), format!("/{path}")] }
 }
 
+fn path_of(name: &str) -> String {
+    name.strip_prefix('/').unwrap_or(name).to_owned()
+}
+
 fn described(told: &ParameterMetadata) -> Option<(String, Described)> {
     let name = told.name()?;
     let at = timestamp(told.last_modified_date()?)?;
-    let path = name.strip_prefix('/').unwrap_or(name).to_owned();
-    Some((path, Described { version: told.version(), at, by: told.last_modified_user().map(str::to_owned) }))
+    Some((path_of(name), Described { version: told.version(), at, by: told.last_modified_user().map(str::to_owned) }))
 }

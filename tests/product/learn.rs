@@ -109,3 +109,16 @@ async fn of_another_account_nothing_is_looked_up() {
     assert_eq!(line(&answer, "web/api")["changes"][0]["key"], "arn:aws:ssm:us-east-1:210987654321:parameter/app/db");
     assert_eq!(scenario.restarted(), ["web/api"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn fifty_parameters_are_asked_for_in_one_call() {
+    let scenario = api().await.with_queue();
+    for place in 0..60 {
+        scenario.account.put_parameter(&format!("/app/p{place}"));
+    }
+
+    scenario.account.settle().await;
+
+    assert_eq!((scenario.number_of("ssm:DescribeParameters"), scenario.restarted().len()), (2, 1));
+    assert_eq!(scenario.lines("summary")[0]["look_ups_failed"], 0);
+}
