@@ -160,7 +160,8 @@ impl ApiCall {
 /// The answer names the secret for certain. The request may name it in any way, so that its ARN may mean either of two secrets.
 fn secrets_of(call: &ApiCall, place: Place) -> Result<Vec<Key>, Malformed> {
     if let Some((arn, response)) = call.response_elements.as_ref().and_then(|response| Some((Arn::parse(response.arn()?)?, response))) {
-        let path = arn.resource.strip_prefix("secret:").unwrap_or(arn.resource);
+        let path =
+            arn.resource.strip_prefix("secret:").ok_or_else(|| Malformed::at("detail.responseElements.arn", "the ARN of a secret"))?;
         let (name, suffix) = match &response.name {
             Some(name) => (name.as_str(), path.strip_prefix(name.as_str()).and_then(|rest| rest.strip_prefix('-'))),
             None => without_suffix(path).map_or((path, None), |(name, suffix)| (name, Some(suffix))),
