@@ -58,7 +58,13 @@ class Fleet:
         return {service["serviceName"]: Running(service["deployments"][0]["id"], self.tasks(service["serviceName"])) for service in described}
 
     def tasks(self, service: str) -> frozenset[str]:
-        return frozenset(self.ecs.list_tasks(cluster=self.name, serviceName=service, desiredStatus="RUNNING")["taskArns"])
+        """The two tasks of a service, once those that they replace are gone: the emulator stops them a moment later."""
+
+        def two() -> list[str] | None:
+            running = self.ecs.list_tasks(cluster=self.name, serviceName=service, desiredStatus="RUNNING")["taskArns"]
+            return running if len(running) == 2 else None
+
+        return frozenset(eventually(two, INVOCATION_SECONDS, f"{service} does not come to two tasks"))
 
     def upload(self, key: str) -> None:
         self.stack.server.client("s3").put_object(Bucket=BUCKET, Key=f"{self.name}/{key}", Body=b"setting: new")
