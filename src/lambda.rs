@@ -90,10 +90,10 @@ impl Reloader {
     /// Only where nothing was started and nobody else keeps the event: a queue is told which messages to keep instead.
     pub async fn handle(&self, payload: &str, context: &Context, now: Timestamp) -> Result<Answer, Error> {
         let clock = Clock::starting_at(now);
-        let until = stop_at(context.deadline, now);
+        let (until, send_by) = stop_at(context.deadline, now);
         let inbox = event::decode(payload, now);
-        let reload = Reload { aws: &self.aws, settings: &self.settings, pace: &self.pace, clock: &clock, until };
-        let mut reloaded = reload.run(&inbox).await;
+        let reload = Reload { aws: &self.aws, settings: &self.settings, pace: &self.pace, clock: &clock, until, send_by };
+        let mut reloaded = Box::pin(reload.run(&inbox)).await;
         if let Ok(reloaded) = &mut reloaded {
             reloaded.keep_promises(inbox.from_queue);
         }
@@ -112,11 +112,10 @@ impl Reloader {
             }
             return Ok(Answer::Batch(answer));
         }
-        reloaded?;
-        let unfinished = summary.services.iter().filter(|line| line.again).count();
+        let reloaded = reloaded?;
         match only_malformed(inbox) {
             Some(malformed) => Err(malformed.into()),
-            None if summary.counts.started == 0 && unfinished > 0 => Err(Error::NothingStarted(unfinished)),
+            None if !reloaded.unfinished.is_empty() => Err(Error::NothingStarted(reloaded.stranded.len())),
             None => Ok(Answer::Summary(Box::new(summary))),
         }
     }
@@ -131,6 +130,7 @@ fn summarise(request_id: &str, inbox: &Inbox, reloaded: &Result<Reloaded, reload
     let services = done.map(|done| done.services.clone()).unwrap_or_default();
     let counts = Counts {
         messages: inbox.messages.len(),
+        own_messages: inbox.messages.iter().filter(|message| message.told.iter().any(|told| matches!(told, Told::Again(_)))).count(),
         changes: done.map_or(0, |done| done.changes),
         ignored: ignored.len(),
         malformed: malformed.len(),
@@ -138,6 +138,7 @@ fn summarise(request_id: &str, inbox: &Inbox, reloaded: &Result<Reloaded, reload
         task_definitions: done.map_or(0, |done| done.task_definitions),
         mistakes: done.map_or(0, |done| done.mistakes.len()),
         returned,
+        sent: done.map_or(0, |done| done.sent),
         elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
         ..Counts::default()
     };
@@ -152,17 +153,21 @@ fn summarise(request_id: &str, inbox: &Inbox, reloaded: &Result<Reloaded, reload
     }
 }
 
-/// When to stop, so that the answer goes out before Lambda ends the process.
-fn stop_at(deadline_ms: u64, now: Timestamp) -> Instant {
+/// When to stop, and by when what is left to do must be sent, so that the answer goes out before Lambda ends the process.
+fn stop_at(deadline_ms: u64, now: Timestamp) -> (Instant, Instant) {
     let left = i64::try_from(deadline_ms).ok().and_then(|deadline| u64::try_from(deadline - now.as_millisecond()).ok());
     let left = left.filter(|left| *left > 0).map_or(WITHOUT_DEADLINE, Duration::from_millis);
-    Instant::now() + left.saturating_sub((left / 10).clamp(LEAST_RESERVE, MOST_RESERVE))
+    let reserve = (left / 10).clamp(LEAST_RESERVE, MOST_RESERVE);
+    let end = Instant::now() + left;
+    (end.checked_sub(reserve).unwrap_or(end), end.checked_sub(reserve / 4).unwrap_or(end))
 }
 
 /// The ids of the messages that the queue is to keep: those that hold something malformed, so that they end where a person sees them, and
 /// those whose restarts are not all done; where the reload failed (`unfinished` is nothing), all that ask for any.
 fn to_return(inbox: &Inbox, unfinished: Option<&BTreeSet<usize>>) -> Vec<String> {
-    let asks = |message: &Message| message.told.iter().any(|told| matches!(told, Told::Changed(_) | Told::Asked(_)));
+    let asks = |message: &Message| {
+        message.told.iter().any(|told| matches!(told, Told::Changed(_) | Told::Asked(_) | Told::Again(_) | Told::Sweep(_)))
+    };
     let malformed = |message: &Message| message.told.iter().any(|told| matches!(told, Told::Malformed(_)));
     let messages =
         inbox.messages.iter().enumerate().filter(|(place, message)| {
@@ -177,7 +182,7 @@ fn only_malformed(inbox: Inbox) -> Option<Malformed> {
     for told in inbox.messages.into_iter().flat_map(|message| message.told) {
         match told {
             Told::Malformed(malformed) => first = first.or(Some(malformed)),
-            Told::Changed(_) | Told::Asked(_) | Told::Ignored(_) => return None,
+            Told::Changed(_) | Told::Asked(_) | Told::Again(_) | Told::Sweep(_) | Told::Ignored(_) => return None,
         }
     }
     first

@@ -1,34 +1,39 @@
 //! The job: changes in, restarts out.
 
 mod errand;
+mod later;
 mod learn;
 mod references;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
+use futures_util::future::join;
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, timeout_at};
 
 use crate::aws::{self, Aws, Listed};
 use crate::clock::Clock;
 use crate::domain::arn::{Place, ServiceId};
+use crate::domain::change::Change;
 use crate::domain::key::Key;
 use crate::domain::outcome::{Cause, Outcome, RestartResult};
 use crate::domain::plan::{Plan, Policy, plan};
-use crate::domain::reason::Reason;
-use crate::domain::service::{History, Service};
+use crate::domain::reason::Decision;
+use crate::domain::service::Service;
 use crate::domain::summary::ServiceLine;
 use crate::domain::tags::Tags;
+use crate::domain::watch::Listening;
 use crate::event::Inbox;
 use crate::pace::Pace;
 use crate::rollout::Job;
 use crate::settings::Settings;
 
-use errand::{Errand, errands, names_keys};
+use errand::{Errand, errands, needs_a_listing};
+use later::Left;
 
-/// Histories read at once.
-const HISTORIES_IN_FLIGHT: usize = 4;
+/// How long an invocation waits itself for a change to settle, where a queue could wait instead.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(5);
 
 /// What a reload works with.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +48,8 @@ pub struct Reload<'a> {
     pub clock: &'a Clock,
     /// When to stop.
     pub until: Instant,
+    /// By when what is left to do must be sent.
+    pub send_by: Instant,
 }
 
 /// What a reload did.
@@ -58,8 +65,12 @@ pub struct Reloaded {
     pub mistakes: BTreeSet<(ServiceId, String)>,
     /// What was decided about each service that a change concerns, and what became of it.
     pub services: Vec<ServiceLine>,
-    /// The places in the inbox of the messages whose restarts are not all done and may be tried again.
+    /// The places in the inbox of the messages whose work is not all done, and that nothing else goes on with.
     pub unfinished: BTreeSet<usize>,
+    /// The services about which something is left to do that no message of our own tells.
+    pub stranded: BTreeSet<ServiceId>,
+    /// How many messages were sent for what is left to do.
+    pub sent: usize,
 }
 
 impl Reloaded {
@@ -67,7 +78,9 @@ impl Reloaded {
     pub fn keep_promises(&mut self, from_queue: bool) {
         let started = self.services.iter().any(|line| line.result == Some(RestartResult::Started));
         if started && !from_queue {
-            self.services.iter_mut().for_each(|line| line.again = false);
+            let stranded: BTreeSet<_> = self.stranded.iter().map(ToString::to_string).collect();
+            self.services.iter_mut().filter(|line| stranded.contains(&line.service)).for_each(|line| line.again = false);
+            self.unfinished.clear();
         }
     }
 }
@@ -87,10 +100,14 @@ pub enum Error {
 #[derive(Debug, Default)]
 struct Performed {
     lines: Vec<ServiceLine>,
-    /// The keys of what goes on later.
-    undone: BTreeSet<Key>,
     mistakes: BTreeSet<(ServiceId, String)>,
     task_definitions: usize,
+    /// The keys of which it is not known whether they concern a service.
+    undecided: BTreeMap<ServiceId, BTreeSet<Key>>,
+    left: BTreeMap<ServiceId, Left>,
+    unfinished: BTreeSet<usize>,
+    stranded: BTreeSet<ServiceId>,
+    sent: usize,
 }
 
 impl Reload<'_> {
@@ -102,17 +119,20 @@ impl Reload<'_> {
     /// # Errors
     /// Only where nothing was started.
     pub async fn run(&self, inbox: &Inbox) -> Result<Reloaded, Error> {
-        let watching = if names_keys(inbox) { self.list().await? } else { Vec::new() };
+        let watching = if needs_a_listing(inbox) { self.list().await? } else { Vec::new() };
         let mistakes = watching.iter().flat_map(|listed| listed.tags.mistakes().map(|mistake| (listed.id.clone(), mistake.to_string())));
         let mut reloaded = Reloaded { mistakes: mistakes.collect(), watching, ..Reloaded::default() };
         for mut errand in errands(inbox, &reloaded.watching) {
-            let performed = Box::pin(self.perform(&mut errand, &reloaded.watching)).await;
-            reloaded.unfinished.extend(errand.unfinished(&performed.lines, &performed.undone));
-            let Performed { lines, undone: _, mistakes, task_definitions } = performed;
+            let mut performed = Box::pin(self.perform(&mut errand, &reloaded.watching)).await;
+            self.go_on(&errand, &mut performed).await;
+            let Performed { lines, mistakes, task_definitions, undecided: _, left: _, unfinished, stranded, sent } = performed;
             reloaded.changes += errand.changes.len();
             reloaded.task_definitions += task_definitions;
             reloaded.mistakes.extend(mistakes);
             reloaded.services.extend(lines);
+            reloaded.unfinished.extend(unfinished);
+            reloaded.stranded.extend(stranded);
+            reloaded.sent += sent;
         }
         Ok(reloaded)
     }
@@ -128,17 +148,26 @@ impl Reload<'_> {
         self.settings.clusters.is_empty() || self.settings.clusters.contains(&id.cluster)
     }
 
-    async fn perform(&self, errand: &mut Errand<'_>, watching: &[Listed]) -> Performed {
+    async fn perform(&self, errand: &mut Errand, watching: &[Listed]) -> Performed {
         let policy = self.policy(errand);
         let concerned = watching.iter().filter(|listed| errand.concerns(listed)).map(|listed| &listed.id);
-        let (ids, out_of_reach): (BTreeSet<_>, BTreeSet<_>) = concerned.chain(&policy.named).partition(|id| self.is_in_reach(id));
+        let (ids, out_of_reach): (BTreeSet<_>, BTreeSet<_>) = concerned.chain(errand.named()).partition(|id| self.is_in_reach(id));
         let refused = |id| ServiceLine::unread(id, &failed("its cluster is not one of RELOADER_CLUSTERS"));
         let mut performed = Performed { lines: out_of_reach.into_iter().map(refused).collect(), ..Performed::default() };
 
-        let mut services = self.look(ids, errand, watching, &mut performed).await;
+        let looked_at = Instant::now();
+        let home = watching.first().map(|listed| listed.home.clone()).unwrap_or_default();
+        let terms_name =
+            |change: &Change| watching.iter().any(|listed| change.whom.includes(&listed.id) && is_decided(listed.listens(&change.key)));
+        let named_by_terms = errand.unlearnt(&home, terms_name);
+        let (mut services, learnt) = join(self.look(ids, errand, watching, &mut performed), self.learn(named_by_terms)).await;
+        errand.learns(learnt);
         self.read_references(errand, &mut services, &mut performed).await;
-        self.learn(errand, &services).await;
-        let plan = self.plan(errand, &mut services, &policy).await;
+        let named_by_references = errand.unlearnt(&home, |change| {
+            services.iter().any(|service| change.whom.includes(&service.id) && is_decided(service.listens(&change.key)))
+        });
+        errand.learns(self.learn(named_by_references).await);
+        let (plan, unsure) = self.plan(errand, &mut services, &policy).await;
         let job = Job {
             ecs: &self.aws.ecs,
             changes: &errand.changes,
@@ -146,27 +175,42 @@ impl Reload<'_> {
             tag_prefix: &self.settings.tag_prefix,
             pace: self.pace,
             clock: self.clock,
+            unsure: &unsure,
+            looked_at,
             until: self.until,
         };
         let mut rolled = job.roll_out(&plan, &services).await;
-        let unfinished = rolled.values().filter(|rolled| rolled.outcome.as_ref().is_some_and(Outcome::is_unfinished));
-        let undone = unfinished.flat_map(|rolled| &rolled.planned.asked_by).filter(|(_, reason)| **reason == Reason::Stale);
-        performed.undone.extend(undone.map(|(key, _)| key.clone()));
         let seen: BTreeMap<_, _> = services.iter().map(|service| (&service.id, service)).collect();
-        performed.lines.extend(plan.services.iter().map(|(id, planned)| match rolled.remove(id) {
-            Some(rolled) => ServiceLine::decided(id, &rolled.planned, rolled.outcome.as_ref(), &errand.changes, Some(&rolled.seen)),
-            None => ServiceLine::decided(id, planned, None, &errand.changes, seen.get(id).copied()),
-        }));
+        for (id, planned) in &plan.services {
+            let rolled = rolled.remove(id);
+            let (planned, outcome, seen) = match &rolled {
+                Some(rolled) => (&rolled.planned, rolled.outcome.as_ref(), Some(&rolled.seen)),
+                None => (planned, None, seen.get(id).copied()),
+            };
+            let mut line = ServiceLine::decided(id, planned, outcome, &errand.changes, seen);
+            let known = errand.waiting.get(id).copied().unwrap_or_default();
+            line.looks = if known.told == Some(planned.reason) { known.looks.max(1) } else { 0 };
+            performed.lines.push(line);
+            if let Some(left) = Left::after(planned, outcome, seen) {
+                performed.left.insert(id.clone(), left);
+            }
+        }
+        for (id, keys) in std::mem::take(&mut performed.undecided) {
+            performed.left.entry(id).or_insert_with(|| Left::unread(BTreeSet::new())).keys.extend(keys);
+        }
         performed
     }
 
     /// The services as they are; one that cannot be looked at has its line at once.
-    async fn look(&self, ids: BTreeSet<&ServiceId>, errand: &Errand<'_>, watching: &[Listed], performed: &mut Performed) -> Vec<Service> {
+    async fn look(&self, ids: BTreeSet<&ServiceId>, errand: &Errand, watching: &[Listed], performed: &mut Performed) -> Vec<Service> {
         let looks = self.aws.ecs.look_at(ids, &self.settings.tag_prefix, self.share_of_what_is_left(3)).await;
         performed.lines.extend(looks.unread.iter().map(|(id, error)| ServiceLine::unread(id, &unread(error))));
         let listed: BTreeMap<_, _> = watching.iter().map(|listed| (&listed.id, listed)).collect();
-        let later = looks.unread.iter().filter(|(_, error)| error.cause.passes()).filter_map(|(id, _)| listed.get(id));
-        performed.undone.extend(later.flat_map(|listed| errand.keys_of(listed)).cloned());
+        for (id, _) in looks.unread.iter().filter(|(_, error)| error.cause.passes()) {
+            let of_listed = listed.get(id).into_iter().flat_map(|listed| errand.keys_of(listed));
+            let keys = of_listed.chain(errand.keys_that_name(id)).cloned().collect();
+            performed.left.insert(id.clone(), Left::unread(keys));
+        }
         let gone = looks.gone.into_iter().map(|id| match listed.get(&id) {
             Some(listed) => Service::gone(id, listed.home.clone(), listed.tags.clone()),
             None => Service::gone(id, Place::default(), Tags::default()),
@@ -177,41 +221,41 @@ impl Reload<'_> {
         meant
     }
 
-    fn policy(&self, errand: &Errand<'_>) -> Policy {
-        let manual = errand.manual.map(|(_, manual)| manual);
+    fn policy(&self, errand: &Errand) -> Policy {
+        let Settings { notify_only, max_services, settle, min_interval, restarts_per_hour, max_in_flight, ref queue_url, .. } =
+            *self.settings;
+        let wish = errand.wish.as_ref();
         Policy {
-            notify_only: self.settings.notify_only,
-            dry_run: manual.is_some_and(|manual| manual.dry_run),
-            max_services: manual.and_then(|manual| manual.max_services).unwrap_or(self.settings.max_services),
-            settle: self.settings.settle,
-            named: manual.map(|manual| manual.services.keys().cloned().collect()).unwrap_or_default(),
-            asked_at: manual.map_or_else(|| self.clock.now(), |manual| manual.asked_at),
+            notify_only,
+            dry_run: wish.is_some_and(|wish| wish.dry_run),
+            max_services: wish.and_then(|wish| wish.max_services).unwrap_or(max_services),
+            settle,
+            patience: if queue_url.is_some() { PATIENCE } else { SignedDuration::MAX },
+            min_interval,
+            restarts_per_hour,
+            max_in_flight,
+            named: wish.map(|wish| wish.services.keys().cloned().collect()).unwrap_or_default(),
+            asked_at: wish.map_or_else(|| self.clock.now(), |wish| wish.asked_at),
         }
     }
 
-    /// Plans; where an old change would restart a service, reads that service's history and plans again.
-    async fn plan(&self, errand: &Errand<'_>, services: &mut [Service], policy: &Policy) -> Plan {
+    /// Plans, and tells whose deployment history is to be read before they are restarted. Where nobody wants the restart done, it is read at
+    /// once, to tell what would have been.
+    async fn plan(&self, errand: &Errand, services: &mut [Service], policy: &Policy) -> (Plan, BTreeMap<ServiceId, Timestamp>) {
         let first = plan(&errand.changes, services, policy, self.clock.now());
         let unsure = first.unsure(&errand.changes, services, self.clock.now());
-        if unsure.is_empty() {
-            return first;
+        let is_restart = |id: &ServiceId| first.services.get(id).is_some_and(|planned| planned.reason.decision() == Decision::Restart);
+        let (later, now): (BTreeMap<_, _>, BTreeMap<_, _>) = unsure.into_iter().partition(|(id, _)| is_restart(id));
+        if now.is_empty() {
+            return (first, later);
         }
-        let by = self.share_of_what_is_left(3);
-        let read = |(id, since)| async move {
-            let history = match self.aws.ecs.history(&id, since, by).await {
-                Ok(past) => History::Read(past),
-                Err(error) => History::Unreadable(error.to_string()),
-            };
-            (id, history)
-        };
-        let histories = stream::iter(unsure).map(read).buffered(HISTORIES_IN_FLIGHT);
-        let mut histories: BTreeMap<_, _> = histories.collect().await;
+        let mut histories = self.aws.ecs.histories(now, self.share_of_what_is_left(3)).await;
         for service in services.iter_mut() {
             if let Some(history) = histories.remove(&service.id) {
                 service.history = history;
             }
         }
-        plan(&errand.changes, services, policy, self.clock.now())
+        (plan(&errand.changes, services, policy, self.clock.now()), later)
     }
 
     /// By when a kind of read must have answered, so that what hangs leaves time to restart the others.
@@ -219,6 +263,10 @@ impl Reload<'_> {
         let now = Instant::now();
         now + self.until.saturating_duration_since(now) / shares
     }
+}
+
+fn is_decided(listening: Listening) -> bool {
+    matches!(listening, Listening::Yes | Listening::Pinned)
 }
 
 fn failed(cause: &str) -> Outcome {

@@ -95,6 +95,20 @@ pub struct Settings {
     pub restart_rate: f64,
     /// `RELOADER_SETTLE`.
     pub settle: SignedDuration,
+    /// `RELOADER_MIN_INTERVAL`.
+    pub min_interval: SignedDuration,
+    /// `RELOADER_MAX_RESTARTS_PER_HOUR`.
+    pub restarts_per_hour: usize,
+    /// `RELOADER_MAX_IN_FLIGHT`.
+    pub max_in_flight: usize,
+    /// `RELOADER_HOLD_LIMIT`.
+    pub hold_limit: SignedDuration,
+    /// `RELOADER_SWEEP` = `repair`.
+    pub sweep_repairs: bool,
+    /// `RELOADER_SWEEP_SINCE`.
+    pub sweep_since: SignedDuration,
+    /// `RELOADER_QUEUE_URL`; where there is none, what is left to do is left to the sweep.
+    pub queue_url: Option<String>,
     /// Variables that are set to something else than their default, and that this version does not act on yet.
     pub without_effect: Vec<&'static str>,
 }
@@ -126,20 +140,20 @@ impl Settings {
             settle: reader.read(SETTLE, SignedDuration::from_secs(2), "a duration from 0s to 60s", |text| {
                 parse_duration(text).filter(|settle| *settle <= SignedDuration::from_mins(1))
             }),
+            min_interval: reader.read(MIN_INTERVAL, SignedDuration::from_mins(5), DURATION, parse_duration),
+            restarts_per_hour: reader.read(MAX_RESTARTS_PER_HOUR, 6, "a number from 1 on", |text| at_least_one(text.parse().ok()?)),
+            max_in_flight: reader.read(MAX_IN_FLIGHT, 50, "a number from 1 on", |text| at_least_one(text.parse().ok()?)),
+            hold_limit: reader.read(HOLD_LIMIT, SignedDuration::from_hours(24), DURATION, parse_duration),
+            sweep_repairs: reader.read(SWEEP, true, "repair or report", |text| word(text, &[("repair", true), ("report", false)])),
+            sweep_since: reader.read(SWEEP_SINCE, SignedDuration::from_hours(24), DURATION, parse_duration),
+            queue_url: reader.read(QUEUE_URL, None, "the URL of a queue, beginning with https:// or http://", |text| {
+                (text.starts_with("https://") || text.starts_with("http://")).then(|| Some(text.to_owned()))
+            }),
             without_effect: Vec::new(),
         };
-        reader.check(MIN_INTERVAL, &SignedDuration::from_mins(5), DURATION, parse_duration);
-        reader.check(MAX_RESTARTS_PER_HOUR, &6, "a number from 1 on", |text| at_least_one(text.parse().ok()?));
-        reader.check(MAX_IN_FLIGHT, &50, "a number from 1 on", |text| at_least_one(text.parse().ok()?));
-        reader.check(SWEEP, &true, "repair or report", |text| word(text, &[("repair", true), ("report", false)]));
-        reader.check(SWEEP_SINCE, &SignedDuration::from_hours(24), DURATION, parse_duration);
-        reader.check(HOLD_LIMIT, &SignedDuration::from_hours(24), DURATION, parse_duration);
         reader.check(OUTCOME_DEADLINE, &SignedDuration::from_mins(30), DURATION, parse_duration);
         reader.check(QUIET, &SignedDuration::from_secs(60), DURATION, parse_duration);
         reader.check(CANARY, &false, "true or false", |text| word(text, &[("true", true), ("false", false)]));
-        reader.check(QUEUE_URL, &String::new(), "the URL of a queue, beginning with https:// or http://", |text| {
-            (text.starts_with("https://") || text.starts_with("http://")).then(|| text.to_owned())
-        });
         reader.check(EVENT_BUS, &String::new(), "the name or ARN of an event bus", |text| Some(text.to_owned()));
         let Reader { mistakes, without_effect, .. } = reader;
         if mistakes.is_empty() { Ok(Self { without_effect, ..settings }) } else { Err(InvalidSettings { mistakes }) }
@@ -235,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_setting_of_a_later_version_is_named_only_where_it_is_changed() {
-        let vars = BTreeMap::from([(QUIET, "60s"), (CANARY, "true"), (MAX_IN_FLIGHT, "50"), (SETTLE, "5s")]);
+        let vars = BTreeMap::from([(QUIET, "60s"), (CANARY, "true"), (SETTLE, "5s")]);
 
         assert_eq!(Settings::load(&vars).unwrap().without_effect, [CANARY]);
     }

@@ -39,9 +39,15 @@ fn told(told: &Told) -> String {
         Told::Changed(one) => change(one),
         Told::Asked(manual) => {
             let changes: Vec<_> = manual.changes(&Place::of_region("123456789012", "eu-west-1")).map(|one| change(&one)).collect();
-            let services: Vec<_> = manual.services.keys().map(ToString::to_string).collect();
-            format!("asked: {changes:?} {services:?} dry_run={} max_services={:?}", manual.dry_run, manual.max_services)
+            let services: Vec<_> = manual.wish.services.keys().map(ToString::to_string).collect();
+            format!("asked: {changes:?} {services:?} dry_run={} max_services={:?}", manual.wish.dry_run, manual.wish.max_services)
         }
+        Told::Again(again) => {
+            let changes = again.changes.iter().map(|one| format!("{} for {:?}", change(one), one.whom));
+            let changes = changes.collect::<Vec<_>>().join(", ");
+            format!("again: not_before={} hops={} {changes} {:?} {:?}", again.not_before, again.hops, again.waiting, again.wish)
+        }
+        Told::Sweep(sweep) => format!("sweep: repair={:?}", sweep.repair),
         Told::Ignored(ignored) => format!("ignored {:?}: {}", ignored.reason, ignored.event),
         Told::Malformed(malformed) => malformed.to_string(),
     }

@@ -8,19 +8,17 @@ use std::path::Path;
 use ecs_reloader::settings;
 use serde_json::Value;
 
-/// Set where held work goes, which a later version sends.
-const NOT_SET: &str = settings::QUEUE_URL;
-
 /// What Lambda itself does with the role: feeds the function from the queue and takes its log and traces.
-const LAMBDAS_OWN: [&str; 3] = ["sqs:", "logs:", "xray:"];
+const LAMBDAS_OWN: [&str; 5] = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "logs:", "xray:"];
 
 /// Each client's file, the IAM prefix of its API, and how its clients are named there.
-const CLIENTS: [(&str, &str, &[&str]); 5] = [
+const CLIENTS: [(&str, &str, &[&str]); 6] = [
     ("ecs.rs", "ecs", &["self.reads", "self.starts"]),
     ("tagging.rs", "tag", &["self.client"]),
     ("ssm.rs", "ssm", &["self.client"]),
     ("secretsmanager.rs", "secretsmanager", &["self.client"]),
     ("s3.rs", "s3", &["self.client"]),
+    ("sqs.rs", "sqs", &["self.client"]),
 ];
 
 /// Where IAM's word is another one than the API's ("Actions, resources, and condition keys for Amazon S3", Service Authorization Reference).
@@ -78,7 +76,7 @@ fn every_setting_is_set_and_every_variable_is_read() {
     let template = template();
     let set: BTreeSet<_> = function(&template).pointer("/Environment/Variables").unwrap().as_object().unwrap().keys().cloned().collect();
 
-    let read: BTreeSet<_> = settings::NAMES.iter().filter(|name| **name != NOT_SET).map(|name| (*name).to_owned()).collect();
+    let read: BTreeSet<_> = settings::NAMES.iter().map(|name| (*name).to_owned()).collect();
 
     assert_eq!(set, read);
 }

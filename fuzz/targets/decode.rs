@@ -24,6 +24,7 @@ const LONGEST_PATH: usize = 160;
 /// What may be told that was expected: what the tests have seen told, and every other text of the decoder.
 static OWN_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| {
     let sources = [
+        include_str!("../../src/event/again.rs"),
         include_str!("../../src/event/appconfig.rs"),
         include_str!("../../src/event/envelope.rs"),
         include_str!("../../src/event/json.rs"),
@@ -83,7 +84,9 @@ fuzz_target!(|bytes: &[u8]| {
                 told_of_changes += size(change);
                 is_named_by_its_term(&change.key);
             }
-            Told::Asked(manual) => assert!(manual.changes(&home()).count() + manual.services.len() <= payload.len()),
+            Told::Asked(manual) => assert!(manual.changes(&home()).count() + manual.wish.services.len() <= payload.len()),
+            Told::Again(again) => assert!(again.changes.len() + again.waiting.len() <= payload.len()),
+            Told::Sweep(_) => {}
             Told::Ignored(event) => assert!(event.event.chars().count() <= 100),
             Told::Malformed(malformed) => repeats_nothing(malformed),
         }

@@ -21,7 +21,7 @@ use super::{Error, SdkConfig, answered, impatient, patient, timestamp, unratione
 use crate::domain::arn::ServiceId;
 use crate::domain::outcome::Cause;
 use crate::domain::reference::References;
-use crate::domain::service::{Deployment, Fate, PastDeployment, Service, ServiceEvent};
+use crate::domain::service::{Deployment, History, PastDeployment, Service, ServiceEvent};
 use crate::pace::Pace;
 
 const DESCRIBE: &str = "DescribeServices";
@@ -31,11 +31,14 @@ const LIST_DEPLOYMENTS: &str = "ListServiceDeployments";
 /// Most services of one `DescribeServices`.
 const DESCRIBED_AT_ONCE: usize = 10;
 
+/// Most deployments of one `ListServiceDeployments`.
+const DEPLOYMENTS_AT_ONCE: i32 = 100;
+
 /// Most revisions of one `DescribeServiceRevisions`.
 const REVISIONS_AT_ONCE: usize = 20;
 
-/// Reads under way at once: enough to hide the round trip.
-const READS_IN_FLIGHT: usize = 4;
+/// Reads under way at once: enough to hide the round trip, and for a hundred services to be looked at in one.
+const READS_IN_FLIGHT: usize = 10;
 
 /// Amazon ECS.
 #[derive(Debug)]
@@ -142,21 +145,30 @@ impl Ecs {
         Ok(Restarted { deployment, events: service.events })
     }
 
-    /// The deployments of a service created after `since`; what those that were rolled back tried to run is read with one more call for
-    /// twenty of them.
+    /// The deployments of a service created after `since`; what they run is read with one more call for twenty of them.
     /// [`ListServiceDeployments`](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListServiceDeployments.html),
     /// [`DescribeServiceRevisions`](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServiceRevisions.html)
     ///
     /// # Errors
     /// The list could not be read to its end, or not before the instant `by`.
-    pub async fn history(&self, id: &ServiceId, since: Timestamp, by: Instant) -> Result<Vec<PastDeployment>, Error> {
+    async fn history(&self, id: &ServiceId, since: Timestamp, by: Instant) -> Result<Vec<PastDeployment>, Error> {
         let late = || Err(Error::late(LIST_DEPLOYMENTS, Some(id.to_string())));
         if self.histories.admit(by).await { timeout_at(by, self.whole_history(id, since)).await.unwrap_or_else(|_| late()) } else { late() }
     }
 
+    /// The histories of services, each since an instant.
+    pub async fn histories(&self, since: BTreeMap<ServiceId, Timestamp>, by: Instant) -> BTreeMap<ServiceId, History> {
+        let read = |(id, since)| async move {
+            let history = self.history(&id, since, by).await;
+            (id, history.map_or_else(|error| History::Unreadable(error.to_string()), History::Read))
+        };
+        stream::iter(since).map(read).buffered(READS_IN_FLIGHT).collect().await
+    }
+
     async fn whole_history(&self, id: &ServiceId, since: Timestamp) -> Result<Vec<PastDeployment>, Error> {
         let after = CreatedAt::builder().after(DateTime::from_secs(since.as_second())).build();
-        let request = self.reads.list_service_deployments().cluster(&id.cluster).service(&id.name).created_at(after);
+        let request =
+            self.reads.list_service_deployments().cluster(&id.cluster).service(&id.name).created_at(after).max_results(DEPLOYMENTS_AT_ONCE);
         let mut token = None;
         let mut told: Vec<ServiceDeploymentBrief> = Vec::new();
         loop {
@@ -168,9 +180,7 @@ impl Ecs {
                 break;
             }
         }
-        let ended_badly = |brief: &&ServiceDeploymentBrief| matches!(fate(brief.status()), Fate::RollingBack | Fate::RolledBack);
-        let revisions: Vec<_> =
-            told.iter().filter(ended_badly).filter_map(|brief| brief.target_service_revision_arn().map(str::to_owned)).collect();
+        let revisions: Vec<_> = told.iter().filter_map(|brief| brief.target_service_revision_arn().map(str::to_owned)).collect();
         let ran = self.task_definitions(&revisions).await;
         let past = told.iter().filter_map(|brief| {
             let task_definition = brief.target_service_revision_arn().and_then(|revision| ran.get(revision)).cloned();
@@ -225,7 +235,7 @@ impl Ecs {
                         .filter_map(|revision| Some((revision.service_revision_arn()?.to_owned(), revision.task_definition()?.to_owned()))),
                 ),
                 Err(error) => {
-                    tracing::warn!(error = %Error::new("DescribeServiceRevisions", None, &error), "what failed deployments ran is unknown");
+                    tracing::warn!(error = %Error::new("DescribeServiceRevisions", None, &error), "what past deployments ran is unknown");
                 }
             }
         }

@@ -32,6 +32,7 @@ pub(super) fn service(told: &types::Service, prefix: &str) -> Option<Service> {
             None | Some(types::DeploymentStrategy::Rolling) => DeploymentStrategy::Rolling,
             Some(_) => DeploymentStrategy::Shifting,
         },
+        created_at: told.created_at().and_then(timestamp),
         desired: told.desired_count(),
         deployments: told.deployments().iter().filter_map(deployment).collect(),
         task_definition: task_definition(told),

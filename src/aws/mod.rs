@@ -5,6 +5,7 @@ mod ecs;
 mod look;
 mod s3;
 mod secretsmanager;
+mod sqs;
 mod ssm;
 mod tagging;
 mod task_definition;
@@ -26,6 +27,7 @@ pub use aws_types::SdkConfig;
 pub use ecs::{Ecs, Looks, Restarted};
 pub use s3::S3;
 pub use secretsmanager::SecretsManager;
+pub use sqs::Sqs;
 pub use ssm::{Described, Ssm};
 pub use tagging::{Listed, Tagging};
 
@@ -43,6 +45,8 @@ pub struct Aws {
     pub secrets: SecretsManager,
     /// Amazon S3.
     pub s3: S3,
+    /// Amazon SQS.
+    pub sqs: Sqs,
 }
 
 impl Aws {
@@ -55,6 +59,7 @@ impl Aws {
             ssm: Ssm::new(config),
             secrets: SecretsManager::new(config),
             s3: S3::new(config),
+            sqs: Sqs::new(config),
         }
     }
 }

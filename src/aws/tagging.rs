@@ -14,7 +14,7 @@ use super::{Error, SdkConfig, impatient, patient, unrationed};
 use crate::domain::arn::{Place, ServiceId};
 use crate::domain::key::Key;
 use crate::domain::tags::Tags;
-use crate::domain::watch::Term;
+use crate::domain::watch::{Listening, Term};
 
 const LIST: &str = "GetResources";
 
@@ -33,6 +33,14 @@ pub struct Listed {
     pub home: Place,
     /// Its tags, as the index has them.
     pub tags: Tags,
+}
+
+impl Listed {
+    /// How it stands to a key, as far as its tags alone tell.
+    #[must_use]
+    pub fn listens(&self, key: &Key) -> Listening {
+        self.tags.watch.as_ref().map_or(Listening::No, |watch| watch.listens(key, &self.home, None))
+    }
 }
 
 /// The Resource Groups Tagging API.

@@ -1,9 +1,10 @@
 //! What changed, when, and how the function came to know.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::arn::ServiceId;
 use super::key::Key;
 
 /// What happened to a key. The order is the order of weight: within one second a write beats a deletion, and a label beats nothing.
@@ -15,6 +16,42 @@ pub enum ChangeKind {
     Deleted,
     /// The key has a new version.
     Written,
+}
+
+/// Which of the services that listen to a change are to be looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Whom {
+    /// All of them: it was just told.
+    #[default]
+    Everyone,
+    /// Those that were not looked at before.
+    EveryoneBut(BTreeSet<ServiceId>),
+    /// Those about which something is left to do.
+    Only(BTreeSet<ServiceId>),
+}
+
+impl Whom {
+    /// Whether a service is one of them.
+    #[must_use]
+    pub fn includes(&self, id: &ServiceId) -> bool {
+        match self {
+            Self::Everyone => true,
+            Self::EveryoneBut(others) => !others.contains(id),
+            Self::Only(these) => these.contains(id),
+        }
+    }
+
+    /// The services that either includes.
+    fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Everyone, _) | (_, Self::Everyone) => Self::Everyone,
+            (Self::EveryoneBut(one), Self::EveryoneBut(other)) => Self::EveryoneBut(&one & &other),
+            (Self::Only(one), Self::Only(other)) => Self::Only(&one | &other),
+            (Self::EveryoneBut(others), Self::Only(these)) | (Self::Only(these), Self::EveryoneBut(others)) => {
+                Self::EveryoneBut(&others - &these)
+            }
+        }
+    }
 }
 
 /// One key that changed.
@@ -40,6 +77,8 @@ pub struct Change {
     pub note: Option<String>,
     /// The id of the event that told of it.
     pub event: String,
+    /// For which services it is to be looked at.
+    pub whom: Whom,
 }
 
 impl Change {
@@ -47,7 +86,7 @@ impl Change {
     #[must_use]
     pub fn new(key: Key, at: Timestamp, kind: ChangeKind, event: &str) -> Self {
         let event = event.to_owned();
-        Self { key, at, kind, version: None, previous: None, etag: None, by: None, ignored: false, note: None, event }
+        Self { key, at, kind, version: None, previous: None, etag: None, by: None, ignored: false, note: None, event, whom: Whom::Everyone }
     }
 
     /// Keeps what else was learnt of it, beside what is known already.
@@ -79,15 +118,18 @@ pub fn end_of_event_time(told: Timestamp) -> Timestamp {
     if told.subsec_nanosecond() == 0 { told.saturating_add(SignedDuration::from_secs(1)).unwrap_or(Timestamp::MAX) } else { told }
 }
 
-/// The last change of each key: of thirty writes only the newest must have been read.
+/// The last change of each key: of thirty writes only the newest must have been read, by all that any of them is to be looked at for.
 #[must_use]
 pub fn coalesce(changes: impl IntoIterator<Item = Change>) -> BTreeMap<Key, Change> {
     let mut newest: BTreeMap<Key, Change> = BTreeMap::new();
-    for change in changes {
+    for mut change in changes {
         let newer = match newest.remove(&change.key) {
             None => change,
-            Some(other) if change.beats(&other) => change.completed_by(other),
-            Some(other) => other.completed_by(change),
+            Some(mut other) => {
+                let whom = std::mem::take(&mut change.whom).or(std::mem::take(&mut other.whom));
+                let newer = if change.beats(&other) { change.completed_by(other) } else { other.completed_by(change) };
+                Change { whom, ..newer }
+            }
         };
         newest.insert(newer.key.clone(), newer);
     }
@@ -130,6 +172,21 @@ mod tests {
         let changes = [change(ChangeKind::Written, "2026-01-31T10:00:00Z"), change(ChangeKind::Labelled, "2026-01-31T10:00:09Z")];
 
         assert_eq!(survivor(changes), ChangeKind::Written);
+    }
+
+    #[test]
+    fn a_change_is_looked_at_for_all_that_any_message_names() {
+        let service = |name: &str| ServiceId { cluster: "web".to_owned(), name: String::from(name) };
+        let these = |names: &[&str]| names.iter().map(|name| service(name)).collect::<BTreeSet<_>>();
+        let merged = |one: Whom, other: Whom| {
+            let changes = [one, other].map(|whom| Change { whom, ..change(ChangeKind::Written, "2026-01-31T10:00:00Z") });
+            coalesce(changes).into_values().next().unwrap().whom
+        };
+
+        assert_eq!(merged(Whom::Only(these(&["a"])), Whom::Only(these(&["b"]))), Whom::Only(these(&["a", "b"])));
+        assert_eq!(merged(Whom::EveryoneBut(these(&["a", "b"])), Whom::Only(these(&["b"]))), Whom::EveryoneBut(these(&["a"])));
+        assert_eq!(merged(Whom::EveryoneBut(these(&["a", "b"])), Whom::EveryoneBut(these(&["b", "c"]))), Whom::EveryoneBut(these(&["b"])));
+        assert_eq!(merged(Whom::Only(these(&["a"])), Whom::Everyone), Whom::Everyone);
     }
 
     #[test]

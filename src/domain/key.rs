@@ -54,29 +54,31 @@ impl Key {
     /// A parameter. `/app/db` and `app/db` have the same ARN and are the same parameter.
     #[must_use]
     pub fn parameter(place: Place, name: &str) -> Self {
-        Self::from_parts(Kind::Parameter, place, without_slash(name))
+        Self::of_kind(Kind::Parameter, place, without_slash(name))
     }
 
     /// An object; its key is taken as it is.
     #[must_use]
     pub fn object(partition: &str, bucket: &str, key: &str) -> Self {
         let place = Place { partition: partition.to_owned(), ..Place::default() };
-        Self::from_parts(Kind::Object, place, &format!("{bucket}/{key}"))
+        Self::of_kind(Kind::Object, place, &format!("{bucket}/{key}"))
     }
 
     /// The current version of a secret.
     #[must_use]
     pub fn secret(place: Place, name: &str) -> Self {
-        Self::from_parts(Kind::Secret, place, name)
+        Self::of_kind(Kind::Secret, place, name)
     }
 
     /// A configuration profile, all three by name or all three by id.
     #[must_use]
     pub fn profile(place: Place, application: &str, environment: &str, profile: &str) -> Self {
-        Self::from_parts(Kind::Profile, place, &format!("{application}/{environment}/{profile}"))
+        Self::of_kind(Kind::Profile, place, &format!("{application}/{environment}/{profile}"))
     }
 
-    pub(super) fn from_parts(kind: Kind, place: Place, path: &str) -> Self {
+    /// A thing of this kind, its path as [`Key::path`] tells it.
+    #[must_use]
+    pub fn of_kind(kind: Kind, place: Place, path: &str) -> Self {
         let place = if kind == Kind::Object { place.partition_only() } else { place };
         Self { kind, place, path: path.to_owned(), stage: None, suffix: None }
     }

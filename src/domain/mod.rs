@@ -1,7 +1,9 @@
 //! What the product is about, in plain types: no AWS type, no I/O, no clock, no environment, no async.
 
+pub mod again;
 pub mod arn;
 pub mod change;
+mod hold;
 pub mod key;
 pub mod outcome;
 pub mod plan;
@@ -11,3 +13,4 @@ pub mod service;
 pub mod summary;
 pub mod tags;
 pub mod watch;
+pub mod window;

@@ -74,6 +74,8 @@ pub enum RestartResult {
     Denied,
     /// [`Outcome::Failed`].
     Failed,
+    /// Waited as long as the function allows for something that did not end.
+    Abandoned,
 }
 
 impl Outcome {

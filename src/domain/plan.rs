@@ -6,10 +6,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::arn::ServiceId;
 use super::change::{Change, ChangeKind};
+use super::hold::{BUDGET_REACHES_BACK, hold, is_creation, patience_ends};
 use super::key::Key;
 use super::reason::{Decision, Reason};
 use super::service::{Controller, History, Service, ServiceStatus};
-use super::tags::{Mode, Pause, Strategy};
+use super::tags::{Mode, Strategy};
 use super::watch::Listening;
 
 /// A service named by a manual invocation counts as fresh where its last deployment was created this long before it was asked, or later,
@@ -19,8 +20,8 @@ const JUST_RESTARTED: SignedDuration = SignedDuration::from_secs(60);
 /// A change older than this may already have been tried and rolled back, so the deployment history is asked before a restart.
 const YOUNG: SignedDuration = SignedDuration::from_secs(60);
 
-/// Amazon ECS: "5 active deployments exist, unable to create new deployment."
-const MOST_DEPLOYMENTS: usize = 5;
+/// Restarts within this time count against a service's budget.
+const AN_HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 /// What the function, and the invocation, allow.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +34,14 @@ pub struct Policy {
     pub max_services: usize,
     /// How long after a change a restart may start, so that every replica of the store has it.
     pub settle: SignedDuration,
+    /// How long the invocation may itself wait for that; what settles later is held.
+    pub patience: SignedDuration,
+    /// Least time between two deployments of a service, where its tag says nothing else.
+    pub min_interval: SignedDuration,
+    /// Most restarts of a service within an hour.
+    pub restarts_per_hour: usize,
+    /// Most rollouts of one change at once.
+    pub max_in_flight: usize,
     /// Services that a manual invocation names: restarted whatever their freshness says.
     pub named: BTreeSet<ServiceId>,
     /// When that was asked.
@@ -60,6 +69,8 @@ pub struct Planned {
     pub asked_by: BTreeMap<Key, Reason>,
     /// A restart may start at this instant.
     pub not_before: Timestamp,
+    /// When a hold ends, or is to be looked at at the latest, where that is known.
+    pub until: Option<Timestamp>,
 }
 
 impl Plan {
@@ -81,9 +92,12 @@ impl Plan {
             let stale = planned.asked_by.iter().filter(|(_, reason)| **reason == Reason::Stale);
             let oldest = stale.filter_map(|(key, _)| changes.get(key)).map(|change| change.at).min();
             let tried = oldest.filter(|oldest| now.duration_since(*oldest) > YOUNG);
+            let primary = service.primary().map(|primary| primary.created_at);
             // What is rolled back was created after the deployment that is primary again.
-            let rolled_back = service.primary().filter(|_| service.is_rolling()).map(|primary| primary.created_at);
-            let since = tried.into_iter().chain(rolled_back).min()?;
+            let rolled_back = primary.filter(|_| service.is_rolling());
+            let young = |created_at: &Timestamp| now.duration_since(*created_at) < AN_HOUR && !is_creation(service, *created_at);
+            let restarted = primary.filter(young).and_then(|_| now.saturating_sub(BUDGET_REACHES_BACK).ok());
+            let since = tried.into_iter().chain(rolled_back).chain(restarted).min()?;
             Some((service.id.clone(), since))
         });
         unsure.collect()
@@ -94,8 +108,8 @@ impl Plan {
 pub fn plan(changes: &BTreeMap<Key, Change>, services: &[Service], policy: &Policy, now: Timestamp) -> Plan {
     let mut asked: BTreeMap<&ServiceId, BTreeMap<Key, Reason>> = BTreeMap::new();
     for service in services {
-        for (key, change) in changes {
-            if let Some(reason) = judge_change(service, change, now) {
+        for (key, change) in changes.iter().filter(|(_, change)| change.whom.includes(&service.id)) {
+            if let Some(reason) = judge_change(service, change, policy, now) {
                 asked.entry(&service.id).or_default().insert(key.clone(), reason);
             }
         }
@@ -109,22 +123,69 @@ pub fn plan(changes: &BTreeMap<Key, Change>, services: &[Service], policy: &Poli
                 *reason = Reason::BlastRadius;
             }
         }
-        let named = policy.named.contains(&service.id).then(|| judge_named(service, policy.asked_at, now));
+        let named = policy.named.contains(&service.id).then(|| judge_named(service, policy, now));
         if let Some(reason) = asked_by.values().copied().chain(named).max() {
-            let stale = asked_by.iter().filter(|(_, reason)| **reason == Reason::Stale).filter_map(|(key, _)| changes.get(key));
-            let last = stale.map(|change| change.at).max();
-            let wish = wish(service, policy).filter(|_| reason.yields_to_wishes());
+            let planned = settle(service, reason, asked_by, changes, policy, now);
+            let wish = wish(service, policy).filter(|_| planned.reason.yields_to_wishes());
             let planned = Planned {
-                detail: detail(service, reason, &asked_by, &reached, policy),
-                reason: wish.unwrap_or(reason),
-                otherwise: wish.is_some().then_some(reason),
-                not_before: last.and_then(|at| at.saturating_add(policy.settle).ok()).unwrap_or(now),
-                asked_by,
+                detail: detail(service, &planned, &reached, policy),
+                otherwise: wish.is_some().then_some(planned.reason),
+                reason: wish.unwrap_or(planned.reason),
+                ..planned
             };
             plan.services.insert(service.id.clone(), planned);
         }
     }
+    limit_in_flight(&mut plan, services, policy);
     plan
+}
+
+/// A restart that the invocation cannot wait for is held until the newest of its changes has settled.
+fn settle(
+    service: &Service,
+    reason: Reason,
+    asked_by: BTreeMap<Key, Reason>,
+    changes: &BTreeMap<Key, Change>,
+    policy: &Policy,
+    now: Timestamp,
+) -> Planned {
+    let stale = asked_by.iter().filter(|(_, reason)| **reason == Reason::Stale).filter_map(|(key, _)| changes.get(key));
+    let settled = stale.map(|change| change.at).max().and_then(|at| at.saturating_add(policy.settle).ok()).unwrap_or(now);
+    let reason = if reason == Reason::Stale && settled.duration_since(now) > policy.patience { Reason::Settling } else { reason };
+    let until = match reason {
+        Reason::Settling => Some(settled),
+        Reason::DeploymentInProgress => {
+            let waiting = asked_by.iter().filter(|(_, reason)| **reason == Reason::DeploymentInProgress);
+            waiting.filter_map(|(key, _)| patience_ends(service, changes.get(key)?.at)).min()
+        }
+        _ => {
+            let t = asked_by.keys().next().and_then(|key| changes.get(key)).map(|change| change.at);
+            hold(service, t, policy, now).filter(|hold| hold.reason == reason).and_then(|hold| hold.until)
+        }
+    };
+    Planned { reason, otherwise: None, detail: None, asked_by, not_before: settled, until }
+}
+
+/// Holds the restarts of a change that has as many rollouts under way as are allowed, its restarts before them among them.
+fn limit_in_flight(plan: &mut Plan, services: &[Service], policy: &Policy) {
+    let rolling: BTreeSet<_> = services.iter().filter(|service| service.is_rolling()).map(|service| &service.id).collect();
+    let mut running: BTreeMap<Option<Key>, usize> = BTreeMap::new();
+    for (_, planned) in plan.services.iter().filter(|(id, _)| rolling.contains(id)) {
+        let covered = planned.asked_by.iter().filter(|(_, reason)| **reason == Reason::Fresh);
+        covered.for_each(|(key, _)| *running.entry(Some(key.clone())).or_default() += 1);
+    }
+    for (id, planned) in plan.services.iter_mut().filter(|(_, planned)| planned.reason == Reason::Stale) {
+        let stale = planned.asked_by.iter().filter(|(_, reason)| **reason == Reason::Stale).map(|(key, _)| Some(key.clone()));
+        let asked: Vec<_> = stale.chain(policy.named.contains(id).then_some(None)).collect();
+        if asked.iter().any(|key| running.get(key).is_some_and(|running| *running >= policy.max_in_flight)) {
+            planned.reason = Reason::InFlightLimit;
+            planned.detail = Some(format!("{} rollouts of this change run at once", policy.max_in_flight));
+        } else {
+            for key in asked {
+                *running.entry(key).or_default() += 1;
+            }
+        }
+    }
 }
 
 /// How many services each change would restart, now or later; those whose task definitions could not be read may be among them. Services
@@ -147,7 +208,7 @@ fn reach(
 }
 
 /// `None` where the service does not listen to the key.
-fn judge_change(service: &Service, change: &Change, now: Timestamp) -> Option<Reason> {
+fn judge_change(service: &Service, change: &Change, policy: &Policy, now: Timestamp) -> Option<Reason> {
     let lost = change.kind == ChangeKind::Deleted && service.refers_to(&change.key);
     let key_alone = match (service.listens(&change.key), change.kind) {
         (Listening::Excluded, _) => Some(Reason::Excluded),
@@ -165,17 +226,17 @@ fn judge_change(service: &Service, change: &Change, now: Timestamp) -> Option<Re
         .or_else(|| (service.desired == 0).then_some(Reason::NoTasks))
         .or_else(|| service.is_fresh(change.at).then_some(Reason::Fresh))
         .or_else(|| service.failed_since(change.at).then_some(Reason::FailedAlready))
-        .or_else(|| hold(service, now));
+        .or_else(|| hold(service, Some(change.at), policy, now).map(|hold| hold.reason));
     Some(reason.unwrap_or(Reason::Stale))
 }
 
-fn judge_named(service: &Service, asked_at: Timestamp, now: Timestamp) -> Reason {
-    let just_now = asked_at.saturating_sub(JUST_RESTARTED).unwrap_or(asked_at);
+fn judge_named(service: &Service, policy: &Policy, now: Timestamp) -> Reason {
+    let just_now = policy.asked_at.saturating_sub(JUST_RESTARTED).unwrap_or(policy.asked_at);
     unfit(service)
         .or_else(|| (service.desired == 0).then_some(Reason::NoTasks))
         .or_else(|| service.is_fresh(just_now).then_some(Reason::Fresh))
-        .or_else(|| service.failed_since(asked_at).then_some(Reason::FailedAlready))
-        .or_else(|| hold(service, now))
+        .or_else(|| service.failed_since(policy.asked_at).then_some(Reason::FailedAlready))
+        .or_else(|| hold(service, None, policy, now).map(|hold| hold.reason))
         .unwrap_or(Reason::Stale)
 }
 
@@ -206,28 +267,7 @@ fn unsupported_yet(service: &Service) -> Option<&'static str> {
         (Some(Strategy::CodeDeploy), _) | (None, Controller::CodeDeploy) => Some("the strategy code-deploy"),
         (Some(Strategy::Deploy) | None, Controller::Ecs | Controller::External | Controller::CodeDeploy) => None,
     };
-    strategy
-        .or_else(|| (tags.order != 0).then_some("an order"))
-        .or_else(|| tags.min_interval.is_some().then_some("a minimum interval of its own"))
-        .or_else(|| tags.window.is_some().then_some("a window"))
-}
-
-/// Why a restart has to wait.
-fn hold(service: &Service, now: Timestamp) -> Option<Reason> {
-    let paused = match service.tags.pause {
-        Some(Pause::UntilRemoved) => true,
-        Some(Pause::Until(end)) => now < end,
-        None => false,
-    };
-    if paused {
-        Some(Reason::Paused)
-    } else if service.must_not_be_superseded() {
-        Some(Reason::DeploymentInProgress)
-    } else if service.deployments.len() >= MOST_DEPLOYMENTS {
-        Some(Reason::TooManyDeployments)
-    } else {
-        None
-    }
+    strategy.or_else(|| (tags.order != 0).then_some("an order"))
 }
 
 /// Who wants nothing done.
@@ -241,14 +281,9 @@ fn wish(service: &Service, policy: &Policy) -> Option<Reason> {
     }
 }
 
-fn detail(
-    service: &Service,
-    reason: Reason,
-    asked_by: &BTreeMap<Key, Reason>,
-    reached: &BTreeMap<Key, usize>,
-    policy: &Policy,
-) -> Option<String> {
-    match reason {
+fn detail(service: &Service, planned: &Planned, reached: &BTreeMap<Key, usize>, policy: &Policy) -> Option<String> {
+    let until = planned.until.map(|end| format!("until {end}"));
+    match planned.reason {
         Reason::InvalidTag if service.tags.watch.is_none() => Some("the service has not opted in: it has no watch tag".to_owned()),
         Reason::InvalidTag => Some(service.tags.invalid.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
         Reason::UnsupportedController => Some(format!("its deployment controller is {}", service.controller)),
@@ -259,14 +294,17 @@ fn detail(
             };
             Some(format!("this version does not support {what}"))
         }
-        Reason::BlastRadius => asked_by.iter().find(|(_, reason)| **reason == Reason::BlastRadius).map(|(key, _)| {
+        Reason::BlastRadius => planned.asked_by.iter().find(|(_, reason)| **reason == Reason::BlastRadius).map(|(key, _)| {
             let services = reached.get(key).copied().unwrap_or_default();
             format!("{key} would restart {services} services; at most {} may be", policy.max_services)
         }),
-        Reason::Paused => match service.tags.pause {
-            Some(Pause::Until(end)) => Some(format!("until {end}")),
-            Some(Pause::UntilRemoved) | None => Some("until the pause tag is removed".to_owned()),
-        },
+        Reason::Paused => until.or_else(|| Some("until the pause tag is removed".to_owned())),
+        Reason::RestartBudget => {
+            let most = policy.restarts_per_hour;
+            until.map(|until| format!("it was restarted {most} times within an hour; held {until}"))
+        }
+        Reason::DeploymentInProgress => until.map(|until| format!("a rolling deployment is superseded if it still runs; held {until}")),
+        Reason::OutsideWindow | Reason::MinInterval | Reason::Settling => until,
         Reason::Excluded
         | Reason::Pinned
         | Reason::IgnoredKey
@@ -279,8 +317,8 @@ fn detail(
         | Reason::NoTasks
         | Reason::Fresh
         | Reason::FailedAlready
-        | Reason::DeploymentInProgress
-        | Reason::TooManyDeployments => None,
+        | Reason::TooManyDeployments
+        | Reason::InFlightLimit => None,
         Reason::Stale => match &service.history {
             History::Unreadable(cause) => Some(format!("its deployment history could not be read: {cause}")),
             History::NotAsked | History::Read(_) => None,

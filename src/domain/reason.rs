@@ -82,10 +82,20 @@ reasons! {
     BlastRadius = "blast-radius" => Refuse,
     /// `reloader:pause` is set.
     Paused = "paused" => Hold,
-    /// A rollback, or a blue/green, linear or canary deployment is under way and must not be disturbed.
+    /// Its own window, `reloader:window`, is closed.
+    OutsideWindow = "outside-window" => Hold,
+    /// Its newest deployment is younger than `reloader:min-interval`, or the function's.
+    MinInterval = "min-interval" => Hold,
+    /// It was restarted as often within an hour as the function allows.
+    RestartBudget = "restart-budget" => Hold,
+    /// The change is so young that not every replica of the store may have it.
+    Settling = "settling" => Hold,
+    /// A deployment older than the change runs: a rollback, blue/green, linear or canary one is waited for, a rolling one for ten minutes.
     DeploymentInProgress = "deployment-in-progress" => Hold,
     /// Amazon ECS takes no sixth active deployment.
     TooManyDeployments = "too-many-deployments" => Hold,
+    /// As many rollouts of this change run as the function allows at once.
+    InFlightLimit = "in-flight-limit" => Hold,
     /// The service's tasks read the key before it changed.
     Stale = "stale" => Restart,
 }

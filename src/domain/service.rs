@@ -24,6 +24,8 @@ pub struct Service {
     pub controller: Controller,
     /// How Amazon ECS moves from one revision to the next.
     pub deployment_strategy: DeploymentStrategy,
+    /// When it was created; its first deployment is no restart.
+    pub created_at: Option<Timestamp>,
     /// How many tasks it should run; for DAEMON services, how many instances match.
     pub desired: i32,
     /// The deployments that `DescribeServices` shows.
@@ -137,7 +139,7 @@ pub struct PastDeployment {
     pub created_at: Timestamp,
     /// How it went.
     pub fate: Fate,
-    /// What it tried to run, where it did not end well and that could be read.
+    /// What it ran, or tried to run, where that could be read.
     pub task_definition: Option<String>,
 }
 
@@ -167,6 +169,7 @@ impl Service {
             status: ServiceStatus::Inactive,
             controller: Controller::Ecs,
             deployment_strategy: DeploymentStrategy::Rolling,
+            created_at: None,
             desired: 0,
             deployments: Vec::new(),
             task_definition: None,
@@ -242,7 +245,9 @@ impl Service {
         self.tags.mistakes().map(ToString::to_string).chain(references)
     }
 
-    fn past(&self) -> &[PastDeployment] {
+    /// The deployment history, as far as it was read.
+    #[must_use]
+    pub fn past(&self) -> &[PastDeployment] {
         match &self.history {
             History::NotAsked | History::Unreadable(_) => &[],
             History::Read(past) => past,

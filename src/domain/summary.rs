@@ -45,6 +45,8 @@ pub struct Summary {
 pub struct Counts {
     /// Queue messages, or 1.
     pub messages: usize,
+    /// Those of them that the function sent itself.
+    pub own_messages: usize,
     /// Keys that changed.
     pub changes: usize,
     /// Events ignored for a reason.
@@ -75,12 +77,16 @@ pub struct Counts {
     pub denied: usize,
     /// Restarts that failed.
     pub failed: usize,
+    /// Services given up after they were held for as long as the function allows.
+    pub abandoned: usize,
     /// Tags, terms of them, and references of task definitions, that do not parse.
     pub mistakes: usize,
     /// Changes of which something could not be learnt.
     pub look_ups_failed: usize,
     /// Messages given back to the queue.
     pub returned: usize,
+    /// Messages sent for what is left to do.
+    pub sent: usize,
     /// How long it took.
     pub elapsed_ms: u64,
 }
@@ -109,6 +115,12 @@ pub struct ServiceLine {
     /// When the deployment that covers the change was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deployed_at: Option<Timestamp>,
+    /// When it is looked at again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_look: Option<Timestamp>,
+    /// How often it was told before, for the same reason.
+    #[serde(skip_serializing_if = "is_none")]
+    pub looks: u32,
     /// Why it did not succeed, in AWS's words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
@@ -221,6 +233,8 @@ impl ServiceLine {
             result: None,
             deployment: None,
             deployed_at: None,
+            next_look: None,
+            looks: 0,
             cause: None,
             again: false,
             changes: Vec::new(),
@@ -256,13 +270,18 @@ impl ServiceLine {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_none(count: &u32) -> bool {
+    *count == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
 fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 
 impl ChangeLine {
     fn new(change: Change, reason: Reason, home: Option<&Place>) -> Self {
-        let Change { key, at, kind: _, version, previous, etag, by, ignored: _, note, event } = change;
+        let Change { key, at, kind: _, version, previous, etag, by, ignored: _, note, event, whom: _ } = change;
         let key = home.map_or_else(|| key.to_string(), |home| key.seen_from(home));
         Self { key, at, reason, version, previous, etag, by, note, event }
     }
@@ -296,6 +315,7 @@ impl Counts {
                 Some(RestartResult::OutOfTime) => self.out_of_time += 1,
                 Some(RestartResult::Denied) => self.denied += 1,
                 Some(RestartResult::Failed) => self.failed += 1,
+                Some(RestartResult::Abandoned) => self.abandoned += 1,
                 None => {}
             }
         }

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use jiff::civil::{Time, Weekday};
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::watch::{Term, Watch};
+use super::window::Window;
 
 /// How a service is restarted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,21 +40,6 @@ pub enum Pause {
     UntilRemoved,
     /// Until an instant.
     Until(Timestamp),
-}
-
-/// When restarts may start: between two times of day, on a range of weekdays, in a time zone.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Window {
-    /// First day of the range.
-    pub from: Weekday,
-    /// Last day of the range; the same as `from` for one day.
-    pub to: Weekday,
-    /// Opens at this time.
-    pub opens: Time,
-    /// Closes at this time, on the next day where it is not after `opens`.
-    pub closes: Time,
-    /// In this zone.
-    pub zone: TimeZone,
 }
 
 /// Where a hot reload is requested in each task.
@@ -202,7 +186,7 @@ impl Tags {
             "order" => self.order = value.parse().ok().filter(|order| *order <= 99).ok_or("a number from 0 to 99")?,
             "min-interval" => self.min_interval = Some(parse_duration(value).ok_or(DURATION)?),
             "window" => {
-                self.window = Some(parse_window(value).ok_or("days, times and a time zone, such as Mon-Fri 02:00-04:00 Europe/Berlin")?);
+                self.window = Some(Window::parse(value).ok_or("days, times and a time zone, such as Mon-Fri 02:00-04:00 Europe/Berlin")?);
             }
             "endpoint" => self.endpoint = Some(parse_endpoint(value).ok_or("a method, a port and a path, such as POST 8080/-/reload")?),
             "on-failure" => self.deploy_on_failure = exactly(value, "deploy", "deploy")?,
@@ -237,42 +221,6 @@ pub fn parse_duration(text: &str) -> Option<SignedDuration> {
     text.parse::<SignedDuration>().ok().filter(|duration| !duration.is_negative())
 }
 
-fn parse_window(text: &str) -> Option<Window> {
-    let mut parts = text.split_whitespace();
-    let (days, times, zone) = (parts.next()?, parts.next()?, parts.next()?);
-    if parts.next().is_some() {
-        return None;
-    }
-    let (from, to) = days.split_once('-').unwrap_or((days, days));
-    let (opens, closes) = times.split_once('-')?;
-    Some(Window {
-        from: parse_weekday(from)?,
-        to: parse_weekday(to)?,
-        opens: parse_time(opens)?,
-        closes: parse_time(closes)?,
-        zone: TimeZone::get(zone).ok()?,
-    })
-}
-
-fn parse_weekday(text: &str) -> Option<Weekday> {
-    Some(match text {
-        "Mon" => Weekday::Monday,
-        "Tue" => Weekday::Tuesday,
-        "Wed" => Weekday::Wednesday,
-        "Thu" => Weekday::Thursday,
-        "Fri" => Weekday::Friday,
-        "Sat" => Weekday::Saturday,
-        "Sun" => Weekday::Sunday,
-        _ => return None,
-    })
-}
-
-/// Reads `HH:MM`.
-fn parse_time(text: &str) -> Option<Time> {
-    let (hour, minute) = text.split_once(':').filter(|(hour, minute)| hour.len() == 2 && minute.len() == 2)?;
-    Time::new(hour.parse().ok()?, minute.parse().ok()?, 0, 0).ok()
-}
-
 fn parse_endpoint(text: &str) -> Option<Endpoint> {
     let (method, target) = text.split_once(' ')?;
     let (port, path) = target.split_once('/')?;
@@ -282,6 +230,8 @@ fn parse_endpoint(text: &str) -> Option<Endpoint> {
 
 #[cfg(test)]
 mod tests {
+    use jiff::civil::Weekday;
+
     use super::*;
 
     fn tags(pairs: &[(&str, &str)]) -> Tags {

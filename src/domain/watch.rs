@@ -159,7 +159,7 @@ impl Term {
 
     fn key_of(&self, path: &str, home: &Place) -> Key {
         let place = self.place.as_ref().unwrap_or(home).clone();
-        Key::from_parts(self.kind, place, path).at_stage(self.stage.as_deref().unwrap_or(key::CURRENT))
+        Key::of_kind(self.kind, place, path).at_stage(self.stage.as_deref().unwrap_or(key::CURRENT))
     }
 
     fn well_formed(self) -> Result<Self, &'static str> {

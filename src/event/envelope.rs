@@ -5,12 +5,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::json::{self, Malformed};
-use super::{Inbox, Message, Told, appconfig, ignored, manual, s3, secrets, ssm};
+use super::{Inbox, Message, Told, again, appconfig, ignored, manual, s3, secrets, ssm};
 use crate::domain::arn::{Arn, Place};
 use crate::domain::reason::IgnoredReason;
 
-const ANY_EVENT: &str =
-    "an event of Amazon EventBridge, a notification of Amazon S3, either of them inside Amazon SNS or SQS, or {\"reload\": {…}}";
+const ANY_EVENT: &str = "an event of Amazon EventBridge, a notification of Amazon S3, either of them inside Amazon SNS or SQS, or {\"reload\": {…}} or {\"sweep\": {…}}";
 const TOO_DEEP: &str = "nothing deeper than SNS inside SQS";
 
 /// Just enough of a payload to tell what it is.
@@ -30,6 +29,8 @@ struct Probe<'a> {
     reload: Option<&'a RawValue>,
     #[serde(borrow)]
     sweep: Option<&'a RawValue>,
+    #[serde(borrow)]
+    again: Option<&'a RawValue>,
 }
 
 /// Just enough of a record to tell whose it is. SNS alone writes `EventSource`.
@@ -181,8 +182,13 @@ fn look_at(payload: &str, probe: Probe<'_>, depth: Depth) -> Vec<Told> {
         vec![ignored("aws:s3 s3:TestEvent", IgnoredReason::TestEvent)]
     } else if let Some(reload) = probe.reload {
         vec![manual::decode(reload, depth.sent_at).map_or_else(|malformed| Told::Malformed(malformed.in_field("reload")), Told::Asked)]
-    } else if probe.sweep.is_some() {
-        vec![ignored("sweep", IgnoredReason::NotSupportedYet)]
+    } else if let Some(sweep) = probe.sweep {
+        vec![manual::decode_sweep(sweep).map_or_else(|malformed| Told::Malformed(malformed.in_field("sweep")), Told::Sweep)]
+    } else if let Some(again) = probe.again {
+        vec![
+            again::decode(again)
+                .map_or_else(|malformed| Told::Malformed(malformed.in_field("again")), |again| Told::Again(Box::new(again))),
+        ]
     } else {
         vec![Told::Malformed(Malformed::at("", ANY_EVENT))]
     }

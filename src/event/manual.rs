@@ -1,13 +1,12 @@
 //! What a person asks for: `{"reload": {"changed": ["ssm:/app/x"], "at": "2026-01-31T10:00:00Z", "services": ["cluster/name"],
 //! "dry_run": true, "max_services": 500}}`, every part optional.
 
-use std::collections::BTreeMap;
-
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::json::{self, Malformed};
+use crate::domain::again::Wish;
 use crate::domain::arn::{Place, ServiceId};
 use crate::domain::change::{Change, ChangeKind, end_of_event_time};
 use crate::domain::watch::Term;
@@ -17,14 +16,21 @@ use crate::domain::watch::Term;
 pub struct Manual {
     changed: Vec<Term>,
     at: Timestamp,
-    /// When it was asked. A message that comes again was asked when it was sent.
-    pub asked_at: Timestamp,
-    /// To be restarted whatever their freshness says; with the account and Region, where an ARN tells them.
-    pub services: BTreeMap<ServiceId, Option<Place>>,
-    /// Decide and tell only.
-    pub dry_run: bool,
-    /// Instead of the function's own limit.
-    pub max_services: Option<usize>,
+    /// What is wanted beside that. A message that comes again was asked when it was sent.
+    pub wish: Wish,
+}
+
+/// A sweep: `{"sweep": {"repair": false}}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object with repair")]
+pub struct Sweep {
+    /// Whether stale services are restarted; what the function is set to, where that is not told.
+    pub repair: Option<bool>,
+}
+
+/// Reads what is in `sweep`.
+pub(super) fn decode_sweep(sweep: &RawValue) -> Result<Sweep, Malformed> {
+    json::read(sweep.get())
 }
 
 impl Manual {
@@ -80,9 +86,11 @@ pub(super) fn decode(reload: &RawValue, sent_at: Timestamp) -> Result<Manual, Ma
     Ok(Manual {
         changed: terms.collect::<Result<_, _>>()?,
         at: at.map_or(sent_at, end_of_event_time),
-        asked_at: sent_at,
-        services: ids.collect::<Result<_, _>>()?,
-        dry_run,
-        max_services: max_services.map(|most| usize::try_from(most).unwrap_or(usize::MAX)),
+        wish: Wish {
+            services: ids.collect::<Result<_, _>>()?,
+            asked_at: sent_at,
+            dry_run,
+            max_services: max_services.map(|most| usize::try_from(most).unwrap_or(usize::MAX)),
+        },
     })
 }

@@ -1,6 +1,7 @@
-//! Payloads become changes. Each thing that a payload tells is one of four: a change, a wish of a person, something to ignore for a named
-//! reason, or malformed.
+//! Payloads become changes. Each thing that a payload tells is a change, a wish of a person, what was left to do, a sweep, something to ignore
+//! for a named reason, or malformed.
 
+mod again;
 mod appconfig;
 mod envelope;
 mod json;
@@ -11,12 +12,14 @@ mod ssm;
 
 use jiff::Timestamp;
 
+use crate::domain::again::Again;
 use crate::domain::change::Change;
 use crate::domain::reason::IgnoredReason;
 use crate::domain::summary::IgnoredEvent;
 
+pub use again::encode as encode_again;
 pub use json::Malformed;
-pub use manual::Manual;
+pub use manual::{Manual, Sweep};
 
 /// What one invocation was handed.
 #[derive(Debug, PartialEq)]
@@ -43,6 +46,10 @@ pub enum Told {
     Changed(Box<Change>),
     /// A person asks for restarts.
     Asked(Manual),
+    /// What an earlier invocation left to do.
+    Again(Box<Again>),
+    /// Everything is to be compared.
+    Sweep(Sweep),
     /// Well formed, and nothing to act on.
     Ignored(IgnoredEvent),
     /// Not what it should be.

@@ -3,76 +3,148 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::aws::Listed;
-use crate::domain::change::{Change, coalesce};
+use crate::domain::again::{Again, Waiting, Wish};
+use crate::domain::arn::{Place, ServiceId};
+use crate::domain::change::{Change, ChangeKind, Whom, coalesce};
 use crate::domain::key::Key;
 use crate::domain::service::{Service, ServiceStatus};
-use crate::domain::summary::ServiceLine;
 use crate::domain::watch::Listening;
-use crate::event::{Inbox, Manual, Told};
+use crate::event::{Inbox, Told};
 
 /// What is planned together, under one policy: all that events tell, or one manual invocation.
 #[derive(Debug, Default)]
-pub(super) struct Errand<'a> {
+pub(super) struct Errand {
     pub(super) changes: BTreeMap<Key, Change>,
+    /// What a person asked for.
+    pub(super) wish: Option<Wish>,
+    /// What is known of the services that were looked at before.
+    pub(super) waiting: BTreeMap<ServiceId, Waiting>,
+    /// The messages that tell of it.
+    pub(super) tellers: BTreeSet<usize>,
     /// The messages that told each key.
-    tellers: BTreeMap<Key, BTreeSet<usize>>,
-    pub(super) manual: Option<(usize, &'a Manual)>,
+    told_by: BTreeMap<Key, BTreeSet<usize>>,
+    /// The longest way that one of the messages has come.
+    pub(super) hops: u32,
+    /// What metadata was asked about.
+    learnt: BTreeSet<Key>,
+    /// What was told, before it is coalesced.
+    gathered: Vec<Change>,
 }
 
-impl Errand<'_> {
+impl Errand {
+    fn of(wish: &Wish) -> Self {
+        Self { wish: Some(wish.clone()), ..Self::default() }
+    }
+
     pub(super) fn concerns(&self, listed: &Listed) -> bool {
         self.keys_of(listed).next().is_some()
     }
 
     /// Whether a service is not the local namesake of one that an ARN names elsewhere.
     pub(super) fn means(&self, service: &Service) -> bool {
-        let named = self.manual.and_then(|(_, manual)| manual.services.get(&service.id));
+        let named = self.wish.as_ref().and_then(|wish| wish.services.get(&service.id));
         named.and_then(Option::as_ref).is_none_or(|place| service.status == ServiceStatus::Inactive || *place == service.home)
     }
 
+    /// The keys that a service in the tag index may be concerned by.
     pub(super) fn keys_of<'a>(&'a self, listed: &'a Listed) -> impl Iterator<Item = &'a Key> {
-        let listens = |key: &Key| listed.tags.watch.as_ref().is_some_and(|watch| watch.listens(key, &listed.home, None) != Listening::No);
-        self.changes.keys().filter(move |key| listens(key))
+        let concerns = move |change: &&Change| change.whom.includes(&listed.id) && listed.listens(&change.key) != Listening::No;
+        self.changes.values().filter(concerns).map(|change| &change.key)
     }
 
-    /// The messages that told of what is not done.
-    pub(super) fn unfinished(&self, lines: &[ServiceLine], undone: &BTreeSet<Key>) -> BTreeSet<usize> {
-        match self.manual {
-            Some((message, _)) => lines.iter().any(|line| line.again).then_some(message).into_iter().collect(),
-            None => undone.iter().filter_map(|key| self.tellers.get(key)).flatten().copied().collect(),
+    /// The services that messages name: they need not be listed.
+    pub(super) fn named(&self) -> impl Iterator<Item = &ServiceId> {
+        let only = self.changes.values().filter_map(|change| if let Whom::Only(these) = &change.whom { Some(these) } else { None });
+        only.flatten().chain(self.wish.iter().flat_map(|wish| wish.services.keys()))
+    }
+
+    /// The keys that a service is looked at for by name.
+    pub(super) fn keys_that_name<'a>(&'a self, id: &'a ServiceId) -> impl Iterator<Item = &'a Key> {
+        let names = move |change: &&Change| matches!(&change.whom, Whom::Only(these) if these.contains(id));
+        self.changes.values().filter(names).map(|change| &change.key)
+    }
+
+    /// The messages that told any of these keys; all, where a person asked.
+    pub(super) fn tellers_of<'a>(&self, keys: impl IntoIterator<Item = &'a Key>) -> BTreeSet<usize> {
+        match self.wish {
+            Some(_) => self.tellers.clone(),
+            None => keys.into_iter().filter_map(|key| self.told_by.get(key)).flatten().copied().collect(),
         }
+    }
+
+    /// The changes that were told now, not by a message of our own.
+    pub(super) fn told_now(&self) -> impl Iterator<Item = &Change> {
+        self.changes.values().filter(|change| change.whom == Whom::Everyone)
+    }
+
+    /// The changes that metadata may tell more about, where one of them concerns somebody: those of this account and Region that no message of
+    /// our own tells, since they were learnt about before that was sent.
+    pub(super) fn unlearnt(&self, home: &Place, concerns: impl Fn(&Change) -> bool) -> Vec<Change> {
+        let is_new = |change: &&Change| change.kind != ChangeKind::Labelled && !matches!(change.whom, Whom::Only(_));
+        let new = self.changes.values().filter(is_new).filter(|change| change.key.is_at(home) && !self.learnt.contains(&change.key));
+        new.filter(|change| concerns(change)).cloned().collect()
+    }
+
+    pub(super) fn learns(&mut self, changes: Vec<Change>) {
+        self.learnt.extend(changes.iter().map(|change| change.key.clone()));
+        self.changes.extend(changes.into_iter().map(|change| (change.key.clone(), change)));
+    }
+
+    fn take(&mut self, place: usize, again: &Again) {
+        self.hops = self.hops.max(again.hops);
+        for (id, waiting) in &again.waiting {
+            let known = self.waiting.get(id).map_or(*waiting, |known| known.and(*waiting));
+            self.waiting.insert(id.clone(), known);
+        }
+        self.is_told(place, &again.changes);
+    }
+
+    fn is_told<'a>(&mut self, place: usize, changes: impl IntoIterator<Item = &'a Change>) {
+        self.tellers.insert(place);
+        for change in changes {
+            self.told_by.entry(change.key.clone()).or_default().insert(place);
+            self.gathered.push(change.clone());
+        }
+    }
+
+    fn coalesced(mut self) -> Self {
+        self.changes = coalesce(std::mem::take(&mut self.gathered));
+        self
     }
 }
 
-pub(super) fn names_keys(inbox: &Inbox) -> bool {
+/// Whether the services that watch must be listed: messages of our own name those that they mean.
+pub(super) fn needs_a_listing(inbox: &Inbox) -> bool {
     inbox.messages.iter().flat_map(|message| &message.told).any(|told| match told {
-        Told::Changed(_) => true,
+        Told::Changed(_) | Told::Sweep(_) => true,
         Told::Asked(manual) => manual.names_keys(),
+        Told::Again(again) => again.changes.iter().any(|change| !matches!(change.whom, Whom::Only(_))),
         Told::Ignored(_) | Told::Malformed(_) => false,
     })
 }
 
-/// All that events tell is one errand; each manual invocation is another, since it has a policy of its own. A bare key of a manual invocation
+/// All that events tell is one errand; each wish of a person is another, whatever number of messages tell it, since it has a policy of its own. A bare key of a manual invocation
 /// means the account and Region that the listed services are in.
-pub(super) fn errands<'a>(inbox: &'a Inbox, watching: &[Listed]) -> Vec<Errand<'a>> {
+pub(super) fn errands(inbox: &Inbox, watching: &[Listed]) -> Vec<Errand> {
     let home = watching.first().map(|listed| listed.home.clone()).unwrap_or_default();
     let mut told = Errand::default();
-    let mut changes = Vec::new();
-    let mut asked = Vec::new();
+    let mut asked: BTreeMap<&Wish, Errand> = BTreeMap::new();
     for (place, message) in inbox.messages.iter().enumerate() {
         for one in &message.told {
             match one {
-                Told::Changed(change) => {
-                    told.tellers.entry(change.key.clone()).or_default().insert(place);
-                    changes.push(Change::clone(change));
-                }
+                Told::Changed(change) => told.is_told(place, [&**change]),
+                Told::Again(again) => match &again.wish {
+                    None => told.take(place, again),
+                    Some(wish) => asked.entry(wish).or_insert_with(|| Errand::of(wish)).take(place, again),
+                },
                 Told::Asked(manual) => {
-                    asked.push(Errand { changes: coalesce(manual.changes(&home)), manual: Some((place, manual)), ..Errand::default() });
+                    let changes: Vec<_> = manual.changes(&home).collect();
+                    asked.entry(&manual.wish).or_insert_with(|| Errand::of(&manual.wish)).is_told(place, &changes);
                 }
-                Told::Ignored(_) | Told::Malformed(_) => {}
+                Told::Sweep(_) | Told::Ignored(_) | Told::Malformed(_) => {}
             }
         }
     }
-    told.changes = coalesce(changes);
-    std::iter::once(told).filter(|told| !told.changes.is_empty()).chain(asked).collect()
+    let errands = std::iter::once(told).chain(asked.into_values()).map(Errand::coalesced);
+    errands.filter(|errand| errand.wish.is_some() || !errand.changes.is_empty()).collect()
 }

@@ -7,12 +7,10 @@ use futures_util::future::join3;
 use futures_util::{StreamExt, stream};
 use tokio::time::Instant;
 
-use super::{Errand, Reload};
+use super::Reload;
 use crate::aws::Described;
 use crate::domain::change::{Change, ChangeKind};
 use crate::domain::key::{Key, Kind};
-use crate::domain::service::Service;
-use crate::domain::watch::Listening;
 
 /// What is merely good to know may keep a restart waiting this long: hardly longer than the change settles anyway.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -22,29 +20,23 @@ const IN_FLIGHT: usize = 8;
 const PREVIOUS_AT_MOST: usize = 100;
 
 impl Reload<'_> {
-    /// Adds to the changes that concern somebody what metadata tells: who, which version, when exactly, which version before, and whether the
+    /// Adds to changes of this account and Region what metadata tells: who, which version, when exactly, which version before, and whether the
     /// owner of the key wants nobody to be restarted. Asks fifty parameters a call, one call a secret and an object, and one for the ignored
     /// keys. What is not told within three seconds is noted, and nothing waits for it.
-    pub(super) async fn learn(&self, errand: &mut Errand<'_>, services: &[Service]) {
-        let Some(home) = services.first().map(|service| service.home.clone()) else { return };
-        let concerns = |key: &Key| services.iter().any(|service| matches!(service.listens(key), Listening::Yes | Listening::Pinned));
+    pub(super) async fn learn(&self, mut changes: Vec<Change>) -> Vec<Change> {
         let by = self.until.min(Instant::now() + PATIENCE);
-        // Of another account, or Region, metadata is not ours to read.
-        let ours = errand.changes.values_mut().filter(|change| change.kind != ChangeKind::Labelled && change.key.is_at(&home));
-        let mut ours: Vec<_> = ours.filter(|change| concerns(&change.key)).collect();
-
-        let of_kind = |kind| ours.iter().filter(move |change| change.key.kind() == kind);
+        let of_kind = |kind| changes.iter().filter(move |change| change.key.kind() == kind);
         let paths: Vec<_> = of_kind(Kind::Parameter).map(|change| change.key.path().to_owned()).collect();
         let may_be_ignored = of_kind(Kind::Parameter).chain(of_kind(Kind::Secret)).next().is_some();
         let ignored = async {
             let listed = || self.aws.tagging.ignored_keys(&self.settings.tag_prefix, self.clock.now(), by);
             if may_be_ignored { Some(listed().await) } else { None }
         };
-        let written: Vec<_> = ours.iter().filter(|change| change.kind == ChangeKind::Written).map(|change| Change::clone(change)).collect();
+        let written: Vec<_> = changes.iter().filter(|change| change.kind == ChangeKind::Written).cloned().collect();
         let paths: Vec<_> = paths.iter().map(String::as_str).collect();
         let (parameters, previous, ignored) = join3(self.aws.ssm.describe(&paths, by), self.previous_versions(written, by), ignored).await;
 
-        for change in &mut ours {
+        for change in &mut changes {
             if change.key.kind() == Kind::Parameter && change.kind == ChangeKind::Written {
                 let path = change.key.path();
                 match parameters.0.get(path).ok_or_else(|| parameters.1.get(path)) {
@@ -66,6 +58,7 @@ impl Reload<'_> {
                 None => {}
             }
         }
+        changes
     }
 
     /// The versions before, of secrets and of objects whose events tell theirs.

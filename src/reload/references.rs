@@ -11,9 +11,13 @@ use crate::domain::watch::Listening;
 impl Reload<'_> {
     /// Reads the task definitions that decide whether services are concerned: of those that say `auto` and whose terms do not name every change
     /// already. Where one cannot be read, the service's terms decide alone, and what else might concern it goes on later.
-    pub(super) async fn read_references(&self, errand: &Errand<'_>, services: &mut [Service], performed: &mut Performed) {
+    pub(super) async fn read_references(&self, errand: &Errand, services: &mut [Service], performed: &mut Performed) {
+        let listening = |service: &Service, wanted| {
+            let looked_at = errand.changes.values().filter(|change| change.whom.includes(&service.id)).map(|change| &change.key);
+            looked_at.filter(|key| service.listens(key) == wanted).cloned().collect::<BTreeSet<_>>()
+        };
         let undecided = |service: &&mut Service| {
-            service.status == ServiceStatus::Active && errand.changes.keys().any(|key| service.listens(key) == Listening::AskTaskDefinition)
+            service.status == ServiceStatus::Active && !listening(service, Listening::AskTaskDefinition).is_empty()
         };
         let mut wanted: BTreeMap<String, Vec<&mut Service>> = BTreeMap::new();
         for service in services.iter_mut().filter(undecided) {
@@ -34,12 +38,10 @@ impl Reload<'_> {
                     performed.mistakes.extend(service.mistakes().map(|mistake| (service.id.clone(), mistake)));
                 }
                 Some(Err(error)) => {
-                    let listening =
-                        |wanted| errand.changes.keys().filter(|key| service.listens(key) == wanted).cloned().collect::<BTreeSet<_>>();
                     if error.cause.passes() {
-                        performed.undone.extend(listening(Listening::AskTaskDefinition));
+                        performed.undecided.insert(service.id.clone(), listening(service, Listening::AskTaskDefinition));
                     }
-                    if listening(Listening::Yes).is_empty() {
+                    if listening(service, Listening::Yes).is_empty() {
                         performed.lines.push(ServiceLine::unread(&service.id, &unread(error)));
                     } else {
                         performed.mistakes.insert((service.id.clone(), error.to_string()));

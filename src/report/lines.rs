@@ -50,12 +50,15 @@ pub(super) struct MistakeLine<'a> {
 pub(super) fn service_level(line: &ServiceLine) -> Level {
     let result = match line.result {
         Some(RestartResult::Throttled | RestartResult::OutOfTime | RestartResult::Failed) if line.again => Level::Warn,
-        Some(RestartResult::Denied | RestartResult::Failed | RestartResult::Throttled | RestartResult::OutOfTime) => Level::Error,
+        Some(
+            RestartResult::Denied | RestartResult::Failed | RestartResult::Throttled | RestartResult::OutOfTime | RestartResult::Abandoned,
+        ) => Level::Error,
         Some(RestartResult::Started) | None => Level::Info,
     };
     let decision = match line.decision {
-        Some(Decision::Refuse | Decision::Hold) => Level::Warn,
-        Some(Decision::Skip | Decision::Restart) | None => Level::Info,
+        // What was told before needs nobody's eyes again.
+        Some(Decision::Refuse | Decision::Hold) if line.looks == 0 => Level::Warn,
+        Some(Decision::Refuse | Decision::Hold | Decision::Skip | Decision::Restart) | None => Level::Info,
     };
     let noted = line.changes.iter().any(|change| change.note.is_some());
     let tags = if line.lost_a_key || noted || !line.mistakes.is_empty() { Level::Warn } else { Level::Info };

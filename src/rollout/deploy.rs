@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use super::look::{Group, look_again};
 use super::{Job, RolledOut};
 use crate::aws::{Error, Restarted};
 use crate::domain::outcome::{Cause, Outcome};
@@ -19,7 +20,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
 /// Restarts one service. A throttled call did nothing and is repeated; after any other error the service is looked at and decided about
 /// anew, because the call may have taken effect.
-pub(super) async fn deploy(job: &Job<'_>, planned: Planned, seen: Service) -> RolledOut {
+pub(super) async fn deploy(job: &Job<'_>, group: &Group, planned: Planned, seen: Service) -> RolledOut {
     let settled = job.clock.instant(planned.not_before);
     let mut rolled = RolledOut { planned, outcome: None, seen };
     if settled > job.until {
@@ -31,6 +32,12 @@ pub(super) async fn deploy(job: &Job<'_>, planned: Planned, seen: Service) -> Ro
     loop {
         if !job.pace.admit(job.until).await {
             return rolled.with(if throttled { Outcome::Throttled } else { Outcome::OutOfTime });
+        }
+        if let Some(seen) = group.look(job, &rolled.seen).await {
+            rolled = rolled.decided_anew(job, seen, None);
+            if rolled.outcome.is_some() || rolled.planned.reason.decision() != Decision::Restart {
+                return rolled;
+            }
         }
         // A call that is still under way when the time is up may have taken effect; the retry will find out.
         let Ok(answer) = timeout_at(job.until, job.ecs.restart(&rolled.seen.id)).await else { return rolled.with(Outcome::OutOfTime) };
@@ -55,7 +62,7 @@ pub(super) async fn deploy(job: &Job<'_>, planned: Planned, seen: Service) -> Ro
         sleep_until(pause).await;
         match look_again(job, &rolled.seen).await {
             Err(unread) => return rolled.failed(unread),
-            Ok(seen) => rolled = rolled.decided_anew(job, seen, error.cause),
+            Ok(seen) => rolled = rolled.decided_anew(job, seen, Some(error.cause)),
         }
         attempt += 1;
         if rolled.outcome.is_some() || rolled.planned.reason.decision() != Decision::Restart {
@@ -65,17 +72,6 @@ pub(super) async fn deploy(job: &Job<'_>, planned: Planned, seen: Service) -> Ro
             return rolled.failed(error);
         }
     }
-}
-
-/// The same service as it is now, with what is known of its history and its references.
-async fn look_again(job: &Job<'_>, before: &Service) -> Result<Service, Error> {
-    let looks = job.ecs.look_at([&before.id], job.tag_prefix, job.until).await;
-    if let Some((_, error)) = looks.unread.into_iter().next() {
-        return Err(error);
-    }
-    let now = looks.services.into_iter().next();
-    let now = now.unwrap_or_else(|| Service::gone(before.id.clone(), before.home.clone(), before.tags.clone()));
-    Ok(Service { history: before.history.clone(), references: before.references.clone(), ..now })
 }
 
 impl RolledOut {
@@ -97,13 +93,13 @@ impl RolledOut {
     }
 
     /// Decides as if for the first time. Where the answer to our call was lost, a deployment that now covers the change is what it started.
-    fn decided_anew(mut self, job: &Job<'_>, seen: Service, cause: Cause) -> Self {
+    fn decided_anew(mut self, job: &Job<'_>, seen: Service, cause: Option<Cause>) -> Self {
         let now = job.clock.now();
         let found = plan(job.changes, std::slice::from_ref(&seen), job.policy, now).services.remove(&seen.id);
         let newest = seen.primary().map(|primary| (primary.id.clone(), primary.created_at));
         self.seen = seen;
         match (found, newest) {
-            (Some(found), Some((deployment, created_at))) if found.reason == Reason::Fresh && cause == Cause::Unavailable => {
+            (Some(found), Some((deployment, created_at))) if found.reason == Reason::Fresh && cause == Some(Cause::Unavailable) => {
                 self.with(Outcome::Started { deployment, created_at, found: true })
             }
             (Some(found), _) => {

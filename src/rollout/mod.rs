@@ -1,11 +1,13 @@
 //! Carries a plan out. Nothing here fails as a whole: each service has an outcome of its own.
 
 mod deploy;
+mod look;
 
 use std::collections::BTreeMap;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::aws::Ecs;
@@ -17,6 +19,8 @@ use crate::domain::outcome::Outcome;
 use crate::domain::plan::{Plan, Planned, Policy};
 use crate::domain::service::Service;
 use crate::pace::Pace;
+
+use look::{Group, LOOKED_AT_TOGETHER};
 
 /// What carrying out needs beside the plan: enough to decide anew about one service whose answer was lost.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +37,10 @@ pub struct Job<'a> {
     pub pace: &'a Pace,
     /// The time of day.
     pub clock: &'a Clock,
+    /// The services whose deployment history is read before they are restarted, each with the instant from which on.
+    pub unsure: &'a BTreeMap<ServiceId, Timestamp>,
+    /// When the services were looked at.
+    pub looked_at: Instant,
     /// When to stop; the invocation ends soon after.
     pub until: Instant,
 }
@@ -49,12 +57,18 @@ pub struct RolledOut {
 }
 
 impl Job<'_> {
-    /// Starts every planned restart, each as soon as its change has settled and the pace allows.
+    /// Starts every planned restart, each as soon as its change has settled and the pace allows. One that had to wait is looked at again, ten a
+    /// call, and decided about anew.
     pub async fn roll_out(&self, plan: &Plan, services: &[Service]) -> BTreeMap<ServiceId, RolledOut> {
         let services: BTreeMap<_, _> = services.iter().map(|service| (&service.id, service)).collect();
-        let restarts = plan.restarts().filter_map(|(id, planned)| Some((id, planned, *services.get(id)?)));
-        let running: FuturesUnordered<_> = restarts
-            .map(|(id, planned, seen)| async move { (id.clone(), deploy::deploy(self, planned.clone(), seen.clone()).await) })
+        let restarts: Vec<_> = plan.restarts().filter_map(|(id, planned)| Some((id, planned, *services.get(id)?))).collect();
+        let groups: Vec<_> =
+            restarts.chunks(LOOKED_AT_TOGETHER).map(|group| Group::of(group.iter().map(|(id, ..)| *id), self.looked_at)).collect();
+        let grouped = restarts.chunks(LOOKED_AT_TOGETHER).zip(&groups).flat_map(|(some, group)| some.iter().map(move |one| (one, group)));
+        let running: FuturesUnordered<_> = grouped
+            .map(|((id, planned, seen), group)| async move {
+                (ServiceId::clone(id), deploy::deploy(self, group, Planned::clone(planned), Service::clone(seen)).await)
+            })
             .collect();
         running.collect().await
     }

@@ -12,7 +12,35 @@ const UPDATE: &str = "ecs:UpdateService";
 /// So many services, at AWS's documented rates.
 async fn at_documented_rates(number: usize) -> Scenario {
     let config = AccountConfig { rate_limits: RateLimits::Documented, ..AccountConfig::default() };
-    Scenario::build(config, [("RELOADER_MAX_SERVICES", "10000")], Level::Info, many(number, "ssm:/app/")).await
+    Scenario::build(
+        config,
+        [("RELOADER_MAX_SERVICES", "10000"), ("RELOADER_MAX_IN_FLIGHT", "10000"), ("RELOADER_MIN_INTERVAL", "0s")],
+        Level::Info,
+        many(number, "ssm:/app/"),
+    )
+    .await
+}
+
+/// The same, where nothing but the account's own bucket holds restarts back.
+async fn at_full_pace(number: usize) -> Scenario {
+    let scenario = at_documented_rates(number).await;
+    scenario.setting("RELOADER_RESTART_BURST", "50").setting("RELOADER_RESTART_RATE", "5").setting("RELOADER_SETTLE", "0s")
+}
+
+/// The least time that so many restarts take: the listing, what the bucket of `UpdateService` refills, and a round trip.
+fn bound(number: usize) -> Duration {
+    let round_trip = AccountConfig::default().latency;
+    let pages = u32::try_from(number.div_ceil(100)).unwrap();
+    let refill = u32::try_from(number.saturating_sub(50)).unwrap();
+    round_trip * pages + Duration::from_millis(200) * refill + round_trip
+}
+
+/// From the first call of the function to its last restart.
+fn took(scenario: &Scenario) -> Duration {
+    let ours: Vec<_> = scenario.account.calls().into_iter().filter(|call| call.principal == "AKIASIMULATED").collect();
+    let first = ours.first().unwrap().time;
+    let last = ours.iter().rfind(|call| call.action() == UPDATE).unwrap().time;
+    Duration::try_from(last.duration_since(first)).unwrap() + AccountConfig::default().latency
 }
 
 /// How many calls of this action were throttled.
@@ -82,11 +110,56 @@ async fn reads_of_many_services_stay_below_their_buckets_too() {
 
 #[tokio::test(start_paused = true)]
 async fn two_invocations_in_a_row_do_not_both_burst() {
-    let scenario = at_documented_rates(40).await;
+    let config = AccountConfig { rate_limits: RateLimits::Documented, ..AccountConfig::default() };
+    let services = (0..120).map(|place| sim::service(&format!("web/s{place:03}")).watching(&format!("ssm:/{}/", place % 3)));
+    let scenario = Scenario::build(config, [], Level::Info, services).await;
 
-    scenario.changed("ssm:/app/a").await;
-    scenario.changed("ssm:/app/b").await;
-    scenario.changed("ssm:/app/c").await;
+    scenario.changed("ssm:/0/x").await;
+    scenario.changed("ssm:/1/x").await;
+    scenario.changed("ssm:/2/x").await;
 
     assert_eq!((throttled(&scenario, UPDATE), scenario.restarted().len()), (0, 120));
+}
+
+#[tokio::test(start_paused = true)]
+async fn fifty_restarts_take_three_round_trips() {
+    let scenario = at_full_pace(50).await;
+    let event = scenario.write("ssm:/app/db");
+    scenario.account.run_for(Duration::from_secs(10)).await;
+
+    scenario.invoke(&event).await.unwrap();
+
+    assert_eq!(scenario.restarted(), names_of_many(50));
+    assert_eq!(took(&scenario), AccountConfig::default().latency * 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_restarts_take_hardly_longer_than_the_accounts_bucket_allows() {
+    for number in [200, 1000] {
+        let scenario = at_full_pace(number).await.with_queue();
+
+        scenario.account.put_parameter("/app/db");
+
+        assert!(scenario.is_all_fresh().await);
+        assert_eq!(scenario.restarted(), names_of_many(number));
+        let (took, bound) = (took(&scenario), bound(number));
+        let ratio = took.as_secs_f64() / bound.as_secs_f64();
+        println!("{number} restarts: {took:?}, bound {bound:?}, ratio {ratio:.4}, {} throttled", throttled(&scenario, UPDATE));
+        assert!(ratio <= 1.02, "{number}: {took:?} of {bound:?}");
+        assert!(throttled(&scenario, UPDATE) * 100 <= number, "{}", throttled(&scenario, UPDATE));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn five_thousand_restarts_end_over_several_invocations_with_none_lost_and_none_twice() {
+    let scenario = at_full_pace(5000).await.with_queue();
+
+    scenario.account.put_parameter("/app/db");
+
+    assert!(scenario.is_all_fresh().await);
+    let mut names: Vec<_> = (0..5000).map(|place| format!("web/s{place:03}")).collect();
+    names.sort();
+    assert_eq!(scenario.restarted(), names);
+    println!("5000 restarts: {:?}, bound {:?}, {} throttled", took(&scenario), bound(5000), throttled(&scenario, UPDATE));
+    assert!(scenario.account.messages(DEAD_LETTERS).is_empty());
 }

@@ -10,9 +10,10 @@ use crate::support::{BUCKET, DEAD_LETTERS, QUEUE, Scenario, VISIBILITY, many, na
 /// More than the time that a message is hidden, and the batching window.
 const A_ROUND: Duration = VISIBILITY.saturating_add(Duration::from_mins(1));
 
-/// Counts of the summary lines, one an invocation.
+/// Counts of the summary lines, one an invocation that was told more than what it had sent itself.
 fn counts(scenario: &Scenario, name: &str) -> Vec<Value> {
-    scenario.lines("summary").iter().map(|line| line[name].clone()).collect()
+    let told = scenario.lines("summary").into_iter().filter(|line| line["messages"] != line["own_messages"]);
+    told.map(|line| line[name].clone()).collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -65,7 +66,8 @@ async fn duplicates_and_disorder_make_one_deployment() {
 
     assert!(scenario.is_all_fresh().await);
     assert_eq!(scenario.restarted(), ["web/api"]);
-    assert_eq!(counts(&scenario, "messages").iter().filter_map(Value::as_u64).sum::<u64>(), 20);
+    let all = |name: &str| counts(&scenario, name).iter().filter_map(Value::as_u64).sum::<u64>();
+    assert_eq!(all("messages") - all("own_messages"), 20);
 }
 
 #[tokio::test(start_paused = true)]
@@ -123,7 +125,7 @@ async fn what_was_throttled_until_the_end_comes_back_and_what_is_done_is_left_al
 
     assert!(scenario.is_all_fresh().await);
     assert_eq!(scenario.account.restarted(), ["web/worker", "web/api"]);
-    assert_eq!((counts(&scenario, "throttled"), counts(&scenario, "returned")), (vec![1.into(), 0.into()], vec![1.into(), 0.into()]));
+    assert_eq!((counts(&scenario, "throttled"), counts(&scenario, "returned")), (vec![1.into()], vec![0.into()]));
 }
 
 #[tokio::test(start_paused = true)]
@@ -153,8 +155,11 @@ async fn only_the_messages_of_what_is_not_done_come_back() {
     scenario.account.put_parameter("/api/x");
     scenario.account.run_for(Duration::from_mins(4)).await;
 
-    let left = scenario.account.messages(QUEUE);
-    assert!(left.len() == 1 && left[0].contains("/api/x"), "{left:?}");
+    let left = scenario.account.messages(QUEUE).into_iter().map(|body| serde_json::from_str::<Value>(&body).unwrap());
+    let work: Vec<_> = left.flat_map(|body| body["again"]["work"].as_array().unwrap().clone()).collect();
+    let work: Vec<_> = work.into_iter().filter(|work| work["for"] == serde_json::json!(["web/api"])).collect();
+    assert!(work.len() == 1 && work[0]["changes"].as_array().unwrap().len() == 1, "{work:#?}");
+    assert_eq!(work[0]["changes"][0]["path"], "api/x");
 }
 
 #[tokio::test(start_paused = true)]

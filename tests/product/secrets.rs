@@ -24,12 +24,17 @@ async fn a_new_current_version_restarts_once_although_two_roads_tell_of_it() {
         let scenario = watching("secret:prod/db").await;
         scenario.account.set_trail(Trail { arn_spelling: spelling, ..Trail::default() });
 
+        let heard = |scenario: &Scenario| {
+            let told = |line: &&serde_json::Value| line["messages"] != line["own_messages"] && line["changes"] != 0;
+            scenario.lines("summary").iter().filter(told).count()
+        };
+        let before = heard(&scenario);
+
         scenario.account.put_secret("prod/db");
 
         assert!(scenario.is_all_fresh().await);
         assert_eq!(scenario.restarted(), ["web/api"]);
-        let reasons: Vec<_> = scenario.lines("service").iter().map(|line| line["reason"].as_str().unwrap().to_owned()).collect();
-        assert_eq!(reasons, ["stale", "fresh"], "both roads were heard");
+        assert_eq!(heard(&scenario) - before, 2, "both roads were heard");
     }
 }
 

@@ -18,6 +18,8 @@ use crate::owner::Owner;
 
 /// The queue of [`Scenario::with_queue`].
 pub(crate) const QUEUE: &str = "changes";
+/// Its URL.
+pub(crate) const QUEUE_URL: &str = "https://sqs.eu-west-1.amazonaws.com/123456789012/changes";
 /// Where it puts what it gave up.
 pub(crate) const DEAD_LETTERS: &str = "changes-dead-letters";
 /// The bucket whose uploads go to the queue.
@@ -32,7 +34,7 @@ pub(crate) const REQUEST_ID: &str = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef";
 /// The function's access key in the account's record of calls.
 const FUNCTION: &str = "AKIASIMULATED";
 /// All that the function's role allows it to call.
-const ALLOWED: [&str; 9] = [
+const ALLOWED: [&str; 10] = [
     "tag:GetResources",
     "ecs:DescribeServices",
     "ecs:UpdateService",
@@ -42,6 +44,7 @@ const ALLOWED: [&str; 9] = [
     "ssm:DescribeParameters",
     "secretsmanager:ListSecretVersionIds",
     "s3:ListObjectVersions",
+    "sqs:SendMessage",
 ];
 
 /// An account, and the function as one warm process.
@@ -56,6 +59,8 @@ pub(crate) struct Scenario {
 struct Function {
     account: Account,
     reloader: Arc<Reloader>,
+    variables: BTreeMap<String, String>,
+    level: Level,
     log: Log,
 }
 
@@ -84,6 +89,14 @@ impl Drop for Scenario {
 }
 
 impl Function {
+    fn start(account: &Account, variables: BTreeMap<String, String>, level: Level, log: Log) -> Self {
+        let named = variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let settings = Settings::load(&named.collect::<BTreeMap<_, _>>()).unwrap();
+        let reporter = Reporter::new(Box::new(log.clone()), "ecs-reloader", level);
+        let reloader = Arc::new(Reloader::new(Aws::new(&account.sdk_config()), settings, reporter));
+        Self { account: account.clone(), reloader, variables, level, log }
+    }
+
     async fn answer(&self, payload: &str, request_id: &str, left: Duration) -> Result<Value, Error> {
         let now = self.account.now();
         let mut context = Context::default();
@@ -124,12 +137,17 @@ impl Scenario {
         account.add_bucket(BUCKET);
         services.into_iter().for_each(|service| account.add(service));
         account.run_for(Duration::from_mins(1)).await;
-        let settings = Settings::load(&variables.into_iter().collect::<BTreeMap<_, _>>()).unwrap();
-        let log = Log::default();
-        let reporter = Reporter::new(Box::new(log.clone()), "ecs-reloader", level);
-        let reloader = Arc::new(Reloader::new(Aws::new(&account.sdk_config()), settings, reporter));
-        let owner = Owner::of(&account);
-        Self { account: account.clone(), owner, function: Function { account, reloader, log } }
+        let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let function = Function::start(&account, variables, level, Log::default());
+        Self { owner: Owner::of(&account), account, function }
+    }
+
+    /// A new process of the function, for which this variable is set as well.
+    pub(crate) fn setting(mut self, name: &str, value: &str) -> Self {
+        let mut variables = self.function.variables.clone();
+        variables.insert(name.to_owned(), value.to_owned());
+        self.function = Function::start(&self.account, variables, self.function.level, self.function.log.clone());
+        self
     }
 
     /// Changes of parameters, secrets, objects in [`BUCKET`] and configuration profiles reach the function through a queue.
@@ -151,6 +169,11 @@ impl Scenario {
 
     fn fed(self, rules: impl IntoIterator<Item = EventRule>, mapping: EventSourceMapping) -> Self {
         self.account.add_queue(QUEUE, VISIBILITY, 5);
+        let scenario = self.setting("RELOADER_QUEUE_URL", QUEUE_URL);
+        scenario.connected(rules, mapping)
+    }
+
+    fn connected(self, rules: impl IntoIterator<Item = EventRule>, mapping: EventSourceMapping) -> Self {
         rules.into_iter().for_each(|rule| self.account.add_rule(rule));
         let function = self.function.clone();
         let invoke = move |invocation: Invocation| {

@@ -28,6 +28,7 @@ fn service(name: &str, tags: &[(&str, &str)]) -> Service {
         status: ServiceStatus::Active,
         controller: Controller::Ecs,
         deployment_strategy: DeploymentStrategy::Rolling,
+        created_at: None,
         desired: 2,
         deployments: vec![Deployment { primary: true, ..deployment("first", "2026-01-30T10:00:00Z", RolloutState::Completed) }],
         task_definition: Some("app:1".to_owned()),
@@ -56,6 +57,10 @@ fn policy() -> Policy {
         dry_run: false,
         max_services: 100,
         settle: SignedDuration::from_secs(2),
+        patience: SignedDuration::from_secs(60),
+        min_interval: SignedDuration::ZERO,
+        restarts_per_hour: 6,
+        max_in_flight: 50,
         named: BTreeSet::new(),
         asked_at: at(NOW),
     }
@@ -136,7 +141,7 @@ fn the_history_of_a_stale_service_is_asked_once_the_change_is_a_minute_old() {
 }
 
 #[test]
-fn a_rollback_and_a_shifting_deployment_are_not_superseded_and_a_rolling_one_is() {
+fn a_rollback_and_a_shifting_deployment_are_never_superseded_and_a_rolling_one_is_after_ten_minutes() {
     let mut running = api();
     running.deployments[0].state = RolloutState::InProgress;
     let mut rolling_back = running.clone();
@@ -148,8 +153,14 @@ fn a_rollback_and_a_shifting_deployment_are_not_superseded_and_a_rolling_one_is(
     untold.deployments.push(deployment("old", "2026-01-30T09:00:00Z", RolloutState::Untold));
     let shifting = Service { deployment_strategy: DeploymentStrategy::Shifting, ..running.clone() };
 
-    assert_eq!(reason(running), Reason::Stale);
-    assert_eq!([rolling_back, shifting, untold].map(reason), [Reason::DeploymentInProgress; 3]);
+    let after = |now: &str, service: &Service| {
+        plan(&written(), std::slice::from_ref(service), &policy(), at(now)).services.into_values().next().unwrap().reason
+    };
+    assert_eq!(
+        [after("2026-01-31T10:09:59Z", &running), after("2026-01-31T10:10:00Z", &running)],
+        [Reason::DeploymentInProgress, Reason::Stale]
+    );
+    assert_eq!([rolling_back, shifting, untold].map(|service| after("2026-02-01T10:00:00Z", &service)), [Reason::DeploymentInProgress; 3]);
 }
 
 #[test]

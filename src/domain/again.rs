@@ -1,0 +1,217 @@
+//! What is left to do: it goes back to the queue, and is decided anew when it returns.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::arn::{Place, ServiceId};
+use super::change::Change;
+use super::outcome::Outcome;
+use super::plan::Planned;
+use super::reason::{Decision, Reason};
+use super::service::Service;
+
+/// Before the first further look at what has no known end; doubles with each.
+const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(30);
+
+/// The longest time between two looks.
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(5);
+
+/// What has a known end is looked at on the next multiple of this.
+const STEP: SignedDuration = SignedDuration::from_secs(10);
+
+/// A batch is looked at once more after this: a service that was tagged a moment before the change may be missing from the tag index.
+const SECOND_LOOK: SignedDuration = SignedDuration::from_mins(5);
+
+/// What goes on at once waited for about as long as an invocation takes.
+const AN_INVOCATION: SignedDuration = SignedDuration::from_mins(2);
+
+/// The longest delay of a message. "Amazon SQS message timers", Amazon SQS Developer Guide.
+const LONGEST_DELAY: SignedDuration = SignedDuration::from_mins(15);
+
+/// What a person asked for, as far as a later look needs to know it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Wish {
+    /// To be restarted whatever their freshness says; with the account and Region, where an ARN tells them.
+    pub services: BTreeMap<ServiceId, Option<Place>>,
+    /// When it was asked.
+    pub asked_at: Timestamp,
+    /// Decide and tell only.
+    pub dry_run: bool,
+    /// Instead of the function's own limit.
+    pub max_services: Option<usize>,
+}
+
+/// How long a service has been waiting for something that has no known end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// What was told of it last.
+    pub told: Option<Reason>,
+    /// In all. The sum of the pauses, so that a queue that stands still makes nothing older.
+    pub waited: SignedDuration,
+    /// How often it was looked at.
+    pub looks: u32,
+}
+
+/// Work for a later invocation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Again {
+    /// When it is due.
+    pub not_before: Timestamp,
+    /// How many messages before it told of the same.
+    pub hops: u32,
+    /// The changes, each with the services that it is to be looked at for.
+    pub changes: Vec<Change>,
+    /// What is known of those services.
+    pub waiting: BTreeMap<ServiceId, Waiting>,
+    /// What a person asked for.
+    pub wish: Option<Wish>,
+}
+
+/// When something is looked at again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// As soon as possible: only time was lacking.
+    AtOnce,
+    /// When it is known to end.
+    At(Timestamp),
+    /// Whenever it ends: after a pause, or at this instant where that comes first. It ages, unless its owner wants it to wait.
+    Later {
+        /// At the latest.
+        by: Option<Timestamp>,
+        /// Whether it is given up some day.
+        ages: bool,
+    },
+}
+
+impl Next {
+    /// What is left to do about a service, if anything. What was started, or covers the change and still runs, is looked at until it has
+    /// ended: fresh is not finished.
+    #[must_use]
+    pub fn after(planned: &Planned, outcome: Option<&Outcome>, seen: Option<&Service>) -> Option<Self> {
+        let later = |by| Some(Self::Later { by, ages: true });
+        match outcome {
+            Some(Outcome::Started { .. } | Outcome::Throttled | Outcome::Failed { passes: true, .. }) => later(None),
+            Some(Outcome::OutOfTime) => Some(Self::AtOnce),
+            Some(Outcome::Denied { .. } | Outcome::Failed { passes: false, .. }) => None,
+            None => match (planned.reason, planned.until) {
+                (Reason::Fresh, _) if seen.is_some_and(Service::is_rolling) => later(None),
+                (Reason::DeploymentInProgress, by) => later(by),
+                (Reason::Paused, None) => Some(Self::Later { by: None, ages: false }),
+                (reason, until) if reason.decision() == Decision::Hold => until.map_or(later(None), |end| Some(Self::At(end))),
+                _ => None,
+            },
+        }
+    }
+}
+
+impl Waiting {
+    /// The instant of the next look, and what is then known. Instants lie on a grid, so that messages about the same thing return
+    /// together, meet in one batch and go on as one.
+    #[must_use]
+    pub fn until_next(self, next: Next, told: Reason, now: Timestamp) -> (Timestamp, Self) {
+        match next {
+            Next::AtOnce => {
+                let waited = self.waited.saturating_add(AN_INVOCATION);
+                (now, Self { told: Some(told), waited, ..self })
+            }
+            Next::At(end) => (on_the_grid(end, STEP), Self { told: Some(told), ..Self::default() }),
+            Next::Later { by, ages } => {
+                let pause = FIRST_PAUSE.saturating_mul(1 << self.looks.min(4)).min(LONGEST_PAUSE);
+                // Between half a pause and one and a half.
+                let at = on_the_grid(now.saturating_add(pause / 2).unwrap_or(Timestamp::MAX), pause);
+                let at = by.map_or(at, |by| at.min(on_the_grid(by, STEP)));
+                let waited = if ages { self.waited.saturating_add(at.duration_since(now)) } else { self.waited };
+                (at, Self { told: Some(told), waited, looks: self.looks.saturating_add(1) })
+            }
+        }
+    }
+
+    /// What is known of a service that two messages tell of: the younger wait holds, since a newer change asks for it.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self { told: self.told.or(other.told), waited: self.waited.min(other.waited), looks: self.looks.max(other.looks) }
+    }
+}
+
+/// When a batch that is looked at now is looked at once more.
+#[must_use]
+pub fn second_look(now: Timestamp) -> Timestamp {
+    now.saturating_add(SECOND_LOOK).unwrap_or(Timestamp::MAX)
+}
+
+/// How many seconds a message is delayed that is due at `not_before`: at most 15 minutes, at the end of which the way goes on.
+#[must_use]
+pub fn delay(not_before: Timestamp, now: Timestamp) -> i32 {
+    let furthest = now.saturating_add(LONGEST_DELAY).unwrap_or(Timestamp::MAX);
+    let arrives = if not_before > furthest { floor(furthest, LONGEST_PAUSE) } else { not_before };
+    let seconds = arrives.duration_since(now).max(SignedDuration::ZERO).as_millis().saturating_add(999) / 1000;
+    i32::try_from(seconds.min(LONGEST_DELAY.as_millis() / 1000)).unwrap_or_default()
+}
+
+/// The first multiple of `step` that is not before `at`.
+fn on_the_grid(at: Timestamp, step: SignedDuration) -> Timestamp {
+    let floor = floor(at, step);
+    if floor == at { at } else { floor.saturating_add(step).unwrap_or(Timestamp::MAX) }
+}
+
+fn floor(at: Timestamp, step: SignedDuration) -> Timestamp {
+    let step = step.as_secs().max(1);
+    Timestamp::from_second(at.as_second().div_euclid(step) * step).unwrap_or(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    const LATER: Next = Next::Later { by: None, ages: true };
+
+    #[test]
+    fn looks_come_after_half_a_minute_and_then_ever_later_up_to_five_minutes() {
+        let mut now = at("2026-01-31T10:00:03Z");
+        let mut waiting = Waiting::default();
+        let mut looks = Vec::new();
+
+        for _ in 0..6 {
+            (now, waiting) = waiting.until_next(LATER, Reason::Paused, now);
+            looks.push(now.to_string()[11..19].to_owned());
+        }
+
+        assert_eq!(looks, ["10:00:30", "10:01:00", "10:02:00", "10:04:00", "10:10:00", "10:15:00"]);
+        assert_eq!(waiting.waited, SignedDuration::from_secs(14 * 60 + 57));
+    }
+
+    #[test]
+    fn two_messages_about_one_service_meet() {
+        let one = Waiting { looks: 9, ..Waiting::default() }.until_next(LATER, Reason::Paused, at("2026-01-31T10:00:03Z"));
+        let other = Waiting { looks: 9, ..Waiting::default() }.until_next(LATER, Reason::Paused, at("2026-01-31T10:02:11Z"));
+
+        assert_eq!(one.0, other.0);
+    }
+
+    #[test]
+    fn what_its_owner_wants_to_wait_does_not_age_and_a_known_end_begins_anew() {
+        let waiting = Waiting { waited: SignedDuration::from_hours(1), looks: 20, told: None };
+        let now = at("2026-01-31T10:00:00Z");
+
+        let (_, kept) = waiting.until_next(Next::Later { by: None, ages: false }, Reason::Paused, now);
+        let (end, anew) = waiting.until_next(Next::At(at("2026-01-31T12:00:01Z")), Reason::OutsideWindow, now);
+
+        assert_eq!(kept.waited, waiting.waited);
+        assert_eq!((end, anew.waited, anew.looks), (at("2026-01-31T12:00:10Z"), SignedDuration::ZERO, 0));
+    }
+
+    #[test]
+    fn a_long_way_is_gone_in_steps_of_at_most_fifteen_minutes_that_end_together() {
+        let due = at("2026-02-02T10:00:00Z");
+
+        assert_eq!(delay(due, at("2026-01-31T10:01:00Z")), 14 * 60);
+        assert_eq!(delay(due, at("2026-01-31T10:04:59Z")), 10 * 60 + 1);
+        assert_eq!(delay(due, at("2026-02-02T09:59:58.5Z")), 2);
+        assert_eq!(delay(due, at("2026-02-02T10:00:00.5Z")), 0);
+    }
+}

@@ -1,0 +1,195 @@
+//! What is left to do goes back to the queue.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::{Errand, Performed, Reload};
+use crate::domain::again::{Again, Next, Waiting, Wish, delay, second_look};
+use crate::domain::arn::ServiceId;
+use crate::domain::change::{Change, ChangeKind, Whom};
+use crate::domain::key::Key;
+use crate::domain::outcome::{Outcome, RestartResult};
+use crate::domain::plan::Planned;
+use crate::domain::reason::{Decision, Reason};
+use crate::domain::service::Service;
+use crate::domain::summary::ServiceLine;
+use crate::event::encode_again;
+
+/// What is left to do about one service.
+#[derive(Clone, Debug)]
+pub(super) struct Left {
+    /// The changes that it is left to do for; none, where only a person's wish asks for it.
+    pub(super) keys: BTreeSet<Key>,
+    pub(super) next: Next,
+    /// What a later look does not tell again.
+    pub(super) told: Reason,
+}
+
+impl Left {
+    pub(super) fn after(planned: &Planned, outcome: Option<&Outcome>, seen: Option<&Service>) -> Option<Self> {
+        let next = Next::after(planned, outcome, seen)?;
+        let started = matches!(outcome, Some(Outcome::Started { .. }));
+        let told = if started { Reason::Fresh } else { planned.reason };
+        let is_left = |reason: Reason| match reason.decision() {
+            Decision::Hold | Decision::Restart => true,
+            Decision::Skip => reason == Reason::Fresh && told == Reason::Fresh,
+            Decision::Refuse => false,
+        };
+        let keys = planned.asked_by.iter().filter(|(_, reason)| is_left(**reason)).map(|(key, _)| key.clone()).collect();
+        Some(Self { keys, next, told })
+    }
+
+    /// Of a service that could not be looked at.
+    pub(super) fn unread(keys: BTreeSet<Key>) -> Self {
+        Self { keys, next: Next::Later { by: None, ages: true }, told: Reason::Stale }
+    }
+}
+
+/// A service, what is left to do about it, when, and what is then known of its waiting.
+type Due<'a> = (&'a ServiceId, &'a Left, Timestamp, Waiting);
+
+impl Reload<'_> {
+    /// Sends what is left to do to the queue, grouped by when it is due: each service and change in one message and no other. What could not be
+    /// sent is left to the messages that told it. Without a queue, holds are left to the sweep, and only what failed is left to those messages.
+    pub(super) async fn go_on(&self, errand: &Errand, performed: &mut Performed) {
+        if errand.wish.as_ref().is_some_and(|wish| wish.dry_run) {
+            return;
+        }
+        let Some(queue) = self.settings.queue_url.as_deref() else { return leave_to_others(errand, performed) };
+        let now = self.clock.now();
+        let known = |id| errand.waiting.get(id).copied().unwrap_or_default();
+        let Performed { lines, left, stranded, sent: sent_in_all, .. } = performed;
+        let mut lines = by_service(lines);
+        let mut due: Vec<Due<'_>> = Vec::new();
+        for (id, left) in &*left {
+            let (at, waiting) = known(id).until_next(left.next, left.told, now);
+            if waiting.waited > self.settings.hold_limit {
+                if let Some(line) = lines.get_mut(&id.to_string()) {
+                    line.abandon(left.told, self.settings.hold_limit);
+                }
+            } else {
+                due.push((id, left, at, waiting));
+            }
+        }
+        let groups = grouped(keep_together(due));
+        let mut unsent = BTreeSet::new();
+        for (at, group) in groups {
+            let again = again(errand, at, &group);
+            let sent = self.send(queue, &again, now).await;
+            *sent_in_all += sent.unwrap_or_default();
+            for (id, left, ..) in group {
+                if let Some(line) = lines.get_mut(&id.to_string()) {
+                    (line.next_look, line.again) = (sent.map(|_| at), is_owed(left.told));
+                }
+                if sent.is_none() {
+                    unsent.extend(errand.tellers_of(&left.keys));
+                    stranded.insert(id.clone());
+                }
+            }
+        }
+        let changes: Vec<_> = second_looks(errand, &performed.lines).collect();
+        if !changes.is_empty() {
+            let keys: Vec<_> = changes.iter().map(|change| change.key.clone()).collect();
+            let wish = errand.wish.clone().map(|wish| Wish { services: BTreeMap::new(), ..wish });
+            let again = Again { not_before: second_look(now), hops: errand.hops + 1, changes, waiting: BTreeMap::new(), wish };
+            match self.send(queue, &again, now).await {
+                Some(sent) => performed.sent += sent,
+                None => unsent.extend(errand.tellers_of(&keys)),
+            }
+        }
+        performed.unfinished.extend(unsent);
+    }
+
+    /// How many messages were sent; nothing where one could not be.
+    async fn send(&self, queue: &str, again: &Again, now: Timestamp) -> Option<usize> {
+        let bodies = encode_again(again);
+        let sent = bodies.len();
+        for body in bodies {
+            let delay = delay(again.not_before, now);
+            if let Err(error) = self.aws.sqs.send(queue, body, delay, self.send_by).await {
+                tracing::warn!(%error, "what is left to do could not be sent to the queue");
+                return None;
+            }
+        }
+        Some(sent)
+    }
+}
+
+/// Without a queue, holds are left to the sweep, and what failed to the messages that told it.
+fn leave_to_others(errand: &Errand, performed: &mut Performed) {
+    let lines = by_service(&mut performed.lines);
+    let again = performed.left.iter().filter(|(id, _)| lines.get(&id.to_string()).is_some_and(|line| line.again));
+    for (id, left) in again {
+        performed.unfinished.extend(errand.tellers_of(&left.keys));
+        performed.stranded.insert(id.clone());
+    }
+    let held = performed.lines.iter_mut().filter(|line| line.decision == Some(Decision::Hold));
+    held.for_each(|line| line.add_detail("there is no queue for held work: only the sweep takes it up"));
+}
+
+fn by_service(lines: &mut [ServiceLine]) -> BTreeMap<String, &mut ServiceLine> {
+    lines.iter_mut().map(|line| (line.service.clone(), line)).collect()
+}
+
+/// Whether a restart is owed: a rollout that is merely followed owes none.
+fn is_owed(told: Reason) -> bool {
+    told != Reason::Fresh
+}
+
+/// The rollouts of a change and the restarts that wait for them are looked at together: only then can they be counted.
+fn keep_together(mut due: Vec<Due<'_>>) -> Vec<Due<'_>> {
+    let limited: BTreeSet<_> =
+        due.iter().filter(|(_, left, ..)| left.told == Reason::InFlightLimit).flat_map(|(_, left, ..)| left.keys.clone()).collect();
+    let counts = |left: &Left| matches!(left.told, Reason::Fresh | Reason::InFlightLimit) && !left.keys.is_disjoint(&limited);
+    let first = due.iter().filter(|(_, left, ..)| counts(left)).map(|(_, _, at, _)| *at).min();
+    if let Some(first) = first {
+        due.iter_mut().filter(|(_, left, ..)| counts(left)).for_each(|(_, _, at, _)| *at = first);
+    }
+    due
+}
+
+fn grouped(due: Vec<Due<'_>>) -> BTreeMap<Timestamp, Vec<Due<'_>>> {
+    let mut groups: BTreeMap<Timestamp, Vec<Due<'_>>> = BTreeMap::new();
+    for one in due {
+        groups.entry(one.2).or_default().push(one);
+    }
+    groups
+}
+
+fn again(errand: &Errand, not_before: Timestamp, group: &[Due<'_>]) -> Again {
+    let mut whom: BTreeMap<&Key, BTreeSet<ServiceId>> = BTreeMap::new();
+    for (id, left, ..) in group {
+        left.keys.iter().for_each(|key| _ = whom.entry(key).or_default().insert(ServiceId::clone(id)));
+    }
+    let changes = whom.into_iter().filter_map(|(key, these)| Some(Change { whom: Whom::Only(these), ..errand.changes.get(key)?.clone() }));
+    let wish = errand.wish.clone().map(|mut wish| {
+        wish.services.retain(|id, _| group.iter().any(|(left, ..)| *left == id));
+        wish
+    });
+    let waiting = group.iter().map(|(id, _, _, waiting)| (ServiceId::clone(id), *waiting)).collect();
+    Again { not_before, hops: errand.hops + 1, changes: changes.collect(), waiting, wish }
+}
+
+/// What was told now is looked at once more, for the services that are not known yet.
+fn second_looks<'a>(errand: &'a Errand, lines: &[ServiceLine]) -> impl Iterator<Item = Change> + use<'a> {
+    let known: BTreeSet<_> = lines.iter().filter_map(|line| ServiceId::from_path(&line.service)).collect();
+    let concerns = |change: &&Change| change.kind == ChangeKind::Written && !change.ignored;
+    errand.told_now().filter(concerns).map(move |change| Change { whom: Whom::EveryoneBut(known.clone()), ..change.clone() })
+}
+
+impl ServiceLine {
+    fn abandon(&mut self, told: Reason, waited: jiff::SignedDuration) {
+        self.again = false;
+        if is_owed(told) {
+            self.result = Some(RestartResult::Abandoned);
+            self.cause = Some(format!("waited {waited:#} in vain: {told}"));
+        } else {
+            self.add_detail(&format!("no longer followed after {waited:#}"));
+        }
+    }
+
+    fn add_detail(&mut self, text: &str) {
+        self.detail = Some(self.detail.take().map_or_else(|| text.to_owned(), |detail| format!("{detail}; {text}")));
+    }
+}

@@ -1,0 +1,83 @@
+//! Looks at services once more, shortly before they are restarted.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::Job;
+use crate::aws::Error;
+use crate::domain::arn::ServiceId;
+use crate::domain::service::{History, Service};
+
+/// Most services of one call.
+pub(super) const LOOKED_AT_TOGETHER: usize = 10;
+
+/// A look is believed this long: what another invocation, or a pipeline, did since then would be done twice.
+const BELIEVED: Duration = Duration::from_secs(5);
+
+/// Of the time that is left, what a look and the histories may take: what hangs must leave time to restart.
+const SHARE: u32 = 3;
+
+/// Services whose restarts follow one another.
+#[derive(Debug)]
+pub(super) struct Group {
+    latest: Mutex<Latest>,
+}
+
+#[derive(Debug)]
+struct Latest {
+    at: Instant,
+    /// Not yet started, as far as is known.
+    waiting: BTreeSet<ServiceId>,
+    seen: BTreeMap<ServiceId, Service>,
+    /// Nothing until they are asked for.
+    histories: Option<BTreeMap<ServiceId, History>>,
+}
+
+impl Group {
+    pub(super) fn of<'a>(ids: impl Iterator<Item = &'a ServiceId>, looked_at: Instant) -> Self {
+        let waiting = ids.cloned().collect();
+        Self { latest: Mutex::new(Latest { at: looked_at, waiting, seen: BTreeMap::new(), histories: None }) }
+    }
+
+    /// The service as it was a few seconds ago at most, with its deployment history where that matters; nothing where both are known already,
+    /// or no look succeeds: what was seen first then holds on.
+    pub(super) async fn look(&self, job: &Job<'_>, before: &Service) -> Option<Service> {
+        let mut latest = self.latest.lock().await;
+        let by = Instant::now() + job.until.saturating_duration_since(Instant::now()) / SHARE;
+        if latest.histories.is_none() {
+            let unsure: BTreeMap<_, _> = latest.waiting.iter().filter_map(|id| Some((id.clone(), *job.unsure.get(id)?))).collect();
+            latest.histories = Some(job.ecs.histories(unsure, by).await);
+        }
+        if latest.at.elapsed() > BELIEVED {
+            let looks = job.ecs.look_at(&latest.waiting, job.tag_prefix, by).await;
+            latest.seen = looks.services.into_iter().map(|service| (service.id.clone(), service)).collect();
+            latest.seen.extend(looks.gone.into_iter().map(|id| (id.clone(), Service::gone(id, before.home.clone(), before.tags.clone()))));
+            latest.at = Instant::now();
+        }
+        latest.waiting.remove(&before.id);
+        let history = latest.histories.as_mut().and_then(|histories| histories.remove(&before.id));
+        let now = latest.seen.remove(&before.id);
+        if history.is_none() && now.is_none() {
+            return None;
+        }
+        let now = known_of(now.unwrap_or_else(|| before.clone()), before);
+        Some(Service { history: history.unwrap_or_else(|| now.history.clone()), ..now })
+    }
+}
+
+/// The same service as it is now, with what is known of its history and its references.
+pub(super) async fn look_again(job: &Job<'_>, before: &Service) -> Result<Service, Error> {
+    let looks = job.ecs.look_at([&before.id], job.tag_prefix, job.until).await;
+    if let Some((_, error)) = looks.unread.into_iter().next() {
+        return Err(error);
+    }
+    let now = looks.services.into_iter().next();
+    Ok(known_of(now.unwrap_or_else(|| Service::gone(before.id.clone(), before.home.clone(), before.tags.clone())), before))
+}
+
+fn known_of(now: Service, before: &Service) -> Service {
+    Service { history: before.history.clone(), references: before.references.clone(), ..now }
+}
