@@ -68,6 +68,7 @@ struct Mapping {
     pollers: Vec<Poller>,
     /// Invocations under way.
     running: usize,
+    enabled: bool,
 }
 
 /// Gathers one batch at a time.
@@ -92,6 +93,9 @@ pub(crate) struct Batch {
 impl Mapping {
     /// Pollers that may take one more message: those that are gathering, and an idle one where concurrency allows another invocation.
     fn open_pollers(&self) -> Vec<usize> {
+        if !self.enabled {
+            return Vec::new();
+        }
         let gathering = self.pollers.iter().filter(|poller| !poller.gathered.is_empty()).count();
         let may_open = self.running + gathering < self.settings.maximum_concurrency;
         let open = self.pollers.iter().enumerate().filter(|(_, poller)| !poller.gathered.is_empty() || may_open);
@@ -102,7 +106,7 @@ impl Mapping {
 impl Mappings {
     pub(crate) fn connect(&mut self, settings: EventSourceMapping, function: Arc<dyn Function>) {
         let pollers = (0..settings.pollers.max(1)).map(|_| Poller::default()).collect();
-        self.mappings.push(Mapping { settings, function, pollers, running: 0 });
+        self.mappings.push(Mapping { settings, function, pollers, running: 0, enabled: true });
     }
 
     pub(crate) fn take_batches(&mut self) -> Vec<Batch> {
@@ -111,6 +115,13 @@ impl Mappings {
 }
 
 impl World {
+    /// `UpdateEventSourceMapping` with `Enabled`: while it is not, what is gathered is still handed over, and nothing more is received.
+    pub(crate) fn enable_mappings(&mut self, queue: &str, enabled: bool) {
+        let of_queue = self.mappings.mappings.iter_mut().filter(|mapping| mapping.settings.queue == queue);
+        of_queue.for_each(|mapping| mapping.enabled = enabled);
+        self.poll(queue);
+    }
+
     /// Lets the mappings of a queue take what is visible in it.
     pub(crate) fn poll(&mut self, queue: &str) {
         for id in 0..self.mappings.mappings.len() {

@@ -43,6 +43,11 @@ impl Account {
         });
     }
 
+    /// Stops feeding functions from a queue, or goes on with it: `aws lambda update-event-source-mapping --no-enabled`.
+    pub fn enable_mapping(&self, queue: &str, enabled: bool) {
+        self.change(|world| world.enable_mappings(queue, enabled));
+    }
+
     /// Puts a message into a queue, as AWS services do.
     pub fn send(&self, queue: &str, body: &str) {
         self.change(|world| world.send_to_queue(queue, body.to_owned()));

@@ -80,7 +80,7 @@ impl Plan {
     }
 
     /// The services whose deployment history is to be read before they are restarted, each with the instant from which on: where the change
-    /// is older than a minute, it may have been tried; where a deployment runs, it may be a rollback, which only the history tells for sure.
+    /// is older than a minute, or something happened in the service since, it may have been tried; where a deployment runs, it may be a rollback, which only the history tells for sure.
     #[must_use]
     pub fn unsure(&self, changes: &BTreeMap<Key, Change>, services: &[Service], now: Timestamp) -> BTreeMap<ServiceId, Timestamp> {
         let asked = |service: &&Service| service.history == History::NotAsked;
@@ -91,7 +91,8 @@ impl Plan {
             }
             let stale = planned.asked_by.iter().filter(|(_, reason)| **reason == Reason::Stale);
             let oldest = stale.filter_map(|(key, _)| changes.get(key)).map(|change| change.at).min();
-            let tried = oldest.filter(|oldest| now.duration_since(*oldest) > YOUNG);
+            let happened_since = |t: &Timestamp| service.events.iter().any(|event| event.at > *t);
+            let tried = oldest.filter(|oldest| now.duration_since(*oldest) > YOUNG || happened_since(oldest));
             let primary = service.primary().map(|primary| primary.created_at);
             // What is rolled back was created after the deployment that is primary again.
             let rolled_back = primary.filter(|_| service.is_rolling());

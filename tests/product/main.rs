@@ -5,6 +5,7 @@
 mod auto;
 mod decisions;
 mod faults;
+mod holds;
 mod learn;
 mod malformed;
 mod manual;

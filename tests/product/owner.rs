@@ -35,6 +35,12 @@ impl Owner {
         self.0.delete_service().cluster(cluster).service(name).force(true).send().await.unwrap();
     }
 
+    /// Takes a tag from the service.
+    pub(crate) async fn untags(&self, service: &str, key: &str) {
+        let arn = format!("arn:aws:ecs:eu-west-1:123456789012:service/{service}");
+        self.0.untag_resource().resource_arn(arn).tag_keys(key).send().await.unwrap();
+    }
+
     /// Tags the service; the index learns of it later.
     pub(crate) async fn tags(&self, service: &str, key: &str, value: &str) {
         let arn = format!("arn:aws:ecs:eu-west-1:123456789012:service/{service}");
