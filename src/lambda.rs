@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::aws::Aws;
 use crate::clock::Clock;
-use crate::domain::summary::{Counts, Summary, VERSION};
+use crate::domain::summary::{Counts, Summary, UNSWEPT_TOLD, VERSION};
 use crate::event::{self, Inbox, Malformed, Message, Told};
 use crate::pace::Pace;
 use crate::reload::{self, Reload, Reloaded};
@@ -128,6 +128,7 @@ fn summarise(request_id: &str, inbox: &Inbox, reloaded: &Result<Reloaded, reload
         told().filter_map(|told| if let Told::Malformed(error) = told { Some(error.to_string()) } else { None }).collect();
     let done = reloaded.as_ref().ok();
     let services = done.map(|done| done.services.clone()).unwrap_or_default();
+    let swept = done.and_then(|done| done.swept.clone()).unwrap_or_default();
     let counts = Counts {
         messages: inbox.messages.len(),
         own_messages: inbox.messages.iter().filter(|message| message.told.iter().any(|told| matches!(told, Told::Again(_)))).count(),
@@ -139,6 +140,9 @@ fn summarise(request_id: &str, inbox: &Inbox, reloaded: &Result<Reloaded, reload
         mistakes: done.map_or(0, |done| done.mistakes.len()),
         returned,
         sent: done.map_or(0, |done| done.sent),
+        keys_swept: swept.keys,
+        unswept: swept.unswept.len(),
+        stale: swept.stale,
         elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
         ..Counts::default()
     };
@@ -150,6 +154,7 @@ fn summarise(request_id: &str, inbox: &Inbox, reloaded: &Result<Reloaded, reload
         services,
         ignored_events: ignored,
         malformed_events: malformed,
+        not_swept: swept.unswept.into_iter().take(UNSWEPT_TOLD).collect(),
     }
 }
 

@@ -4,6 +4,7 @@ mod errand;
 mod later;
 mod learn;
 mod references;
+mod sweep;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,6 +15,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::aws::{self, Aws, Listed};
 use crate::clock::Clock;
+use crate::domain::again::Wish;
 use crate::domain::arn::{Place, ServiceId};
 use crate::domain::change::Change;
 use crate::domain::key::Key;
@@ -29,8 +31,9 @@ use crate::pace::Pace;
 use crate::rollout::Job;
 use crate::settings::Settings;
 
-use errand::{Errand, errands, needs_a_listing};
+use errand::{Errand, asks_for_a_sweep, errands, needs_a_listing};
 use later::Left;
+use sweep::Swept;
 
 /// How long an invocation waits itself for a change to settle, where a queue could wait instead.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(5);
@@ -71,6 +74,19 @@ pub struct Reloaded {
     pub stranded: BTreeSet<ServiceId>,
     /// How many messages were sent for what is left to do.
     pub sent: usize,
+    /// What a sweep found, where there was one.
+    pub swept: Option<Findings>,
+}
+
+/// What a sweep found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// How many keys were compared.
+    pub keys: usize,
+    /// How many services have a task that is older than a change which it reads.
+    pub stale: usize,
+    /// What could not be compared, and why.
+    pub unswept: Vec<String>,
 }
 
 impl Reloaded {
@@ -134,6 +150,11 @@ impl Reload<'_> {
             reloaded.stranded.extend(stranded);
             reloaded.sent += sent;
         }
+        if let Some(sweep) = asks_for_a_sweep(inbox) {
+            let Swept { performed, keys, stale, unswept } = Box::pin(self.sweep(sweep, &reloaded.watching)).await;
+            reloaded.services.extend(performed.lines);
+            reloaded.swept = Some(Findings { keys, stale, unswept });
+        }
         Ok(reloaded)
     }
 
@@ -149,7 +170,7 @@ impl Reload<'_> {
     }
 
     async fn perform(&self, errand: &mut Errand, watching: &[Listed]) -> Performed {
-        let policy = self.policy(errand);
+        let policy = self.policy(errand.wish.as_ref());
         let concerned = watching.iter().filter(|listed| errand.concerns(listed)).map(|listed| &listed.id);
         let (ids, out_of_reach): (BTreeSet<_>, BTreeSet<_>) = concerned.chain(errand.named()).partition(|id| self.is_in_reach(id));
         let refused = |id| ServiceLine::unread(id, &failed("its cluster is not one of RELOADER_CLUSTERS"));
@@ -221,10 +242,9 @@ impl Reload<'_> {
         meant
     }
 
-    fn policy(&self, errand: &Errand) -> Policy {
+    fn policy(&self, wish: Option<&Wish>) -> Policy {
         let Settings { notify_only, max_services, settle, min_interval, restarts_per_hour, max_in_flight, ref queue_url, .. } =
             *self.settings;
-        let wish = errand.wish.as_ref();
         Policy {
             notify_only,
             dry_run: wish.is_some_and(|wish| wish.dry_run),

@@ -22,7 +22,7 @@ const CLIENTS: [(&str, &str, &[&str]); 6] = [
 ];
 
 /// Where IAM's word is another one than the API's ("Actions, resources, and condition keys for Amazon S3", Service Authorization Reference).
-const NAMED_OTHERWISE: [(&str, &str); 1] = [("s3:ListObjectVersions", "s3:ListBucketVersions")];
+const NAMED_OTHERWISE: [(&str, &str); 2] = [("s3:ListObjectVersions", "s3:ListBucketVersions"), ("s3:ListObjectsV2", "s3:ListBucket")];
 
 fn read(path: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()

@@ -48,6 +48,7 @@ pub struct Ecs {
     /// "Request throttling for the Amazon ECS API", Amazon ECS API Reference.
     looks: Pace,
     histories: Pace,
+    tasks: Pace,
     /// Nine tenths of the rate: a first invocation may need them all within its time.
     definitions: Pace,
     known: Cache,
@@ -86,6 +87,7 @@ impl Ecs {
             reads: client(patient()),
             looks: Pace::new(50, 15.0),
             histories: Pace::new(25, 15.0),
+            tasks: Pace::new(50, 15.0),
             definitions: Pace::new(40, 18.0),
             known: Cache::new(),
             definitions_read: AtomicUsize::new(0),
@@ -143,6 +145,37 @@ impl Ecs {
             .ok_or_else(|| Error::incomplete("UpdateService", target(), "the service"))?;
         let deployment = service.primary().cloned().ok_or_else(|| Error::incomplete("UpdateService", target(), "a primary deployment"))?;
         Ok(Restarted { deployment, events: service.events })
+    }
+
+    /// When the oldest task of a service was created that should run; nothing where none should. One call for the list of a hundred tasks, and
+    /// one to look at them.
+    /// [`ListTasks`](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTasks.html),
+    /// [`DescribeTasks`](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTasks.html)
+    ///
+    /// # Errors
+    /// It was not told before the instant `by`.
+    pub async fn oldest_task(&self, id: &ServiceId, by: Instant) -> Result<Option<Timestamp>, Error> {
+        let (target, mut oldest, mut token) = (id.to_string(), None, None);
+        loop {
+            if !self.tasks.admit(by).await {
+                return Err(Error::late("ListTasks", Some(target)));
+            }
+            let request = self.reads.list_tasks().cluster(&id.cluster).service_name(&id.name).set_next_token(token);
+            let listed = answered("ListTasks", &target, by, request.send()).await?;
+            if !listed.task_arns().is_empty() {
+                if !self.tasks.admit(by).await {
+                    return Err(Error::late("DescribeTasks", Some(target)));
+                }
+                let request = self.reads.describe_tasks().cluster(&id.cluster).set_tasks(Some(listed.task_arns().to_vec()));
+                let described = answered("DescribeTasks", &target, by, request.send()).await?;
+                let created = described.tasks().iter().filter_map(|task| timestamp(task.created_at()?));
+                oldest = oldest.into_iter().chain(created).min();
+            }
+            token = listed.next_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                return Ok(oldest);
+            }
+        }
     }
 
     /// The deployments of a service created after `since`; what they run is read with one more call for twenty of them.

@@ -25,8 +25,8 @@ use crate::domain::outcome::Cause;
 
 pub use aws_types::SdkConfig;
 pub use ecs::{Ecs, Looks, Restarted};
-pub use s3::S3;
-pub use secretsmanager::SecretsManager;
+pub use s3::{ListedObjects, S3};
+pub use secretsmanager::{ListedSecret, SecretsManager};
 pub use sqs::Sqs;
 pub use ssm::{Described, Ssm};
 pub use tagging::{Listed, Tagging};

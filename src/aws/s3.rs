@@ -1,14 +1,31 @@
-//! Amazon S3: which version an object had before, and never what is in it.
+//! Amazon S3: when an object changed and which version it had before, and never what is in it.
+
+use std::collections::BTreeMap;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::Builder;
 use aws_sdk_s3::types::ObjectVersion;
+use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::{Error, SdkConfig, answered, impatient, unrationed, willing};
+use super::{Error, SdkConfig, answered, impatient, timestamp, unrationed, willing};
+
+const LIST: &str = "ListObjectsV2";
 
 /// The versions of one object that are looked at: enough to find its last two among those that were written at the same moment.
 const VERSIONS: i32 = 20;
+
+/// Most pages of a listing, of a thousand objects each: a bucket may hold millions.
+const MOST_PAGES: usize = 10;
+
+/// What a listing found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListedObjects {
+    /// When each object was written, to the second, by its key.
+    pub modified_at: BTreeMap<String, Timestamp>,
+    /// Whether there are more than were looked at.
+    pub is_cut_off: bool,
+}
 
 /// Amazon S3.
 #[derive(Debug)]
@@ -20,6 +37,38 @@ impl S3 {
     pub(super) fn new(config: &SdkConfig) -> Self {
         let config = Builder::from(config).retry_config(willing()).retry_partition(unrationed()).timeout_config(impatient());
         Self { client: Client::from_conf(config.build()) }
+    }
+
+    /// When an object was written, to the second; nothing where it is not there.
+    /// [`ListObjectsV2`](https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html)
+    ///
+    /// # Errors
+    /// It was not told before the instant `by`.
+    pub async fn modified_at(&self, bucket: &str, key: &str, by: Instant) -> Result<Option<Timestamp>, Error> {
+        let request = self.client.list_objects_v2().bucket(bucket).prefix(key).max_keys(1);
+        let answer = answered(LIST, &format!("{bucket}/{key}"), by, request.send()).await?;
+        // A key comes before those that go on behind it.
+        let found = answer.contents().iter().find(|told| told.key() == Some(key));
+        Ok(found.and_then(|told| timestamp(told.last_modified()?)))
+    }
+
+    /// When the objects below a prefix were written, ten thousand of them at most.
+    ///
+    /// # Errors
+    /// They could not be listed before the instant `by`.
+    pub async fn modified_below(&self, bucket: &str, prefix: &str, by: Instant) -> Result<ListedObjects, Error> {
+        let (mut listed, mut token) = (ListedObjects::default(), None);
+        for _ in 0..MOST_PAGES {
+            let request = self.client.list_objects_v2().bucket(bucket).prefix(prefix).set_continuation_token(token);
+            let answer = answered(LIST, &format!("{bucket}/{prefix}"), by, request.send()).await?;
+            let told = answer.contents().iter();
+            listed.modified_at.extend(told.filter_map(|told| Some((told.key()?.to_owned(), timestamp(told.last_modified()?)?))));
+            token = answer.next_continuation_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                return Ok(listed);
+            }
+        }
+        Ok(ListedObjects { is_cut_off: true, ..listed })
     }
 
     /// The id of the version before `version`, where the bucket keeps versions and there was one.

@@ -48,7 +48,7 @@ impl Ssm {
         let (mut found, mut failed) = (BTreeMap::new(), BTreeMap::new());
         let names: Vec<_> = paths.iter().flat_map(|path| spellings(path)).collect();
         for names in names.chunks(NAMES_AT_ONCE) {
-            let told = timeout_at(by, self.describe_some(names.to_vec())).await;
+            let told = timeout_at(by, self.describe_all("Equals", names.to_vec())).await;
             match told.unwrap_or_else(|_| Err(Error::late(DESCRIBE, None))) {
                 Ok(told) => found.extend(told.iter().filter_map(described)),
                 Err(error) => failed.extend(names.iter().map(|name| (path_of(name), error.to_string()))),
@@ -57,9 +57,18 @@ impl Ssm {
         (found, failed)
     }
 
+    /// The newest versions of all parameters below a path, which is named without its leading slash.
+    ///
+    /// # Errors
+    /// They could not be listed to the end before the instant `by`.
+    pub async fn describe_below(&self, path: &str, by: Instant) -> Result<BTreeMap<String, Described>, Error> {
+        let told = timeout_at(by, self.describe_all("BeginsWith", vec![format!("/{path}")])).await;
+        Ok(told.unwrap_or_else(|_| Err(Error::late(DESCRIBE, Some(path.to_owned()))))?.iter().filter_map(described).collect())
+    }
+
     /// An answer may be empty and yet not the last.
-    async fn describe_some(&self, names: Vec<String>) -> Result<Vec<ParameterMetadata>, Error> {
-        let filter = ParameterStringFilter::builder().key("Name").option("Equals").set_values(Some(names)).build();
+    async fn describe_all(&self, option: &str, names: Vec<String>) -> Result<Vec<ParameterMetadata>, Error> {
+        let filter = ParameterStringFilter::builder().key("Name").option(option).set_values(Some(names)).build();
         let filter = filter.map_err(|_| Error::incomplete(DESCRIBE, None, "a filter"))?;
         let request = self.client.describe_parameters().parameter_filters(filter).max_results(50);
         let (mut told, mut token) = (Vec::new(), None);

@@ -111,6 +111,9 @@ impl Change {
     }
 }
 
+/// The id of the event of a change that the sweep found.
+pub const SWEEP: &str = "sweep";
+
 /// The instant *t* of an event time. Several services tell whole seconds: the change may have come at any moment of that second, so only
 /// a deployment created after its end is certain to have read it.
 #[must_use]

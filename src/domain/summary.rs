@@ -19,6 +19,9 @@ pub const VERSION: u32 = 1;
 /// As many changes of a service as are told: a line of the log has a limit.
 pub const CHANGES_TOLD: usize = 20;
 
+/// As much of what was not swept as is told.
+pub const UNSWEPT_TOLD: usize = 20;
+
 /// One invocation.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
@@ -38,6 +41,9 @@ pub struct Summary {
     pub ignored_events: Vec<IgnoredEvent>,
     /// What was wrong with events that could not be read.
     pub malformed_events: Vec<String>,
+    /// What a sweep could not compare, the first [`UNSWEPT_TOLD`] of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_swept: Vec<String>,
 }
 
 /// How many of everything.
@@ -87,6 +93,12 @@ pub struct Counts {
     pub returned: usize,
     /// Messages sent for what is left to do.
     pub sent: usize,
+    /// Keys that a sweep compared.
+    pub keys_swept: usize,
+    /// Things that a sweep could not compare.
+    pub unswept: usize,
+    /// Services of which a sweep found a task that is older than a change which it reads.
+    pub stale: usize,
     /// How long it took.
     pub elapsed_ms: u64,
 }

@@ -111,6 +111,20 @@ impl Term {
         Ok((term, pinned))
     }
 
+    /// What kind of thing it names.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The path that it names everything below of, where that is in the account and Region `home`, or, for objects, in its partition.
+    #[must_use]
+    pub fn prefix(&self, home: &Place) -> Option<&str> {
+        let place = self.place.as_ref().unwrap_or(home);
+        let is_at_home = if self.kind == Kind::Object { place.partition == home.partition } else { place == home };
+        (self.is_prefix() && is_at_home).then_some(self.path.as_str())
+    }
+
     /// Whether it names everything below a path.
     #[must_use]
     pub fn is_prefix(&self) -> bool {

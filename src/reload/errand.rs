@@ -9,7 +9,7 @@ use crate::domain::change::{Change, ChangeKind, Whom, coalesce};
 use crate::domain::key::Key;
 use crate::domain::service::{Service, ServiceStatus};
 use crate::domain::watch::Listening;
-use crate::event::{Inbox, Told};
+use crate::event::{Inbox, Sweep, Told};
 
 /// What is planned together, under one policy: all that events tell, or one manual invocation.
 #[derive(Debug, Default)]
@@ -111,6 +111,12 @@ impl Errand {
         self.changes = coalesce(std::mem::take(&mut self.gathered));
         self
     }
+}
+
+/// Two sweeps that are asked for at once are one.
+pub(super) fn asks_for_a_sweep(inbox: &Inbox) -> Option<Sweep> {
+    let mut told = inbox.messages.iter().flat_map(|message| &message.told);
+    told.find_map(|told| if let Told::Sweep(sweep) = told { Some(*sweep) } else { None })
 }
 
 /// Whether the services that watch must be listed: messages of our own name those that they mean.

@@ -41,6 +41,11 @@ pub(super) struct Malformed<'a> {
 }
 
 #[derive(Serialize)]
+pub(super) struct NotSwept<'a> {
+    pub(super) what: &'a str,
+}
+
+#[derive(Serialize)]
 pub(super) struct MistakeLine<'a> {
     pub(super) service: String,
     pub(super) mistake: &'a str,

@@ -38,6 +38,7 @@ pub(super) fn of<'a>(summary: &Summary, function: &'a str) -> impl Iterator<Item
         ("TagMistakes", counts.mistakes),
         ("LookUpsFailed", counts.look_ups_failed),
         ("MessagesReturned", counts.returned),
+        ("ServicesStale", counts.stale),
     ];
     let values = counted.into_iter().map(|(name, count)| (name, "Count", count as u64));
     let values = values.chain([("InvocationTime", "Milliseconds", counts.elapsed_ms)]).collect();

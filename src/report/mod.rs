@@ -48,6 +48,9 @@ impl Reporter {
         for error in &summary.malformed_events {
             self.line(now, Level::Error, "malformed", &summary.request_id, &lines::Malformed { error });
         }
+        for what in &summary.not_swept {
+            self.line(now, Level::Warn, "not swept", &summary.request_id, &lines::NotSwept { what });
+        }
         for service in &summary.services {
             self.line(now, lines::service_level(service), "service", &summary.request_id, service);
         }

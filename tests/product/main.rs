@@ -16,3 +16,4 @@ mod report;
 mod restart;
 mod secrets;
 mod support;
+mod sweep;

@@ -34,7 +34,7 @@ pub(crate) const REQUEST_ID: &str = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef";
 /// The function's access key in the account's record of calls.
 const FUNCTION: &str = "AKIASIMULATED";
 /// All that the function's role allows it to call.
-const ALLOWED: [&str; 10] = [
+const ALLOWED: [&str; 14] = [
     "tag:GetResources",
     "ecs:DescribeServices",
     "ecs:UpdateService",
@@ -45,6 +45,10 @@ const ALLOWED: [&str; 10] = [
     "secretsmanager:ListSecretVersionIds",
     "s3:ListObjectVersions",
     "sqs:SendMessage",
+    "ecs:ListTasks",
+    "ecs:DescribeTasks",
+    "secretsmanager:ListSecrets",
+    "s3:ListObjectsV2",
 ];
 
 /// An account, and the function as one warm process.

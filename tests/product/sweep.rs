@@ -1,0 +1,207 @@
+//! What no event told is found by comparing everything, and what is fresh is left alone.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sim::{Account, AccountConfig, Fault, RateLimits, Service, service, task_definition};
+
+use crate::support::{BUCKET, Scenario, line, reasons};
+
+const AN_HOUR: Duration = Duration::from_hours(1);
+
+async fn sweep(scenario: &Scenario) -> Value {
+    scenario.invoke(&json!({ "sweep": {} })).await.unwrap()
+}
+
+/// A service that reads one thing of each kind and was deployed when they were an hour old.
+fn fleet() -> Vec<Service> {
+    vec![
+        service("web/api").watching("ssm:/app/db"),
+        service("web/files").watching("s3:config/app/"),
+        service("web/shop").watching("secret:prod/db"),
+        service("web/auto").watching("auto").referring(task_definition().secret("DB", "/app/url")),
+    ]
+}
+
+async fn long_deployed() -> Scenario {
+    let scenario = Scenario::with([]).await;
+    scenario.account.put_parameter("/app/db");
+    scenario.account.put_parameter("/app/url");
+    scenario.account.put_object(BUCKET, "app/prod.env");
+    scenario.account.put_secret("prod/db");
+    scenario.account.run_for(AN_HOUR * 2).await;
+    for service in fleet() {
+        scenario.account.add(service);
+    }
+    scenario.account.run_for(AN_HOUR).await;
+    scenario
+}
+
+fn change_all(account: &Account) {
+    account.put_parameter("/app/db");
+    account.put_parameter("/app/url");
+    account.put_object(BUCKET, "app/prod.env");
+    account.put_secret("prod/db");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fleet_deployed_long_ago_is_left_alone() {
+    let scenario = long_deployed().await;
+
+    let answer = sweep(&scenario).await;
+
+    assert_eq!((&answer["stale"], &answer["keys_swept"], &answer["unswept"]), (&0.into(), &4.into(), &0.into()), "{answer:#}");
+    assert!(answer["services"].as_array().unwrap().is_empty() && scenario.restarted().is_empty());
+    assert_eq!(scenario.number_of("ecs:ListTasks"), 0, "nothing looked stale");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_no_event_told_is_found_and_repaired() {
+    let scenario = long_deployed().await;
+
+    change_all(&scenario.account);
+    scenario.account.run_for(Duration::from_mins(30)).await;
+    let answer = sweep(&scenario).await;
+
+    assert_eq!((&answer["stale"], &answer["started"]), (&4.into(), &4.into()), "{answer:#}");
+    assert!(scenario.is_all_fresh().await);
+    assert_eq!(scenario.metric("ServicesStale"), [4]);
+    assert_eq!(sweep(&scenario).await["stale"], 0);
+    assert_eq!(scenario.restarted().len(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_changed_longer_ago_than_a_day_is_only_told() {
+    let scenario = long_deployed().await;
+
+    change_all(&scenario.account);
+    scenario.account.run_for(AN_HOUR * 25).await;
+    let answer = sweep(&scenario).await;
+
+    assert_eq!((&answer["stale"], &answer["started"]), (&4.into(), &0.into()), "{answer:#}");
+    let told = line(&answer, "web/api");
+    assert_eq!((&told["reason"], &told["otherwise"]), (&json!("notify"), &json!("stale")));
+    assert!(told["detail"].as_str().unwrap().contains("RELOADER_SWEEP_SINCE"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_shall_only_report_restarts_nothing() {
+    for (setting, event) in [("report", json!({ "sweep": {} })), ("repair", json!({ "sweep": { "repair": false } }))] {
+        let scenario = long_deployed().await.setting("RELOADER_SWEEP", setting);
+        change_all(&scenario.account);
+        scenario.account.run_for(Duration::from_mins(5)).await;
+
+        let answer = scenario.invoke(&event).await.unwrap();
+
+        assert_eq!((&answer["stale"], &answer["started"]), (&4.into(), &0.into()), "{answer:#}");
+        assert!(reasons(&answer).values().all(|reason| reason == "notify"), "{answer:#}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_whose_description_alone_changed_is_told_and_left_alone() {
+    let scenario = long_deployed().await;
+
+    scenario.owner.describes_secret("prod/db", "for the shop").await;
+    scenario.account.run_for(Duration::from_mins(5)).await;
+    let answer = sweep(&scenario).await;
+
+    assert_eq!((&answer["started"], line(&answer, "web/shop")["reason"].as_str()), (&0.into(), Some("notify")), "{answer:#}");
+    assert!(line(&answer, "web/shop")["detail"].as_str().unwrap().contains("its current version was not"), "{answer:#}");
+    scenario.account.rotate_secret("prod/db");
+    scenario.account.run_for(Duration::from_mins(5)).await;
+    assert_eq!(sweep(&scenario).await["started"], 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_all_of_whose_tasks_are_younger_than_the_change_is_fresh() {
+    let scenario = Scenario::with([service("web/api").watching("ssm:/app/db")]).await;
+    scenario.account.put_parameter("/app/db");
+    scenario.account.run_for(Duration::from_mins(1)).await;
+    for task in scenario.service("web/api").tasks {
+        scenario.owner.stops_task("web", &task.id).await;
+    }
+    scenario.account.run_for(Duration::from_mins(3)).await;
+
+    let answer = sweep(&scenario).await;
+
+    assert_eq!((&answer["stale"], scenario.restarted().len()), (&0.into(), 0), "{answer:#}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_compared_is_named_and_the_rest_is_swept() {
+    let elsewhere = "arn:aws:ssm:us-east-1:123456789012:parameter/x";
+    let services = [
+        service("web/api").watching(&format!("ssm:/app/db {elsewhere} appconfig:shop/production/flags")),
+        service("web/files").watching("s3:config/app/prod.env"),
+    ];
+    let scenario = Scenario::with(services).await;
+    scenario.account.put_parameter("/app/db");
+    scenario.account.put_object(BUCKET, "app/prod.env");
+    scenario.account.run_for(Duration::from_mins(5)).await;
+    scenario.account.inject(Fault::denied("s3:ListObjectsV2"));
+
+    let answer = sweep(&scenario).await;
+
+    let named = answer["not_swept"].to_string();
+    for part in [elsewhere, "appconfig:shop/production/flags", "s3:config/app/prod.env", "AccessDenied"] {
+        assert!(named.contains(part), "{part}: {named}");
+    }
+    assert_eq!((&answer["unswept"], scenario.restarted()), (&3.into(), vec!["web/api".to_owned()]));
+    assert_eq!(scenario.lines("not swept").len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bucket_that_holds_too_much_is_named() {
+    let scenario = Scenario::with([service("web/files").watching("s3:config/")]).await;
+    for place in 0..10_001 {
+        scenario.account.put_object(BUCKET, &format!("o{place:05}"));
+    }
+
+    let answer = sweep(&scenario).await;
+
+    assert!(answer["not_swept"][0].as_str().unwrap().contains("more than 10000 objects"), "{answer:#}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hold_of_a_sweep_is_told_and_sent_nowhere() {
+    let scenario = long_deployed().await.with_queue();
+    scenario.owner.tags("web/api", "reloader:pause", "true").await;
+    scenario.account.enable_mapping(crate::support::QUEUE, false);
+    scenario.account.put_parameter("/app/db");
+    scenario.account.run_for(Duration::from_mins(5)).await;
+    let before = scenario.account.messages(crate::support::QUEUE).len();
+
+    let answer = sweep(&scenario).await;
+
+    assert_eq!(line(&answer, "web/api")["reason"], "paused");
+    assert_eq!(scenario.account.messages(crate::support::QUEUE).len(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_services_and_three_thousand_keys_stay_inside_the_limits() {
+    let config = AccountConfig { rate_limits: RateLimits::Documented, ..AccountConfig::default() };
+    let things = |n: usize| [format!("ssm:/p/{n}"), format!("secret:s{n}"), format!("s3:config/o{n}")];
+    let variables = [("RELOADER_MAX_SERVICES", "1000")];
+    let scenario = Scenario::build(config, variables, ecs_reloader::report::Level::Info, []).await;
+    for name in (0..1000).flat_map(things) {
+        scenario.change(&name);
+    }
+    scenario.account.run_for(AN_HOUR * 2).await;
+    for n in 0..1000 {
+        scenario.account.add(service(&format!("web/s{n:03}")).watching(&things(n).join(" ")));
+    }
+    scenario.account.run_for(Duration::from_mins(1)).await;
+    scenario.account.put_parameter("/p/7");
+
+    let answer = sweep(&scenario).await;
+
+    assert_eq!((&answer["keys_swept"], &answer["unswept"], &answer["stale"]), (&3000.into(), &0.into(), &1.into()), "{answer:#}");
+    assert!(answer["elapsed_ms"].as_u64().unwrap() < 60_000, "{}", answer["elapsed_ms"]);
+    let calls = ["tag:GetResources", "ecs:DescribeServices", "ssm:DescribeParameters", "secretsmanager:ListSecrets", "s3:ListObjectsV2"];
+    let calls: Vec<_> = calls.into_iter().map(|action| scenario.number_of(action)).collect();
+    println!("{calls:?} calls, {} ms", answer["elapsed_ms"]);
+    assert_eq!(calls, [10, 101, 20, 10, 1000], "the one that is restarted is looked at once more");
+    let throttled = |call: &sim::Call| matches!(&call.result, sim::CallResult::Error(code) if code.contains("Throttl"));
+    assert_eq!(scenario.account.calls().iter().filter(|call| throttled(call)).count(), 0);
+}
