@@ -23,6 +23,13 @@ demo: binaries ## Change an object and a parameter in a simulated account, and w
 test: ## Run all Rust tests: no network, no AWS
 	cargo test --workspace --locked
 
+SEEDS ?= 2000
+FIRST ?= 0
+
+.PHONY: simulate
+simulate: ## Run random histories from seeds and check the promises: make simulate SEEDS=2000; SEED=7 replays one
+	cargo test --locked --profile simulate --test simulate -- $(if $(SEED),--seed $(SEED),--first $(FIRST) --seeds $(SEEDS))
+
 .PHONY: invoke
 invoke: binaries ## Run one event through the real function: make invoke EVENT=events/ssm-update.json
 	@test -n "$(EVENT)" || { echo "which event? make invoke EVENT=events/ssm-update.json" >&2; exit 2; }

@@ -78,17 +78,23 @@ pub(super) fn is_creation(service: &Service, created_at: Timestamp) -> bool {
     service.created_at.is_some_and(|service| created_at.duration_since(service) <= WITH_THE_SERVICE)
 }
 
-/// A deployment that kept the task definition of the one before it was a restart.
+/// A deployment that kept the task definition of the one before it was a restart; one that was rolled back is before none. So may be the first
+/// one that is known: it counts, since more than the budget allows is worse than one less.
 fn over_budget(service: &Service, policy: &Policy, now: Timestamp) -> Option<Hold> {
-    let mut past: Vec<&PastDeployment> = service.past().iter().collect();
+    let mut past: Vec<&PastDeployment> = service.past().iter().filter(|past| !is_creation(service, past.created_at)).collect();
     past.sort_by_key(|past| past.created_at);
-    let kept = past.windows(2).filter_map(|pair| match pair {
-        [before, after] => {
-            (before.task_definition.is_some() && before.task_definition == after.task_definition).then_some(after.created_at)
+    let mut ran: Option<&str> = None;
+    let mut restarts = Vec::new();
+    for past in past {
+        let runs = past.task_definition.as_deref();
+        if ran.is_none() || ran == runs {
+            restarts.push(past.created_at);
         }
-        _ => None,
-    });
-    let restarts: Vec<_> = kept.filter(|created_at| now.duration_since(*created_at) < AN_HOUR).collect();
+        if !matches!(past.fate, Fate::RollingBack | Fate::RolledBack) {
+            ran = runs;
+        }
+    }
+    restarts.retain(|created_at| now.duration_since(*created_at) < AN_HOUR);
     // One more may start when all but one less than the budget are older than an hour.
     let last_to_pass = restarts.len().checked_sub(policy.restarts_per_hour)?;
     let end = restarts.get(last_to_pass)?.saturating_add(AN_HOUR).ok()?;

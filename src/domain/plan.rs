@@ -79,7 +79,7 @@ impl Plan {
         self.services.iter().filter(|(_, planned)| planned.reason.decision() == Decision::Restart)
     }
 
-    /// The services whose deployment history is to be read before they are restarted, each with the instant from which on: where the change
+    /// The services whose deployment history is to be read before they are restarted, each with the instant from which on: where the service was busy within the hour, restarts of it count; where the change
     /// is older than a minute, or something happened in the service since, it may have been tried; where a deployment runs, it may be a rollback, which only the history tells for sure.
     #[must_use]
     pub fn unsure(&self, changes: &BTreeMap<Key, Change>, services: &[Service], now: Timestamp) -> BTreeMap<ServiceId, Timestamp> {
@@ -97,7 +97,9 @@ impl Plan {
             // What is rolled back was created after the deployment that is primary again.
             let rolled_back = primary.filter(|_| service.is_rolling());
             let young = |created_at: &Timestamp| now.duration_since(*created_at) < AN_HOUR && !is_creation(service, *created_at);
-            let restarted = primary.filter(young).and_then(|_| now.saturating_sub(BUDGET_REACHES_BACK).ok());
+            // A restart that was rolled back leaves no deployment behind, but events.
+            let is_busy = primary.as_ref().is_some_and(young) || service.events.iter().any(|event| now.duration_since(event.at) < AN_HOUR);
+            let restarted = is_busy.then(|| now.saturating_sub(BUDGET_REACHES_BACK).ok()).flatten();
             let since = tried.into_iter().chain(rolled_back).chain(restarted).min()?;
             Some((service.id.clone(), since))
         });
