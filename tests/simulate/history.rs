@@ -59,6 +59,8 @@ pub(crate) struct History {
     pub(crate) subjects: Vec<Subject>,
     pub(crate) writes: Vec<(Timestamp, &'static str)>,
     pub(crate) restarts_per_hour: usize,
+    /// What the function had told of services when everything was delivered, before the last sweeps.
+    pub(crate) told_by_then: Vec<serde_json::Value>,
     /// What was done, in words.
     pub(crate) done: Vec<(Timestamp, String)>,
 }
@@ -133,7 +135,15 @@ impl History {
             }),
         );
         let done = vec![(account.now(), format!("{variables:?} {delivery:?}"))];
-        Self { account, function, subjects, writes: Vec::new(), restarts_per_hour: per_hour.parse().unwrap(), done }
+        Self {
+            account,
+            function,
+            subjects,
+            writes: Vec::new(),
+            restarts_per_hour: per_hour.parse().unwrap(),
+            told_by_then: Vec::new(),
+            done,
+        }
     }
 
     fn note(&mut self, what: impl Into<String>) {
@@ -201,6 +211,7 @@ impl History {
         self.account.set_event_delivery(EventDelivery::default());
         self.note("all is healed");
         self.account.settle().await;
+        self.told_by_then = self.function.lines("service");
         for _ in 0..3 {
             self.sweep().await;
             self.account.settle().await;

@@ -23,6 +23,7 @@ pub(crate) fn broken(history: &History) -> Vec<String> {
         broken.extend(not_too_many(history, subject, &restarts, unread_histories(&lines, &subject.name)));
     }
     broken.extend(nothing_left(history));
+    broken.extend(nothing_forgotten(history));
     broken.extend(told_once(history, &lines));
     broken
 }
@@ -121,6 +122,15 @@ fn nothing_left(history: &History) -> Vec<String> {
         .map(|body| format!("5: a dead letter: {body}"))
         .chain(left.iter().map(|body| format!("5: left in the queue: {body}")))
         .collect()
+}
+
+/// 5: what was held, or was to go on, did go on, without the help of a sweep. What a sweep itself holds goes on with the next; what could not
+/// be read may turn out to concern nobody.
+fn nothing_forgotten(history: &History) -> Vec<String> {
+    let told = history.told_by_then.iter().filter(|line| line["request_id"] != "direct" && line["reason"].is_string());
+    let last: BTreeMap<_, _> = told.filter_map(|line| Some((line["service"].as_str()?, line))).collect();
+    let waits = |line: &&Value| line["again"] == true || (line["decision"] == "hold" && line["result"] != "abandoned");
+    last.into_values().filter(waits).map(|line| format!("5: forgotten: {} {}", line["service"], line["reason"])).collect()
 }
 
 /// 6: each restart is told once, but for those of invocations that were lost, or timed out.
