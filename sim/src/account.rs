@@ -34,6 +34,7 @@ struct Inner {
     latency: Duration,
     world: Mutex<World>,
     changed: Notify,
+    called: Notify,
     in_flight: tokio::sync::Mutex<InFlight>,
 }
 
@@ -57,6 +58,7 @@ impl Account {
             latency,
             world: Mutex::new(World::new(config)),
             changed: Notify::new(),
+            called: Notify::new(),
             in_flight: tokio::sync::Mutex::default(),
         };
         Self { inner: Arc::new(inner) }
@@ -100,13 +102,27 @@ impl Account {
     pub async fn answer(&self, request: http::Request<Bytes>) -> Answer {
         let half = self.inner.latency / 2;
         pause(half).await;
-        match self.change(|world| wire::handle(world, &request)) {
+        let reply = self.change(|world| wire::handle(world, &request));
+        self.inner.called.notify_waiters();
+        match reply {
             Reply::Answer { response, delay } => {
                 pause(half + delay).await;
                 Answer::Response(response)
             }
             Reply::Reset => Answer::Reset,
             Reply::Silence => std::future::pending().await,
+        }
+    }
+
+    /// Waits until as many more calls have taken effect; nobody has heard of the last one yet.
+    pub async fn until_called(&self, times: usize) {
+        let end = self.look(|world| world.calls.len()) + times;
+        loop {
+            let called = self.inner.called.notified();
+            if self.look(|world| world.calls.len()) >= end {
+                return;
+            }
+            called.await;
         }
     }
 

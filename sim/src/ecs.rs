@@ -100,8 +100,9 @@ impl Ecs {
         self.with_service(&task.service, |service| tasks::reads(service, &task.task, read, found));
     }
 
-    pub(crate) fn task_starts(&mut self, clock: &mut Clockwork, task: &TaskId) {
-        self.with_service(&task.service, |service| tasks::starts(service, clock, &task.task));
+    /// Answers the parameter that the task writes now, if it does.
+    pub(crate) fn task_starts(&mut self, clock: &mut Clockwork, task: &TaskId) -> Option<String> {
+        tasks::starts(self.services.get_mut(&task.service)?, clock, &task.task)
     }
 
     pub(crate) fn task_healthy(&mut self, clock: &mut Clockwork, task: &TaskId) {

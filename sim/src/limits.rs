@@ -61,12 +61,19 @@ struct Bucket {
 /// The buckets of one account and Region.
 pub(crate) struct RateLimiter {
     limits: RateLimits,
+    /// The part that is left to the callers on record.
+    left: f64,
     buckets: BTreeMap<&'static str, Bucket>,
 }
 
 impl RateLimiter {
     pub(crate) fn new(limits: RateLimits) -> Self {
-        Self { limits, buckets: BTreeMap::new() }
+        Self { limits, left: 1.0, buckets: BTreeMap::new() }
+    }
+
+    /// Callers that are not on record take this part of everything.
+    pub(crate) fn share(&mut self, taken: f64) {
+        self.left = 1.0 - taken.clamp(0.0, 1.0);
     }
 
     /// Takes a token for the call; `false` means that it is throttled.
@@ -78,9 +85,10 @@ impl RateLimiter {
         };
         let Some(group) = group else { return true };
 
-        let bucket = self.buckets.entry(group.name).or_insert(Bucket { tokens: group.burst, filled: now });
+        let (burst, per_second) = (group.burst * self.left, group.per_second * self.left);
+        let bucket = self.buckets.entry(group.name).or_insert(Bucket { tokens: burst, filled: now });
         let elapsed = now.duration_since(bucket.filled).as_secs_f64();
-        bucket.tokens = elapsed.mul_add(group.per_second, bucket.tokens).min(group.burst);
+        bucket.tokens = elapsed.mul_add(per_second, bucket.tokens).min(burst);
         bucket.filled = now;
         let admitted = bucket.tokens >= 1.0;
         if admitted {

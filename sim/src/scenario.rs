@@ -29,6 +29,29 @@ impl Account {
         let _ = self.change(|world| world.deploy(service, definition.into()));
     }
 
+    /// Forces a deployment of what a service runs already, as its owner does. It counts among [`restarted`](Self::restarted).
+    pub fn force(&self, service: &str) {
+        // What does not exist, or is deployed by others, stays as it is.
+        let _ = self.change(|world| world.force(service));
+    }
+
+    /// Changes how many tasks a service should have, as its owner or Application Auto Scaling does.
+    pub fn scale(&self, service: &str, desired: usize) {
+        // What does not exist has no tasks.
+        let _ = self.change(|world| world.scale(service, desired));
+    }
+
+    /// Sets a tag of a service, or takes it away; the index learns of it later.
+    pub fn tag_service(&self, service: &str, key: &str, value: Option<&str>) {
+        // What does not exist has no tags.
+        let _ = self.change(|world| world.tag_service(service, key, value));
+    }
+
+    /// Lets other callers take this part, 0 to 1, of what the buckets of the API hold and are refilled with from now on.
+    pub fn share_rate_limits(&self, taken: f64) {
+        self.change(|world| world.limiter.share(taken));
+    }
+
     /// Tells the account where it is served: the URLs of its queues begin with it.
     pub fn set_endpoint(&self, url: &str) {
         self.change(|world| world.config.endpoint = Some(url.to_owned()));

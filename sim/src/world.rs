@@ -15,7 +15,7 @@ use crate::limits::RateLimiter;
 use crate::s3::Buckets;
 use crate::secrets::Secrets;
 use crate::sqs::Queues;
-use crate::ssm::ParameterStore;
+use crate::ssm::{ParameterStore, Put};
 use crate::tagging::TagIndex;
 
 pub(crate) struct World {
@@ -70,7 +70,12 @@ impl World {
                 let found = self.versions_of(&read.pattern);
                 self.ecs.task_reads(&task, &read, found);
             }
-            Job::TaskStarts(task) => self.ecs.task_starts(&mut self.clock, &task),
+            Job::TaskStarts(task) => {
+                if let Some(parameter) = self.ecs.task_starts(&mut self.clock, &task) {
+                    // A put that overwrites cannot fail.
+                    let _ = self.put_parameter(Put::by_owner(&self.config, &parameter));
+                }
+            }
             Job::TaskHealthy(task) => self.ecs.task_healthy(&mut self.clock, &task),
             Job::TaskStops(task) => self.ecs.task_stops(&mut self.clock, &task),
             Job::IndexTags(arn, tags) => self.tag_index.learn(arn, tags),

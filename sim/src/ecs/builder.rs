@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::history::HistoryStatus;
-use super::model::{Behaviour, CircuitBreaker, Deployment, EcsService, Failing, Guard, Read, Rollout, Status};
+use super::model::{Behaviour, CircuitBreaker, Deployment, EcsService, Failing, Guard, Read, Rollout, Status, Strategy};
 use super::task_definition::{TaskDefinition, task_definition};
 use super::tasks;
 use crate::tagging::{IndexedTags, Tags};
@@ -46,6 +46,7 @@ pub struct Service {
     controller: Controller,
     daemon: bool,
     circuit_breaker: Option<CircuitBreaker>,
+    strategy: Strategy,
     status: Status,
     age: Duration,
     behaviour: Behaviour,
@@ -60,6 +61,7 @@ pub fn service(id: &str) -> Service {
         settling: Duration::from_secs(10),
         stopping: Duration::from_secs(10),
         failing: Failing::Never,
+        writing: None,
     };
     Service {
         id: if id.contains('/') { id.to_owned() } else { format!("default/{id}") },
@@ -72,6 +74,7 @@ pub fn service(id: &str) -> Service {
         controller: Controller::Ecs,
         daemon: false,
         circuit_breaker: None,
+        strategy: Strategy::Rolling,
         status: Status::Active,
         age: Duration::from_hours(1),
         behaviour,
@@ -152,6 +155,18 @@ impl Service {
         self
     }
 
+    /// Amazon ECS deploys it blue/green: all new tasks come up beside the old ones, which stop when the new ones have been healthy for `bake`.
+    pub fn blue_green(mut self, bake: Duration) -> Self {
+        self.strategy = Strategy::BlueGreen { bake };
+        self
+    }
+
+    /// The next `count` tasks that start write this parameter, `/app/db`, each time a new version.
+    pub fn writing(mut self, parameter: &str, count: u32) -> Self {
+        self.behaviour.writing = Some((parameter.to_owned(), count));
+        self
+    }
+
     /// No new task starts successfully.
     pub fn failing(mut self) -> Self {
         self.behaviour.failing = Failing::Always;
@@ -219,6 +234,7 @@ impl World {
             rollout: Rollout::Completed,
             reason: String::new(),
             failed_tasks: 0,
+            shifted_at: None,
             references,
         };
         deployment.reason = format!("ECS deployment {} completed.", deployment.id());
@@ -235,6 +251,7 @@ impl World {
             controller: service.controller,
             daemon: service.daemon,
             circuit_breaker: service.circuit_breaker,
+            strategy: service.strategy,
             task_definition,
             deployments: Vec::new(),
             last_completed: Some(deployment.clone()),

@@ -32,6 +32,7 @@ pub(super) fn start(service: &mut EcsService, clock: &mut Clockwork, references:
         rollout: Rollout::InProgress,
         reason: String::new(),
         failed_tasks: 0,
+        shifted_at: None,
         references,
     };
     deployment.reason = format!("ECS deployment {} in progress.", deployment.id());
@@ -118,6 +119,7 @@ fn roll_back_to(service: &mut EcsService, clock: &mut Clockwork, mut target: Dep
     target.reason = format!("ECS deployment circuit breaker: rolling back to deploymentId {id}.");
     target.updated_at = now;
     target.failed_tasks = 0;
+    target.shifted_at = None;
     service.task_definition.clone_from(&target.task_definition);
     service.deployments.retain(|deployment| deployment.revision != revision);
     service.deployments.insert(0, target);

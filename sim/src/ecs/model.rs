@@ -43,6 +43,7 @@ pub(crate) struct EcsService {
     pub(super) controller: Controller,
     pub(super) daemon: bool,
     pub(super) circuit_breaker: Option<CircuitBreaker>,
+    pub(super) strategy: Strategy,
     pub(super) task_definition: String,
     /// The primary first, then the active ones, newest first.
     pub(super) deployments: Vec<Deployment>,
@@ -68,6 +69,15 @@ pub(crate) struct CircuitBreaker {
     pub(super) rollback: bool,
 }
 
+/// `deploymentConfiguration.strategy`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Strategy {
+    /// Task by task.
+    Rolling,
+    /// All new tasks beside the old ones, which stop when the new ones have been healthy for this long.
+    BlueGreen { bake: Duration },
+}
+
 /// How the containers of a service behave.
 #[derive(Clone, Debug)]
 pub(crate) struct Behaviour {
@@ -80,6 +90,8 @@ pub(crate) struct Behaviour {
     /// From the order to stop to stopped.
     pub(super) stopping: Duration,
     pub(super) failing: Failing,
+    /// A parameter that each task writes when it starts, and how many of them still do.
+    pub(super) writing: Option<(String, u32)>,
 }
 
 /// Something that a task reads, named in any of the ways of [`crate::things`].
@@ -110,6 +122,8 @@ pub(crate) struct Deployment {
     pub(super) rollout: Rollout,
     pub(super) reason: String,
     pub(super) failed_tasks: usize,
+    /// When a blue/green deployment had all its tasks healthy, and its bake time began.
+    pub(super) shifted_at: Option<Timestamp>,
     /// What its task definition refers to.
     pub(super) references: Vec<Read>,
 }
@@ -203,6 +217,12 @@ impl EcsService {
 
     pub(super) fn healthy(&self) -> usize {
         self.tasks.iter().filter(|task| task.is_running() && task.healthy).count()
+    }
+
+    /// Healthy tasks of the primary deployment.
+    pub(super) fn healthy_of_primary(&self) -> usize {
+        let primary = self.primary_revision();
+        self.tasks.iter().filter(|task| task.is_running() && task.healthy && Some(&*task.revision) == primary).count()
     }
 
     pub(super) fn task_mut(&mut self, id: &str) -> Option<&mut Task> {

@@ -1,9 +1,10 @@
 //! The service scheduler: one look at a service, and what it starts and stops within the deployment configuration.
 
 use super::deployment;
-use super::model::{Deployment, EcsService, Rollout, Status};
+use super::model::{Deployment, EcsService, Rollout, Status, Strategy};
 use super::tasks;
 use crate::clockwork::Clockwork;
+use crate::job::Job;
 
 const STUCK: &str = "was unable to stop or start tasks during a deployment because of the service deployment configuration. \
                      Update the minimumHealthyPercent or maximumPercent value and try again.";
@@ -19,7 +20,8 @@ pub(super) fn reconcile(service: &mut EcsService, clock: &mut Clockwork) {
 
 fn roll(service: &mut EcsService, clock: &mut Clockwork) {
     deployment::begin(service, clock);
-    let stopped = stop_old(service, clock) + stop_surplus(service, clock);
+    let old = if bakes(service, clock) { 0 } else { stop_old(service, clock) };
+    let stopped = old + stop_surplus(service, clock);
     let started = start_new(service, clock);
     if stopped + started == 0 && is_stuck(service) {
         tell_once(service, clock, STUCK);
@@ -31,6 +33,21 @@ fn roll(service: &mut EcsService, clock: &mut Clockwork) {
         tell_once(service, clock, "has reached a steady state.");
     }
     service.observe_floor();
+}
+
+/// Whether a blue/green deployment keeps the old tasks: until all new ones are healthy, and for the bake time from then on. A rollback does not
+/// bake.
+fn bakes(service: &mut EcsService, clock: &mut Clockwork) -> bool {
+    let Strategy::BlueGreen { bake } = service.strategy else { return false };
+    let is_whole = service.healthy_of_primary() >= service.desired;
+    let rolls_back = service.current_history().is_some_and(|current| current.rollback.is_some());
+    let id = service.id.clone();
+    let Some(primary) = service.deployments.first_mut().filter(|primary| primary.rollout == Rollout::InProgress) else { return false };
+    if is_whole && primary.shifted_at.is_none() {
+        primary.shifted_at = Some(clock.now);
+        clock.after(bake, Job::Reconcile(id));
+    }
+    !rolls_back && primary.shifted_at.is_none_or(|shifted_at| clock.now < shifted_at + bake)
 }
 
 /// Stops tasks of earlier deployments: those that never became healthy first, then healthy ones down to the floor.
@@ -84,8 +101,12 @@ fn start_new(service: &mut EcsService, clock: &mut Clockwork) -> usize {
     let live = service.tasks.iter().filter(|task| !task.is_stopping());
     let (mine, others): (Vec<_>, Vec<_>) = live.partition(|task| task.revision == primary.revision);
     let wanted = service.desired.saturating_sub(mine.len());
-    // Replacing a lost task needs no headroom above the desired count.
-    let room = service.ceiling().max(service.desired).saturating_sub(mine.len() + others.len());
+    let ceiling = match service.strategy {
+        // Replacing a lost task needs no headroom above the desired count.
+        Strategy::Rolling => service.ceiling().max(service.desired),
+        Strategy::BlueGreen { .. } => service.desired + others.len(),
+    };
+    let room = ceiling.saturating_sub(mine.len() + others.len());
     let count = wanted.min(room);
 
     let started: Vec<_> = (0..count).map(|_| tasks::launch(service, clock, &primary)).collect();
@@ -97,7 +118,8 @@ fn start_new(service: &mut EcsService, clock: &mut Clockwork) -> usize {
 }
 
 fn is_stuck(service: &EcsService) -> bool {
-    let Some(primary) = service.deployments.first().filter(|primary| primary.rollout == Rollout::InProgress) else { return false };
+    let rolls = |primary: &&Deployment| primary.rollout == Rollout::InProgress && service.strategy == Strategy::Rolling;
+    let Some(primary) = service.deployments.first().filter(rolls) else { return false };
     let mut live = service.tasks.iter().filter(|task| !task.is_stopping());
     let all_old = live.all(|task| task.revision != primary.revision);
     all_old && service.floor() >= service.desired && service.ceiling() <= service.desired && service.desired > 0

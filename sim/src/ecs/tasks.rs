@@ -74,18 +74,22 @@ pub(super) fn reads(service: &mut EcsService, task: &str, read: &Read, found: Ve
     task.read.extend(found);
 }
 
-pub(super) fn starts(service: &mut EcsService, clock: &mut Clockwork, task: &str) {
+/// The containers run, or fail to. Answers the parameter that they write, if they do.
+pub(super) fn starts(service: &mut EcsService, clock: &mut Clockwork, task: &str) -> Option<String> {
     let failing = service.behaviour.failing.clone();
     let owner = TaskId { service: service.id.clone(), task: task.to_owned() };
     let settling = service.behaviour.settling;
-    let Some(task) = service.task_mut(task).filter(|task| task.is_pending()) else { return };
+    let task = service.task_mut(task).filter(|task| task.is_pending())?;
     if let Some(reason) = failure_of(task, &failing) {
         fail(service, clock, &owner.task, reason);
-        return;
+        return None;
     }
     task.started_at = Some(clock.now);
     clock.after(settling, Job::TaskHealthy(owner));
     service.observe_floor();
+    let (parameter, left) = service.behaviour.writing.as_mut().filter(|(_, left)| *left > 0)?;
+    *left -= 1;
+    Some(parameter.clone())
 }
 
 fn failure_of(task: &Task, failing: &Failing) -> Option<String> {

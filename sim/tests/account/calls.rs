@@ -189,3 +189,20 @@ async fn an_operation_that_aws_does_not_have_is_unknown() {
 
     assert_eq!((status, &body["__type"]), (404, &json!("UnknownOperationException")));
 }
+
+#[tokio::test(start_paused = true)]
+async fn other_callers_take_their_part_of_the_buckets() {
+    let account = Account::new(AccountConfig { rate_limits: RateLimits::Documented, ..AccountConfig::default() });
+    account.add(service("web/api").desired(0));
+    account.share_rate_limits(0.5);
+    let mut throttled = 0;
+
+    for _ in 0..40 {
+        let (status, _) =
+            call(&account, "AmazonEC2ContainerServiceV20141113.UpdateService", json!({ "cluster": "web", "service": "api" })).await;
+        throttled += usize::from(status != 200);
+    }
+
+    // 25 at once, and one more: it takes 0.4 seconds to come, and 40 calls take less than 0.8.
+    assert_eq!(throttled, 40 - 25 - 1);
+}

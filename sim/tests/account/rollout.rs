@@ -243,3 +243,68 @@ async fn the_same_seed_makes_the_same_history() {
 
     assert_eq!(tell().await, tell().await);
 }
+
+#[tokio::test(start_paused = true)]
+async fn blue_green_keeps_the_old_tasks_until_the_new_ones_have_baked() {
+    let account = account();
+    account.add(service("web/api").desired(2).blue_green(Duration::from_mins(5)));
+
+    restart(&account, "web/api").await;
+    account.run_for(Duration::from_mins(4)).await;
+
+    let seen = ecs(&account).describe_services().cluster("web").services("api").send().await.unwrap();
+    let deployments = seen.services()[0].deployments();
+    assert_eq!(deployments.iter().map(aws_sdk_ecs::types::Deployment::running_count).collect::<Vec<_>>(), [2, 2]);
+    assert!(deployments.iter().all(|deployment| deployment.rollout_state().is_none()));
+    let configuration = seen.services()[0].deployment_configuration().unwrap();
+    assert_eq!((configuration.strategy().unwrap().as_str(), configuration.bake_time_in_minutes()), ("BLUE_GREEN", Some(5)));
+
+    account.run_for(Duration::from_mins(2)).await;
+    let after = account.service("web/api").unwrap();
+    assert!(after.is_steady() && after.kept_its_floor(), "{after:#?}");
+    assert_eq!(after.history[0].status, "SUCCESSFUL");
+}
+
+#[tokio::test(start_paused = true)]
+async fn blue_green_that_fails_goes_back_at_once() {
+    let account = account();
+    account.add(service("web/api").desired(2).blue_green(Duration::from_mins(5)).circuit_breaker(true).failing_next(3));
+    let before = account.service("web/api").unwrap();
+
+    restart(&account, "web/api").await;
+    account.settle().await;
+
+    let after = account.service("web/api").unwrap();
+    assert_eq!(after.deployments[0].id, before.deployments[0].id);
+    assert_eq!((after.history[0].status, after.is_steady(), after.lowest_running), ("ROLLBACK_SUCCESSFUL", true, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_scales_to_nothing_and_back() {
+    let account = account();
+    account.add(service("web/api").desired(3));
+
+    account.scale("web/api", 0);
+    account.settle().await;
+    assert_eq!(account.service("web/api").unwrap().running, 0);
+
+    account.scale("web/api", 4);
+    account.settle().await;
+    let after = account.service("web/api").unwrap();
+    assert!(after.is_steady() && after.kept_its_floor() && after.running == 4);
+    assert_eq!(after.history.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tasks_write_what_they_are_told_to_when_they_start() {
+    let account = account();
+    account.add(service("web/api").desired(2).reading(["ssm:/seen"]).writing("/seen", 3));
+
+    account.force("web/api");
+    account.settle().await;
+    assert_eq!(account.stale_tasks().len(), 2);
+
+    account.force("web/api");
+    account.settle().await;
+    assert_eq!(account.put_parameter("/seen"), 5);
+}

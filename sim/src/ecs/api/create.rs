@@ -1,10 +1,11 @@
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::json;
 
 use super::super::builder::{Controller, service};
-use super::super::model::{CircuitBreaker, EcsService, Guard, Status};
+use super::super::model::{CircuitBreaker, EcsService, Guard, Status, Strategy};
 use super::super::{cluster_not_found, deployment, names};
 use super::describe::service_json;
 use super::tags::{TagPair, to_tags};
@@ -33,6 +34,8 @@ struct DeploymentConfiguration {
     minimum_healthy_percent: Option<usize>,
     maximum_percent: Option<usize>,
     deployment_circuit_breaker: Option<BreakerInput>,
+    strategy: Option<String>,
+    bake_time_in_minutes: Option<u64>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -77,6 +80,7 @@ pub(super) fn create(world: &mut World, input: CreateService) -> ApiResult {
         controller: controller_of(input.deployment_controller.as_ref())?,
         daemon,
         circuit_breaker: breaker_of(configuration.deployment_circuit_breaker),
+        strategy: strategy_of(configuration),
         task_definition,
         deployments: Vec::new(),
         last_completed: None,
@@ -100,6 +104,14 @@ pub(super) fn create(world: &mut World, input: CreateService) -> ApiResult {
 
 fn breaker_of(input: Option<BreakerInput>) -> Option<CircuitBreaker> {
     input.filter(|breaker| breaker.enable).map(|breaker| CircuitBreaker { rollback: breaker.rollback })
+}
+
+fn strategy_of(input: &DeploymentConfiguration) -> Strategy {
+    match input.strategy.as_deref() {
+        Some("BLUE_GREEN") => Strategy::BlueGreen { bake: Duration::from_mins(input.bake_time_in_minutes.unwrap_or_default()) },
+        // Linear and canary deployments are not simulated: they roll.
+        Some(_) | None => Strategy::Rolling,
+    }
 }
 
 fn controller_of(input: Option<&ControllerInput>) -> ApiResult<Controller> {

@@ -1,8 +1,10 @@
+use std::time::Duration;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::builder::Controller;
-use super::super::model::{Deployment, EcsService};
+use super::super::model::{Deployment, EcsService, Strategy};
 use super::super::view::{counts, deployment_status, rollout_name, status_name};
 use super::super::{cluster_not_found, names};
 use super::tags::pairs;
@@ -56,6 +58,7 @@ pub(super) fn service_json(config: &AccountConfig, service: &EcsService, with_ta
     };
     let events = service.events.iter();
     let breaker = service.circuit_breaker;
+    let (strategy, bake) = strategy_name(service.strategy);
     let mut fields = json!({
         "serviceArn": service.arn,
         "serviceName": service.name,
@@ -72,8 +75,8 @@ pub(super) fn service_json(config: &AccountConfig, service: &EcsService, with_ta
             "deploymentCircuitBreaker": { "enable": breaker.is_some(), "rollback": breaker.is_some_and(|breaker| breaker.rollback) },
             "minimumHealthyPercent": service.minimum_percent,
             "maximumPercent": service.maximum_percent,
-            "strategy": "ROLLING",
-            "bakeTimeInMinutes": 0,
+            "strategy": strategy,
+            "bakeTimeInMinutes": bake.as_secs() / 60,
         },
         "deploymentController": { "type": service.controller.name() },
         "deployments": deployments,
@@ -97,9 +100,17 @@ pub(super) fn service_json(config: &AccountConfig, service: &EcsService, with_ta
     fields
 }
 
+/// As the API names it, and its bake time.
+pub(super) fn strategy_name(strategy: Strategy) -> (&'static str, Duration) {
+    match strategy {
+        Strategy::Rolling => ("ROLLING", Duration::ZERO),
+        Strategy::BlueGreen { bake } => ("BLUE_GREEN", bake),
+    }
+}
+
 fn deployment_json(service: &EcsService, position: usize, deployment: &Deployment) -> Value {
     let (running, pending) = counts(service, deployment);
-    json!({
+    let mut fields = json!({
         "id": deployment.id(),
         "status": deployment_status(position),
         "taskDefinition": deployment.task_definition,
@@ -112,9 +123,15 @@ fn deployment_json(service: &EcsService, position: usize, deployment: &Deploymen
         "launchType": "FARGATE",
         "platformVersion": "1.4.0",
         "platformFamily": "Linux",
-        "rolloutState": rollout_name(deployment.rollout),
-        "rolloutStateReason": deployment.reason,
-    })
+    });
+    // The API reference tells the rollout state of rolling deployments alone.
+    if service.strategy == Strategy::Rolling
+        && let Some(fields) = fields.as_object_mut()
+    {
+        fields.insert("rolloutState".to_owned(), json!(rollout_name(deployment.rollout)));
+        fields.insert("rolloutStateReason".to_owned(), json!(deployment.reason));
+    }
+    fields
 }
 
 /// Services that ECS does not deploy itself have task sets in place of deployments.

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::super::deployment::breaker_threshold;
 use super::super::history::{HistoryStatus, ServiceDeployment};
 use super::super::model::EcsService;
+use super::describe::strategy_name;
 use super::update::known_id;
 use crate::config::AccountConfig;
 use crate::error::{ApiError, ApiResult};
@@ -152,7 +153,7 @@ fn whole(config: &AccountConfig, service: &EcsService, deployment: &ServiceDeplo
     fields.insert("updatedAt".to_owned(), json!(seconds(deployment.updated_at)));
     fields.insert(
         "deploymentConfiguration".to_owned(),
-        json!({ "minimumHealthyPercent": service.minimum_percent, "maximumPercent": service.maximum_percent, "strategy": "ROLLING" }),
+        json!({ "minimumHealthyPercent": service.minimum_percent, "maximumPercent": service.maximum_percent, "strategy": strategy_name(service.strategy).0 }),
     );
     if let Some(rollback) = &deployment.rollback {
         let arn = arn(config, service, "service-revision", &rollback.to_revision);

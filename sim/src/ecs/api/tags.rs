@@ -69,6 +69,17 @@ pub(super) fn list(world: &mut World, input: &ListTagsForResource) -> ApiResult 
     Ok(json!({ "tags": pairs(tags) }))
 }
 
+impl World {
+    /// Sets a tag of a service, or takes it away; the index learns of it later.
+    pub(crate) fn tag_service(&mut self, id: &str, key: &str, value: Option<&str>) -> ApiResult {
+        let arn = self.ecs.service(id)?.arn.clone();
+        change(self, &arn, |tags| {
+            tags.remove(key);
+            tags.extend(value.map(|value| (key.to_owned(), value.to_owned())));
+        })
+    }
+}
+
 fn change(world: &mut World, arn: &str, act: impl FnOnce(&mut Tags)) -> ApiResult {
     let tags = tags_mut(world, arn)?;
     let mut changed = tags.clone();

@@ -65,14 +65,28 @@ impl World {
         let service = self.ecs.service(id)?;
         let (cluster, name) = (service.cluster.clone(), service.name.clone());
         let revision = self.ecs.register(&self.config, &name, definition.into_content(), self.clock.now);
-        let input = UpdateService {
-            cluster: Some(cluster),
-            service: name,
-            desired_count: None,
-            task_definition: Some(revision),
-            force_new_deployment: false,
-        };
+        let input = UpdateService { task_definition: Some(revision), ..UpdateService::of(cluster, name) };
         update(self, &input)
+    }
+
+    /// Forces a deployment of what runs already.
+    pub(crate) fn force(&mut self, id: &str) -> ApiResult {
+        let service = self.ecs.service(id)?;
+        let input = UpdateService { force_new_deployment: true, ..UpdateService::of(service.cluster.clone(), service.name.clone()) };
+        update(self, &input)
+    }
+
+    /// Wants another number of tasks.
+    pub(crate) fn scale(&mut self, id: &str, desired: usize) -> ApiResult {
+        let service = self.ecs.service(id)?;
+        let input = UpdateService { desired_count: Some(desired), ..UpdateService::of(service.cluster.clone(), service.name.clone()) };
+        update(self, &input)
+    }
+}
+
+impl UpdateService {
+    fn of(cluster: String, service: String) -> Self {
+        Self { cluster: Some(cluster), service, desired_count: None, task_definition: None, force_new_deployment: false }
     }
 }
 
