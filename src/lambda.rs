@@ -94,15 +94,11 @@ impl Reloader {
         let inbox = event::decode(payload, now);
         let reload = Reload { aws: &self.aws, settings: &self.settings, pace: &self.pace, clock: &clock, until, send_by };
         let mut reloaded = Box::pin(reload.run(&inbox)).await;
-        if let Ok(reloaded) = &mut reloaded {
-            reloaded.keep_promises(inbox.from_queue);
-        }
+        reloaded.keep_promises(inbox.from_queue);
 
-        let returned = to_return(&inbox, reloaded.as_ref().ok().map(|reloaded| &reloaded.unfinished));
+        let returned = to_return(&inbox, &reloaded.unfinished);
         let summary = summarise(&context.request_id, &inbox, &reloaded, returned.len(), clock.elapsed());
-        if let Ok(reloaded) = &reloaded {
-            self.reporter.mistakes(&reloaded.mistakes, &context.request_id, clock.now());
-        }
+        self.reporter.mistakes(&reloaded.mistakes, &context.request_id, clock.now());
         self.reporter.report(&summary, clock.now());
 
         if inbox.from_queue {
@@ -112,7 +108,9 @@ impl Reloader {
             }
             return Ok(Answer::Batch(answer));
         }
-        let reloaded = reloaded?;
+        if let Some(error) = reloaded.error {
+            return Err(error.into());
+        }
         match only_malformed(inbox) {
             Some(malformed) => Err(malformed.into()),
             None if !reloaded.unfinished.is_empty() => Err(Error::NothingStarted(reloaded.stranded.len())),
@@ -121,25 +119,24 @@ impl Reloader {
     }
 }
 
-fn summarise(request_id: &str, inbox: &Inbox, reloaded: &Result<Reloaded, reload::Error>, returned: usize, elapsed: Duration) -> Summary {
+fn summarise(request_id: &str, inbox: &Inbox, reloaded: &Reloaded, returned: usize, elapsed: Duration) -> Summary {
     let told = || inbox.messages.iter().flat_map(|message| &message.told);
     let ignored: Vec<_> = told().filter_map(|told| if let Told::Ignored(ignored) = told { Some(ignored.clone()) } else { None }).collect();
     let malformed: Vec<_> =
         told().filter_map(|told| if let Told::Malformed(error) = told { Some(error.to_string()) } else { None }).collect();
-    let done = reloaded.as_ref().ok();
-    let services = done.map(|done| done.services.clone()).unwrap_or_default();
-    let swept = done.and_then(|done| done.swept.clone()).unwrap_or_default();
+    let services = reloaded.services.clone();
+    let swept = reloaded.swept.clone().unwrap_or_default();
     let counts = Counts {
         messages: inbox.messages.len(),
         own_messages: inbox.messages.iter().filter(|message| message.told.iter().any(|told| matches!(told, Told::Again(_)))).count(),
-        changes: done.map_or(0, |done| done.changes),
+        changes: reloaded.changes,
         ignored: ignored.len(),
         malformed: malformed.len(),
-        watching: done.map_or(0, |done| done.watching.len()),
-        task_definitions: done.map_or(0, |done| done.task_definitions),
-        mistakes: done.map_or(0, |done| done.mistakes.len()),
+        watching: reloaded.watching.len(),
+        task_definitions: reloaded.task_definitions,
+        mistakes: reloaded.mistakes.len(),
         returned,
-        sent: done.map_or(0, |done| done.sent),
+        sent: reloaded.sent,
         keys_swept: swept.keys,
         unswept: swept.unswept.len(),
         stale: swept.stale,
@@ -150,7 +147,7 @@ fn summarise(request_id: &str, inbox: &Inbox, reloaded: &Result<Reloaded, reload
         version: VERSION,
         request_id: request_id.to_owned(),
         counts: counts.with_services(&services),
-        error: reloaded.as_ref().err().map(ToString::to_string),
+        error: reloaded.error.as_ref().map(ToString::to_string),
         services,
         ignored_events: ignored,
         malformed_events: malformed,
@@ -168,16 +165,10 @@ fn stop_at(deadline_ms: u64, now: Timestamp) -> (Instant, Instant) {
 }
 
 /// The ids of the messages that the queue is to keep: those that hold something malformed, so that they end where a person sees them, and
-/// those whose restarts are not all done; where the reload failed (`unfinished` is nothing), all that ask for any.
-fn to_return(inbox: &Inbox, unfinished: Option<&BTreeSet<usize>>) -> Vec<String> {
-    let asks = |message: &Message| {
-        message.told.iter().any(|told| matches!(told, Told::Changed(_) | Told::Asked(_) | Told::Again(_) | Told::Sweep(_)))
-    };
+/// those whose restarts are not all done.
+fn to_return(inbox: &Inbox, unfinished: &BTreeSet<usize>) -> Vec<String> {
     let malformed = |message: &Message| message.told.iter().any(|told| matches!(told, Told::Malformed(_)));
-    let messages =
-        inbox.messages.iter().enumerate().filter(|(place, message)| {
-            malformed(message) || unfinished.map_or_else(|| asks(message), |unfinished| unfinished.contains(place))
-        });
+    let messages = inbox.messages.iter().enumerate().filter(|(place, message)| malformed(message) || unfinished.contains(place));
     messages.filter_map(|(_, message)| message.id.clone()).collect()
 }
 

@@ -19,9 +19,9 @@ use crate::domain::again::Wish;
 use crate::domain::arn::{Place, ServiceId};
 use crate::domain::change::Change;
 use crate::domain::key::Key;
-use crate::domain::outcome::{Cause, Outcome, RestartResult};
+use crate::domain::outcome::{Cause, Outcome, RestartResult, RolledOut};
 use crate::domain::plan::{Plan, Policy, plan};
-use crate::domain::reason::Decision;
+use crate::domain::reason::{Decision, Reason};
 use crate::domain::service::Service;
 use crate::domain::summary::ServiceLine;
 use crate::domain::tags::Tags;
@@ -74,6 +74,8 @@ pub struct Reloaded {
     pub stranded: BTreeSet<ServiceId>,
     /// How many messages were sent for what is left to do.
     pub sent: usize,
+    /// Why nothing was done at all.
+    pub error: Option<Error>,
     /// What a sweep found, where there was one.
     pub swept: Option<Findings>,
 }
@@ -101,7 +103,7 @@ impl Reloaded {
     }
 }
 
-/// Nothing was started.
+/// Why nothing was started.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Who watches could not be read.
@@ -110,6 +112,16 @@ pub enum Error {
     /// Who watches was not told in time.
     #[error("cannot list the services that watch: no answer within {}s", .0.as_secs())]
     OutOfTime(Duration),
+}
+
+impl Error {
+    /// Whether the listing may succeed later with nobody's help.
+    fn passes(&self) -> bool {
+        match self {
+            Self::Unlisted(error) => error.cause.passes(),
+            Self::OutOfTime(_) => true,
+        }
+    }
 }
 
 /// What became of one errand.
@@ -131,11 +143,11 @@ impl Reload<'_> {
     /// alone; explicit terms and a change younger than a minute cost ceil(S/100) + ceil(n/10) + n calls, and what `learn` asks beside them.
     /// Services that say `auto` are looked at for every change, and their task definitions read once. An older change, and a service in which a
     /// deployment runs, cost up to two more for each restart, for the deployment history.
-    ///
-    /// # Errors
-    /// Only where nothing was started.
-    pub async fn run(&self, inbox: &Inbox) -> Result<Reloaded, Error> {
-        let watching = if needs_a_listing(inbox) { self.list().await? } else { Vec::new() };
+    pub async fn run(&self, inbox: &Inbox) -> Reloaded {
+        let watching = match self.list(inbox).await {
+            Ok(watching) => watching,
+            Err(error) => return self.put_off(inbox, error).await,
+        };
         let mistakes = watching.iter().flat_map(|listed| listed.tags.mistakes().map(|mistake| (listed.id.clone(), mistake.to_string())));
         let mut reloaded = Reloaded { mistakes: mistakes.collect(), watching, ..Reloaded::default() };
         for mut errand in errands(inbox, &reloaded.watching) {
@@ -155,10 +167,13 @@ impl Reload<'_> {
             reloaded.services.extend(performed.lines);
             reloaded.swept = Some(Findings { keys, stale, unswept });
         }
-        Ok(reloaded)
+        reloaded
     }
 
-    async fn list(&self) -> Result<Vec<Listed>, Error> {
+    async fn list(&self, inbox: &Inbox) -> Result<Vec<Listed>, Error> {
+        if !needs_a_listing(inbox) {
+            return Ok(Vec::new());
+        }
         let listed = timeout_at(self.until, self.aws.tagging.services_watching(&self.settings.tag_prefix)).await;
         let mut listed = listed.map_err(|_| Error::OutOfTime(self.clock.elapsed()))??;
         listed.retain(|listed| self.is_in_reach(&listed.id));
@@ -188,32 +203,13 @@ impl Reload<'_> {
             services.iter().any(|service| change.whom.includes(&service.id) && is_decided(service.listens(&change.key)))
         });
         errand.learns(self.learn(named_by_references).await);
-        let (plan, unsure) = self.plan(errand, &mut services, &policy).await;
-        let job = Job {
-            ecs: &self.aws.ecs,
-            changes: &errand.changes,
-            policy: &policy,
-            tag_prefix: &self.settings.tag_prefix,
-            pace: self.pace,
-            clock: self.clock,
-            unsure: &unsure,
-            looked_at,
-            until: self.until,
-        };
-        let mut rolled = job.roll_out(&plan, &services).await;
-        let seen: BTreeMap<_, _> = services.iter().map(|service| (&service.id, service)).collect();
-        for (id, planned) in &plan.services {
-            let rolled = rolled.remove(id);
-            let (planned, outcome, seen) = match &rolled {
-                Some(rolled) => (&rolled.planned, rolled.outcome.as_ref(), Some(&rolled.seen)),
-                None => (planned, None, seen.get(id).copied()),
-            };
-            let mut line = ServiceLine::decided(id, planned, outcome, &errand.changes, seen);
-            let known = errand.waiting.get(id).copied().unwrap_or_default();
-            line.looks = if known.told == Some(planned.reason) { known.looks.max(1) } else { 0 };
+        for (id, rolled) in self.carry_out(&errand.changes, &mut services, &policy, looked_at).await {
+            let mut line = ServiceLine::decided(&rolled, &errand.changes);
+            let known = errand.waiting.get(&id).copied().unwrap_or_default();
+            line.looks = if known.told == Some(rolled.planned.reason) { known.looks.max(1) } else { 0 };
             performed.lines.push(line);
-            if let Some(left) = Left::after(planned, outcome, seen) {
-                performed.left.insert(id.clone(), left);
+            if let Some(left) = Left::after(&rolled) {
+                performed.left.insert(id, left);
             }
         }
         for (id, keys) in std::mem::take(&mut performed.undecided) {
@@ -259,23 +255,59 @@ impl Reload<'_> {
         }
     }
 
-    /// Plans, and tells whose deployment history is to be read before they are restarted. Where nobody wants the restart done, it is read at
-    /// once, to tell what would have been.
-    async fn plan(&self, errand: &Errand, services: &mut [Service], policy: &Policy) -> (Plan, BTreeMap<ServiceId, Timestamp>) {
-        let first = plan(&errand.changes, services, policy, self.clock.now());
-        let unsure = first.unsure(&errand.changes, services, self.clock.now());
-        let is_restart = |id: &ServiceId| first.services.get(id).is_some_and(|planned| planned.reason.decision() == Decision::Restart);
-        let (later, now): (BTreeMap<_, _>, BTreeMap<_, _>) = unsure.into_iter().partition(|(id, _)| is_restart(id));
-        if now.is_empty() {
-            return (first, later);
-        }
-        let mut histories = self.aws.ecs.histories(now, self.share_of_what_is_left(3)).await;
-        for service in services.iter_mut() {
-            if let Some(history) = histories.remove(&service.id) {
-                service.history = history;
+    /// Decides about services that were looked at at an instant, and restarts those that are stale: what became of each that a change concerns.
+    async fn carry_out(
+        &self,
+        changes: &BTreeMap<Key, Change>,
+        services: &mut [Service],
+        policy: &Policy,
+        looked_at: Instant,
+    ) -> BTreeMap<ServiceId, RolledOut> {
+        let (plan, unsure) = self.plan(changes, services, policy).await;
+        let job = Job {
+            ecs: &self.aws.ecs,
+            changes,
+            policy,
+            tag_prefix: &self.settings.tag_prefix,
+            pace: self.pace,
+            clock: self.clock,
+            unsure: &unsure,
+            looked_at,
+            until: self.until,
+        };
+        let mut rolled = job.roll_out(&plan, services).await;
+        for seen in services.iter().filter(|service| !rolled.contains_key(&service.id)).cloned().collect::<Vec<_>>() {
+            if let Some(planned) = plan.services.get(&seen.id).cloned() {
+                rolled.insert(seen.id.clone(), RolledOut { planned, outcome: None, seen });
             }
         }
-        (plan(&errand.changes, services, policy, self.clock.now()), later)
+        rolled
+    }
+
+    /// Plans, and tells whose deployment history is to be read shortly before they are restarted. It is read at once where nobody wants the
+    /// restart done, to tell what would have been, and where others wait for the restart to end, which perhaps is none.
+    async fn plan(
+        &self,
+        changes: &BTreeMap<Key, Change>,
+        services: &mut [Service],
+        policy: &Policy,
+    ) -> (Plan, BTreeMap<ServiceId, Timestamp>) {
+        loop {
+            let plan = plan(changes, services, policy, self.clock.now());
+            let others_wait = plan.services.values().any(|planned| planned.reason == Reason::InFlightLimit);
+            let is_restart = |id: &ServiceId| plan.services.get(id).is_some_and(|planned| planned.reason.decision() == Decision::Restart);
+            let unsure = plan.unsure(changes, services, self.clock.now());
+            let (later, now): (BTreeMap<_, _>, BTreeMap<_, _>) = unsure.into_iter().partition(|(id, _)| is_restart(id) && !others_wait);
+            if now.is_empty() {
+                return (plan, later);
+            }
+            let mut histories = self.aws.ecs.histories(now, self.share_of_what_is_left(3)).await;
+            for service in services.iter_mut() {
+                if let Some(history) = histories.remove(&service.id) {
+                    service.history = history;
+                }
+            }
+        }
     }
 
     /// By when a kind of read must have answered, so that what hangs leaves time to restart the others.

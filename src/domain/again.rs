@@ -6,10 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::arn::{Place, ServiceId};
 use super::change::Change;
-use super::outcome::Outcome;
-use super::plan::Planned;
+use super::outcome::{Outcome, RolledOut};
 use super::reason::{Decision, Reason};
-use super::service::Service;
 
 /// Before the first further look at what has no known end; doubles with each.
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(30);
@@ -88,14 +86,14 @@ impl Next {
     /// What is left to do about a service, if anything. What was started, or covers the change and still runs, is looked at until it has
     /// ended: fresh is not finished.
     #[must_use]
-    pub fn after(planned: &Planned, outcome: Option<&Outcome>, seen: Option<&Service>) -> Option<Self> {
+    pub fn after(RolledOut { planned, outcome, seen }: &RolledOut) -> Option<Self> {
         let later = |by| Some(Self::Later { by, ages: true });
         match outcome {
             Some(Outcome::Started { .. } | Outcome::Throttled | Outcome::Failed { passes: true, .. }) => later(None),
             Some(Outcome::OutOfTime) => Some(Self::AtOnce),
             Some(Outcome::Denied { .. } | Outcome::Failed { passes: false, .. }) => None,
             None => match (planned.reason, planned.until) {
-                (Reason::Fresh, _) if seen.is_some_and(Service::is_rolling) => later(None),
+                (Reason::Fresh, _) if seen.is_rolling() => later(None),
                 (Reason::DeploymentInProgress, by) => later(by),
                 (Reason::Paused, None) => Some(Self::Later { by: None, ages: false }),
                 (reason, until) if reason.decision() == Decision::Hold => until.map_or(later(None), |end| Some(Self::At(end))),
@@ -132,6 +130,14 @@ impl Waiting {
     pub fn and(self, other: Self) -> Self {
         Self { told: self.told.or(other.told), waited: self.waited.min(other.waited), looks: self.looks.max(other.looks) }
     }
+}
+
+/// When work goes on of which it could not be told whom it concerns, after so many messages; nothing where that has lasted for the limit.
+#[must_use]
+pub fn came_to_nothing(hops: u32, limit: SignedDuration, now: Timestamp) -> Option<Timestamp> {
+    let may_go_on = LONGEST_PAUSE.saturating_mul(i32::try_from(hops).unwrap_or(i32::MAX)) <= limit;
+    let waiting = Waiting { looks: hops, ..Waiting::default() };
+    may_go_on.then(|| waiting.until_next(Next::Later { by: None, ages: true }, Reason::Stale, now).0)
 }
 
 /// When a batch that is looked at now is looked at once more.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::arn::ServiceId;
 use super::key::Key;
@@ -118,7 +118,13 @@ pub const SWEEP: &str = "sweep";
 /// a deployment created after its end is certain to have read it.
 #[must_use]
 pub fn end_of_event_time(told: Timestamp) -> Timestamp {
-    if told.subsec_nanosecond() == 0 { told.saturating_add(SignedDuration::from_secs(1)).unwrap_or(Timestamp::MAX) } else { told }
+    if told.subsec_nanosecond() == 0 { end_of_second(told) } else { told }
+}
+
+/// The instant *t* of a time that a source tells exactly, where an event of whole seconds may tell of the same change.
+#[must_use]
+pub fn end_of_second(told: Timestamp) -> Timestamp {
+    Timestamp::from_second(told.as_second().saturating_add(1)).unwrap_or(Timestamp::MAX)
 }
 
 /// The last change of each key: of thirty writes only the newest must have been read, by all that any of them is to be looked at for.

@@ -1,7 +1,10 @@
-//! What became of a restart that the plan asked for.
+//! What became of what the plan asked for.
 
 use jiff::Timestamp;
 use serde::Serialize;
+
+use super::plan::Planned;
+use super::service::Service;
 
 /// Why AWS did not do what was asked, as far as we treat it differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -28,6 +31,17 @@ impl Cause {
             Self::Denied | Self::NotFound | Self::Rejected => false,
         }
     }
+}
+
+/// What became of a service that was decided about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RolledOut {
+    /// The plan as it was carried out: a second look may have changed it.
+    pub planned: Planned,
+    /// Nothing where no restart was due, be it that a second look found none.
+    pub outcome: Option<Outcome>,
+    /// The last look at the service.
+    pub seen: Service,
 }
 
 /// How far a restart came in one invocation.

@@ -8,10 +8,9 @@ use serde::Serialize;
 use super::arn::{Place, ServiceId};
 use super::change::Change;
 use super::key::Key;
-use super::outcome::{Outcome, RestartResult};
-use super::plan::Planned;
+use super::outcome::{Outcome, RestartResult, RolledOut};
 use super::reason::{Decision, IgnoredReason, Reason};
-use super::service::{Service, ServiceEvent};
+use super::service::ServiceEvent;
 
 /// The version of the JSON below; it grows when a field goes or changes its meaning.
 pub const VERSION: u32 = 1;
@@ -201,19 +200,12 @@ pub struct IgnoredEvent {
 }
 
 impl ServiceLine {
-    /// The line of a service that was decided about. `seen` is the last look at it.
+    /// The line of a service that was decided about.
     #[must_use]
-    pub fn decided(
-        id: &ServiceId,
-        planned: &Planned,
-        outcome: Option<&Outcome>,
-        changes: &BTreeMap<Key, Change>,
-        seen: Option<&Service>,
-    ) -> Self {
+    pub fn decided(rolled: &RolledOut, changes: &BTreeMap<Key, Change>) -> Self {
+        let RolledOut { planned, outcome, seen } = rolled;
         let asked_by = planned.asked_by.iter().take(CHANGES_TOLD);
-        let asked_by = asked_by
-            .filter_map(|(key, reason)| Some(ChangeLine::new(changes.get(key)?.clone(), *reason, seen.map(|service| &service.home))));
-        let mistakes = seen.map(|service| service.mistakes().collect()).unwrap_or_default();
+        let asked_by = asked_by.filter_map(|(key, reason)| Some(ChangeLine::new(changes.get(key)?.clone(), *reason, &seen.home)));
         Self {
             decision: Some(planned.reason.decision()),
             reason: Some(planned.reason),
@@ -222,11 +214,11 @@ impl ServiceLine {
             changes: asked_by.collect(),
             more_changes: planned.asked_by.len().saturating_sub(CHANGES_TOLD),
             lost_a_key: planned.asked_by.values().any(|reason| *reason == Reason::Deleted),
-            mistakes,
-            events: seen.map(|service| service.events.iter().map(EventLine::from).collect()).unwrap_or_default(),
-            ..Self::blank(id)
+            mistakes: seen.mistakes().collect(),
+            events: seen.events.iter().map(EventLine::from).collect(),
+            ..Self::blank(&seen.id)
         }
-        .with(outcome)
+        .with(outcome.as_ref())
     }
 
     /// The line of a service that could not be read.
@@ -292,10 +284,9 @@ fn is_zero(count: &usize) -> bool {
 }
 
 impl ChangeLine {
-    fn new(change: Change, reason: Reason, home: Option<&Place>) -> Self {
+    fn new(change: Change, reason: Reason, home: &Place) -> Self {
         let Change { key, at, kind: _, version, previous, etag, by, ignored: _, note, event, whom: _ } = change;
-        let key = home.map_or_else(|| key.to_string(), |home| key.seen_from(home));
-        Self { key, at, reason, version, previous, etag, by, note, event }
+        Self { key: key.seen_from(home), at, reason, version, previous, etag, by, note, event }
     }
 }
 

@@ -39,6 +39,17 @@ pub struct Message {
     pub told: Vec<Told>,
 }
 
+impl Message {
+    /// Whether it tells of anything that is to be done.
+    #[must_use]
+    pub fn asks(&self) -> bool {
+        self.told.iter().any(|told| match told {
+            Told::Changed(_) | Told::Asked(_) | Told::Again(_) | Told::Sweep(_) => true,
+            Told::Ignored(_) | Told::Malformed(_) => false,
+        })
+    }
+}
+
 /// One thing that a message tells.
 #[derive(Debug, PartialEq)]
 pub enum Told {

@@ -4,17 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{Errand, Performed, Reload};
-use crate::domain::again::{Again, Next, Waiting, Wish, delay, second_look};
+use super::errand::{Errand, errands};
+use super::{Error, Performed, Reload, Reloaded};
+use crate::domain::again::{Again, Next, Waiting, Wish, came_to_nothing, delay, second_look};
 use crate::domain::arn::ServiceId;
 use crate::domain::change::{Change, ChangeKind, Whom};
 use crate::domain::key::Key;
-use crate::domain::outcome::{Outcome, RestartResult};
-use crate::domain::plan::Planned;
+use crate::domain::outcome::{Outcome, RestartResult, RolledOut};
 use crate::domain::reason::{Decision, Reason};
-use crate::domain::service::Service;
 use crate::domain::summary::ServiceLine;
-use crate::event::encode_again;
+use crate::event::{Inbox, Told, encode_again};
 
 /// What is left to do about one service.
 #[derive(Clone, Debug)]
@@ -27,8 +26,9 @@ pub(super) struct Left {
 }
 
 impl Left {
-    pub(super) fn after(planned: &Planned, outcome: Option<&Outcome>, seen: Option<&Service>) -> Option<Self> {
-        let next = Next::after(planned, outcome, seen)?;
+    pub(super) fn after(rolled: &RolledOut) -> Option<Self> {
+        let next = Next::after(rolled)?;
+        let RolledOut { planned, outcome, .. } = rolled;
         let started = matches!(outcome, Some(Outcome::Started { .. }));
         let told = if started { Reason::Fresh } else { planned.reason };
         let is_left = |reason: Reason| match reason.decision() {
@@ -99,6 +99,30 @@ impl Reload<'_> {
             }
         }
         performed.unfinished.extend(unsent);
+    }
+
+    /// Who watches is not known: all that the queue told goes on in a while, as it was told. What a person wrote stays where it is, and so does all where
+    /// the error does not pass by itself, or has lasted too long: it ends where a person sees it.
+    pub(super) async fn put_off(&self, inbox: &Inbox, error: Error) -> Reloaded {
+        let places = inbox.messages.iter().enumerate();
+        let unfinished = places.filter(|(_, message)| message.asks()).map(|(place, _)| place).collect();
+        let passes = error.passes();
+        let mut reloaded = Reloaded { error: Some(error), unfinished, ..Reloaded::default() };
+        let Some(queue) = self.settings.queue_url.as_deref().filter(|_| inbox.from_queue && passes) else { return reloaded };
+        let now = self.clock.now();
+        let by_hand = |place: &usize| {
+            inbox.messages.get(*place).is_some_and(|message| message.told.iter().any(|told| matches!(told, Told::Asked(_))))
+        };
+        for errand in errands(inbox, &[]).into_iter().filter(|errand| !errand.tellers.iter().any(by_hand)) {
+            let Some(not_before) = came_to_nothing(errand.hops, self.settings.hold_limit, now) else { continue };
+            let (changes, waiting) = (errand.changes.into_values().collect(), errand.waiting);
+            let again = Again { not_before, hops: errand.hops + 1, changes, waiting, wish: errand.wish };
+            if let Some(sent) = self.send(queue, &again, now).await {
+                reloaded.sent += sent;
+                reloaded.unfinished.retain(|place| !errand.tellers.contains(place));
+            }
+        }
+        reloaded
     }
 
     /// How many messages were sent; nothing where one could not be.

@@ -10,16 +10,16 @@ use tokio::time::Instant;
 use super::{Performed, Reload};
 use crate::aws::{Described, Listed, ListedObjects, ListedSecret};
 use crate::domain::arn::{Place, ServiceId};
-use crate::domain::change::{Change, ChangeKind, SWEEP, Whom, coalesce, end_of_event_time};
+use crate::domain::change::{Change, ChangeKind, SWEEP, Whom, coalesce, end_of_second};
 use crate::domain::key::{CURRENT, Key, Kind};
-use crate::domain::plan::{Policy, plan};
+use crate::domain::outcome::RolledOut;
+use crate::domain::plan::{Planned, Policy, plan};
 use crate::domain::reason::Reason;
 use crate::domain::service::{Service, ServiceStatus};
 use crate::domain::summary::ServiceLine;
 use crate::domain::tags::Mode;
 use crate::domain::watch::{Listening, Term};
 use crate::event::Sweep;
-use crate::rollout::Job;
 
 /// Look-ups of one kind under way at once.
 const IN_FLIGHT: usize = 8;
@@ -66,7 +66,7 @@ impl Found {
         let version = told.map(|told| told.version.to_string());
         let previous = told.filter(|told| told.version > 1).map(|told| (told.version - 1).to_string());
         let by = told.and_then(|told| told.by.clone());
-        self.changes.push(Change { version, previous, by, ..Change::new(key, at, ChangeKind::Written, SWEEP) });
+        self.changes.push(Change { version, previous, by, ..Change::new(key, end_of_second(at), ChangeKind::Written, SWEEP) });
     }
 }
 
@@ -99,7 +99,7 @@ impl Reload<'_> {
         let confirmed = self.confirm(&changes, suspects, &mut swept.unswept).await;
         swept.stale = confirmed.values().flatten().collect::<BTreeSet<_>>().len();
         let repair = sweep.repair.unwrap_or(self.settings.sweep_repairs);
-        self.repair(repair, &changes, confirmed, &services, looked_at, &mut swept).await;
+        self.repair(repair, &changes, confirmed, &mut services, looked_at, &mut swept).await;
         swept
     }
 
@@ -176,7 +176,7 @@ impl Reload<'_> {
             let mut found = Found::default();
             let Some((bucket, name)) = key.path().split_once('/') else { return found };
             match self.aws.s3.modified_at(bucket, name, by).await {
-                Ok(Some(at)) => found.told(key.clone(), end_of_event_time(at), None),
+                Ok(Some(at)) => found.told(key.clone(), at, None),
                 Ok(None) => {}
                 Err(error) => found.unswept.push(format!("{key}: {error}")),
             }
@@ -190,7 +190,7 @@ impl Reload<'_> {
                 Ok(ListedObjects { modified_at, is_cut_off }) => {
                     let key = |name: &str| Key::object(&home.partition, bucket, name);
                     for (name, at) in &modified_at {
-                        found.told(key(name), end_of_event_time(*at), None);
+                        found.told(key(name), *at, None);
                     }
                     if is_cut_off {
                         found.unswept.push(format!("s3:{path}: it holds more than {} objects", modified_at.len()));
@@ -234,7 +234,7 @@ impl Reload<'_> {
         repair: bool,
         changes: &BTreeMap<Key, Change>,
         confirmed: BTreeMap<Key, BTreeSet<ServiceId>>,
-        services: &[Service],
+        services: &mut [Service],
         looked_at: Instant,
         swept: &mut Swept,
     ) {
@@ -253,36 +253,18 @@ impl Reload<'_> {
         let policy = self.policy(None);
         let only_tells = Policy { notify_only: true, ..policy.clone() };
         let repairing = if repair { &policy } else { &only_tells };
-        let planned = plan(&young, services, repairing, now);
-        let unsure = planned.unsure(&young, services, now);
-        let job = Job {
-            ecs: &self.aws.ecs,
-            changes: &young,
-            policy: repairing,
-            tag_prefix: &self.settings.tag_prefix,
-            pace: self.pace,
-            clock: self.clock,
-            unsure: &unsure,
-            looked_at,
-            until: self.until,
-        };
-        let rolled = job.roll_out(&planned, services).await;
-        let seen: BTreeMap<_, _> = services.iter().map(|service| (&service.id, service)).collect();
-        let lines = planned.services.iter().map(|(id, planned)| match rolled.get(id) {
-            Some(rolled) => ServiceLine::decided(id, &rolled.planned, rolled.outcome.as_ref(), &young, Some(&rolled.seen)),
-            None => ServiceLine::decided(id, planned, None, &young, seen.get(id).copied()),
-        });
+        let rolled = self.carry_out(&young, services, repairing, looked_at).await;
         // The next sweep goes on with it.
+        let lines = rolled.values().map(|rolled| ServiceLine::decided(rolled, &young));
         let lines = lines.map(|line| ServiceLine { again: line.again && repair, ..line });
         swept.performed.lines.extend(lines);
-        let repaired: BTreeSet<_> = planned.services.keys().collect();
         let told = plan(&old, services, &only_tells, now);
-        for (id, planned) in told.services.iter().filter(|(id, planned)| planned.reason != Reason::Fresh && !repaired.contains(*id)) {
+        for seen in services.iter().filter(|service| !rolled.contains_key(&service.id)) {
+            let Some(planned) = told.services.get(&seen.id).filter(|planned| planned.reason != Reason::Fresh).cloned() else { continue };
             let why = planned.asked_by.keys().filter_map(|key| old.get(key)).map(|change| change.note.as_deref().unwrap_or(TOO_OLD));
-            let why: BTreeSet<_> = why.collect();
-            let mut line = ServiceLine::decided(id, planned, None, &old, seen.get(id).copied());
-            line.detail = Some(why.into_iter().collect::<Vec<_>>().join("; "));
-            swept.performed.lines.push(line);
+            let why = why.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join("; ");
+            let planned = Planned { detail: Some(why), ..planned };
+            swept.performed.lines.push(ServiceLine::decided(&RolledOut { planned, outcome: None, seen: seen.clone() }, &old));
         }
     }
 
@@ -300,7 +282,7 @@ impl Reload<'_> {
                 return Vec::new();
             }
         };
-        let Some(at) = created else { return Vec::new() };
+        let Some(at) = created.map(end_of_second) else { return Vec::new() };
         let certain = Change { at, ..change.clone() };
         let is_stale = |service: &&Service| certain.whom.includes(&service.id) && !service.is_fresh(at);
         if services.iter().any(|service| is_stale(&service)) {

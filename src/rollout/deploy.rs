@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use super::Job;
 use super::look::{Group, look_again};
-use super::{Job, RolledOut};
 use crate::aws::{Error, Restarted};
-use crate::domain::outcome::{Cause, Outcome};
+use crate::domain::outcome::{Cause, Outcome, RolledOut};
 use crate::domain::plan::{Planned, plan};
 use crate::domain::reason::{Decision, Reason};
 use crate::domain::service::Service;
@@ -40,6 +40,7 @@ pub(super) async fn deploy(job: &Job<'_>, group: &Group, planned: Planned, seen:
             }
         }
         // A call that is still under way when the time is up may have taken effect; the retry will find out.
+        let called_at = job.clock.now();
         let Ok(answer) = timeout_at(job.until, job.ecs.restart(&rolled.seen.id)).await else { return rolled.with(Outcome::OutOfTime) };
         let error = match answer {
             Ok(restarted) => return rolled.started(restarted),
@@ -60,7 +61,7 @@ pub(super) async fn deploy(job: &Job<'_>, group: &Group, planned: Planned, seen:
             return rolled.failed(error);
         }
         sleep_until(pause).await;
-        match look_again(job, &rolled.seen).await {
+        match look_again(job, &rolled.seen, called_at).await {
             Err(unread) => return rolled.failed(unread),
             Ok(seen) => rolled = rolled.decided_anew(job, seen, Some(error.cause)),
         }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -46,13 +47,12 @@ impl Group {
     /// or no look succeeds: what was seen first then holds on.
     pub(super) async fn look(&self, job: &Job<'_>, before: &Service) -> Option<Service> {
         let mut latest = self.latest.lock().await;
-        let by = Instant::now() + job.until.saturating_duration_since(Instant::now()) / SHARE;
         if latest.histories.is_none() {
             let unsure: BTreeMap<_, _> = latest.waiting.iter().filter_map(|id| Some((id.clone(), *job.unsure.get(id)?))).collect();
-            latest.histories = Some(job.ecs.histories(unsure, by).await);
+            latest.histories = Some(job.ecs.histories(unsure, share_of_what_is_left(job)).await);
         }
         if latest.at.elapsed() > BELIEVED {
-            let looks = job.ecs.look_at(&latest.waiting, job.tag_prefix, by).await;
+            let looks = job.ecs.look_at(&latest.waiting, job.tag_prefix, share_of_what_is_left(job)).await;
             latest.seen = looks.services.into_iter().map(|service| (service.id.clone(), service)).collect();
             latest.seen.extend(looks.gone.into_iter().map(|id| (id.clone(), Service::gone(id, before.home.clone(), before.tags.clone()))));
             latest.at = Instant::now();
@@ -68,14 +68,22 @@ impl Group {
     }
 }
 
-/// The same service as it is now, with what is known of its history and its references.
-pub(super) async fn look_again(job: &Job<'_>, before: &Service) -> Result<Service, Error> {
+fn share_of_what_is_left(job: &Job<'_>) -> Instant {
+    Instant::now() + job.until.saturating_duration_since(Instant::now()) / SHARE
+}
+
+/// The same service as it is now, after a call at `called_at` that may have taken effect: what it started may have been rolled back already, so that
+/// only the history tells of it.
+pub(super) async fn look_again(job: &Job<'_>, before: &Service, called_at: Timestamp) -> Result<Service, Error> {
     let looks = job.ecs.look_at([&before.id], job.tag_prefix, job.until).await;
     if let Some((_, error)) = looks.unread.into_iter().next() {
         return Err(error);
     }
     let now = looks.services.into_iter().next();
-    Ok(known_of(now.unwrap_or_else(|| Service::gone(before.id.clone(), before.home.clone(), before.tags.clone())), before))
+    let now = known_of(now.unwrap_or_else(|| Service::gone(before.id.clone(), before.home.clone(), before.tags.clone())), before);
+    let since = job.unsure.get(&before.id).map_or(called_at, |since| called_at.min(*since));
+    let history = job.ecs.histories(BTreeMap::from([(before.id.clone(), since)]), share_of_what_is_left(job)).await.remove(&before.id);
+    Ok(Service { history: history.unwrap_or(History::NotAsked), ..now })
 }
 
 fn known_of(now: Service, before: &Service) -> Service {

@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::domain::arn::ServiceId;
 use crate::domain::change::Change;
 use crate::domain::key::Key;
-use crate::domain::outcome::Outcome;
+use crate::domain::outcome::RolledOut;
 use crate::domain::plan::{Plan, Planned, Policy};
 use crate::domain::service::Service;
 use crate::pace::Pace;
@@ -43,17 +43,6 @@ pub struct Job<'a> {
     pub looked_at: Instant,
     /// When to stop; the invocation ends soon after.
     pub until: Instant,
-}
-
-/// What became of one planned restart.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RolledOut {
-    /// The plan as it was carried out: a second look may have changed it.
-    pub planned: Planned,
-    /// Nothing where a second look found that no restart is due.
-    pub outcome: Option<Outcome>,
-    /// The last look at the service.
-    pub seen: Service,
 }
 
 impl Job<'_> {

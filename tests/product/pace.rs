@@ -3,20 +3,24 @@
 use std::time::Duration;
 
 use ecs_reloader::report::Level;
-use sim::{AccountConfig, CallResult, RateLimits};
+use sim::{AccountConfig, CallResult, EventSourceMapping, RateLimits, Service};
 
-use crate::support::{DEAD_LETTERS, Scenario, many, names_of_many};
+use crate::support::{DEAD_LETTERS, QUEUE, Scenario, many, names_of_many};
 
 const UPDATE: &str = "ecs:UpdateService";
 
 /// So many services, at AWS's documented rates.
 async fn at_documented_rates(number: usize) -> Scenario {
+    at_documented_rates_with(many(number, "ssm:/app/")).await
+}
+
+async fn at_documented_rates_with(services: impl IntoIterator<Item = Service>) -> Scenario {
     let config = AccountConfig { rate_limits: RateLimits::Documented, ..AccountConfig::default() };
     Scenario::build(
         config,
         [("RELOADER_MAX_SERVICES", "10000"), ("RELOADER_MAX_IN_FLIGHT", "10000"), ("RELOADER_MIN_INTERVAL", "0s")],
         Level::Info,
-        many(number, "ssm:/app/"),
+        services,
     )
     .await
 }
@@ -147,6 +151,70 @@ async fn many_restarts_take_hardly_longer_than_the_accounts_bucket_allows() {
         println!("{number} restarts: {took:?}, bound {bound:?}, ratio {ratio:.4}, {} throttled", throttled(&scenario, UPDATE));
         assert!(ratio <= 1.02, "{number}: {took:?} of {bound:?}");
         assert!(throttled(&scenario, UPDATE) * 100 <= number, "{}", throttled(&scenario, UPDATE));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_competitor_that_takes_half_the_bucket_costs_time_and_no_restart() {
+    for number in [50, 200, 1000] {
+        for scenario in [at_documented_rates(number).await, at_full_pace(number).await] {
+            let scenario = scenario.with_queue();
+            scenario.account.share_rate_limits(0.5);
+
+            scenario.account.put_parameter("/app/db");
+
+            assert!(scenario.is_all_fresh().await);
+            assert_eq!(scenario.restarted(), names_of_many(number));
+            assert!(scenario.account.messages(DEAD_LETTERS).is_empty());
+            println!("{number} restarts with half the bucket: {:?}, {} throttled", took(&scenario), throttled(&scenario, UPDATE));
+        }
+    }
+}
+
+/// The queue feeds four invocations at once, each a process of its own.
+fn fourfold(scenario: Scenario) -> Scenario {
+    let mapping = EventSourceMapping { pollers: 8, maximum_concurrency: 4, ..EventSourceMapping::new(QUEUE) };
+    scenario.with_processes(mapping, 4)
+}
+
+#[tokio::test(start_paused = true)]
+async fn four_invocations_at_once_on_disjoint_changes_restart_everything_once() {
+    for number in [50, 200, 1000] {
+        let services = (0..number).map(|place| sim::service(&format!("web/s{place:03}")).watching(&format!("ssm:/{}/", place % 4)));
+        let scenario = fourfold(at_documented_rates_with(services).await);
+
+        for part in 0..4 {
+            scenario.account.put_parameter(&format!("/{part}/x"));
+        }
+
+        assert!(scenario.is_all_fresh().await);
+        assert_eq!(scenario.restarted(), names_of_many(number));
+        assert!(scenario.account.messages(DEAD_LETTERS).is_empty());
+        println!("{number} restarts by four at once, disjoint: {:?}, {} throttled", took(&scenario), throttled(&scenario, UPDATE));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn four_invocations_at_once_on_one_change_restart_a_service_at_most_once_each() {
+    for number in [50, 200, 1000] {
+        let scenario = fourfold(at_documented_rates(number).await);
+
+        // One event a poller.
+        for _ in 0..8 {
+            scenario.account.put_parameter("/app/db");
+        }
+
+        assert!(scenario.is_all_fresh().await);
+        let restarted = scenario.restarted();
+        let most = names_of_many(number).iter().map(|name| restarted.iter().filter(|restarted| *restarted == name).count()).max();
+        assert!(most <= Some(4), "{most:?}");
+        assert!(scenario.account.messages(DEAD_LETTERS).is_empty());
+        println!(
+            "{number} services by four at once, one change: {} restarts, {most:?} of one at most, {:?}, {} throttled",
+            restarted.len(),
+            took(&scenario),
+            throttled(&scenario, UPDATE)
+        );
     }
 }
 

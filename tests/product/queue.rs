@@ -163,7 +163,7 @@ async fn only_the_messages_of_what_is_not_done_come_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_the_listing_fails_all_that_ask_for_something_come_back_and_the_ignored_do_not() {
+async fn where_the_listing_fails_all_that_was_told_goes_on_in_one_message_and_the_ignored_does_not() {
     let scenario = Scenario::with([service("web/api").watching("ssm:/app/")]).await.with_queue();
     scenario.account.inject(Fault::server_error("tag:GetResources", 500));
     let ignored = scenario.told("LabelParameterVersion2", "/app/db").to_string();
@@ -171,13 +171,26 @@ async fn where_the_listing_fails_all_that_ask_for_something_come_back_and_the_ig
     scenario.account.send(QUEUE, &ignored);
     scenario.account.put_parameter("/app/a");
     scenario.account.put_parameter("/app/b");
-    scenario.account.run_for(Duration::from_mins(3)).await;
+    // Longer than a message lasts that only comes back.
+    scenario.account.run_for(A_ROUND * 8).await;
     let left = scenario.account.messages(QUEUE);
     scenario.account.heal();
+    scenario.account.run_for(Duration::from_mins(6)).await;
 
-    assert_eq!((left.len(), left.contains(&ignored)), (2, false), "{left:#?}");
+    assert_eq!((left.len(), left[0].contains("app/a"), left[0].contains("app/b")), (1, true, true), "{left:#?}");
+    assert_eq!((scenario.restarted(), scenario.account.messages(DEAD_LETTERS).len()), (vec!["web/api".to_owned()], 0));
     assert!(scenario.is_all_fresh().await);
-    assert_eq!(scenario.restarted(), ["web/api"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listing_that_fails_for_longer_than_the_hold_limit_ends_in_dead_letters() {
+    let scenario = Scenario::set_to([("RELOADER_HOLD_LIMIT", "1h")], [service("web/api").watching("ssm:/app/")]).await.with_queue();
+    scenario.account.inject(Fault::server_error("tag:GetResources", 500));
+
+    scenario.account.put_parameter("/app/a");
+    scenario.account.run_for(Duration::from_hours(4)).await;
+
+    assert_eq!((scenario.account.messages(QUEUE).len(), scenario.account.messages(DEAD_LETTERS).len()), (0, 1));
 }
 
 #[tokio::test(start_paused = true)]

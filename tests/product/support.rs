@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -56,6 +57,7 @@ pub(crate) struct Scenario {
     pub(crate) account: Account,
     pub(crate) owner: Owner,
     function: Function,
+    processes: usize,
 }
 
 /// The function as one warm process, and what it wrote.
@@ -143,7 +145,7 @@ impl Scenario {
         account.run_for(Duration::from_mins(1)).await;
         let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let function = Function::start(&account, variables, level, Log::default());
-        Self { owner: Owner::of(&account), account, function }
+        Self { owner: Owner::of(&account), account, function, processes: 1 }
     }
 
     /// A new process of the function, for which this variable is set as well.
@@ -177,11 +179,20 @@ impl Scenario {
         scenario.connected(rules, mapping)
     }
 
+    /// The same, and several processes of the function take turns, as where Lambda runs as many at once.
+    pub(crate) fn with_processes(mut self, mapping: EventSourceMapping, processes: usize) -> Self {
+        self.processes = processes;
+        self.with_mapping(mapping)
+    }
+
     fn connected(self, rules: impl IntoIterator<Item = EventRule>, mapping: EventSourceMapping) -> Self {
         rules.into_iter().for_each(|rule| self.account.add_rule(rule));
-        let function = self.function.clone();
+        let Function { account, variables, level, log, .. } = &self.function;
+        let others = (1..self.processes).map(|_| Function::start(account, variables.clone(), *level, log.clone()));
+        let processes: Vec<_> = std::iter::once(self.function.clone()).chain(others).collect();
+        let invocations = AtomicUsize::new(0);
         let invoke = move |invocation: Invocation| {
-            let function = function.clone();
+            let function = processes[invocations.fetch_add(1, Ordering::Relaxed) % processes.len()].clone();
             async move {
                 let payload = String::from_utf8(invocation.payload.to_vec()).unwrap();
                 let left = invocation.deadline.duration_since(tokio::time::Instant::now());

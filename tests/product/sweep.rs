@@ -205,3 +205,22 @@ async fn a_thousand_services_and_three_thousand_keys_stay_inside_the_limits() {
     let throttled = |call: &sim::Call| matches!(&call.result, sim::CallResult::Error(code) if code.contains("Throttl"));
     assert_eq!(scenario.account.calls().iter().filter(|call| throttled(call)).count(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_failed_already_keeps_nobody_waiting() {
+    let bad = service("web/a").watching("ssm:/app/db").circuit_breaker(true).failing_when_reading("ssm:/app/db", 1);
+    let good = service("web/b").watching("ssm:/app/db");
+    let scenario = Scenario::set_to([("RELOADER_MAX_IN_FLIGHT", "1")], [bad, good]).await;
+    scenario.account.put_parameter("/app/db");
+    scenario.account.run_for(AN_HOUR).await;
+    sweep(&scenario).await;
+    scenario.account.run_for(AN_HOUR).await;
+
+    let answer = sweep(&scenario).await;
+
+    assert_eq!(
+        (line(&answer, "web/a")["reason"].as_str(), line(&answer, "web/b")["result"].as_str()),
+        (Some("failed-already"), Some("started"))
+    );
+    assert_eq!(scenario.restarted(), ["web/a", "web/b"]);
+}
