@@ -29,6 +29,14 @@ impl Write for Log {
     }
 }
 
+/// How long an invocation lives that is lost.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Life {
+    For(Duration),
+    /// Until so many calls of it, or of another at the same time, have taken effect, and so much longer: a call is answered after 10 ms.
+    Calls(usize, Duration),
+}
+
 /// From when until when an invocation ran.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ran {
@@ -43,7 +51,7 @@ pub(crate) struct Function {
     reloader: Arc<Reloader>,
     log: Log,
     /// How long the next invocations live, where they are lost.
-    crashes: Arc<Mutex<Vec<Duration>>>,
+    lives: Arc<Mutex<Vec<Life>>>,
     ran: Arc<Mutex<Vec<Ran>>>,
 }
 
@@ -53,23 +61,34 @@ impl Function {
         let log = Log::default();
         let reporter = Reporter::new(Box::new(log.clone()), "ecs-reloader", Level::Info);
         let reloader = Arc::new(Reloader::new(Aws::new(&account.sdk_config()), settings, reporter));
-        Self { account: account.clone(), reloader, log, crashes: Arc::default(), ran: Arc::default() }
+        Self { account: account.clone(), reloader, log, lives: Arc::default(), ran: Arc::default() }
     }
 
     /// The next invocation is lost after this time.
-    pub(crate) fn crash_after(&self, life: Duration) {
-        self.crashes.lock().unwrap().push(life);
+    pub(crate) fn lose_after(&self, life: Life) {
+        self.lives.lock().unwrap().push(life);
+    }
+
+    async fn end_of(&self, life: Option<Life>) {
+        match life {
+            None => std::future::pending().await,
+            Some(Life::For(time)) => tokio::time::sleep(time).await,
+            Some(Life::Calls(calls, more)) => {
+                self.account.until_called(calls).await;
+                tokio::time::sleep(more).await;
+            }
+        }
     }
 
     pub(crate) async fn invoke(&self, invocation: Invocation) -> InvocationResult {
         let payload = String::from_utf8(invocation.payload.to_vec()).unwrap();
         let left = invocation.deadline.duration_since(Instant::now());
         let from = self.account.now();
-        let life = self.crashes.lock().unwrap().pop();
-        let answer = self.answer(&payload, &invocation.request_id, left);
-        let result = match life {
-            None => answer.await,
-            Some(life) => tokio::time::timeout(life, answer).await.unwrap_or(InvocationResult::Crashed),
+        let life = self.lives.lock().unwrap().pop();
+        let result = tokio::select! {
+            biased;
+            () = self.end_of(life) => InvocationResult::Crashed,
+            result = self.answer(&payload, &invocation.request_id, left) => result,
         };
         let crashed = result == InvocationResult::Crashed;
         self.ran.lock().unwrap().push(Ran { from, until: self.account.now(), crashed });

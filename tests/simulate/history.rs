@@ -1,75 +1,74 @@
 //! A random history: services, settings, and what happens to them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use jiff::{SignedDuration, Timestamp};
-use sim::{Account, AccountConfig, EventDelivery, EventRule, EventSourceMapping, Fault, RateLimits, Service, service, task_definition};
+use jiff::Timestamp;
+use sim::{Account, AccountConfig, EventDelivery, EventRule, EventSourceMapping, Fault, RateLimits, StaleTask};
 
-use crate::function::Function;
+use crate::function::{Function, Life};
+use crate::subject::Subject;
 
 pub(crate) const QUEUE: &str = "changes";
 const BUCKET: &str = "config";
 const QUEUE_URL: &str = "https://sqs.eu-west-1.amazonaws.com/123456789012/changes";
 
 /// Things that change.
-const THINGS: [&str; 6] = ["ssm:/app/a", "ssm:/app/b", "ssm:/app2/a", "secret:prod/s", "s3:config/app/x", "s3:config/other"];
+const THINGS: [&str; 6] = ["ssm:/app/a", "ssm:/app/b", "ssm:/app2/a", SECRET, "s3:config/app/x", "s3:config/other"];
+pub(crate) const SECRET: &str = "secret:prod/s";
 
-/// Terms that watch them. The prefix of one parameter's name is that of another one's.
-const TERMS: [&str; 7] = ["ssm:/app/", "ssm:/app/a", "ssm:/app/b", "secret:prod/s", "s3:config/app/", "ssm:/app2/a", "auto"];
-
-const ACTIONS: [&str; 7] = [
+/// What goes wrong. What was never sent or never read is forgotten most easily, so it goes wrong most often.
+const ACTIONS: [&str; 14] = [
     "tag:GetResources",
     "ecs:DescribeServices",
+    "ecs:DescribeServices",
+    "ecs:DescribeTaskDefinition",
+    "ecs:UpdateService",
     "ecs:UpdateService",
     "ecs:ListServiceDeployments",
+    "ecs:DescribeServiceRevisions",
+    "sqs:SendMessage",
     "sqs:SendMessage",
     "ssm:DescribeParameters",
+    "secretsmanager:ListSecretVersionIds",
+    "s3:ListObjectVersions",
     "*",
 ];
 
-/// A service of a history, and what is to be expected of it.
-#[derive(Clone, Debug)]
-pub(crate) struct Subject {
-    pub(crate) name: String,
-    pub(crate) terms: Vec<&'static str>,
-    pub(crate) mode: Option<&'static str>,
-    pub(crate) min_interval: SignedDuration,
-    /// A value of which version on makes its tasks fail.
-    pub(crate) fails: bool,
-    pub(crate) deploys: usize,
-}
-
-impl Subject {
-    pub(crate) fn watches(&self, thing: &str) -> bool {
-        self.terms.iter().any(|term| match *term {
-            "auto" => thing == "ssm:/app/b",
-            prefix if prefix.ends_with('/') => thing.starts_with(prefix),
-            exact => exact == thing,
-        })
-    }
-}
+/// No history calls that often: something has gone wild, and what is broken is known by then.
+const A_STORM: usize = 50_000;
 
 /// All that happened.
 pub(crate) struct History {
     pub(crate) account: Account,
     pub(crate) function: Function,
     pub(crate) subjects: Vec<Subject>,
+    /// What was written, and when: each may ask for a restart.
     pub(crate) writes: Vec<(Timestamp, &'static str)>,
+    /// What was gone for a while: tasks that need it did not start.
+    pub(crate) deleted: BTreeSet<&'static str>,
     pub(crate) restarts_per_hour: usize,
+    /// Restarts at once, and then in a second.
+    pub(crate) pace: (f64, f64),
+    /// Every event arrives, some day.
+    pub(crate) lossless: bool,
     /// What the function had told of services when everything was delivered, before the last sweeps.
     pub(crate) told_by_then: Vec<serde_json::Value>,
+    /// What was stale at that time.
+    pub(crate) stale_by_then: Vec<StaleTask>,
     /// What was done, in words.
     pub(crate) done: Vec<(Timestamp, String)>,
+    /// The versions of the secret, oldest first.
+    secrets: Vec<String>,
 }
 
-fn pick<'a>(rng: &mut Rng, from: &[&'a str]) -> &'a str {
+pub(crate) fn pick<T: Copy>(rng: &mut Rng, from: &[T]) -> T {
     from[rng.usize(..from.len())]
 }
 
-fn seconds(rng: &mut Rng, from: u64, to: u64) -> Duration {
+pub(crate) fn seconds(rng: &mut Rng, from: u64, to: u64) -> Duration {
     Duration::from_millis(rng.u64(from * 1000..=to * 1000))
 }
 
@@ -88,28 +87,29 @@ impl History {
     }
 
     async fn begin(rng: &mut Rng, seed: u64) -> Self {
-        let rate_limits = if rng.bool() { RateLimits::Documented } else { RateLimits::Unlimited };
+        let rate_limits = pick(rng, &[RateLimits::Documented, RateLimits::Unlimited]);
         let config = AccountConfig { seed, tag_index_lag: seconds(rng, 0, 60), rate_limits, ..AccountConfig::default() };
         let account = Account::new(config);
         account.add_bucket(BUCKET);
-        for thing in THINGS {
-            write(&account, thing);
-        }
+        let secrets = THINGS.into_iter().filter_map(|thing| write(&account, thing)).collect();
         account.run_for(Duration::from_hours(3)).await;
 
         let interval = pick(rng, &["0s", "1m", "5m"]);
         let per_hour = pick(rng, &["2", "6"]);
+        let (burst, rate) = pick(rng, &[("1", "0.5"), ("2", "1"), ("25", "2.5")]);
         let variables = BTreeMap::from([
             ("RELOADER_MIN_INTERVAL", interval),
             ("RELOADER_MAX_RESTARTS_PER_HOUR", per_hour),
             ("RELOADER_MAX_IN_FLIGHT", pick(rng, &["1", "2", "50"])),
+            ("RELOADER_RESTART_BURST", burst),
+            ("RELOADER_RESTART_RATE", rate),
             ("RELOADER_SETTLE", pick(rng, &["0s", "2s", "20s"])),
             ("RELOADER_QUEUE_URL", QUEUE_URL),
+            ("RELOADER_SWEEP_SINCE", "720h"),
         ]);
-        let default: SignedDuration = interval.parse().unwrap();
         let mut subjects = Vec::new();
         for number in 0..rng.usize(1..6) {
-            let (subject, service) = subject(rng, number, default);
+            let (subject, service) = Subject::any(rng, number, interval.parse().unwrap());
             account.add(service);
             subjects.push(subject);
         }
@@ -118,14 +118,15 @@ impl History {
         let delivery = EventDelivery {
             delay: Duration::from_millis(500),
             jitter: seconds(rng, 0, 40),
-            loss: [0.0, 0.0, 0.2][rng.usize(..3)],
-            duplication: [0.0, 0.3][rng.usize(..2)],
+            loss: pick(rng, &[0.0, 0.0, 0.2]),
+            duplication: pick(rng, &[0.0, 0.3]),
         };
         account.set_event_delivery(delivery);
-        for rule in [EventRule::parameters(QUEUE), EventRule::secrets(QUEUE), EventRule::objects(QUEUE, [BUCKET])] {
-            account.add_rule(rule);
-        }
-        let mapping = EventSourceMapping { pollers: rng.usize(1..4), ..EventSourceMapping::new(QUEUE) };
+        let rules = [EventRule::parameters(QUEUE), EventRule::secrets(QUEUE), EventRule::cloudtrail_secrets(QUEUE)];
+        let on_bucket = [EventRule::objects(QUEUE, [BUCKET]), EventRule::objects_deleted(QUEUE, [BUCKET])];
+        rules.into_iter().chain(on_bucket).for_each(|rule| account.add_rule(rule));
+        let timeout = pick(rng, &[Duration::from_secs(20), Duration::from_mins(2)]);
+        let mapping = EventSourceMapping { pollers: rng.usize(1..4), timeout, ..EventSourceMapping::new(QUEUE) };
         let invoked = function.clone();
         account.connect(
             mapping,
@@ -134,15 +135,20 @@ impl History {
                 async move { function.invoke(invocation).await }
             }),
         );
-        let done = vec![(account.now(), format!("{variables:?} {delivery:?}"))];
+        let done = vec![(account.now(), format!("{variables:?} {delivery:?}, time-out {timeout:?}, {rate_limits:?}"))];
         Self {
             account,
             function,
             subjects,
             writes: Vec::new(),
+            deleted: BTreeSet::new(),
             restarts_per_hour: per_hour.parse().unwrap(),
+            pace: (burst.parse().unwrap(), rate.parse().unwrap()),
+            lossless: delivery.loss == 0.0,
             told_by_then: Vec::new(),
+            stale_by_then: Vec::new(),
             done,
+            secrets,
         }
     }
 
@@ -150,50 +156,137 @@ impl History {
         self.done.push((self.account.now(), what.into()));
     }
 
-    fn write(&mut self, thing: &'static str) {
-        write(&self.account, thing);
-        self.writes.push((self.account.now(), thing));
-        self.note(format!("write {thing}"));
-    }
-
     async fn happen(&mut self, rng: &mut Rng) {
-        match rng.usize(..12) {
-            0..=3 => self.write(pick(rng, &THINGS)),
-            4 => {
+        match rng.usize(..24) {
+            0..=5 => self.write(pick(rng, &THINGS)),
+            6 => {
                 for _ in 0..rng.usize(2..8) {
                     self.write(pick(rng, &THINGS));
                     self.account.run_for(seconds(rng, 0, 2)).await;
                 }
             }
-            5 => {
-                let place = rng.usize(..self.subjects.len());
-                self.subjects[place].deploys += 1;
-                let name = self.subjects[place].name.clone();
-                self.account.deploy(&name, task_definition().secret("B", "/app/b"));
-                self.note(format!("a pipeline deploys {name}"));
+            7..=9 => self.lose_an_invocation(rng),
+            10..=14 => self.go_wrong(rng),
+            15 => self.sweep().await,
+            16 => self.deploy(rng),
+            17 => self.delete(pick(rng, &THINGS)),
+            18 => self.touch_secret(rng),
+            19 => self.compete(rng),
+            20..=21 => self.scale(rng),
+            _ => self.tag(rng),
+        }
+    }
+
+    fn write(&mut self, thing: &'static str) {
+        self.secrets.extend(write(&self.account, thing));
+        self.writes.push((self.account.now(), thing));
+        self.note(format!("write {thing}"));
+    }
+
+    fn delete(&mut self, thing: &'static str) {
+        match thing.split_once(':').unwrap() {
+            ("ssm", name) => self.account.delete_parameter(name),
+            ("secret", name) => self.account.delete_secret(name),
+            (_, path) => {
+                let (bucket, key) = path.split_once('/').unwrap();
+                self.account.delete_object(bucket, key);
             }
-            6 | 7 => {
-                let life = Duration::from_millis(rng.u64(0..3000));
-                self.function.crash_after(life);
-                self.note(format!("the next invocation is lost after {life:?}"));
+        }
+        self.deleted.insert(thing);
+        self.note(format!("delete {thing}"));
+    }
+
+    /// What moves labels: only one that moves `AWSCURRENT` changes what tasks read.
+    fn touch_secret(&mut self, rng: &mut Rng) {
+        let name = SECRET.split_once(':').unwrap().1;
+        let any = self.secrets[rng.usize(..self.secrets.len())].clone();
+        match rng.usize(..4) {
+            0 => self.account.label_parameter("/app/a", "green"),
+            1 => self.account.move_stage(name, "green", &any),
+            2 => {
+                self.account.rotate_secret(name);
+                self.writes.push((self.account.now(), SECRET));
             }
-            8..=10 => {
-                let action = pick(rng, &ACTIONS);
-                let fault = match rng.usize(..8) {
-                    0 => Fault::throttled(action),
-                    1 => Fault::server_error(action, 500),
-                    2 => Fault::reset(action),
-                    3 => Fault::server_error_after_effect(action),
-                    4 => Fault::reset_after_effect(action),
-                    5 => Fault::silent_after_effect(action),
-                    6 => Fault::hang(action),
-                    _ => Fault::slow(action, seconds(rng, 0, 9)),
-                };
-                let fault = if rng.bool() { fault.times(rng.u32(1..5)) } else { fault.until(self.account.now() + seconds(rng, 1, 200)) };
-                self.note(format!("{fault:?}"));
-                self.account.inject(fault);
+            _ => {
+                self.account.move_stage(name, "AWSCURRENT", &any);
+                self.writes.push((self.account.now(), SECRET));
             }
-            _ => self.sweep().await,
+        }
+        self.note("labels move, or a secret rotates");
+    }
+
+    fn lose_an_invocation(&mut self, rng: &mut Rng) {
+        let life = match rng.usize(..4) {
+            0 => Life::For(Duration::from_millis(rng.u64(0..3000))),
+            1 => Life::For(seconds(rng, 3, 110)),
+            // Not answered yet, or answered and nothing more.
+            _ => Life::Calls(rng.usize(1..25), pick(rng, &[Duration::ZERO, Duration::from_millis(15)])),
+        };
+        self.note(format!("the next invocation lives {life:?}"));
+        self.function.lose_after(life);
+    }
+
+    fn go_wrong(&mut self, rng: &mut Rng) {
+        let action = pick(rng, &ACTIONS);
+        let fault = match rng.usize(..8) {
+            0 => Fault::throttled(action),
+            1 => Fault::server_error(action, 500),
+            2 => Fault::reset(action),
+            3 => Fault::server_error_after_effect(action),
+            4 => Fault::reset_after_effect(action),
+            5 => Fault::silent_after_effect(action),
+            6 => Fault::hang(action),
+            _ => Fault::slow(action, seconds(rng, 0, 9)),
+        };
+        let one = rng.usize(..self.subjects.len());
+        let fault = if action == "ecs:UpdateService" && rng.bool() { fault.target(&self.subjects[one].name) } else { fault };
+        let fault = if rng.bool() { fault.times(rng.u32(1..8)) } else { fault.until(self.account.now() + seconds(rng, 1, 300)) };
+        self.note(format!("{fault:?}"));
+        self.account.inject(fault);
+    }
+
+    /// A pipeline deploys another task definition, or somebody restarts the service.
+    fn deploy(&mut self, rng: &mut Rng) {
+        let place = rng.usize(..self.subjects.len());
+        let name = self.subjects[place].name.clone();
+        if rng.bool() {
+            self.account.force(&name);
+            self.note(format!("somebody restarts {name}"));
+        } else {
+            self.subjects[place].deploys += 1;
+            self.account.deploy(&name, Subject::definition());
+            self.note(format!("a pipeline deploys {name}"));
+        }
+    }
+
+    /// Other callers take a part of the account's buckets, or no longer.
+    fn compete(&mut self, rng: &mut Rng) {
+        let taken = pick(rng, &[0.0, 0.5, 0.9]);
+        self.account.share_rate_limits(taken);
+        self.note(format!("others take {taken} of the rate limits"));
+    }
+
+    fn scale(&mut self, rng: &mut Rng) {
+        let subject = &self.subjects[rng.usize(..self.subjects.len())];
+        let (name, desired) = (subject.name.clone(), pick(rng, if subject.narrow { &[0, 2, 3, 4] } else { &[0, 1, 2, 3, 4] }));
+        self.account.scale(&name, desired);
+        self.note(format!("{name} scales to {desired}"));
+    }
+
+    /// An owner pauses a service, or goes on with it; one that was not meant for all it reads is now.
+    fn tag(&mut self, rng: &mut Rng) {
+        let place = rng.usize(..self.subjects.len());
+        let subject = &mut self.subjects[place];
+        let (name, pause) = (subject.name.clone(), rng.bool());
+        if subject.late && rng.bool() {
+            subject.late = false;
+            subject.widened_at = self.account.now();
+            self.account.tag_service(&name, "reloader:watch", Some(&subject.terms.join(" ")));
+            self.note(format!("{name} watches all that it reads"));
+        } else {
+            subject.pauses.push((self.account.now(), pause));
+            self.account.tag_service(&name, "reloader:pause", pause.then_some("true"));
+            self.note(format!("{name} is paused: {pause}"));
         }
     }
 
@@ -205,75 +298,73 @@ impl History {
         futures_util::future::join(swept, self.account.run_for(left)).await;
     }
 
+    /// Until the queue is empty: what a window lets through a little of each day takes days.
+    async fn settle(&self) {
+        let settled = async {
+            for _ in 0..10 {
+                self.account.settle().await;
+                if self.account.messages(QUEUE).is_empty() {
+                    break;
+                }
+            }
+        };
+        tokio::select! {
+            () = settled => {}
+            () = self.account.until_called(A_STORM) => {}
+        }
+    }
+
+    /// Whether the last that was told of a service is that it is held.
+    fn holds(&self) -> bool {
+        let told: BTreeMap<_, _> = self.function.lines("service").into_iter().map(|line| (line["service"].to_string(), line)).collect();
+        told.values().any(|line| line["decision"] == "hold")
+    }
+
     /// Faults are healed, everything is delivered, and what is left to do is done; then the sweep finds what was lost.
     async fn end(&mut self) {
         self.account.heal();
+        self.account.share_rate_limits(0.0);
         self.account.set_event_delivery(EventDelivery::default());
-        self.note("all is healed");
-        self.account.settle().await;
-        self.told_by_then = self.function.lines("service");
-        for _ in 0..3 {
-            self.sweep().await;
-            self.account.settle().await;
-            self.account.run_for(Duration::from_mins(65)).await;
+        for subject in &mut self.subjects {
+            if !subject.pauses.is_empty() {
+                subject.pauses.push((self.account.now(), false));
+                self.account.tag_service(&subject.name, "reloader:pause", None);
+            }
+            if subject.late {
+                subject.widened_at = self.account.now();
+                self.account.tag_service(&subject.name, "reloader:watch", Some(&subject.terms.join(" ")));
+            }
         }
-        self.account.settle().await;
+        self.note("all is healed");
+        for thing in self.deleted.clone() {
+            self.write(thing);
+        }
+        self.settle().await;
+        self.told_by_then = self.function.lines("service");
+        self.stale_by_then = self.account.stale_tasks();
+        for sweeps in 1.. {
+            self.sweep().await;
+            self.settle().await;
+            self.account.run_for(Duration::from_mins(65)).await;
+            // The sweep sends no holds: the next one takes them up. A window opens once a day.
+            if sweeps >= 2 && (sweeps == 30 || !self.holds()) {
+                break;
+            }
+        }
+        self.settle().await;
         self.note("the end");
     }
 }
 
-fn write(account: &Account, thing: &str) {
+/// Writes a thing; answers the version of a secret.
+fn write(account: &Account, thing: &str) -> Option<String> {
     match thing.split_once(':').unwrap() {
         ("ssm", name) => _ = account.put_parameter(name),
-        ("secret", name) => _ = account.put_secret(name),
+        ("secret", name) => return Some(account.put_secret(name)),
         (_, path) => {
             let (bucket, key) = path.split_once('/').unwrap();
             account.put_object(bucket, key);
         }
     }
-}
-
-fn subject(rng: &mut Rng, number: usize, default: SignedDuration) -> (Subject, Service) {
-    let name = format!("web/s{number}");
-    let mut terms = vec![pick_static(rng)];
-    for _ in 0..rng.usize(..2) {
-        terms.push(pick_static(rng));
-    }
-    terms.sort_unstable();
-    terms.dedup();
-    let desired = rng.usize(1..4);
-    let mut made = service(&name).watching(&terms.join(" ")).desired(desired).deployed_ago(Duration::from_hours(2));
-    if terms.contains(&"auto") {
-        made = made.referring(task_definition().secret("B", "/app/b"));
-    }
-    made = made.task_seconds(rng.f64() * 30.0, rng.f64() * 10.0, rng.f64() * 20.0);
-    if desired > 1 && rng.bool() {
-        made = made.percent(50, 100);
-    }
-    let fails = rng.usize(..6) == 0;
-    if fails || rng.bool() {
-        made = made.circuit_breaker(true);
-    }
-    if fails {
-        made = made.failing_when_reading("ssm:/app/a", 3);
-    }
-    let wish = match rng.usize(..10) {
-        0 => Some("notify"),
-        1 => Some("off"),
-        _ => None,
-    };
-    made = wish.into_iter().fold(made, |made, wish| made.tag("reloader:mode", wish));
-    match rng.usize(..8) {
-        0 => made = made.tag("reloader:pause", "2026-01-31T13:40:00Z"),
-        1 => made = made.tag("reloader:window", "Mon-Sun 15:00-18:30 Europe/Berlin"),
-        _ => {}
-    }
-    let own = [None, None, Some("90s"), Some("10m")][rng.usize(..4)];
-    made = own.into_iter().fold(made, |made, own| made.tag("reloader:min-interval", own));
-    let min_interval = own.map_or(default, |own| own.parse().unwrap());
-    (Subject { name, terms, mode: wish, min_interval, fails, deploys: 0 }, made)
-}
-
-fn pick_static(rng: &mut Rng) -> &'static str {
-    TERMS[rng.usize(..TERMS.len())]
+    None
 }

@@ -14,6 +14,7 @@
 mod function;
 mod history;
 mod promises;
+mod subject;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -95,7 +96,7 @@ fn happened(history: &History) -> BTreeMap<String, u64> {
 }
 
 /// What must have happened somewhere in many histories: a proof about what never happens proves nothing.
-const EXPECTED: [&str; 14] = [
+const EXPECTED: [&str; 18] = [
     "reason stale",
     "reason fresh",
     "reason failed-already",
@@ -107,6 +108,10 @@ const EXPECTED: [&str; 14] = [
     "reason deployment-in-progress",
     "reason in-flight-limit",
     "reason notify",
+    "reason deleted",
+    "reason label-only",
+    "reason no-tasks",
+    "reason off",
     "result started",
     "result failed",
     "invocations lost",

@@ -1,0 +1,152 @@
+//! A service of a history, and what is to be expected of it.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use sim::{Service, TaskDefinition, service, task_definition};
+
+use crate::history::pick;
+
+/// Terms that watch the things that change. The prefix of one parameter's name is that of another one's.
+const TERMS: [&str; 7] = ["ssm:/app/", "ssm:/app/a", "ssm:/app/b", "secret:prod/s", "s3:config/app/", "ssm:/app2/a", "auto"];
+
+/// What a service that writes its own configuration writes.
+const OWN: &str = "ssm:/own";
+
+/// When its owner wants no restart, from the start.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Quiet {
+    Never,
+    UntilPauseEnds,
+    OutsideWindow,
+}
+
+const PAUSED_UNTIL: &str = "2026-01-31T13:40:00Z";
+const WINDOW: &str = "Mon-Sun 15:00-18:30 Europe/Berlin";
+
+#[derive(Clone, Debug)]
+pub(crate) struct Subject {
+    pub(crate) name: String,
+    /// All that it reads; it watches that, at the latest when the history ends.
+    pub(crate) terms: Vec<&'static str>,
+    /// At first it watches only a part of what it reads.
+    pub(crate) late: bool,
+    /// When it began to watch all that it reads.
+    pub(crate) widened_at: Timestamp,
+    /// When its owner paused it, or went on with it.
+    pub(crate) pauses: Vec<(Timestamp, bool)>,
+    quiet: Quiet,
+    pub(crate) mode: Option<&'static str>,
+    pub(crate) min_interval: SignedDuration,
+    /// A value of which version on makes its tasks fail.
+    pub(crate) fails: bool,
+    /// It rolls below its desired count, and so not at all with a single task.
+    pub(crate) narrow: bool,
+    /// How often a pipeline deployed it.
+    pub(crate) deploys: usize,
+}
+
+impl Subject {
+    /// A subject, and the service that it tells of.
+    pub(crate) fn any(rng: &mut Rng, number: usize, default: SignedDuration) -> (Self, Service) {
+        let mut terms = vec![pick(rng, &TERMS)];
+        let more = rng.usize(..3);
+        terms.extend((0..more).map(|_| pick(rng, &TERMS)));
+        terms.sort_unstable();
+        terms.dedup();
+        terms.extend((rng.u8(..10) == 0).then_some(OWN));
+        let own = pick(rng, &[None, None, Some("90s"), Some("10m")]);
+        let subject = Self {
+            name: format!("web/s{number}"),
+            late: terms.len() > 1 && rng.u8(..5) == 0,
+            widened_at: Timestamp::MIN,
+            pauses: Vec::new(),
+            quiet: match rng.u8(..8) {
+                0 => Quiet::UntilPauseEnds,
+                1 => Quiet::OutsideWindow,
+                _ => Quiet::Never,
+            },
+            mode: pick(rng, &[Some("notify"), Some("off"), None, None, None, None, None, None, None, None]),
+            min_interval: own.map_or(default, |own| own.parse().unwrap()),
+            fails: rng.u8(..6) == 0,
+            narrow: rng.u8(..3) == 0,
+            deploys: 0,
+            terms,
+        };
+        let service = subject.service(rng);
+        let service = own.into_iter().fold(service, |service, own| service.tag("reloader:min-interval", own));
+        (subject, service)
+    }
+
+    fn service(&self, rng: &mut Rng) -> Service {
+        let desired = if self.narrow { rng.usize(2..4) } else { rng.usize(1..4) };
+        let all = self.terms.join(" ");
+        let mut made = service(&self.name).desired(desired).deployed_ago(Duration::from_hours(2));
+        made = made.task_seconds(rng.f64() * 30.0, rng.f64() * 10.0, rng.f64() * 20.0);
+        made = made.watching(&all);
+        if self.writes() {
+            made = made.writing("/own", rng.u32(2..30));
+        }
+        if self.late {
+            made = made.tag("reloader:watch", self.terms[0]);
+        }
+        if self.terms.contains(&"auto") {
+            made = made.referring(Self::definition());
+        }
+        if self.narrow {
+            made = made.percent(50, 100);
+        }
+        if rng.u8(..6) == 0 {
+            made = made.blue_green(Duration::from_mins(rng.u64(..20)));
+        }
+        if self.fails || rng.bool() {
+            made = made.circuit_breaker(rng.u8(..4) > 0);
+        }
+        if self.fails {
+            made = made.failing_when_reading("ssm:/app/a", 3);
+        }
+        made = self.mode.into_iter().fold(made, |made, wish| made.tag("reloader:mode", wish));
+        match self.quiet {
+            Quiet::UntilPauseEnds => made.tag("reloader:pause", PAUSED_UNTIL),
+            Quiet::OutsideWindow => made.tag("reloader:window", WINDOW),
+            Quiet::Never => made,
+        }
+    }
+
+    /// Whether its tasks write what they watch.
+    pub(crate) fn writes(&self) -> bool {
+        self.terms.contains(&OWN)
+    }
+
+    /// What a pipeline deploys.
+    pub(crate) fn definition() -> TaskDefinition {
+        task_definition().secret("B", "/app/b")
+    }
+
+    /// Whether its owner wanted no restart at this instant, and had said so early enough.
+    pub(crate) fn is_quiet(&self, at: Timestamp) -> bool {
+        const KNOWN_AFTER: SignedDuration = SignedDuration::from_mins(2);
+        let last = self.pauses.iter().rfind(|(since, _)| *since <= at);
+        if let Some((since, paused)) = last {
+            let known = at.duration_since(*since) > KNOWN_AFTER;
+            return *paused && known;
+        }
+        let hour = TimeZone::UTC.to_datetime(at).time();
+        match self.quiet {
+            Quiet::Never => false,
+            Quiet::UntilPauseEnds => at < PAUSED_UNTIL.parse().unwrap(),
+            // An hour ahead of UTC in winter; what was decided just in time may start a little later.
+            Quiet::OutsideWindow => hour < jiff::civil::time(14, 0, 0, 0) || hour > jiff::civil::time(17, 32, 0, 0),
+        }
+    }
+
+    pub(crate) fn watches(&self, thing: &str) -> bool {
+        self.terms.iter().any(|term| match *term {
+            "auto" => thing == "ssm:/app/b",
+            prefix if prefix.ends_with('/') => thing.starts_with(prefix),
+            exact => exact == thing,
+        })
+    }
+}
