@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use sim::{Account, AccountConfig, EventDelivery, EventRule, EventSourceMapping, Fault, RateLimits, StaleTask};
 
 use crate::function::{Function, Life};
-use crate::subject::Subject;
+use crate::subject::{Rolls, Subject};
 
 pub(crate) const QUEUE: &str = "changes";
 const BUCKET: &str = "config";
@@ -37,8 +37,8 @@ const ACTIONS: [&str; 14] = [
     "*",
 ];
 
-/// No history calls that often: something has gone wild, and what is broken is known by then.
-const A_STORM: usize = 50_000;
+/// No history calls that often while it settles: something has gone wild.
+const A_STORM: usize = 20_000;
 
 /// All that happened.
 pub(crate) struct History {
@@ -58,6 +58,8 @@ pub(crate) struct History {
     pub(crate) told_by_then: Vec<serde_json::Value>,
     /// What was stale at that time.
     pub(crate) stale_by_then: Vec<StaleTask>,
+    /// It did not settle.
+    pub(crate) stormy: bool,
     /// What was done, in words.
     pub(crate) done: Vec<(Timestamp, String)>,
     /// The versions of the secret, oldest first.
@@ -147,6 +149,7 @@ impl History {
             lossless: delivery.loss == 0.0,
             told_by_then: Vec::new(),
             stale_by_then: Vec::new(),
+            stormy: false,
             done,
             secrets,
         }
@@ -268,7 +271,8 @@ impl History {
 
     fn scale(&mut self, rng: &mut Rng) {
         let subject = &self.subjects[rng.usize(..self.subjects.len())];
-        let (name, desired) = (subject.name.clone(), pick(rng, if subject.narrow { &[0, 2, 3, 4] } else { &[0, 1, 2, 3, 4] }));
+        let (name, desired) =
+            (subject.name.clone(), pick(rng, if subject.rolls == Rolls::BelowDesired { &[0, 2, 3, 4] } else { &[0, 1, 2, 3, 4] }));
         self.account.scale(&name, desired);
         self.note(format!("{name} scales to {desired}"));
     }
@@ -299,7 +303,7 @@ impl History {
     }
 
     /// Until the queue is empty: what a window lets through a little of each day takes days.
-    async fn settle(&self) {
+    async fn settle(&mut self) {
         let settled = async {
             for _ in 0..10 {
                 self.account.settle().await;
@@ -310,7 +314,7 @@ impl History {
         };
         tokio::select! {
             () = settled => {}
-            () = self.account.until_called(A_STORM) => {}
+            () = self.account.until_called(A_STORM) => self.stormy = true,
         }
     }
 
@@ -347,7 +351,7 @@ impl History {
             self.settle().await;
             self.account.run_for(Duration::from_mins(65)).await;
             // The sweep sends no holds: the next one takes them up. A window opens once a day.
-            if sweeps >= 2 && (sweeps == 30 || !self.holds()) {
+            if self.stormy || (sweeps >= 2 && (sweeps == 30 || !self.holds())) {
                 break;
             }
         }

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use sim::StaleTask;
+use sim::{HistoryView, StaleTask};
 
 use crate::function::Ran;
 use crate::history::{History, QUEUE, SECRET};
-use crate::subject::Subject;
+use crate::subject::{Rolls, Subject};
 
 const FUNCTION: &str = "AKIASIMULATED";
 
@@ -24,9 +24,11 @@ pub(crate) fn broken(history: &History) -> Vec<String> {
         let restarts = restarts(history, subject);
         broken.extend(only_what_changed(history, subject, &restarts));
         broken.extend(only_when_wanted(subject, &restarts));
+        broken.extend(undisturbed(history, subject, &restarts));
         broken.extend(not_too_many(history, subject, &restarts, &unread_histories(&lines, &subject.name)));
     }
     broken.extend(nothing_left(history));
+    broken.extend(history.stormy.then(|| "4: a storm of calls that does not end".to_owned()));
     broken.extend(nothing_forgotten(history));
     broken.extend(told_once(history, &lines));
     broken
@@ -86,10 +88,14 @@ fn has_failed(history: &History, stale: &StaleTask, lines: &[Value]) -> bool {
     let may_fail = subject.is_some_and(|subject| subject.fails || subject.deploys > 0 || needs_deleted(subject));
     let written = last_write(history, &stale.thing);
     let since = |line: &Value| line["timestamp"].as_str().and_then(|at| at.parse::<Timestamp>().ok()) >= written;
-    let mut told = lines.iter().filter(|line| line["service"] == *stale.service && since(line)).map(|line| &line["reason"]);
-    let fails = subject.is_some_and(|subject| subject.fails);
-    // What the last sweep restarted nobody follows; a deployment that can neither go on nor back is waited for.
-    may_fail && told.any(|told| told == "failed-already" || (fails && (told == "stale" || told == "deployment-in-progress")))
+    let mut told = lines.iter().filter(|line| line["service"] == *stale.service && since(line));
+    // What a sweep restarts nobody follows; a deployment that can neither go on nor back is waited for until that is given up.
+    let open_end = |line: &Value| {
+        let waits = line["reason"] == "stale" || line["reason"] == "deployment-in-progress";
+        let given_up = line["detail"].as_str().is_some_and(|detail| detail.contains("no longer followed"));
+        line["result"] == "abandoned" || given_up || (line["request_id"] == "direct" && waits)
+    };
+    may_fail && told.any(|line| line["reason"] == "failed-already" || open_end(line))
 }
 
 /// 2: no service had too few running tasks.
@@ -110,6 +116,21 @@ fn only_what_changed(history: &History, subject: &Subject, restarts: &[Timestamp
 fn only_when_wanted(subject: &Subject, restarts: &[Timestamp]) -> Vec<String> {
     let wrong = restarts.iter().filter(|at| subject.is_quiet(**at));
     wrong.map(|at| format!("4: {} was restarted at {at}, against its owner's wish", subject.name)).collect()
+}
+
+/// No restart of ours ended a rollback, or a blue/green deployment.
+fn undisturbed(history: &History, subject: &Subject, restarts: &[Timestamp]) -> Vec<String> {
+    // A look is believed for five seconds.
+    const BELIEVED: SignedDuration = SignedDuration::from_secs(10);
+    let ran = history.function.ran();
+    let past: Vec<_> = history.account.service(&subject.name).into_iter().flat_map(|service| service.history).collect();
+    let since = |past: &HistoryView| past.rolled_back_at.or((subject.rolls == Rolls::BlueGreen).then_some(past.created_at));
+    let disturbs = |at: Timestamp, past: &HistoryView| {
+        let ends = past.finished_at.unwrap_or(Timestamp::MAX);
+        since(past).is_some_and(|since| since + BELIEVED < at && at <= ends)
+    };
+    let wrong = restarts.iter().filter(|at| past.iter().any(|past| disturbs(**at, past)) && !overlaps(&ran, **at));
+    wrong.map(|at| format!("4: {} was restarted at {at} in the middle of a rollback or a blue/green deployment", subject.name)).collect()
 }
 
 /// Restarts are asked for at the pace that is set.
@@ -197,8 +218,9 @@ fn nothing_left(history: &History) -> Vec<String> {
 fn nothing_forgotten(history: &History) -> Vec<String> {
     let told = history.told_by_then.iter().filter(|line| line["request_id"] != "direct");
     let last: BTreeMap<_, _> = told.filter_map(|line| Some((line["service"].as_str()?, line))).collect();
-    let goes_on = |line: &Value| line["again"] == true || (line["decision"] == "hold" && line["result"] != "abandoned");
-    let waits = |line: &&Value| line["reason"].is_string() && goes_on(line);
+    let waits = |line: &&Value| {
+        (line["decision"] == "restart" && line["again"] == true) || (line["decision"] == "hold" && line["result"] != "abandoned")
+    };
     last.into_values().filter(waits).map(|line| format!("5: forgotten: {} {}", line["service"], line["reason"])).collect()
 }
 

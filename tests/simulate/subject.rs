@@ -23,6 +23,15 @@ enum Quiet {
     OutsideWindow,
 }
 
+/// How it is deployed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Rolls {
+    AboveDesired,
+    /// With a single task not at all.
+    BelowDesired,
+    BlueGreen,
+}
+
 const PAUSED_UNTIL: &str = "2026-01-31T13:40:00Z";
 const WINDOW: &str = "Mon-Sun 15:00-18:30 Europe/Berlin";
 
@@ -42,8 +51,7 @@ pub(crate) struct Subject {
     pub(crate) min_interval: SignedDuration,
     /// A value of which version on makes its tasks fail.
     pub(crate) fails: bool,
-    /// It rolls below its desired count, and so not at all with a single task.
-    pub(crate) narrow: bool,
+    pub(crate) rolls: Rolls,
     /// How often a pipeline deployed it.
     pub(crate) deploys: usize,
 }
@@ -71,7 +79,17 @@ impl Subject {
             mode: pick(rng, &[Some("notify"), Some("off"), None, None, None, None, None, None, None, None]),
             min_interval: own.map_or(default, |own| own.parse().unwrap()),
             fails: rng.u8(..6) == 0,
-            narrow: rng.u8(..3) == 0,
+            rolls: pick(
+                rng,
+                &[
+                    Rolls::BelowDesired,
+                    Rolls::BelowDesired,
+                    Rolls::AboveDesired,
+                    Rolls::AboveDesired,
+                    Rolls::AboveDesired,
+                    Rolls::BlueGreen,
+                ],
+            ),
             deploys: 0,
             terms,
         };
@@ -81,7 +99,7 @@ impl Subject {
     }
 
     fn service(&self, rng: &mut Rng) -> Service {
-        let desired = if self.narrow { rng.usize(2..4) } else { rng.usize(1..4) };
+        let desired = if self.rolls == Rolls::BelowDesired { rng.usize(2..4) } else { rng.usize(1..4) };
         let all = self.terms.join(" ");
         let mut made = service(&self.name).desired(desired).deployed_ago(Duration::from_hours(2));
         made = made.task_seconds(rng.f64() * 30.0, rng.f64() * 10.0, rng.f64() * 20.0);
@@ -95,12 +113,11 @@ impl Subject {
         if self.terms.contains(&"auto") {
             made = made.referring(Self::definition());
         }
-        if self.narrow {
-            made = made.percent(50, 100);
-        }
-        if rng.u8(..6) == 0 {
-            made = made.blue_green(Duration::from_mins(rng.u64(..20)));
-        }
+        made = match self.rolls {
+            Rolls::AboveDesired => made,
+            Rolls::BelowDesired => made.percent(50, 100),
+            Rolls::BlueGreen => made.blue_green(Duration::from_mins(rng.u64(..20))),
+        };
         if self.fails || rng.bool() {
             made = made.circuit_breaker(rng.u8(..4) > 0);
         }

@@ -1,7 +1,7 @@
 //! The service scheduler: one look at a service, and what it starts and stops within the deployment configuration.
 
 use super::deployment;
-use super::model::{Deployment, EcsService, Rollout, Status, Strategy};
+use super::model::{Deployment, EcsService, Rollout, Status, Strategy, Task};
 use super::tasks;
 use crate::clockwork::Clockwork;
 use crate::job::Job;
@@ -55,7 +55,7 @@ fn stop_old(service: &mut EcsService, clock: &mut Clockwork) -> usize {
     let Some(primary) = service.deployments.first().filter(|primary| primary.rollout != Rollout::Failed) else { return 0 };
     let revision = primary.revision.clone();
     let floor = service.floor();
-    let old = |service: &EcsService, wanted: &dyn Fn(&super::model::Task) -> bool| {
+    let old = |service: &EcsService, wanted: &dyn Fn(&Task) -> bool| {
         let mut tasks = service.tasks.iter().filter(|task| task.revision != revision && !task.is_stopping() && wanted(task));
         tasks.next().map(|task| task.id.clone())
     };
@@ -78,10 +78,11 @@ fn stop_old(service: &mut EcsService, clock: &mut Clockwork) -> usize {
     stopped.len()
 }
 
-/// After a scale-in: the newest tasks of the primary go.
+/// After a scale-in: the newest tasks of the primary go, of whatever deployment where the primary has failed and starts none.
 fn stop_surplus(service: &mut EcsService, clock: &mut Clockwork) -> usize {
-    let Some(revision) = service.primary_revision().map(str::to_owned) else { return 0 };
-    let live: Vec<_> = service.tasks.iter().filter(|task| task.revision == revision && !task.is_stopping()).collect();
+    let Some(primary) = service.deployments.first() else { return 0 };
+    let counts = |task: &&Task| !task.is_stopping() && (task.revision == primary.revision || primary.rollout == Rollout::Failed);
+    let live: Vec<_> = service.tasks.iter().filter(counts).collect();
     let surplus: Vec<_> = live.iter().skip(service.desired).map(|task| task.id.clone()).collect();
     for task in &surplus {
         tasks::stop(service, clock, task, "Scaling activity initiated by service");

@@ -99,6 +99,8 @@ pub struct HistoryView {
     pub status: &'static str,
     /// When it was asked for.
     pub created_at: Timestamp,
+    /// When it began to be rolled back.
+    pub rolled_back_at: Option<Timestamp>,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
 }
@@ -186,6 +188,7 @@ impl From<&ServiceDeployment> for HistoryView {
             deployment: format!("ecs-svc/{}", deployment.target_revision),
             status: deployment.status.name(),
             created_at: deployment.created_at,
+            rolled_back_at: deployment.rollback.as_ref().map(|rollback| rollback.started_at),
             finished_at: deployment.finished_at,
         }
     }
