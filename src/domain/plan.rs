@@ -306,6 +306,9 @@ fn detail(service: &Service, planned: &Planned, reached: &BTreeMap<Key, usize>, 
             let most = policy.restarts_per_hour;
             until.map(|until| format!("it was restarted {most} times within an hour; held {until}"))
         }
+        Reason::DeploymentInProgress if service.may_roll_back() => {
+            unreadable(service).map(|why| format!("it may be a rollback, which is never superseded: {why}"))
+        }
         Reason::DeploymentInProgress => until.map(|until| format!("a rolling deployment is superseded if it still runs; held {until}")),
         Reason::OutsideWindow | Reason::MinInterval | Reason::Settling => until,
         Reason::Excluded
@@ -322,10 +325,14 @@ fn detail(service: &Service, planned: &Planned, reached: &BTreeMap<Key, usize>, 
         | Reason::FailedAlready
         | Reason::TooManyDeployments
         | Reason::InFlightLimit => None,
-        Reason::Stale => match &service.history {
-            History::Unreadable(cause) => Some(format!("its deployment history could not be read: {cause}")),
-            History::NotAsked | History::Read(_) => None,
-        },
+        Reason::Stale => unreadable(service),
+    }
+}
+
+fn unreadable(service: &Service) -> Option<String> {
+    match &service.history {
+        History::Unreadable(cause) => Some(format!("its deployment history could not be read: {cause}")),
+        History::NotAsked | History::Read(_) => None,
     }
 }
 

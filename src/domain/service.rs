@@ -126,7 +126,7 @@ pub enum History {
     /// The change is young, or nothing is to be restarted.
     #[default]
     NotAsked,
-    /// Asked, and no answer; it never blocks a restart. Why.
+    /// Asked, and no answer; it never blocks a restart, but where a deployment runs. Why.
     Unreadable(String),
     /// The deployments created since the oldest change in question.
     Read(Vec<PastDeployment>),
@@ -228,7 +228,7 @@ impl Service {
         })
     }
 
-    /// Whether a forced deployment now would take the rollback's target away or throw away a bake.
+    /// Whether a forced deployment now would take the rollback's target away or throw away a bake, or might, for all that can be known.
     #[must_use]
     pub fn must_not_be_superseded(&self) -> bool {
         let failed_after = |primary: &Deployment| {
@@ -236,7 +236,13 @@ impl Service {
         };
         let rolls_back = self.is_rolling() && self.primary().is_some_and(failed_after);
         let shifts = self.is_rolling() && self.deployment_strategy == DeploymentStrategy::Shifting;
-        rolls_back || shifts || self.past().iter().any(|past| past.fate == Fate::RollingBack)
+        rolls_back || shifts || self.may_roll_back() || self.past().iter().any(|past| past.fate == Fate::RollingBack)
+    }
+
+    /// Whether a deployment runs that is perhaps a rollback, since what would tell cannot be read.
+    #[must_use]
+    pub fn may_roll_back(&self) -> bool {
+        self.is_rolling() && matches!(self.history, History::Unreadable(_))
     }
 
     /// Everything of it that does not parse, in words.

@@ -15,6 +15,9 @@ use crate::domain::service::Service;
 /// How often a restart is asked for whose answers are lost or broken.
 const ATTEMPTS: u32 = 5;
 
+/// A turn that a look outlasts is over: else all that waited for the same look would start at once.
+const TURN_LASTS: Duration = Duration::from_secs(1);
+
 /// Before the look that follows each, doubling.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
@@ -33,11 +36,15 @@ pub(super) async fn deploy(job: &Job<'_>, group: &Group, planned: Planned, seen:
         if !job.pace.admit(job.until).await {
             return rolled.with(if throttled { Outcome::Throttled } else { Outcome::OutOfTime });
         }
+        let turn = Instant::now();
         if let Some(seen) = group.look(job, &rolled.seen).await {
             rolled = rolled.decided_anew(job, seen, None);
             if rolled.outcome.is_some() || rolled.planned.reason.decision() != Decision::Restart {
                 return rolled;
             }
+        }
+        if turn.elapsed() > TURN_LASTS {
+            continue;
         }
         // A call that is still under way when the time is up may have taken effect; the retry will find out.
         let called_at = job.clock.now();

@@ -30,7 +30,7 @@ pub(super) struct Group {
 #[derive(Debug)]
 struct Latest {
     at: Instant,
-    /// Not yet started, as far as is known.
+    /// Whose turn has not come, or did not end it.
     waiting: BTreeSet<ServiceId>,
     seen: BTreeMap<ServiceId, Service>,
     /// Nothing until they are asked for.
@@ -57,7 +57,6 @@ impl Group {
             latest.seen.extend(looks.gone.into_iter().map(|id| (id.clone(), Service::gone(id, before.home.clone(), before.tags.clone()))));
             latest.at = Instant::now();
         }
-        latest.waiting.remove(&before.id);
         let history = latest.histories.as_mut().and_then(|histories| histories.remove(&before.id));
         let now = latest.seen.remove(&before.id);
         if history.is_none() && now.is_none() {
@@ -65,6 +64,11 @@ impl Group {
         }
         let now = known_of(now.unwrap_or_else(|| before.clone()), before);
         Some(Service { history: history.unwrap_or_else(|| now.history.clone()), ..now })
+    }
+
+    /// A service that needs no further look.
+    pub(super) async fn leave(&self, id: &ServiceId) {
+        self.latest.lock().await.waiting.remove(id);
     }
 }
 

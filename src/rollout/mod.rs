@@ -56,7 +56,9 @@ impl Job<'_> {
         let grouped = restarts.chunks(LOOKED_AT_TOGETHER).zip(&groups).flat_map(|(some, group)| some.iter().map(move |one| (one, group)));
         let running: FuturesUnordered<_> = grouped
             .map(|((id, planned, seen), group)| async move {
-                (ServiceId::clone(id), deploy::deploy(self, group, Planned::clone(planned), Service::clone(seen)).await)
+                let rolled = deploy::deploy(self, group, Planned::clone(planned), Service::clone(seen)).await;
+                group.leave(id).await;
+                (ServiceId::clone(id), rolled)
             })
             .collect();
         running.collect().await

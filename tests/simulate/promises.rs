@@ -146,8 +146,8 @@ fn faster_than_the_pace(history: &History) -> Option<String> {
     for (place, first) in asked.iter().enumerate() {
         for (more, last) in (0_u32..).zip(&asked[place..]) {
             let seconds = last.duration_since(*first).as_secs_f64();
-            // One may have waited for its answer, or for its turn, beside the first.
-            if f64::from(more) > rate.mul_add(seconds, burst) + 1.0 {
+            // A turn is taken within a second of its time.
+            if f64::from(more + 1) > rate.mul_add(seconds + 1.0, burst) {
                 return Some(format!("4: {more} restarts were asked for in the {seconds:.1} s from {first}"));
             }
         }
