@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::aws::Aws;
 use crate::clock::Clock;
-use crate::domain::summary::{Counts, Summary, UNSWEPT_TOLD, VERSION};
+use crate::domain::summary::{Counts, Summary, VERSION};
 use crate::event::{self, Inbox, Malformed, Message, Told};
 use crate::pace::Pace;
 use crate::reload::{self, Reload, Reloaded};
@@ -113,7 +113,7 @@ impl Reloader {
         }
         match only_malformed(inbox) {
             Some(malformed) => Err(malformed.into()),
-            None if !reloaded.unfinished.is_empty() => Err(Error::NothingStarted(reloaded.stranded.len())),
+            None if !reloaded.stranded.is_empty() && !reloaded.unfinished.is_empty() => Err(Error::NothingStarted(reloaded.stranded.len())),
             None => Ok(Answer::Summary(Box::new(summary))),
         }
     }
@@ -140,6 +140,7 @@ fn summarise(request_id: &str, inbox: &Inbox, reloaded: &Reloaded, returned: usi
         keys_swept: swept.keys,
         unswept: swept.unswept.len(),
         stale: swept.stale,
+        unrepaired: swept.unrepaired,
         elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
         ..Counts::default()
     };
@@ -151,7 +152,7 @@ fn summarise(request_id: &str, inbox: &Inbox, reloaded: &Reloaded, returned: usi
         services,
         ignored_events: ignored,
         malformed_events: malformed,
-        not_swept: swept.unswept.into_iter().take(UNSWEPT_TOLD).collect(),
+        not_swept: swept.unswept,
     }
 }
 

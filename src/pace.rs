@@ -26,24 +26,17 @@ impl Pace {
 
     /// Waits for a turn; `false`, at once, where none will come before `until`.
     pub async fn admit(&self, until: Instant) -> bool {
-        let Some(turn) = self.take_turn(Some(until)) else { return false };
+        let Some(turn) = self.take_turn(until) else { return false };
         sleep_until(turn).await;
         true
     }
 
-    /// Waits for a turn, for callers whose own time is bounded.
-    pub async fn turn(&self) {
-        if let Some(turn) = self.take_turn(None) {
-            sleep_until(turn).await;
-        }
-    }
-
-    fn take_turn(&self, until: Option<Instant>) -> Option<Instant> {
+    fn take_turn(&self, until: Instant) -> Option<Instant> {
         let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         let at = (*due).max(now);
         let turn = at.checked_sub(self.ahead).map_or(now, |turn| turn.max(now));
-        if until.is_some_and(|until| turn > until) {
+        if turn > until {
             return None;
         }
         *due = at + self.interval;

@@ -33,7 +33,6 @@ use crate::settings::Settings;
 
 use errand::{Errand, asks_for_a_sweep, errands, needs_a_listing};
 use later::Left;
-use sweep::Swept;
 
 /// How long an invocation waits itself for a change to settle, where a queue could wait instead.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(5);
@@ -87,6 +86,8 @@ pub struct Findings {
     pub keys: usize,
     /// How many services have a task that is older than a change which it reads.
     pub stale: usize,
+    /// How many of them should have been restarted, and could not be.
+    pub unrepaired: usize,
     /// What could not be compared, and why.
     pub unswept: Vec<String>,
 }
@@ -163,9 +164,9 @@ impl Reload<'_> {
             reloaded.sent += sent;
         }
         if let Some(sweep) = asks_for_a_sweep(inbox) {
-            let Swept { performed, keys, stale, unswept } = Box::pin(self.sweep(sweep, &reloaded.watching)).await;
-            reloaded.services.extend(performed.lines);
-            reloaded.swept = Some(Findings { keys, stale, unswept });
+            let (lines, findings) = Box::pin(self.sweep(sweep, &reloaded.watching)).await;
+            reloaded.services.extend(lines);
+            reloaded.swept = Some(findings);
         }
         reloaded
     }
@@ -185,7 +186,11 @@ impl Reload<'_> {
     }
 
     async fn perform(&self, errand: &mut Errand, watching: &[Listed]) -> Performed {
-        let policy = self.policy(errand.wish.as_ref());
+        let mut policy = self.policy(errand.wish.as_ref());
+        if errand.waiting.values().any(|waiting| waiting.told == Some(Reason::Settling)) {
+            // What is written all the time would never settle.
+            policy.patience = SignedDuration::MAX;
+        }
         let concerned = watching.iter().filter(|listed| errand.concerns(listed)).map(|listed| &listed.id);
         let (ids, out_of_reach): (BTreeSet<_>, BTreeSet<_>) = concerned.chain(errand.named()).partition(|id| self.is_in_reach(id));
         let refused = |id| ServiceLine::unread(id, &failed("its cluster is not one of RELOADER_CLUSTERS"));
@@ -199,6 +204,7 @@ impl Reload<'_> {
         let (mut services, learnt) = join(self.look(ids, errand, watching, &mut performed), self.learn(named_by_terms)).await;
         errand.learns(learnt);
         self.read_references(errand, &mut services, &mut performed).await;
+        let home = services.first().map(|service| service.home.clone()).unwrap_or(home);
         let named_by_references = errand.unlearnt(&home, |change| {
             services.iter().any(|service| change.whom.includes(&service.id) && is_decided(service.listens(&change.key)))
         });
@@ -213,7 +219,9 @@ impl Reload<'_> {
             }
         }
         for (id, keys) in std::mem::take(&mut performed.undecided) {
-            performed.left.entry(id).or_insert_with(|| Left::unread(BTreeSet::new())).keys.extend(keys);
+            let left = performed.left.entry(id).or_insert_with(|| Left::unread(BTreeSet::new()));
+            left.keys.extend(keys);
+            left.told = if left.told == Reason::Fresh { Reason::Stale } else { left.told };
         }
         performed
     }

@@ -77,6 +77,9 @@ pub const NAMES: [&str; 18] = [
     EVENT_BUS,
 ];
 
+/// A rolling deployment is waited for ten minutes, and what an invocation had no time for a few more.
+const LEAST_HOLD_LIMIT: SignedDuration = SignedDuration::from_mins(15);
+
 /// What the function was set to, checked once at its start. A setting whose feature comes with a later version is checked and named in
 /// `without_effect`.
 #[derive(Clone, Debug, PartialEq)]
@@ -143,7 +146,9 @@ impl Settings {
             min_interval: reader.read(MIN_INTERVAL, SignedDuration::from_mins(5), DURATION, parse_duration),
             restarts_per_hour: reader.read(MAX_RESTARTS_PER_HOUR, 6, "a number from 1 on", |text| at_least_one(text.parse().ok()?)),
             max_in_flight: reader.read(MAX_IN_FLIGHT, 50, "a number from 1 on", |text| at_least_one(text.parse().ok()?)),
-            hold_limit: reader.read(HOLD_LIMIT, SignedDuration::from_hours(24), DURATION, parse_duration),
+            hold_limit: reader.read(HOLD_LIMIT, SignedDuration::from_hours(24), "a duration of 15m or more", |text| {
+                parse_duration(text).filter(|limit| *limit >= LEAST_HOLD_LIMIT)
+            }),
             sweep_repairs: reader.read(SWEEP, true, "repair or report", |text| word(text, &[("repair", true), ("report", false)])),
             sweep_since: reader.read(SWEEP_SINCE, SignedDuration::from_hours(24), DURATION, parse_duration),
             queue_url: reader.read(QUEUE_URL, None, "the URL of a queue, beginning with https:// or http://", |text| {

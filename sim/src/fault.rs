@@ -108,7 +108,7 @@ impl Fault {
         Self::of(action, Effect::Slow(by))
     }
 
-    /// Only calls about this target: `cluster/service`, a parameter, a secret, `bucket/key`, a queue.
+    /// Only calls about this target: `cluster/service`, a parameter, a secret, `bucket/key`, a queue, a type of resources.
     #[must_use]
     pub fn target(mut self, target: &str) -> Self {
         self.target = Some(target.to_owned());

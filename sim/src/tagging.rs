@@ -36,6 +36,12 @@ pub(crate) fn to_tags(pairs: &[TagPair]) -> Tags {
     pairs.iter().map(|TagPair { key, value }| (key.clone(), value.clone())).collect()
 }
 
+/// What a call is about: types of resources.
+pub(crate) fn target_of(input: &Value) -> String {
+    let types = input.get("ResourceTypeFilters").and_then(Value::as_array).into_iter().flatten();
+    types.filter_map(Value::as_str).collect::<Vec<_>>().join(",")
+}
+
 /// The tags of one resource as the index knows them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct IndexedTags(pub(crate) Tags);

@@ -28,7 +28,7 @@ pub use ecs::{Ecs, Looks, Restarted};
 pub use s3::{ListedObjects, S3};
 pub use secretsmanager::{ListedSecret, SecretsManager};
 pub use sqs::Sqs;
-pub use ssm::{Described, Ssm};
+pub use ssm::{Described, DescribedParameters, Ssm};
 pub use tagging::{Listed, Tagging};
 
 /// The clients of every AWS service that the function calls. They share the HTTP client, and so the connections, of the configuration

@@ -21,7 +21,9 @@ const MOST_PAGES: usize = 10;
 /// What a listing found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListedObjects {
-    /// When each object was written, to the second, by its key.
+    /// How many were looked at.
+    pub looked_at: usize,
+    /// When each that was written lately was written, to the second, by its key.
     pub modified_at: BTreeMap<String, Timestamp>,
     /// Whether there are more than were looked at.
     pub is_cut_off: bool,
@@ -52,17 +54,18 @@ impl S3 {
         Ok(found.and_then(|told| timestamp(told.last_modified()?)))
     }
 
-    /// When the objects below a prefix were written, ten thousand of them at most.
+    /// When the objects below a prefix were written that were written at `since` or later. Ten thousand are looked at, at most.
     ///
     /// # Errors
     /// They could not be listed before the instant `by`.
-    pub async fn modified_below(&self, bucket: &str, prefix: &str, by: Instant) -> Result<ListedObjects, Error> {
+    pub async fn modified_below(&self, bucket: &str, prefix: &str, since: Timestamp, by: Instant) -> Result<ListedObjects, Error> {
         let (mut listed, mut token) = (ListedObjects::default(), None);
         for _ in 0..MOST_PAGES {
             let request = self.client.list_objects_v2().bucket(bucket).prefix(prefix).set_continuation_token(token);
             let answer = answered(LIST, &format!("{bucket}/{prefix}"), by, request.send()).await?;
-            let told = answer.contents().iter();
-            listed.modified_at.extend(told.filter_map(|told| Some((told.key()?.to_owned(), timestamp(told.last_modified()?)?))));
+            let told = answer.contents().iter().filter_map(|told| Some((told.key()?, timestamp(told.last_modified()?)?)));
+            listed.looked_at += answer.contents().len();
+            listed.modified_at.extend(told.filter(|(_, at)| *at >= since).map(|(key, at)| (key.to_owned(), at)));
             token = answer.next_continuation_token.filter(|token| !token.is_empty());
             if token.is_none() {
                 return Ok(listed);

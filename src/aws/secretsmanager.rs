@@ -18,6 +18,8 @@ const PAGE: i32 = 100;
 pub struct ListedSecret {
     /// Its name.
     pub name: String,
+    /// Its ARN, which a secret of the same name before it did not have.
+    pub arn: String,
     /// When anything of it changed, a mere description among it.
     pub changed_at: Option<Timestamp>,
     /// When it was rotated last.
@@ -55,6 +57,7 @@ impl SecretsManager {
                 let (changed_at, rotated_at) = (told.last_changed_date(), told.last_rotated_date());
                 Some(ListedSecret {
                     name: told.name()?.to_owned(),
+                    arn: told.arn()?.to_owned(),
                     changed_at: changed_at.and_then(timestamp),
                     rotated_at: rotated_at.and_then(timestamp),
                 })

@@ -1,6 +1,6 @@
 //! Systems Manager Parameter Store: what a parameter's event does not tell, and never its value.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ssm::Client;
 use aws_sdk_ssm::config::Builder;
@@ -12,7 +12,10 @@ use super::{Error, SdkConfig, impatient, timestamp, unrationed, willing};
 use crate::pace::Pace;
 
 /// Most values of one filter.
-const NAMES_AT_ONCE: usize = 50;
+const VALUES_AT_ONCE: usize = 50;
+
+/// Most parameters of one answer.
+const PAGE: i32 = 50;
 
 const DESCRIBE: &str = "DescribeParameters";
 
@@ -25,6 +28,15 @@ pub struct Described {
     pub at: Timestamp,
     /// The ARN of who wrote it.
     pub by: Option<String>,
+}
+
+/// What was told of parameters. What is nowhere in it, Parameter Store does not know.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DescribedParameters {
+    /// By their names without a leading slash.
+    pub found: BTreeMap<String, Described>,
+    /// Why the parameters of these names, or some below these paths, are missing.
+    pub failed: BTreeMap<String, String>,
 }
 
 /// Systems Manager.
@@ -41,44 +53,77 @@ impl Ssm {
         Self { client: Client::from_conf(config.build()), pace: Pace::new(3, 2.0) }
     }
 
-    /// The newest versions of parameters, by their names without a leading slash, and why those are missing that a call was asked for in vain.
-    /// What is in neither, Parameter Store does not know. Fifty names a call, none after the instant `by`.
+    /// The newest versions of parameters, by their names without a leading slash. Fifty names a call, none after the instant `by`.
     /// [`DescribeParameters`](https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_DescribeParameters.html)
-    pub async fn describe(&self, paths: &[&str], by: Instant) -> (BTreeMap<String, Described>, BTreeMap<String, String>) {
-        let (mut found, mut failed) = (BTreeMap::new(), BTreeMap::new());
+    pub async fn describe(&self, paths: &[&str], by: Instant) -> DescribedParameters {
+        let mut described = DescribedParameters::default();
         let names: Vec<_> = paths.iter().flat_map(|path| spellings(path)).collect();
-        for names in names.chunks(NAMES_AT_ONCE) {
-            let told = timeout_at(by, self.describe_all("Equals", names.to_vec())).await;
-            match told.unwrap_or_else(|_| Err(Error::late(DESCRIBE, None))) {
-                Ok(told) => found.extend(told.iter().filter_map(described)),
-                Err(error) => failed.extend(names.iter().map(|name| (path_of(name), error.to_string()))),
+        for names in names.chunks(VALUES_AT_ONCE) {
+            if let Err(error) = self.describe_all("Equals", names, by, &mut described.found).await {
+                described.failed.extend(names.iter().map(|name| (path_of(name), error.to_string())));
             }
         }
-        (found, failed)
+        described
     }
 
-    /// The newest versions of all parameters below a path, which is named without its leading slash.
-    ///
-    /// # Errors
-    /// They could not be listed to the end before the instant `by`.
-    pub async fn describe_below(&self, path: &str, by: Instant) -> Result<BTreeMap<String, Described>, Error> {
-        let told = timeout_at(by, self.describe_all("BeginsWith", vec![format!("/{path}")])).await;
-        Ok(told.unwrap_or_else(|_| Err(Error::late(DESCRIBE, Some(path.to_owned()))))?.iter().filter_map(described).collect())
+    /// The newest versions of all parameters below paths, which are named without their leading slashes. Fifty paths a call; one below which
+    /// nothing is found is asked for once more alone, since that one of several values suffices is documented nowhere.
+    pub async fn describe_below(&self, paths: &BTreeSet<&str>, by: Instant) -> DescribedParameters {
+        let mut described = DescribedParameters::default();
+        let outermost = |path: &&&str| !paths.iter().any(|other| other != *path && path.starts_with(other));
+        let prefixes: Vec<_> = paths.iter().filter(outermost).copied().collect();
+        for together in prefixes.chunks(VALUES_AT_ONCE) {
+            let failed = self.describe_each_below(together, by, &mut described).await;
+            let first_from = |path: &str| described.found.range(path.to_owned()..).next();
+            let is_empty = |path: &&&str| !first_from(path).is_some_and(|(name, _)| name.starts_with(**path));
+            let empty: Vec<_> = together.iter().filter(is_empty).copied().collect();
+            if together.len() > 1 && !failed {
+                for path in empty {
+                    self.describe_each_below(&[path], by, &mut described).await;
+                }
+            }
+        }
+        described
+    }
+
+    /// Tells whether it failed.
+    async fn describe_each_below(&self, paths: &[&str], by: Instant, described: &mut DescribedParameters) -> bool {
+        let names: Vec<_> = paths.iter().map(|path| format!("/{path}")).collect();
+        // A name may have no slash at all.
+        let names = if paths.contains(&"") { &[] } else { names.as_slice() };
+        match self.describe_all("BeginsWith", names, by, &mut described.found).await {
+            Ok(()) => false,
+            Err(error) => {
+                described.failed.extend(paths.iter().map(|path| ((*path).to_owned(), error.to_string())));
+                true
+            }
+        }
     }
 
     /// An answer may be empty and yet not the last.
-    async fn describe_all(&self, option: &str, names: Vec<String>) -> Result<Vec<ParameterMetadata>, Error> {
-        let filter = ParameterStringFilter::builder().key("Name").option(option).set_values(Some(names)).build();
+    async fn describe_all(
+        &self,
+        option: &str,
+        names: &[String],
+        by: Instant,
+        found: &mut BTreeMap<String, Described>,
+    ) -> Result<(), Error> {
+        let filter = ParameterStringFilter::builder().key("Name").option(option).set_values(Some(names.to_vec())).build();
         let filter = filter.map_err(|_| Error::incomplete(DESCRIBE, None, "a filter"))?;
-        let request = self.client.describe_parameters().parameter_filters(filter).max_results(50);
-        let (mut told, mut token) = (Vec::new(), None);
+        let filters = (!names.is_empty()).then(|| vec![filter]);
+        let request = self.client.describe_parameters().set_parameter_filters(filters).max_results(PAGE);
+        let mut token = None;
         loop {
-            self.pace.turn().await;
-            let answer = request.clone().set_next_token(token).send().await.map_err(|error| Error::new(DESCRIBE, None, &error))?;
-            told.extend(answer.parameters.unwrap_or_default());
+            if !self.pace.admit(by).await {
+                return Err(Error::late(DESCRIBE, None));
+            }
+            let asked = request.clone().set_next_token(token).send();
+            let answer = timeout_at(by, asked).await.map_err(|_| Error::late(DESCRIBE, None))?;
+            let answer = answer.map_err(|error| Error::new(DESCRIBE, None, &error))?;
+            found.extend(answer.parameters().iter().filter_map(described));
             token = answer.next_token.filter(|token| !token.is_empty());
             if token.is_none() {
-                return Ok(told);
+                return Ok(());
             }
         }
     }

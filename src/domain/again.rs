@@ -7,7 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::arn::{Place, ServiceId};
 use super::change::Change;
 use super::outcome::{Outcome, RolledOut};
+use super::plan::Planned;
 use super::reason::{Decision, Reason};
+use super::service::Service;
 
 /// Before the first further look at what has no known end; doubles with each.
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(30);
@@ -54,10 +56,12 @@ pub struct Waiting {
 /// Work for a later invocation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Again {
-    /// When it is due.
+    /// When it is due. The queue sees to it: a message that comes earlier is decided about all the same, and held again.
     pub not_before: Timestamp,
     /// How many messages before it told of the same.
     pub hops: u32,
+    /// How many of the messages before it, without one between them that got further, told that it is not known who watches.
+    pub unlisted: u32,
     /// The changes, each with the services that it is to be looked at for.
     pub changes: Vec<Change>,
     /// What is known of those services.
@@ -95,6 +99,7 @@ impl Next {
             None => match (planned.reason, planned.until) {
                 (Reason::Fresh, _) if seen.is_rolling() => later(None),
                 (Reason::DeploymentInProgress, by) => later(by),
+                (reason, _) if reason.decision() == Decision::Refuse && follows(planned, seen) => later(None),
                 (Reason::Paused, None) => Some(Self::Later { by: None, ages: false }),
                 (reason, until) if reason.decision() == Decision::Hold => until.map_or(later(None), |end| Some(Self::At(end))),
                 _ => None,
@@ -103,7 +108,24 @@ impl Next {
     }
 }
 
+/// Whether a change is covered by a rollout that still runs, whatever is decided for another.
+fn follows(planned: &Planned, seen: &Service) -> bool {
+    seen.is_rolling() && planned.asked_by.values().any(|reason| *reason == Reason::Fresh)
+}
+
 impl Waiting {
+    /// What is known where a change asks anew, or where a rollout that was followed is followed by a restart that is owed: no age.
+    #[must_use]
+    pub fn anew(self) -> Self {
+        Self { waited: SignedDuration::ZERO, ..self }
+    }
+
+    /// Where it is looked at again earlier than that.
+    #[must_use]
+    pub fn sooner(self, by: SignedDuration) -> Self {
+        Self { waited: self.waited.saturating_sub(by).max(SignedDuration::ZERO), ..self }
+    }
+
     /// The instant of the next look, and what is then known. Instants lie on a grid, so that messages about the same thing return
     /// together, meet in one batch and go on as one.
     #[must_use]
@@ -132,11 +154,11 @@ impl Waiting {
     }
 }
 
-/// When work goes on of which it could not be told whom it concerns, after so many messages; nothing where that has lasted for the limit.
+/// When work goes on of which it could not be told whom it concerns, after so many messages that told so; nothing where that has lasted for the limit.
 #[must_use]
-pub fn came_to_nothing(hops: u32, limit: SignedDuration, now: Timestamp) -> Option<Timestamp> {
-    let may_go_on = LONGEST_PAUSE.saturating_mul(i32::try_from(hops).unwrap_or(i32::MAX)) <= limit;
-    let waiting = Waiting { looks: hops, ..Waiting::default() };
+pub fn came_to_nothing(unlisted: u32, limit: SignedDuration, now: Timestamp) -> Option<Timestamp> {
+    let may_go_on = LONGEST_PAUSE.saturating_mul(i32::try_from(unlisted).unwrap_or(i32::MAX)) <= limit;
+    let waiting = Waiting { looks: unlisted, ..Waiting::default() };
     may_go_on.then(|| waiting.until_next(Next::Later { by: None, ages: true }, Reason::Stale, now).0)
 }
 

@@ -41,6 +41,12 @@ impl Whom {
         }
     }
 
+    /// Whether a service is one of them by name.
+    #[must_use]
+    pub fn names(&self, id: &ServiceId) -> bool {
+        matches!(self, Self::Only(these) if these.contains(id))
+    }
+
     /// The services that either includes.
     fn or(self, other: Self) -> Self {
         match (self, other) {
@@ -73,6 +79,8 @@ pub struct Change {
     pub by: Option<String>,
     /// Whether the owner of the key wants nobody to be restarted for it.
     pub ignored: bool,
+    /// Whether metadata was asked about it.
+    pub learnt: bool,
     /// What could not be learnt of it.
     pub note: Option<String>,
     /// The id of the event that told of it.
@@ -86,7 +94,8 @@ impl Change {
     #[must_use]
     pub fn new(key: Key, at: Timestamp, kind: ChangeKind, event: &str) -> Self {
         let event = event.to_owned();
-        Self { key, at, kind, version: None, previous: None, etag: None, by: None, ignored: false, note: None, event, whom: Whom::Everyone }
+        let (version, previous, etag, by, note) = (None, None, None, None, None);
+        Self { key, at, kind, version, previous, etag, by, ignored: false, learnt: false, note, event, whom: Whom::Everyone }
     }
 
     /// Keeps what else was learnt of it, beside what is known already.

@@ -14,7 +14,7 @@ const MOST_DEPLOYMENTS: usize = 5;
 const PATIENCE_WITH_ROLLING: SignedDuration = SignedDuration::from_mins(10);
 
 /// What restarts are counted in.
-const AN_HOUR: SignedDuration = SignedDuration::from_hours(1);
+pub(super) const AN_HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 /// How far back the history is read to count the restarts of an hour: the first of them is told from a deployment of another task
 /// definition by the one before it.

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::arn::ServiceId;
 use super::change::{Change, ChangeKind};
-use super::hold::{BUDGET_REACHES_BACK, hold, is_creation, patience_ends};
+use super::hold::{AN_HOUR, BUDGET_REACHES_BACK, hold, is_creation, patience_ends};
 use super::key::Key;
 use super::reason::{Decision, Reason};
 use super::service::{Controller, History, Service, ServiceStatus};
@@ -19,9 +19,6 @@ const JUST_RESTARTED: SignedDuration = SignedDuration::from_secs(60);
 
 /// A change older than this may already have been tried and rolled back, so the deployment history is asked before a restart.
 const YOUNG: SignedDuration = SignedDuration::from_secs(60);
-
-/// Restarts within this time count against a service's budget.
-const AN_HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 /// What the function, and the invocation, allow.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,18 +106,20 @@ impl Plan {
 
 /// Decides. No I/O, no clock, no randomness: the same look gives the same plan.
 pub fn plan(changes: &BTreeMap<Key, Change>, services: &[Service], policy: &Policy, now: Timestamp) -> Plan {
-    let mut asked: BTreeMap<&ServiceId, BTreeMap<Key, Reason>> = BTreeMap::new();
+    let mut judged: BTreeMap<&ServiceId, BTreeMap<Key, Reason>> = BTreeMap::new();
     for service in services {
-        for (key, change) in changes.iter().filter(|(_, change)| change.whom.includes(&service.id)) {
+        for (key, change) in changes {
             if let Some(reason) = judge_change(service, change, policy, now) {
-                asked.entry(&service.id).or_default().insert(key.clone(), reason);
+                judged.entry(&service.id).or_default().insert(key.clone(), reason);
             }
         }
     }
-    let reached = reach(&asked, changes, services);
+    let reached = reach(&judged, changes, services);
+    let running = running(&judged, services, policy, now);
     let mut plan = Plan::default();
     for service in services {
-        let mut asked_by = asked.remove(&service.id).unwrap_or_default();
+        let mut asked_by = judged.remove(&service.id).unwrap_or_default();
+        asked_by.retain(|key, _| changes.get(key).is_some_and(|change| change.whom.includes(&service.id)));
         for (key, reason) in &mut asked_by {
             if *reason > Reason::BlastRadius && reached.get(key).is_some_and(|reached| *reached > policy.max_services) {
                 *reason = Reason::BlastRadius;
@@ -139,7 +138,7 @@ pub fn plan(changes: &BTreeMap<Key, Change>, services: &[Service], policy: &Poli
             plan.services.insert(service.id.clone(), planned);
         }
     }
-    limit_in_flight(&mut plan, services, policy);
+    limit_in_flight(&mut plan, running, policy);
     plan
 }
 
@@ -169,14 +168,26 @@ fn settle(
     Planned { reason, otherwise: None, detail: None, asked_by, not_before: settled, until }
 }
 
-/// Holds the restarts of a change that has as many rollouts under way as are allowed, its restarts before them among them.
-fn limit_in_flight(plan: &mut Plan, services: &[Service], policy: &Policy) {
-    let rolling: BTreeSet<_> = services.iter().filter(|service| service.is_rolling()).map(|service| &service.id).collect();
-    let mut running: BTreeMap<Option<Key>, usize> = BTreeMap::new();
-    for (_, planned) in plan.services.iter().filter(|(id, _)| rolling.contains(id)) {
-        let covered = planned.asked_by.iter().filter(|(_, reason)| **reason == Reason::Fresh);
-        covered.for_each(|(key, _)| *running.entry(Some(key.clone())).or_default() += 1);
+/// How many rollouts of each change run, whoever is asked to look at them; nothing stands for a person's wish.
+fn running(
+    judged: &BTreeMap<&ServiceId, BTreeMap<Key, Reason>>,
+    services: &[Service],
+    policy: &Policy,
+    now: Timestamp,
+) -> BTreeMap<Option<Key>, usize> {
+    let mut running = BTreeMap::new();
+    for service in services.iter().filter(|service| service.is_rolling()) {
+        let covered = judged.get(&service.id).into_iter().flatten().filter(|(_, reason)| **reason == Reason::Fresh);
+        let is_wished = policy.named.contains(&service.id) && judge_named(service, policy, now) == Reason::Fresh;
+        for asked in covered.map(|(key, _)| Some(key.clone())).chain(is_wished.then_some(None)) {
+            *running.entry(asked).or_default() += 1;
+        }
     }
+    running
+}
+
+/// Holds the restarts of a change that has as many rollouts under way as are allowed, its restarts before them among them.
+fn limit_in_flight(plan: &mut Plan, mut running: BTreeMap<Option<Key>, usize>, policy: &Policy) {
     for (id, planned) in plan.services.iter_mut().filter(|(_, planned)| planned.reason == Reason::Stale) {
         let stale = planned.asked_by.iter().filter(|(_, reason)| **reason == Reason::Stale).map(|(key, _)| Some(key.clone()));
         let asked: Vec<_> = stale.chain(policy.named.contains(id).then_some(None)).collect();
@@ -191,17 +202,17 @@ fn limit_in_flight(plan: &mut Plan, services: &[Service], policy: &Policy) {
     }
 }
 
-/// How many services each change would restart, now or later; those whose task definitions could not be read may be among them. Services
-/// whose owners want nothing done do not count.
+/// How many services each change would restart, now or later, whoever is asked to look at them; those whose task definitions
+/// could not be read may be among them. Services whose owners want nothing done do not count.
 fn reach(
-    asked: &BTreeMap<&ServiceId, BTreeMap<Key, Reason>>,
+    judged: &BTreeMap<&ServiceId, BTreeMap<Key, Reason>>,
     changes: &BTreeMap<Key, Change>,
     services: &[Service],
 ) -> BTreeMap<Key, usize> {
     let mut reached = BTreeMap::new();
     for service in services.iter().filter(|service| service.tags.mode == Mode::Auto) {
-        let asked = asked.get(&service.id);
-        let stale = asked.into_iter().flatten().filter(|(_, reason)| **reason > Reason::BlastRadius).map(|(key, _)| key);
+        let judged = judged.get(&service.id);
+        let stale = judged.into_iter().flatten().filter(|(_, reason)| **reason > Reason::BlastRadius).map(|(key, _)| key);
         let unknown = changes.keys().filter(|key| service.listens(key) == Listening::AskTaskDefinition);
         for key in stale.chain(unknown) {
             *reached.entry(key.clone()).or_default() += 1;
@@ -216,6 +227,8 @@ fn judge_change(service: &Service, change: &Change, policy: &Policy, now: Timest
     let key_alone = match (service.listens(&change.key), change.kind) {
         (Listening::Excluded, _) => Some(Reason::Excluded),
         _ if lost && !change.ignored => Some(Reason::Deleted),
+        // What was held, and is gone, has an end that is told.
+        (Listening::No, _) if service.status == ServiceStatus::Inactive && change.whom.names(&service.id) => Some(Reason::Inactive),
         // Where a task definition could not be read, the caller tells of it.
         (Listening::No | Listening::AskTaskDefinition, _) => return None,
         (Listening::Pinned, _) => Some(Reason::Pinned),

@@ -18,9 +18,6 @@ pub const VERSION: u32 = 1;
 /// As many changes of a service as are told: a line of the log has a limit.
 pub const CHANGES_TOLD: usize = 20;
 
-/// As much of what was not swept as is told.
-pub const UNSWEPT_TOLD: usize = 20;
-
 /// One invocation.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
@@ -40,7 +37,7 @@ pub struct Summary {
     pub ignored_events: Vec<IgnoredEvent>,
     /// What was wrong with events that could not be read.
     pub malformed_events: Vec<String>,
-    /// What a sweep could not compare, the first [`UNSWEPT_TOLD`] of it.
+    /// What a sweep could not compare.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_swept: Vec<String>,
 }
@@ -98,6 +95,8 @@ pub struct Counts {
     pub unswept: usize,
     /// Services of which a sweep found a task that is older than a change which it reads.
     pub stale: usize,
+    /// Those of them that should have been restarted, and could not be.
+    pub unrepaired: usize,
     /// How long it took.
     pub elapsed_ms: u64,
 }
@@ -285,7 +284,7 @@ fn is_zero(count: &usize) -> bool {
 
 impl ChangeLine {
     fn new(change: Change, reason: Reason, home: &Place) -> Self {
-        let Change { key, at, kind: _, version, previous, etag, by, ignored: _, note, event, whom: _ } = change;
+        let Change { key, at, kind: _, version, previous, etag, by, ignored: _, learnt: _, note, event, whom: _ } = change;
         Self { key: key.seen_from(home), at, reason, version, previous, etag, by, note, event }
     }
 }

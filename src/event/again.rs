@@ -16,7 +16,7 @@ use crate::domain::reason::Reason;
 /// It grows when a field goes or changes its meaning.
 const VERSION: u32 = 1;
 
-/// Bytes of a message, well below what a queue takes (256 KiB since ever).
+/// Bytes of a message, well below what a queue takes (1 MiB; 256 KiB where its owner has not raised that).
 const LONGEST: usize = 200_000;
 
 #[derive(Serialize)]
@@ -32,6 +32,8 @@ struct Message {
     not_before: Timestamp,
     #[serde(default)]
     hops: u32,
+    #[serde(default, skip_serializing_if = "is_none")]
+    unlisted: u32,
     work: Vec<Work>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     waiting: BTreeMap<String, Wait>,
@@ -74,6 +76,10 @@ struct Told {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     by: Option<String>,
     event: String,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    ignored: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    learnt: bool,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -114,38 +120,49 @@ pub fn encode(again: &Again) -> Vec<String> {
     }
 }
 
-/// Half of the changes each; of a single change, half of its services. A list of those that need no second look is left out in the end:
-/// looking twice does no harm.
-fn halves(again: &Again) -> Option<[Again; 2]> {
-    let with = |changes: Vec<Change>| {
-        let named = |id: &ServiceId| changes.iter().any(|change| change.whom.includes(id));
-        let waiting = again.waiting.iter().filter(|(id, _)| named(id)).map(|(id, waiting)| (id.clone(), *waiting)).collect();
-        Again { changes, waiting, ..again.clone() }
-    };
+/// Half of the services each; where one is left, or all but some are meant, half of the changes. In the end a list of those that need no second look is left
+/// out: looking twice does no harm.
+fn halves(again: &Again) -> Option<Vec<Again>> {
+    let these = |change: &Change| if let Whom::Only(these) = &change.whom { these.clone() } else { BTreeSet::new() };
+    let mut services: BTreeSet<_> = again.changes.iter().flat_map(these).chain(again.waiting.keys().cloned()).collect();
+    services.extend(again.wish.iter().flat_map(|wish| wish.services.keys().cloned()));
+    if let Some(middle) = services.iter().nth(services.len() / 2).filter(|_| services.len() > 1) {
+        return Some(vec![part(again, |id| id < middle, true), part(again, |id| id >= middle, false)]);
+    }
     match again.changes.as_slice() {
-        [] => None,
-        [only] => {
-            let these = match &only.whom {
-                Whom::Only(these) | Whom::EveryoneBut(these) if these.len() > 1 => these,
-                Whom::Everyone | Whom::Only(_) | Whom::EveryoneBut(_) => return None,
-            };
-            let middle = these.iter().nth(these.len() / 2)?;
-            let (first, second) = these.iter().cloned().partition(|id| id < middle);
-            match &only.whom {
-                Whom::Only(_) => Some([first, second].map(|half| with(vec![Change { whom: Whom::Only(half), ..only.clone() }]))),
-                Whom::Everyone | Whom::EveryoneBut(_) => None,
-            }
+        [Change { whom: Whom::EveryoneBut(_), .. }] => {
+            let changes = again.changes.iter().map(|change| Change { whom: Whom::Everyone, ..change.clone() });
+            Some(vec![Again { changes: changes.collect(), ..again.clone() }])
         }
+        [] | [_] => None,
         several => {
             let (first, second) = several.split_at(several.len() / 2);
-            Some([with(first.to_vec()), with(second.to_vec())])
+            Some(vec![Again { changes: first.to_vec(), ..again.clone() }, Again { changes: second.to_vec(), ..again.clone() }])
         }
     }
 }
 
+/// What concerns some services; and what names none, where `others` asks for it too.
+fn part(again: &Again, is_in: impl Fn(&ServiceId) -> bool, others: bool) -> Again {
+    let Again { not_before, hops, unlisted, changes, waiting, wish } = again;
+    let changes = changes.iter().filter_map(|change| match &change.whom {
+        Whom::Only(these) => {
+            let these: BTreeSet<_> = these.iter().filter(|id| is_in(id)).cloned().collect();
+            (!these.is_empty()).then(|| Change { whom: Whom::Only(these), ..change.clone() })
+        }
+        Whom::Everyone | Whom::EveryoneBut(_) => others.then(|| change.clone()),
+    });
+    let waiting = waiting.iter().filter(|(id, _)| is_in(id)).map(|(id, waiting)| (id.clone(), *waiting)).collect();
+    let wish = wish.as_ref().map(|wish| {
+        let services = wish.services.iter().filter(|(id, _)| is_in(id)).map(|(id, place)| (id.clone(), place.clone())).collect();
+        Wish { services, ..wish.clone() }
+    });
+    Again { not_before: *not_before, hops: *hops, unlisted: *unlisted, changes: changes.collect(), waiting, wish }
+}
+
 /// Reads what [`encode`] of this version, or of one before it, wrote.
 pub(super) fn decode(text: &RawValue) -> Result<Again, Malformed> {
-    let Message { version, not_before, hops, work, waiting, wish } = json::read(text.get())?;
+    let Message { version, not_before, hops, unlisted, work, waiting, wish } = json::read(text.get())?;
     if version > VERSION {
         return Err(Malformed::at("version", format!("a number up to {VERSION}: a newer version of ecs-reloader sent this")));
     }
@@ -163,7 +180,12 @@ pub(super) fn decode(text: &RawValue) -> Result<Again, Malformed> {
     }
     let waiting = waiting.into_iter().map(|(id, wait)| Ok((service(&id)?, Waiting::from(wait)))).collect::<Result<_, _>>()?;
     let wish = wish.map(Wish::try_from).transpose()?;
-    Ok(Again { not_before, hops, changes, waiting, wish })
+    Ok(Again { not_before, hops, unlisted, changes, waiting, wish })
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_none(count: &u32) -> bool {
+    *count == 0
 }
 
 fn service(text: &str) -> Result<ServiceId, Malformed> {
@@ -180,7 +202,7 @@ fn names(ids: &BTreeSet<ServiceId>) -> BTreeSet<String> {
 
 impl From<&Again> for Message {
     fn from(again: &Again) -> Self {
-        let Again { not_before, hops, changes, waiting, wish } = again;
+        let Again { not_before, hops, unlisted, changes, waiting, wish } = again;
         let mut groups: Vec<(&Whom, Vec<Told>)> = Vec::new();
         for change in changes {
             match groups.iter_mut().find(|(whom, _)| **whom == change.whom) {
@@ -200,6 +222,7 @@ impl From<&Again> for Message {
             version: VERSION,
             not_before: *not_before,
             hops: *hops,
+            unlisted: *unlisted,
             work: work.collect(),
             waiting: waiting.iter().map(|(id, waiting)| (id.to_string(), Wait::from(*waiting))).collect(),
             wish: wish.as_ref().map(Asked::from),
@@ -209,7 +232,7 @@ impl From<&Again> for Message {
 
 impl From<&Change> for Told {
     fn from(change: &Change) -> Self {
-        let Change { key, at, kind, version, previous, etag, by, ignored: _, note: _, event, whom: _ } = change.clone();
+        let Change { key, at, kind, version, previous, etag, by, ignored, learnt, note: _, event, whom: _ } = change.clone();
         let Place { partition, account, region } = key.place().clone();
         Self {
             kind: key.kind().word().to_owned(),
@@ -230,14 +253,16 @@ impl From<&Change> for Told {
             etag,
             by,
             event,
+            ignored,
+            learnt,
         }
     }
 }
 
 impl Told {
-    /// What is told of the key's owner's wishes is learnt anew.
     fn into_change(self, whom: Whom) -> Option<Change> {
-        let Self { kind, path, partition, account, region, stage, suffix, at, what, version, previous, etag, by, event } = self;
+        let Self { kind, path, partition, account, region, stage, suffix, at, what, version, previous, etag, by, event, ignored, learnt } =
+            self;
         let kind = Kind::ALL.into_iter().find(|known| known.word() == kind)?;
         let key = Key::of_kind(kind, Place { partition, account, region }, &path);
         let key = stage.iter().fold(key, |key, stage| key.at_stage(stage)).with_suffix(suffix.as_deref());
@@ -246,7 +271,7 @@ impl Told {
             What::Deleted => ChangeKind::Deleted,
             What::Written => ChangeKind::Written,
         };
-        Some(Change { version, previous, etag, by, whom, ..Change::new(key, at, kind, &event) })
+        Some(Change { version, previous, etag, by, ignored, learnt, whom, ..Change::new(key, at, kind, &event) })
     }
 }
 
@@ -280,5 +305,53 @@ impl TryFrom<Asked> for Wish {
         let services = services.into_iter().map(|(id, home)| Ok((service(&id)?, home.map(place)))).collect::<Result<_, Malformed>>()?;
         // What only tells is not sent on.
         Ok(Self { services, asked_at: at, dry_run: false, max_services })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::arn::Place;
+
+    fn id(number: usize) -> ServiceId {
+        ServiceId { cluster: "production".to_owned(), name: format!("{number:0>200}") }
+    }
+
+    fn sent(again: &Again) -> Vec<Again> {
+        let bodies = encode(again);
+        assert!(bodies.iter().all(|body| body.len() <= LONGEST), "{:?}", bodies.iter().map(String::len).collect::<Vec<_>>());
+        let message = |body: &String| serde_json::from_str::<serde_json::Value>(body).unwrap()["again"].to_string();
+        bodies.iter().map(|body| decode(&RawValue::from_string(message(body)).unwrap()).unwrap()).collect()
+    }
+
+    fn again(whom: Whom, services: usize) -> Again {
+        let at = "2026-01-31T10:00:00Z".parse().unwrap();
+        let key = Key::parameter(Place::of_region("123456789012", "eu-west-1"), "/app/x");
+        let changes = vec![Change { whom, ..Change::new(key, at, ChangeKind::Written, "e") }];
+        let waiting = (0..services).map(|number| (id(number), Waiting { looks: 3, ..Waiting::default() })).collect();
+        let services = (0..services).map(|number| (id(number), None)).collect();
+        let wish = Some(Wish { services, asked_at: at, dry_run: false, max_services: None });
+        Again { not_before: at, hops: 1, unlisted: 0, changes, waiting, wish }
+    }
+
+    #[test]
+    fn what_is_too_long_for_one_message_names_each_service_once() {
+        let whole = again(Whom::Only((0..2000).map(id).collect()), 2000);
+
+        let parts = sent(&whole);
+
+        let wishes = || parts.iter().flat_map(|part| part.wish.iter().flat_map(|wish| wish.services.keys()));
+        let waiting = || parts.iter().flat_map(|part| part.waiting.keys());
+        let named = |part: &Again| if let Whom::Only(these) = &part.changes[0].whom { these.len() } else { 0 };
+        assert!(parts.len() > 1);
+        assert_eq!((wishes().count(), waiting().count(), parts.iter().map(named).sum()), (2000, 2000, 2000));
+        assert_eq!(wishes().collect::<BTreeSet<_>>().len(), 2000);
+    }
+
+    #[test]
+    fn a_list_that_is_too_long_of_those_that_need_no_second_look_is_left_out() {
+        let parts = sent(&again(Whom::EveryoneBut((0..2000).map(id).collect()), 0));
+
+        assert_eq!(parts.iter().map(|part| part.changes[0].whom.clone()).collect::<Vec<_>>(), [Whom::Everyone]);
     }
 }

@@ -40,12 +40,12 @@ pub struct Message {
 }
 
 impl Message {
-    /// Whether it tells of anything that is to be done.
+    /// Whether it tells of anything that is to be done, and that nobody else goes on with: what one sweep cannot do, the next one does.
     #[must_use]
     pub fn asks(&self) -> bool {
         self.told.iter().any(|told| match told {
-            Told::Changed(_) | Told::Asked(_) | Told::Again(_) | Told::Sweep(_) => true,
-            Told::Ignored(_) | Told::Malformed(_) => false,
+            Told::Changed(_) | Told::Asked(_) | Told::Again(_) => true,
+            Told::Sweep(_) | Told::Ignored(_) | Told::Malformed(_) => false,
         })
     }
 }

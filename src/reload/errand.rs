@@ -25,8 +25,8 @@ pub(super) struct Errand {
     told_by: BTreeMap<Key, BTreeSet<usize>>,
     /// The longest way that one of the messages has come.
     pub(super) hops: u32,
-    /// What metadata was asked about.
-    learnt: BTreeSet<Key>,
+    /// Who watches was not known in so many of them, one after another.
+    pub(super) unlisted: u32,
     /// What was told, before it is coalesced.
     gathered: Vec<Change>,
 }
@@ -60,8 +60,7 @@ impl Errand {
 
     /// The keys that a service is looked at for by name.
     pub(super) fn keys_that_name<'a>(&'a self, id: &'a ServiceId) -> impl Iterator<Item = &'a Key> {
-        let names = move |change: &&Change| matches!(&change.whom, Whom::Only(these) if these.contains(id));
-        self.changes.values().filter(names).map(|change| &change.key)
+        self.changes.values().filter(|change| change.whom.names(id)).map(|change| &change.key)
     }
 
     /// The messages that told any of these keys; all, where a person asked.
@@ -77,21 +76,20 @@ impl Errand {
         self.changes.values().filter(|change| change.whom == Whom::Everyone)
     }
 
-    /// The changes that metadata may tell more about, where one of them concerns somebody: those of this account and Region that no message of
-    /// our own tells, since they were learnt about before that was sent.
+    /// The changes that metadata may tell more about: those of this account and Region that concern somebody and were not learnt about, be it before
+    /// a message of our own was sent.
     pub(super) fn unlearnt(&self, home: &Place, concerns: impl Fn(&Change) -> bool) -> Vec<Change> {
-        let is_new = |change: &&Change| change.kind != ChangeKind::Labelled && !matches!(change.whom, Whom::Only(_));
-        let new = self.changes.values().filter(is_new).filter(|change| change.key.is_at(home) && !self.learnt.contains(&change.key));
-        new.filter(|change| concerns(change)).cloned().collect()
+        let is_new = |change: &&Change| change.kind != ChangeKind::Labelled && !change.learnt && change.key.is_at(home);
+        self.changes.values().filter(is_new).filter(|change| concerns(change)).cloned().collect()
     }
 
     pub(super) fn learns(&mut self, changes: Vec<Change>) {
-        self.learnt.extend(changes.iter().map(|change| change.key.clone()));
-        self.changes.extend(changes.into_iter().map(|change| (change.key.clone(), change)));
+        self.changes.extend(changes.into_iter().map(|change| (change.key.clone(), Change { learnt: true, ..change })));
     }
 
     fn take(&mut self, place: usize, again: &Again) {
         self.hops = self.hops.max(again.hops);
+        self.unlisted = self.unlisted.max(again.unlisted);
         for (id, waiting) in &again.waiting {
             let known = self.waiting.get(id).map_or(*waiting, |known| known.and(*waiting));
             self.waiting.insert(id.clone(), known);

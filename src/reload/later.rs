@@ -30,7 +30,8 @@ impl Left {
         let next = Next::after(rolled)?;
         let RolledOut { planned, outcome, .. } = rolled;
         let started = matches!(outcome, Some(Outcome::Started { .. }));
-        let told = if started { Reason::Fresh } else { planned.reason };
+        // What is refused goes on for the rollout that covers another change.
+        let told = if started || planned.reason.decision() == Decision::Refuse { Reason::Fresh } else { planned.reason };
         let is_left = |reason: Reason| match reason.decision() {
             Decision::Hold | Decision::Restart => true,
             Decision::Skip => reason == Reason::Fresh && told == Reason::Fresh,
@@ -58,12 +59,17 @@ impl Reload<'_> {
         }
         let Some(queue) = self.settings.queue_url.as_deref() else { return leave_to_others(errand, performed) };
         let now = self.clock.now();
-        let known = |id| errand.waiting.get(id).copied().unwrap_or_default();
+        let asked_now: BTreeSet<_> = errand.told_now().map(|change| &change.key).collect();
+        let known = |id, left: &Left| {
+            let waiting: Waiting = errand.waiting.get(id).copied().unwrap_or_default();
+            let is_owed_now = waiting.told == Some(Reason::Fresh) && is_owed(left.told);
+            if is_owed_now || left.keys.iter().any(|key| asked_now.contains(key)) { waiting.anew() } else { waiting }
+        };
         let Performed { lines, left, stranded, sent: sent_in_all, .. } = performed;
         let mut lines = by_service(lines);
         let mut due: Vec<Due<'_>> = Vec::new();
         for (id, left) in &*left {
-            let (at, waiting) = known(id).until_next(left.next, left.told, now);
+            let (at, waiting) = known(id, left).until_next(left.next, left.told, now);
             if waiting.waited > self.settings.hold_limit {
                 if let Some(line) = lines.get_mut(&id.to_string()) {
                     line.abandon(left.told, self.settings.hold_limit);
@@ -72,7 +78,7 @@ impl Reload<'_> {
                 due.push((id, left, at, waiting));
             }
         }
-        let groups = grouped(keep_together(due));
+        let groups = grouped(keep_together(due, self.settings.max_in_flight));
         let mut unsent = BTreeSet::new();
         for (at, group) in groups {
             let again = again(errand, at, &group);
@@ -92,7 +98,8 @@ impl Reload<'_> {
         if !changes.is_empty() {
             let keys: Vec<_> = changes.iter().map(|change| change.key.clone()).collect();
             let wish = errand.wish.clone().map(|wish| Wish { services: BTreeMap::new(), ..wish });
-            let again = Again { not_before: second_look(now), hops: errand.hops + 1, changes, waiting: BTreeMap::new(), wish };
+            let hops = errand.hops.saturating_add(1);
+            let again = Again { not_before: second_look(now), hops, unlisted: 0, changes, waiting: BTreeMap::new(), wish };
             match self.send(queue, &again, now).await {
                 Some(sent) => performed.sent += sent,
                 None => unsent.extend(errand.tellers_of(&keys)),
@@ -114,9 +121,10 @@ impl Reload<'_> {
             inbox.messages.get(*place).is_some_and(|message| message.told.iter().any(|told| matches!(told, Told::Asked(_))))
         };
         for errand in errands(inbox, &[]).into_iter().filter(|errand| !errand.tellers.iter().any(by_hand)) {
-            let Some(not_before) = came_to_nothing(errand.hops, self.settings.hold_limit, now) else { continue };
+            let Some(not_before) = came_to_nothing(errand.unlisted, self.settings.hold_limit, now) else { continue };
             let (changes, waiting) = (errand.changes.into_values().collect(), errand.waiting);
-            let again = Again { not_before, hops: errand.hops + 1, changes, waiting, wish: errand.wish };
+            let (hops, unlisted) = (errand.hops.saturating_add(1), errand.unlisted.saturating_add(1));
+            let again = Again { not_before, hops, unlisted, changes, waiting, wish: errand.wish };
             if let Some(sent) = self.send(queue, &again, now).await {
                 reloaded.sent += sent;
                 reloaded.unfinished.retain(|place| !errand.tellers.contains(place));
@@ -143,8 +151,8 @@ impl Reload<'_> {
 /// Without a queue, holds are left to the sweep, and what failed to the messages that told it.
 fn leave_to_others(errand: &Errand, performed: &mut Performed) {
     let lines = by_service(&mut performed.lines);
-    let again = performed.left.iter().filter(|(id, _)| lines.get(&id.to_string()).is_some_and(|line| line.again));
-    for (id, left) in again {
+    let is_late = |id: &ServiceId| lines.get(&id.to_string()).is_some_and(|line| line.again);
+    for (id, left) in performed.left.iter().filter(|(id, left)| is_late(id) || left.told == Reason::Stale) {
         performed.unfinished.extend(errand.tellers_of(&left.keys));
         performed.stranded.insert(id.clone());
     }
@@ -161,16 +169,25 @@ fn is_owed(told: Reason) -> bool {
     told != Reason::Fresh
 }
 
-/// The rollouts of a change and the restarts that wait for them are looked at together: only then can they be counted.
-fn keep_together(mut due: Vec<Due<'_>>) -> Vec<Due<'_>> {
-    let limited: BTreeSet<_> =
-        due.iter().filter(|(_, left, ..)| left.told == Reason::InFlightLimit).flat_map(|(_, left, ..)| left.keys.clone()).collect();
-    let counts = |left: &Left| matches!(left.told, Reason::Fresh | Reason::InFlightLimit) && !left.keys.is_disjoint(&limited);
-    let first = due.iter().filter(|(_, left, ..)| counts(left)).map(|(_, _, at, _)| *at).min();
-    if let Some(first) = first {
-        due.iter_mut().filter(|(_, left, ..)| counts(left)).for_each(|(_, _, at, _)| *at = first);
+/// The rollouts of a change and the restarts that wait are looked at together where they are more than may run at once: only then can they be counted.
+fn keep_together(mut due: Vec<Due<'_>>, max_in_flight: usize) -> Vec<Due<'_>> {
+    let mut left_for: BTreeMap<Option<&Key>, usize> = BTreeMap::new();
+    for key in due.iter().flat_map(|(_, left, ..)| asked_for(left)) {
+        *left_for.entry(key).or_default() += 1;
+    }
+    let counts = |left: &Left| asked_for(left).any(|key| left_for.get(&key).is_some_and(|services| *services > max_in_flight));
+    if let Some(first) = due.iter().filter(|(_, left, ..)| counts(left)).map(|(_, _, at, _)| *at).min() {
+        for (_, _, at, waiting) in due.iter_mut().filter(|(_, left, ..)| counts(left)) {
+            *waiting = waiting.sooner(at.duration_since(first));
+            *at = first;
+        }
     }
     due
+}
+
+/// The changes; nothing stands for a person's wish.
+fn asked_for(left: &Left) -> impl Iterator<Item = Option<&Key>> {
+    left.keys.iter().map(Some).chain(left.keys.is_empty().then_some(None))
 }
 
 fn grouped(due: Vec<Due<'_>>) -> BTreeMap<Timestamp, Vec<Due<'_>>> {
@@ -188,11 +205,12 @@ fn again(errand: &Errand, not_before: Timestamp, group: &[Due<'_>]) -> Again {
     }
     let changes = whom.into_iter().filter_map(|(key, these)| Some(Change { whom: Whom::Only(these), ..errand.changes.get(key)?.clone() }));
     let wish = errand.wish.clone().map(|mut wish| {
-        wish.services.retain(|id, _| group.iter().any(|(left, ..)| *left == id));
+        let these: BTreeSet<_> = group.iter().map(|(id, ..)| *id).collect();
+        wish.services.retain(|id, _| these.contains(id));
         wish
     });
     let waiting = group.iter().map(|(id, _, _, waiting)| (ServiceId::clone(id), *waiting)).collect();
-    Again { not_before, hops: errand.hops + 1, changes: changes.collect(), waiting, wish }
+    Again { not_before, hops: errand.hops.saturating_add(1), unlisted: 0, changes: changes.collect(), waiting, wish }
 }
 
 /// What was told now is looked at once more, for the services that are not known yet.

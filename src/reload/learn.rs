@@ -39,7 +39,7 @@ impl Reload<'_> {
         for change in &mut changes {
             if change.key.kind() == Kind::Parameter && change.kind == ChangeKind::Written {
                 let path = change.key.path();
-                match parameters.0.get(path).ok_or_else(|| parameters.1.get(path)) {
+                match parameters.found.get(path).ok_or_else(|| parameters.failed.get(path)) {
                     Ok(told) => complete(change, told),
                     Err(cause) => {
                         let cause = cause.map_or("DescribeParameters does not know it", String::as_str);

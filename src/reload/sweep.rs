@@ -1,25 +1,28 @@
 //! The sweep: every watched key's last change is compared with every service that watches it. It finds what no event told.
 
+mod metadata;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::future::join3;
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::{Performed, Reload};
-use crate::aws::{Described, Listed, ListedObjects, ListedSecret};
-use crate::domain::arn::{Place, ServiceId};
-use crate::domain::change::{Change, ChangeKind, SWEEP, Whom, coalesce, end_of_second};
+use super::{Findings, Reload};
+use crate::aws::Listed;
+use crate::domain::arn::ServiceId;
+use crate::domain::change::{Change, Whom, coalesce, end_of_second};
 use crate::domain::key::{CURRENT, Key, Kind};
-use crate::domain::outcome::RolledOut;
+use crate::domain::outcome::{RestartResult, RolledOut};
 use crate::domain::plan::{Planned, Policy, plan};
-use crate::domain::reason::Reason;
+use crate::domain::reason::{Decision, Reason};
 use crate::domain::service::{Service, ServiceStatus};
 use crate::domain::summary::ServiceLine;
 use crate::domain::tags::Mode;
-use crate::domain::watch::{Listening, Term};
+use crate::domain::watch::Listening;
 use crate::event::Sweep;
+
+use metadata::subjects;
 
 /// Look-ups of one kind under way at once.
 const IN_FLIGHT: usize = 8;
@@ -27,320 +30,212 @@ const IN_FLIGHT: usize = 8;
 /// Why a stale service is not restarted, where that is not its owner's wish.
 const TOO_OLD: &str = "it changed before RELOADER_SWEEP_SINCE";
 const MAYBE: &str = "the secret was modified since, its current version was not: perhaps a label moved, or only its description changed";
+const PERHAPS_IGNORED: &str = "whether the owner of the key wants it ignored could not be read";
 
-/// What a sweep did.
-#[derive(Debug, Default)]
-pub(super) struct Swept {
-    pub(super) performed: Performed,
-    /// How many keys were compared.
-    pub(super) keys: usize,
-    /// How many services have a task that is older than a change which it reads.
-    pub(super) stale: usize,
-    /// What could not be compared.
-    pub(super) unswept: Vec<String>,
-}
-
-/// What is to be compared.
-#[derive(Debug, Default)]
-struct Subjects {
-    keys: BTreeSet<Key>,
-    /// Everything below these paths.
-    prefixes: BTreeSet<(Kind, String)>,
-}
-
-/// What metadata told.
-#[derive(Debug, Default)]
-struct Found {
-    changes: Vec<Change>,
-    unswept: Vec<String>,
-}
-
-impl Found {
-    fn and(mut self, other: Self) -> Self {
-        self.changes.extend(other.changes);
-        self.unswept.extend(other.unswept);
-        self
-    }
-
-    fn told(&mut self, key: Key, at: Timestamp, told: Option<&Described>) {
-        let version = told.map(|told| told.version.to_string());
-        let previous = told.filter(|told| told.version > 1).map(|told| (told.version - 1).to_string());
-        let by = told.and_then(|told| told.by.clone());
-        self.changes.push(Change { version, previous, by, ..Change::new(key, end_of_second(at), ChangeKind::Written, SWEEP) });
-    }
+/// A change that services look stale for, and why it restarts none of them, where it does not.
+#[derive(Debug)]
+struct Suspicion {
+    change: Change,
+    only_told: Option<&'static str>,
+    services: BTreeSet<ServiceId>,
 }
 
 impl Reload<'_> {
     /// Looks at every service that has opted in, asks metadata when each key changed that one of them watches, and has the tasks of what looks
-    /// stale tell when they were created. Costs ceil(S/100) + ceil(S/10) calls for the services, one for fifty parameters, a hundred secrets and
-    /// each object, one a page for what is watched by its prefix, and for each service that looks stale one or two for its tasks. Restarts what
+    /// stale tell when they were created. Costs ceil(S/100) + ceil(S/10) calls for the services, one a task definition that is not known yet, one for fifty
+    /// parameters or paths of them, a hundred secrets and each object, one a page for what is watched by its prefix, one for the ignored keys, one for each secret
+    /// that looks newer than a service, and for each service that looks stale two for a hundred tasks. Restarts what
     /// is stale, under the same plan as any other change, and sends nothing for later: the next sweep finds what is left.
-    pub(super) async fn sweep(&self, sweep: Sweep, watching: &[Listed]) -> Swept {
+    pub(super) async fn sweep(&self, sweep: Sweep, watching: &[Listed]) -> (Vec<ServiceLine>, Findings) {
         let ids: BTreeSet<_> = watching.iter().map(|listed| &listed.id).collect();
         let looks = self.aws.ecs.look_at(ids, &self.settings.tag_prefix, self.share_of_what_is_left(3)).await;
-        let mut swept = Swept { unswept: looks.unread.iter().map(|(id, error)| format!("{id}: {error}")).collect(), ..Swept::default() };
+        let mut unswept: Vec<_> = looks.unread.iter().map(|(id, error)| format!("{id}: {error}")).collect();
         let mut services = looks.services;
         services.retain(|service| service.status == ServiceStatus::Active && service.desired > 0 && service.tags.mode != Mode::Off);
         let looked_at = Instant::now();
-        self.refer(&mut services, &mut swept).await;
+        self.refer(&mut services, &mut unswept).await;
 
         let home = watching.first().map(|listed| listed.home.clone()).unwrap_or_default();
-        let subjects = subjects(&services, &home, &mut swept.unswept);
-        let by = self.share_of_what_is_left(2);
-        let (parameters, secrets, objects) =
-            Box::pin(join3(self.parameters(&subjects, &home, by), self.secrets(&subjects, &home, by), self.objects(&subjects, &home, by)))
-                .await;
-        let found = parameters.and(secrets).and(objects);
-        swept.unswept.extend(found.unswept);
-        swept.keys = found.changes.len();
+        let subjects = subjects(&services, &home, &mut unswept);
+        let deployed_at = services.iter().filter_map(|service| Some(service.primary()?.created_at)).min();
+        let since = deployed_at.and_then(|at| Timestamp::from_second(at.as_second()).ok()).unwrap_or(Timestamp::MIN);
+        let found = self.last_changes(&subjects, &home, since).await;
+        unswept.extend(found.unswept);
 
-        let changes = coalesce(found.changes);
-        let suspects = suspects(&changes, &services);
-        let confirmed = self.confirm(&changes, suspects, &mut swept.unswept).await;
-        swept.stale = confirmed.values().flatten().collect::<BTreeSet<_>>().len();
+        let suspicions = suspicions(coalesce(found.changes), &services);
+        let suspicions = self.without_ignored(suspicions, &mut unswept).await;
+        let suspicions = self.certain(suspicions, &found.rotated_at, &services, &mut unswept).await;
+        let confirmed = self.confirm(suspicions, &mut unswept).await;
+
+        let mut findings = Findings { keys: found.keys, stale: 0, unrepaired: 0, unswept };
+        let changed = confirmed.iter().filter(|suspicion| suspicion.only_told != Some(MAYBE));
+        findings.stale = changed.flat_map(|suspicion| &suspicion.services).collect::<BTreeSet<_>>().len();
         let repair = sweep.repair.unwrap_or(self.settings.sweep_repairs);
-        self.repair(repair, &changes, confirmed, &mut services, looked_at, &mut swept).await;
-        swept
+        let (told, repaired): (Vec<_>, Vec<_>) = confirmed.into_iter().partition(|suspicion| suspicion.only_told.is_some());
+        let mut lines = self.repair(repair, repaired, &mut services, looked_at).await;
+        findings.unrepaired = lines.iter().filter(|line| is_unrepaired(line)).count();
+        let known: BTreeSet<_> = lines.iter().map(|line| line.service.clone()).collect();
+        lines.extend(self.tell(told, &services).into_values().filter(|line| !known.contains(&line.service)));
+        (lines, findings)
     }
 
-    /// The references of the services that say `auto`.
-    async fn refer(&self, services: &mut [Service], swept: &mut Swept) {
+    /// The references of the services that say `auto`; a service of which they cannot be read is not swept.
+    async fn refer(&self, services: &mut Vec<Service>, unswept: &mut Vec<String>) {
         let says_auto = |service: &Service| service.tags.watch.as_ref().is_some_and(|watch| watch.auto);
         let wanted = services.iter().filter(|service| says_auto(service)).filter_map(|service| service.task_definition.clone());
         let told = self.aws.ecs.references(wanted.collect(), self.share_of_what_is_left(2)).await;
-        for service in services.iter_mut() {
-            match service.task_definition.as_ref().and_then(|arn| told.get(arn)) {
-                Some(Ok(references)) => service.references = Some(references.clone()),
-                Some(Err(error)) => swept.unswept.push(format!("what {} refers to: {error}", service.id)),
-                None => {}
-            }
-        }
-    }
-
-    async fn parameters(&self, subjects: &Subjects, home: &Place, by: Instant) -> Found {
-        let mut found = Found::default();
-        let exact: Vec<_> = subjects.of_kind(Kind::Parameter).collect();
-        let paths: Vec<_> = exact.iter().map(|key| key.path()).collect();
-        let (told, failed) = self.aws.ssm.describe(&paths, by).await;
-        for key in exact {
-            match (told.get(key.path()), failed.get(key.path())) {
-                (Some(told), _) => found.told(key.clone(), told.at, Some(told)),
-                (None, Some(cause)) => found.unswept.push(format!("{key}: {cause}")),
-                (None, None) => {}
-            }
-        }
-        let prefixes: Vec<_> = subjects.prefixes_of(Kind::Parameter).collect();
-        for path in prefixes {
-            match self.aws.ssm.describe_below(path, by).await {
-                Ok(told) => {
-                    for (name, told) in &told {
-                        found.told(Key::parameter(home.clone(), name), told.at, Some(told));
-                    }
+        services.retain_mut(|service| {
+            match service.task_definition.as_ref().map(|arn| told.get(arn)) {
+                Some(Some(Ok(references))) => service.references = Some(references.clone()),
+                Some(Some(Err(error))) => {
+                    unswept.push(format!("what {} refers to: {error}", service.id));
+                    return false;
                 }
-                Err(error) => found.unswept.push(format!("ssm:/{path}: {error}")),
+                // Without a task set of its own, it refers to nothing yet.
+                None => service.references = Some(std::sync::Arc::default()),
+                Some(None) => {}
             }
-        }
-        found
-    }
-
-    /// When a secret was modified: whether its version changed then is asked for those alone that look stale.
-    async fn secrets(&self, subjects: &Subjects, home: &Place, by: Instant) -> Found {
-        let mut found = Found::default();
-        let (exact, prefixes): (BTreeSet<_>, Vec<_>) =
-            (subjects.of_kind(Kind::Secret).collect(), subjects.prefixes_of(Kind::Secret).collect());
-        if exact.is_empty() && prefixes.is_empty() {
-            return found;
-        }
-        let listed = match self.aws.secrets.list(by).await {
-            Ok(listed) => listed,
-            Err(error) => {
-                found.unswept.push(format!("all secrets: {error}"));
-                return found;
-            }
-        };
-        for ListedSecret { name, changed_at, rotated_at } in listed {
-            let Some(at) = changed_at.into_iter().chain(rotated_at).max() else { continue };
-            let secret = Key::secret(home.clone(), &name);
-            let staged = exact.iter().filter(|key| key.is_the_thing_of(&secret)).map(|key| Key::clone(key));
-            let below = prefixes.iter().any(|prefix| name.starts_with(*prefix)).then(|| secret.clone());
-            for key in staged.chain(below).collect::<BTreeSet<_>>() {
-                found.told(key, at, None);
-            }
-        }
-        found
-    }
-
-    async fn objects(&self, subjects: &Subjects, home: &Place, by: Instant) -> Found {
-        let keys: Vec<_> = subjects.of_kind(Kind::Object).cloned().collect();
-        let exact = stream::iter(keys).map(|key| async move {
-            let mut found = Found::default();
-            let Some((bucket, name)) = key.path().split_once('/') else { return found };
-            match self.aws.s3.modified_at(bucket, name, by).await {
-                Ok(Some(at)) => found.told(key.clone(), at, None),
-                Ok(None) => {}
-                Err(error) => found.unswept.push(format!("{key}: {error}")),
-            }
-            found
+            true
         });
-        let paths: Vec<_> = subjects.prefixes_of(Kind::Object).map(str::to_owned).collect();
-        let below = stream::iter(paths).map(|path| async move {
-            let mut found = Found::default();
-            let Some((bucket, prefix)) = path.split_once('/') else { return found };
-            match self.aws.s3.modified_below(bucket, prefix, by).await {
-                Ok(ListedObjects { modified_at, is_cut_off }) => {
-                    let key = |name: &str| Key::object(&home.partition, bucket, name);
-                    for (name, at) in &modified_at {
-                        found.told(key(name), *at, None);
-                    }
-                    if is_cut_off {
-                        found.unswept.push(format!("s3:{path}: it holds more than {} objects", modified_at.len()));
-                    }
-                }
-                Err(error) => found.unswept.push(format!("s3:{path}: {error}")),
-            }
-            found
-        });
-        let found = exact.buffered(IN_FLIGHT).fold(Found::default(), async |all, some| all.and(some)).await;
-        below.buffered(IN_FLIGHT).fold(found, async |all, some| all.and(some)).await
     }
 
-    /// The services, of those that look stale for a change, that have a task which is not younger than it.
-    async fn confirm(
-        &self,
-        changes: &BTreeMap<Key, Change>,
-        suspects: BTreeMap<Key, BTreeSet<ServiceId>>,
-        unswept: &mut Vec<String>,
-    ) -> BTreeMap<Key, BTreeSet<ServiceId>> {
+    /// What no owner of a key wants ignored, as far as that can be told.
+    async fn without_ignored(&self, suspicions: Vec<Suspicion>, unswept: &mut Vec<String>) -> Vec<Suspicion> {
+        let may_be_ignored = |suspicion: &Suspicion| matches!(suspicion.change.key.kind(), Kind::Parameter | Kind::Secret);
+        if !suspicions.iter().any(may_be_ignored) {
+            return suspicions;
+        }
         let by = self.share_of_what_is_left(2);
-        let services: BTreeSet<_> = suspects.values().flatten().cloned().collect();
-        let oldest = stream::iter(services).map(|id| async move {
+        match self.aws.tagging.ignored_keys(&self.settings.tag_prefix, self.clock.now(), by).await {
+            Ok(ignored) => {
+                let is_ignored = |suspicion: &Suspicion| ignored.iter().any(|key| key.is_the_thing_of(&suspicion.change.key));
+                suspicions.into_iter().filter(|suspicion| !is_ignored(suspicion)).collect()
+            }
+            Err(error) => {
+                unswept.push(format!("which keys are ignored: {error}"));
+                let only_told = |suspicion: &Suspicion| may_be_ignored(suspicion).then_some(PERHAPS_IGNORED);
+                suspicions.into_iter().map(|suspicion| Suspicion { only_told: only_told(&suspicion), ..suspicion }).collect()
+            }
+        }
+    }
+
+    /// What is certain: a secret's version changed when it was created, or when a rotation moved it. A service that is newer than that, and older than the
+    /// secret's last modification, is only told of.
+    async fn certain(
+        &self,
+        suspicions: Vec<Suspicion>,
+        rotated_at: &BTreeMap<Key, Timestamp>,
+        services: &[Service],
+        unswept: &mut Vec<String>,
+    ) -> Vec<Suspicion> {
+        let (secrets, mut certain): (Vec<_>, Vec<_>) =
+            suspicions.into_iter().partition(|suspicion| suspicion.change.key.kind() == Kind::Secret);
+        let by = self.share_of_what_is_left(2);
+        let asked = stream::iter(secrets).map(|suspicion| async move {
+            let key = &suspicion.change.key;
+            let created = self.aws.secrets.version_created_at(key.path(), key.stage().unwrap_or(CURRENT), by).await;
+            (suspicion, created)
+        });
+        let asked: Vec<_> = asked.buffered(IN_FLIGHT).collect().await;
+        for (suspicion, created) in asked {
+            let key = &suspicion.change.key;
+            let created = match created {
+                Ok(Some(created)) => end_of_second(created),
+                Ok(None) => {
+                    unswept.push(format!("{key}: no version has the label"));
+                    continue;
+                }
+                Err(error) => {
+                    unswept.push(format!("{key}: {error}"));
+                    continue;
+                }
+            };
+            let at = rotated_at.get(key).map_or(created, |rotated| created.max(*rotated));
+            let is_fresh = |id: &ServiceId| services.iter().any(|service| service.id == *id && service.is_fresh(at));
+            let (newer, older): (BTreeSet<_>, BTreeSet<_>) = suspicion.services.iter().cloned().partition(is_fresh);
+            let change = Change { at, ..suspicion.change.clone() };
+            certain.push(Suspicion { change, only_told: suspicion.only_told, services: older });
+            certain.push(Suspicion { only_told: Some(MAYBE), services: newer, ..suspicion });
+        }
+        let now = self.clock.now();
+        for suspicion in &mut certain {
+            let is_old = now.duration_since(suspicion.change.at) > self.settings.sweep_since;
+            suspicion.only_told = suspicion.only_told.or(is_old.then_some(TOO_OLD));
+        }
+        certain
+    }
+
+    /// Of what looks stale, the services that have a task which is not younger than the change; those first that may be restarted.
+    async fn confirm(&self, mut suspicions: Vec<Suspicion>, unswept: &mut Vec<String>) -> Vec<Suspicion> {
+        let by = self.share_of_what_is_left(2);
+        suspicions.sort_by_key(|suspicion| suspicion.only_told.is_some());
+        let mut known = BTreeSet::new();
+        let wanted: Vec<_> = suspicions.iter().flat_map(|suspicion| &suspicion.services).filter(|id| known.insert(*id)).cloned().collect();
+        let oldest = stream::iter(wanted).map(|id| async move {
             let oldest = self.aws.ecs.oldest_task(&id, by).await;
             (id, oldest)
         });
         let oldest: BTreeMap<_, _> = oldest.buffered(IN_FLIGHT).collect().await;
         unswept.extend(oldest.iter().filter_map(|(id, told)| Some(format!("the tasks of {id}: {}", told.as_ref().err()?))));
-        let is_older = |id: &ServiceId, t: Timestamp| matches!(oldest.get(id), Some(Ok(Some(created_at))) if *created_at <= t);
-        let confirmed = suspects.into_iter().filter_map(|(key, these)| {
-            let t = changes.get(&key)?.at;
-            let these: BTreeSet<_> = these.into_iter().filter(|id| is_older(id, t)).collect();
-            (!these.is_empty()).then_some((key, these))
-        });
-        confirmed.collect()
+        for suspicion in &mut suspicions {
+            let t = suspicion.change.at;
+            suspicion.services.retain(|id| matches!(oldest.get(id), Some(Ok(Some(created_at))) if *created_at <= t));
+        }
+        suspicions.retain(|suspicion| !suspicion.services.is_empty());
+        suspicions
     }
 
-    /// Restarts, or tells of, what is stale.
-    async fn repair(
-        &self,
-        repair: bool,
-        changes: &BTreeMap<Key, Change>,
-        confirmed: BTreeMap<Key, BTreeSet<ServiceId>>,
-        services: &mut [Service],
-        looked_at: Instant,
-        swept: &mut Swept,
-    ) {
-        let now = self.clock.now();
-        let (mut young, mut old) = (BTreeMap::new(), BTreeMap::new());
-        for (key, these) in confirmed {
-            let Some(change) = changes.get(&key) else { continue };
-            let change = Change { whom: Whom::Only(these), ..change.clone() };
-            let surely = self.surely(change, services, &mut swept.unswept).await;
-            for change in surely {
-                let is_young = now.duration_since(change.at) <= self.settings.sweep_since;
-                let into = if is_young && change.note.as_deref() != Some(MAYBE) { &mut young } else { &mut old };
-                into.insert(key.clone(), change);
-            }
-        }
-        let policy = self.policy(None);
-        let only_tells = Policy { notify_only: true, ..policy.clone() };
-        let repairing = if repair { &policy } else { &only_tells };
-        let rolled = self.carry_out(&young, services, repairing, looked_at).await;
+    /// Restarts what is stale, or tells of it.
+    async fn repair(&self, repair: bool, stale: Vec<Suspicion>, services: &mut [Service], looked_at: Instant) -> Vec<ServiceLine> {
+        let changes = changes(stale);
+        let policy = Policy { notify_only: self.settings.notify_only || !repair, ..self.policy(None) };
+        let rolled = self.carry_out(&changes, services, &policy, looked_at).await;
         // The next sweep goes on with it.
-        let lines = rolled.values().map(|rolled| ServiceLine::decided(rolled, &young));
-        let lines = lines.map(|line| ServiceLine { again: line.again && repair, ..line });
-        swept.performed.lines.extend(lines);
-        let told = plan(&old, services, &only_tells, now);
-        for seen in services.iter().filter(|service| !rolled.contains_key(&service.id)) {
-            let Some(planned) = told.services.get(&seen.id).filter(|planned| planned.reason != Reason::Fresh).cloned() else { continue };
-            let why = planned.asked_by.keys().filter_map(|key| old.get(key)).map(|change| change.note.as_deref().unwrap_or(TOO_OLD));
-            let why = why.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join("; ");
-            let planned = Planned { detail: Some(why), ..planned };
-            swept.performed.lines.push(ServiceLine::decided(&RolledOut { planned, outcome: None, seen: seen.clone() }, &old));
+        let lines = rolled.values().map(|rolled| ServiceLine::decided(rolled, &changes));
+        lines.map(|line| ServiceLine { again: line.again && repair, ..line }).collect()
+    }
+
+    /// A line a service, for the first of the reasons why nothing restarts it.
+    fn tell(&self, told: Vec<Suspicion>, services: &[Service]) -> BTreeMap<ServiceId, ServiceLine> {
+        let policy = Policy { notify_only: true, ..self.policy(None) };
+        let mut whys: BTreeMap<&'static str, Vec<Suspicion>> = BTreeMap::new();
+        for suspicion in told {
+            whys.entry(suspicion.only_told.unwrap_or_default()).or_default().push(suspicion);
         }
-    }
-
-    /// What is certain of a change that looks newer than a service: of a secret, when its version was created or it was rotated. What is newer
-    /// than that, and older than the secret's last modification, is told with a note.
-    async fn surely(&self, change: Change, services: &[Service], unswept: &mut Vec<String>) -> Vec<Change> {
-        if change.key.kind() != Kind::Secret {
-            return vec![change];
-        }
-        let label = change.key.stage().unwrap_or(CURRENT);
-        let created = match self.aws.secrets.version_created_at(change.key.path(), label, self.until).await {
-            Ok(created) => created,
-            Err(error) => {
-                unswept.push(format!("{}: {error}", change.key));
-                return Vec::new();
-            }
-        };
-        let Some(at) = created.map(end_of_second) else { return Vec::new() };
-        let certain = Change { at, ..change.clone() };
-        let is_stale = |service: &&Service| certain.whom.includes(&service.id) && !service.is_fresh(at);
-        if services.iter().any(|service| is_stale(&service)) {
-            vec![certain]
-        } else {
-            vec![Change { note: Some(MAYBE.to_owned()), ..change }]
-        }
-    }
-}
-
-impl Subjects {
-    fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &Key> {
-        self.keys.iter().filter(move |key| {
-            key.kind() == kind && !self.prefixes_of(kind).any(|prefix| key.stage().is_none() && key.path().starts_with(prefix))
-        })
-    }
-
-    fn prefixes_of(&self, kind: Kind) -> impl Iterator<Item = &str> {
-        self.prefixes.iter().filter(move |(of, _)| *of == kind).map(|(_, path)| path.as_str())
-    }
-}
-
-/// Everything that the services watch in the account and Region `home`; what is elsewhere, or has no metadata to ask, is named.
-fn subjects(services: &[Service], home: &Place, unswept: &mut Vec<String>) -> Subjects {
-    let mut subjects = Subjects::default();
-    let mut elsewhere = BTreeSet::new();
-    for service in services {
-        let Some(watch) = &service.tags.watch else { continue };
-        let followed = service.references.iter().filter(|_| watch.auto).flat_map(|references| &references.followed);
-        for term in watch.terms.iter().chain(followed) {
-            if term.is_prefix() {
-                match term.prefix(home) {
-                    Some(path) => _ = subjects.prefixes.insert((term.kind(), path.to_owned())),
-                    None => _ = elsewhere.insert(format!("a prefix that {} watches in another account or Region", service.id)),
-                }
-            } else {
-                let (here, there): (Vec<_>, Vec<_>) =
-                    Term::keys(term, home).partition(|key| key.is_at(home) && key.kind() != Kind::Profile);
-                subjects.keys.extend(here);
-                elsewhere.extend(there.iter().map(|key| match key.kind() {
-                    Kind::Profile => format!("{key}: AppConfig is not asked"),
-                    Kind::Parameter | Kind::Object | Kind::Secret => format!("{}: it is in another account or Region", key.arn()),
-                }));
+        let mut lines = BTreeMap::new();
+        for (why, told) in whys {
+            let changes = changes(told);
+            let mut plan = plan(&changes, services, &policy, self.clock.now());
+            for seen in services {
+                let Some(planned) = plan.services.remove(&seen.id).filter(|planned| planned.reason != Reason::Fresh) else { continue };
+                let detail = planned.detail.iter().map(String::as_str).chain([why]).collect::<Vec<_>>().join("; ");
+                let rolled = RolledOut { planned: Planned { detail: Some(detail), ..planned }, outcome: None, seen: seen.clone() };
+                lines.entry(seen.id.clone()).or_insert_with(|| ServiceLine::decided(&rolled, &changes));
             }
         }
+        lines
     }
-    unswept.extend(elsewhere);
-    subjects
 }
 
 /// The services that no good deployment made fresh since a change.
-fn suspects(changes: &BTreeMap<Key, Change>, services: &[Service]) -> BTreeMap<Key, BTreeSet<ServiceId>> {
-    let mut suspects: BTreeMap<Key, BTreeSet<ServiceId>> = BTreeMap::new();
-    for service in services {
-        let stale = changes.values().filter(|change| !service.is_fresh(change.at) && service.listens(&change.key) == Listening::Yes);
-        for change in stale {
-            suspects.entry(change.key.clone()).or_default().insert(service.id.clone());
-        }
-    }
-    suspects
+fn suspicions(changes: BTreeMap<Key, Change>, services: &[Service]) -> Vec<Suspicion> {
+    let suspicion = |change: Change| {
+        let is_stale = |service: &&Service| !service.is_fresh(change.at) && service.listens(&change.key) == Listening::Yes;
+        let services = services.iter().filter(is_stale).map(|service| service.id.clone()).collect();
+        Suspicion { change, only_told: None, services }
+    };
+    changes.into_values().map(suspicion).filter(|suspicion| !suspicion.services.is_empty()).collect()
+}
+
+/// The changes, each for its own services alone.
+fn changes(suspicions: Vec<Suspicion>) -> BTreeMap<Key, Change> {
+    let change = |Suspicion { change, services, only_told: _ }| Change { whom: Whom::Only(services), ..change };
+    coalesce(suspicions.into_iter().map(change))
+}
+
+/// Whether a stale service was left as it is, although neither its owner nor the function's settings want that.
+fn is_unrepaired(line: &ServiceLine) -> bool {
+    let is_wish = matches!(line.reason, Some(Reason::Paused | Reason::OutsideWindow));
+    let is_left = matches!(line.decision, Some(Decision::Hold | Decision::Refuse)) && !is_wish;
+    is_left || line.result.is_some_and(|result| result != RestartResult::Started)
 }

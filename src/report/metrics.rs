@@ -39,6 +39,8 @@ pub(super) fn of<'a>(summary: &Summary, function: &'a str) -> impl Iterator<Item
         ("LookUpsFailed", counts.look_ups_failed),
         ("MessagesReturned", counts.returned),
         ("ServicesStale", counts.stale),
+        ("ServicesUnrepaired", counts.unrepaired),
+        ("Unswept", counts.unswept),
     ];
     let values = counted.into_iter().map(|(name, count)| (name, "Count", count as u64));
     let values = values.chain([("InvocationTime", "Milliseconds", counts.elapsed_ms)]).collect();

@@ -30,6 +30,7 @@ pub(super) async fn deploy(job: &Job<'_>, group: &Group, planned: Planned, seen:
         return rolled.with(Outcome::OutOfTime);
     }
     sleep_until(settled).await;
+    let mut seen_at = job.looked_at;
     let mut throttled = false;
     let mut attempt = 0;
     loop {
@@ -37,7 +38,11 @@ pub(super) async fn deploy(job: &Job<'_>, group: &Group, planned: Planned, seen:
             return rolled.with(if throttled { Outcome::Throttled } else { Outcome::OutOfTime });
         }
         let turn = Instant::now();
-        if let Some(seen) = group.look(job, &rolled.seen).await {
+        let looked = match group.look(job, &rolled.seen, seen_at).await {
+            Err(unread) => return rolled.unseen(&unread),
+            Ok(looked) => looked,
+        };
+        if let Some(seen) = looked {
             rolled = rolled.decided_anew(job, seen, None);
             if rolled.outcome.is_some() || rolled.planned.reason.decision() != Decision::Restart {
                 return rolled;
@@ -69,8 +74,8 @@ pub(super) async fn deploy(job: &Job<'_>, group: &Group, planned: Planned, seen:
         }
         sleep_until(pause).await;
         match look_again(job, &rolled.seen, called_at).await {
-            Err(unread) => return rolled.failed(unread),
-            Ok(seen) => rolled = rolled.decided_anew(job, seen, Some(error.cause)),
+            Err(unread) => return rolled.unseen(&unread),
+            Ok(seen) => (rolled, seen_at) = (rolled.decided_anew(job, seen, Some(error.cause)), Instant::now()),
         }
         attempt += 1;
         if rolled.outcome.is_some() || rolled.planned.reason.decision() != Decision::Restart {
@@ -91,6 +96,11 @@ impl RolledOut {
     fn failed(self, error: Error) -> Self {
         let passes = error.cause.passes();
         self.with(Outcome::Failed { cause: error.message, passes })
+    }
+
+    /// It could not be looked at.
+    fn unseen(self, error: &Error) -> Self {
+        self.with(Outcome::Failed { cause: error.to_string(), passes: error.cause.passes() })
     }
 
     fn started(mut self, Restarted { deployment, events }: Restarted) -> Self {

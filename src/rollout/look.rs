@@ -32,7 +32,8 @@ struct Latest {
     at: Instant,
     /// Whose turn has not come, or did not end it.
     waiting: BTreeSet<ServiceId>,
-    seen: BTreeMap<ServiceId, Service>,
+    /// What the last look saw, and was not told yet; nothing of a service that is gone.
+    seen: BTreeMap<ServiceId, Result<Option<Service>, Error>>,
     /// Nothing until they are asked for.
     histories: Option<BTreeMap<ServiceId, History>>,
 }
@@ -43,27 +44,31 @@ impl Group {
         Self { latest: Mutex::new(Latest { at: looked_at, waiting, seen: BTreeMap::new(), histories: None }) }
     }
 
-    /// The service as it was a few seconds ago at most, with its deployment history where that matters; nothing where both are known already,
-    /// or no look succeeds: what was seen first then holds on.
-    pub(super) async fn look(&self, job: &Job<'_>, before: &Service) -> Option<Service> {
+    /// A service that was seen `before`, at `seen_at`, as it was a few seconds ago at most, with its deployment history where that matters; nothing where
+    /// both are known already.
+    ///
+    /// # Errors
+    /// It was looked at longer ago, and cannot be now.
+    pub(super) async fn look(&self, job: &Job<'_>, before: &Service, seen_at: Instant) -> Result<Option<Service>, Error> {
         let mut latest = self.latest.lock().await;
         if latest.histories.is_none() {
             let unsure: BTreeMap<_, _> = latest.waiting.iter().filter_map(|id| Some((id.clone(), *job.unsure.get(id)?))).collect();
             latest.histories = Some(job.ecs.histories(unsure, share_of_what_is_left(job)).await);
         }
-        if latest.at.elapsed() > BELIEVED {
+        if latest.at.max(seen_at).elapsed() > BELIEVED {
             let looks = job.ecs.look_at(&latest.waiting, job.tag_prefix, share_of_what_is_left(job)).await;
-            latest.seen = looks.services.into_iter().map(|service| (service.id.clone(), service)).collect();
-            latest.seen.extend(looks.gone.into_iter().map(|id| (id.clone(), Service::gone(id, before.home.clone(), before.tags.clone()))));
+            latest.seen = looks.services.into_iter().map(|service| (service.id.clone(), Ok(Some(service)))).collect();
+            latest.seen.extend(looks.gone.into_iter().map(|id| (id, Ok(None))));
+            latest.seen.extend(looks.unread.into_iter().map(|(id, error)| (id, Err(error))));
             latest.at = Instant::now();
         }
         let history = latest.histories.as_mut().and_then(|histories| histories.remove(&before.id));
-        let now = latest.seen.remove(&before.id);
-        if history.is_none() && now.is_none() {
-            return None;
-        }
-        let now = known_of(now.unwrap_or_else(|| before.clone()), before);
-        Some(Service { history: history.unwrap_or_else(|| now.history.clone()), ..now })
+        let now = match latest.seen.remove(&before.id).transpose()? {
+            None if history.is_none() => return Ok(None),
+            None => before.clone(),
+            Some(seen) => known_of(seen, before),
+        };
+        Ok(Some(Service { history: history.unwrap_or_else(|| now.history.clone()), ..now }))
     }
 
     /// A service that needs no further look.
@@ -84,12 +89,13 @@ pub(super) async fn look_again(job: &Job<'_>, before: &Service, called_at: Times
         return Err(error);
     }
     let now = looks.services.into_iter().next();
-    let now = known_of(now.unwrap_or_else(|| Service::gone(before.id.clone(), before.home.clone(), before.tags.clone())), before);
+    let now = known_of(now, before);
     let since = job.unsure.get(&before.id).map_or(called_at, |since| called_at.min(*since));
     let history = job.ecs.histories(BTreeMap::from([(before.id.clone(), since)]), share_of_what_is_left(job)).await.remove(&before.id);
     Ok(Service { history: history.unwrap_or(History::NotAsked), ..now })
 }
 
-fn known_of(now: Service, before: &Service) -> Service {
+fn known_of(now: Option<Service>, before: &Service) -> Service {
+    let now = now.unwrap_or_else(|| Service::gone(before.id.clone(), before.home.clone(), before.tags.clone()));
     Service { history: before.history.clone(), references: before.references.clone(), ..now }
 }

@@ -170,19 +170,49 @@ async fn a_rollback_is_waited_for_and_its_service_then_restarted() {
     assert_eq!(scenario.restarted(), ["web/api"]);
 }
 
-#[tokio::test(start_paused = true)]
-async fn only_so_many_rollouts_of_one_change_run_at_once() {
-    let scenario = Scenario::set_to([("RELOADER_MAX_IN_FLIGHT", "2")], many(7, "ssm:/app/")).await.with_queue();
-
-    scenario.account.put_parameter("/app/db");
+/// The most services that rolled at once within half an hour.
+async fn most_at_once(scenario: &Scenario) -> usize {
     let mut most = 0;
     for _ in 0..(30 * 60) {
         scenario.account.run_for(Duration::from_secs(1)).await;
         let rolling = scenario.account.services().iter().filter(|service| service.deployments.len() > 1).count();
         most = most.max(rolling);
     }
+    most
+}
 
-    assert_eq!((most, scenario.restarted()), (2, names_of_many(7)));
+#[tokio::test(start_paused = true)]
+async fn only_so_many_rollouts_of_one_change_run_at_once() {
+    let scenario = Scenario::set_to([("RELOADER_MAX_IN_FLIGHT", "2")], many(7, "ssm:/app/")).await.with_queue();
+
+    scenario.account.put_parameter("/app/db");
+
+    assert_eq!((most_at_once(&scenario).await, scenario.restarted()), (2, names_of_many(7)));
+    assert!(scenario.is_all_fresh().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_so_many_rollouts_that_a_person_asks_for_run_at_once() {
+    let scenario = Scenario::set_to([("RELOADER_MAX_IN_FLIGHT", "2")], many(7, "ssm:/app/")).await.with_queue();
+
+    scenario.reload(json!({ "services": names_of_many(7) })).await;
+
+    assert_eq!((most_at_once(&scenario).await, scenario.restarted()), (2, names_of_many(7)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_so_many_rollouts_run_at_once_where_holds_end_one_after_another() {
+    let scenario = Scenario::set_to([("RELOADER_MAX_IN_FLIGHT", "1")], many(4, "ssm:/app/")).await.with_queue();
+    for service in names_of_many(4) {
+        scenario.owner.forces(&service).await;
+        scenario.account.run_for(Duration::from_secs(20)).await;
+    }
+    let before = scenario.restarted().len();
+
+    scenario.account.put_parameter("/app/db");
+    scenario.account.run_for(A_MINUTE).await;
+
+    assert_eq!((most_at_once(&scenario).await, scenario.restarted().len() - before), (1, 4));
     assert!(scenario.is_all_fresh().await);
 }
 
@@ -204,6 +234,39 @@ async fn what_never_ends_is_abandoned_and_told_as_an_error() {
     assert_eq!((&given_up[0]["level"], &given_up[0]["reason"]), (&json!("ERROR"), &json!("too-many-deployments")), "{given_up:#?}");
     assert!(scenario.metric("RestartsFailed").contains(&json!(1)));
     assert!(scenario.account.messages(QUEUE).is_empty() && scenario.restarted().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_change_is_not_abandoned_with_an_old_one() {
+    let stuck = api().task_seconds(20.0, 10.0, 50_000.0);
+    let scenario = Scenario::set_to([("RELOADER_HOLD_LIMIT", "2h"), ("RELOADER_MIN_INTERVAL", "0s")], [stuck]).await.with_queue();
+    for _ in 0..4 {
+        scenario.owner.deploys("web/api").await;
+        scenario.account.run_for(Duration::from_secs(3)).await;
+    }
+
+    scenario.account.put_parameter("/app/db");
+    scenario.account.run_for(AN_HOUR + A_MINUTE * 50).await;
+    scenario.account.put_parameter("/app/db");
+    scenario.account.run_for(AN_HOUR).await;
+    let abandoned = |scenario: &Scenario| scenario.lines("service").iter().filter(|line| line["result"] == "abandoned").count();
+    let early = abandoned(&scenario);
+    scenario.account.run_for(AN_HOUR + A_MINUTE * 10).await;
+
+    assert_eq!((early, abandoned(&scenario)), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_written_all_the_time_is_restarted_all_the_same() {
+    let variables = [("RELOADER_SETTLE", "60s"), ("RELOADER_MIN_INTERVAL", "5m")];
+    let scenario = Scenario::set_to(variables, [api()]).await.with_queue();
+
+    for _ in 0..(30 * 6) {
+        scenario.account.put_parameter("/app/db");
+        scenario.account.run_for(Duration::from_secs(10)).await;
+    }
+
+    assert!((4..=7).contains(&scenario.restarted().len()), "{:?}", scenario.restarted());
 }
 
 #[tokio::test(start_paused = true)]
@@ -264,7 +327,10 @@ async fn a_day_without_the_function_makes_no_dead_letter_and_ages_nothing() {
 
     scenario.account.enable_mapping(QUEUE, false);
     scenario.account.put_parameter("/app/b");
-    scenario.account.run_for(AN_HOUR * 26).await;
+    for _ in 0..26 {
+        scenario.account.run_for(AN_HOUR).await;
+        scenario.account.send(QUEUE, r#"{"sweep": {}}"#);
+    }
     let meanwhile = scenario.restarted();
     scenario.account.enable_mapping(QUEUE, true);
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sim::{Fault, service};
+use sim::{Fault, service, task_definition};
 
 use crate::support::{BUCKET, Scenario, line, reason};
 
@@ -79,6 +79,24 @@ async fn a_key_whose_owner_wants_it_ignored_restarts_nobody() {
     assert_eq!(scenario.restarted().len(), before);
     let told: Vec<_> = scenario.lines("service").iter().rev().take(2).map(|line| line["reason"].clone()).collect();
     assert_eq!(told, ["ignored-key", "ignored-key"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_to_ignore_is_ignored_too_where_its_service_is_looked_at_later() {
+    for action in ["ecs:DescribeServices", "ecs:DescribeTaskDefinition"] {
+        let auto = service("web/auto").watching("auto").referring(task_definition().secret("NOISE", "/app/noise"));
+        let scenario = Scenario::with([auto, service("web/api").watching("ssm:/app/")]).await.with_queue();
+        scenario.account.tag_parameter("/app/noise", "reloader:ignore", "true");
+        scenario.account.put_parameter("/app/noise");
+        scenario.account.run_for(Duration::from_mins(5)).await;
+        let before = scenario.restarted().len();
+        scenario.account.inject(Fault::server_error(action, 500).until(scenario.account.now() + Duration::from_mins(2)));
+
+        scenario.account.put_parameter("/app/noise");
+        scenario.account.settle().await;
+
+        assert_eq!(scenario.restarted().len(), before, "{action}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

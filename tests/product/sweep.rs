@@ -201,7 +201,7 @@ async fn a_thousand_services_and_three_thousand_keys_stay_inside_the_limits() {
     let calls = ["tag:GetResources", "ecs:DescribeServices", "ssm:DescribeParameters", "secretsmanager:ListSecrets", "s3:ListObjectsV2"];
     let calls: Vec<_> = calls.into_iter().map(|action| scenario.number_of(action)).collect();
     println!("{calls:?} calls, {} ms", answer["elapsed_ms"]);
-    assert_eq!(calls, [10, 101, 20, 10, 1000], "the one that is restarted is looked at once more");
+    assert_eq!(calls, [11, 101, 20, 10, 1000], "the ignored keys are asked for, and the one that is restarted is looked at once more");
     let throttled = |call: &sim::Call| matches!(&call.result, sim::CallResult::Error(code) if code.contains("Throttl"));
     assert_eq!(scenario.account.calls().iter().filter(|call| throttled(call)).count(), 0);
 }
@@ -223,4 +223,90 @@ async fn what_failed_already_keeps_nobody_waiting() {
         (Some("failed-already"), Some("started"))
     );
     assert_eq!(scenario.restarted(), ["web/a", "web/b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_whose_owner_wants_it_ignored_is_no_concern_of_the_sweep() {
+    let scenario = long_deployed().await;
+    scenario.account.tag_parameter("/app/db", "reloader:ignore", "true");
+
+    change_all(&scenario.account);
+    scenario.account.run_for(Duration::from_mins(30)).await;
+    let answer = sweep(&scenario).await;
+
+    assert_eq!((&answer["stale"], &answer["started"]), (&3.into(), &3.into()), "{answer:#}");
+    assert!(!scenario.restarted().contains(&"web/api".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_it_cannot_be_told_which_keys_are_ignored_parameters_and_secrets_are_only_told() {
+    let scenario = long_deployed().await;
+    change_all(&scenario.account);
+    scenario.account.run_for(Duration::from_mins(30)).await;
+    scenario.account.inject(Fault::denied("tag:GetResources").target("ssm:parameter"));
+
+    let answer = sweep(&scenario).await;
+
+    assert_eq!((&answer["stale"], scenario.restarted()), (&4.into(), vec!["web/files".to_owned()]), "{answer:#}");
+    assert!(answer["not_swept"][0].as_str().unwrap().contains("which keys are ignored"), "{answer:#}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_limits_of_a_change_hold_for_the_sweep_too() {
+    let fleet = |number: usize| (0..number).map(|n| service(&format!("web/s{n}")).watching("ssm:/app/db").task_seconds(20.0, 10.0, 600.0));
+    let scenario = Scenario::set_to([("RELOADER_MAX_IN_FLIGHT", "2"), ("RELOADER_MIN_INTERVAL", "0s")], fleet(4)).await;
+    scenario.changed("ssm:/app/db").await;
+    scenario.account.run_for(Duration::from_mins(1)).await;
+
+    let in_flight = sweep(&scenario).await;
+
+    assert_eq!((scenario.restarted().len(), &in_flight["held"], &in_flight["unrepaired"]), (2, &2.into(), &2.into()), "{in_flight:#}");
+
+    let scenario = Scenario::set_to([("RELOADER_MAX_SERVICES", "3")], fleet(4)).await;
+    scenario.account.put_parameter("/app/db");
+    scenario.account.run_for(Duration::from_mins(1)).await;
+
+    let too_far = sweep(&scenario).await;
+
+    assert_eq!((scenario.restarted().len(), &too_far["refused"]), (0, &4.into()), "{too_far:#}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rotation_moves_a_version_that_is_older_than_the_deployment() {
+    let scenario = long_deployed().await;
+    scenario.account.rotate_secret("prod/db");
+    scenario.account.run_for(Duration::from_secs(3)).await;
+    scenario.owner.forces("web/shop").await;
+    scenario.account.run_for(Duration::from_mins(20)).await;
+
+    let answer = sweep(&scenario).await;
+
+    assert_eq!((&answer["stale"], &answer["started"]), (&1.into(), &1.into()), "{answer:#}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_prefixes_take_few_calls_and_a_prefix_hides_no_key_that_it_does_not_list() {
+    let mut services: Vec<_> = (0..120).map(|n| service(&format!("web/s{n}")).watching(&format!("ssm:/p{n}/"))).collect();
+    services.push(service("web/all").watching("ssm:/"));
+    services.push(service("web/bare").watching("ssm:bare s3:config/z"));
+    services.push(service("web/objects").watching("s3:config/"));
+    let scenario = Scenario::with(services[..120].to_vec()).await;
+    (0..120).for_each(|n| _ = scenario.account.put_parameter(&format!("/p{n}/x")));
+    scenario.account.run_for(Duration::from_mins(1)).await;
+
+    let answer = sweep(&scenario).await;
+
+    assert_eq!((&answer["stale"], scenario.number_of("ssm:DescribeParameters")), (&120.into(), 3), "{}", answer["not_swept"]);
+
+    let scenario = Scenario::with(services[120..].to_vec()).await;
+    scenario.account.put_parameter("bare");
+    scenario.account.put_object(BUCKET, "z");
+    (0..10_001).for_each(|n| _ = scenario.account.put_object(BUCKET, &format!("o{n:05}")));
+    scenario.account.run_for(Duration::from_mins(1)).await;
+
+    let answer = sweep(&scenario).await;
+
+    assert_eq!((&answer["stale"], &answer["unswept"]), (&3.into(), &1.into()), "{}", answer["not_swept"]);
+    let of_bare = &line(&answer, "web/bare")["changes"];
+    assert_eq!(of_bare.as_array().unwrap().len(), 2, "{of_bare:#}");
 }

@@ -69,7 +69,8 @@ impl Api {
     fn target_of(self, input: &Value) -> String {
         match self {
             Self::Ecs => ecs::api::target_of(input),
-            Self::Tagging | Self::S3 => String::new(),
+            Self::Tagging => tagging::target_of(input),
+            Self::S3 => String::new(),
             Self::Ssm => ssm::api::target_of(input),
             Self::Secrets => secrets::api::target_of(input),
             Self::Sqs => sqs::api::target_of(input),

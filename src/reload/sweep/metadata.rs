@@ -1,0 +1,199 @@
+//! When what services watch changed last, as metadata tells it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::future::join3;
+use futures_util::{StreamExt, stream};
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::IN_FLIGHT;
+use crate::aws::{Described, ListedObjects, ListedSecret};
+use crate::domain::arn::Place;
+use crate::domain::change::{Change, ChangeKind, SWEEP, end_of_second};
+use crate::domain::key::{Key, Kind};
+use crate::domain::service::Service;
+use crate::domain::watch::Term;
+use crate::reload::Reload;
+
+/// What is to be compared.
+#[derive(Debug, Default)]
+pub(super) struct Subjects {
+    keys: BTreeSet<Key>,
+    /// Everything below these paths.
+    prefixes: BTreeSet<(Kind, String)>,
+}
+
+/// What metadata told.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) changes: Vec<Change>,
+    /// When a rotation moved the current version of a secret last.
+    pub(super) rotated_at: BTreeMap<Key, Timestamp>,
+    /// How many keys were looked at; what lies below two prefixes is counted twice.
+    pub(super) keys: usize,
+    /// What could not be looked at, and why.
+    pub(super) unswept: Vec<String>,
+}
+
+/// Everything that the services watch in the account and Region `home`; what is elsewhere, or has no metadata to ask, is named.
+pub(super) fn subjects(services: &[Service], home: &Place, unswept: &mut Vec<String>) -> Subjects {
+    let mut subjects = Subjects::default();
+    let mut elsewhere = BTreeSet::new();
+    for service in services {
+        let Some(watch) = &service.tags.watch else { continue };
+        let followed = service.references.iter().filter(|_| watch.auto).flat_map(|references| &references.followed);
+        for term in watch.terms.iter().chain(followed) {
+            if term.is_prefix() {
+                match term.prefix(home) {
+                    Some(path) => _ = subjects.prefixes.insert((term.kind(), path.to_owned())),
+                    None => _ = elsewhere.insert(format!("a prefix that {} watches in another account or Region", service.id)),
+                }
+            } else {
+                let (here, there): (Vec<_>, Vec<_>) =
+                    Term::keys(term, home).partition(|key| key.is_at(home) && key.kind() != Kind::Profile);
+                subjects.keys.extend(here);
+                elsewhere.extend(there.iter().map(|key| match key.kind() {
+                    Kind::Profile => format!("{key}: AppConfig is not asked"),
+                    Kind::Parameter | Kind::Object | Kind::Secret => format!("{}: it is in another account or Region", key.arn()),
+                }));
+            }
+        }
+    }
+    unswept.extend(elsewhere);
+    subjects
+}
+
+impl Reload<'_> {
+    /// Asks when everything changed that is to be compared. Objects that were written before `since` are older than every service.
+    pub(super) async fn last_changes(&self, subjects: &Subjects, home: &Place, since: Timestamp) -> Found {
+        let by = self.share_of_what_is_left(2);
+        let (parameters, secrets, objects) =
+            Box::pin(join3(self.parameters(subjects, home, by), self.secrets(subjects, home, by), self.objects(subjects, home, since, by)))
+                .await;
+        parameters.and(secrets).and(objects)
+    }
+
+    async fn parameters(&self, subjects: &Subjects, home: &Place, by: Instant) -> Found {
+        let mut found = Found::default();
+        let prefixes: BTreeSet<_> = subjects.prefixes_of(Kind::Parameter).collect();
+        let below = self.aws.ssm.describe_below(&prefixes, by).await;
+        for (name, told) in &below.found {
+            found.told(Key::parameter(home.clone(), name), told.at, Some(told));
+        }
+        found.unswept.extend(below.failed.iter().map(|(path, error)| format!("ssm:/{path}: {error}")));
+
+        let exact: Vec<_> = subjects.of_kind(Kind::Parameter).filter(|key| !below.found.contains_key(key.path())).collect();
+        let paths: Vec<_> = exact.iter().map(|key| key.path()).collect();
+        let alone = self.aws.ssm.describe(&paths, by).await;
+        for key in exact {
+            match (alone.found.get(key.path()), alone.failed.get(key.path())) {
+                (Some(told), _) => found.told(key.clone(), told.at, Some(told)),
+                (None, Some(cause)) => found.unswept.push(format!("{key}: {cause}")),
+                (None, None) => {}
+            }
+        }
+        found
+    }
+
+    /// When secrets were modified: whether their versions changed then is asked for those alone that look stale.
+    async fn secrets(&self, subjects: &Subjects, home: &Place, by: Instant) -> Found {
+        let mut found = Found::default();
+        let exact: BTreeSet<_> = subjects.of_kind(Kind::Secret).collect();
+        let prefixes: Vec<_> = subjects.prefixes_of(Kind::Secret).collect();
+        if exact.is_empty() && prefixes.is_empty() {
+            return found;
+        }
+        let listed = match self.aws.secrets.list(by).await {
+            Ok(listed) => listed,
+            Err(error) => {
+                found.unswept.push(format!("all secrets: {error}"));
+                return found;
+            }
+        };
+        for ListedSecret { name, arn, changed_at, rotated_at } in listed {
+            let Some(at) = changed_at.into_iter().chain(rotated_at).max() else { continue };
+            let secret = Key::secret(home.clone(), &name);
+            let staged = exact.iter().filter(|key| key.is_the_thing_of(&secret)).map(|key| Key::clone(key));
+            let below = prefixes.iter().any(|prefix| name.starts_with(*prefix)).then(|| secret.clone());
+            for key in staged.chain(below).collect::<BTreeSet<_>>() {
+                if let Some(rotated_at) = rotated_at.filter(|_| key.stage().is_none()) {
+                    found.rotated_at.insert(key.clone(), end_of_second(rotated_at));
+                }
+                // Who refers to a secret of this name that was deleted reads nothing of this one.
+                found.told(key.with_suffix(arn.rsplit('-').next()), at, None);
+            }
+        }
+        found
+    }
+
+    async fn objects(&self, subjects: &Subjects, home: &Place, since: Timestamp, by: Instant) -> Found {
+        let paths: Vec<_> = subjects.prefixes_of(Kind::Object).map(str::to_owned).collect();
+        let listings = stream::iter(paths).map(|path| async move {
+            let (bucket, prefix) = path.split_once('/').unwrap_or((path.as_str(), ""));
+            let listed = self.aws.s3.modified_below(bucket, prefix, since, by).await;
+            (path, listed)
+        });
+        let listings: Vec<_> = listings.buffered(IN_FLIGHT).collect().await;
+        let (mut found, mut whole) = (Found::default(), Vec::new());
+        for (path, listed) in listings {
+            let bucket = path.split('/').next().unwrap_or_default();
+            match listed {
+                Ok(ListedObjects { looked_at, modified_at, is_cut_off }) => {
+                    found.keys += looked_at - modified_at.len();
+                    for (name, at) in &modified_at {
+                        found.told(Key::object(&home.partition, bucket, name), *at, None);
+                    }
+                    if is_cut_off {
+                        found.unswept.push(format!("s3:{path}: it holds more than {looked_at} objects"));
+                    } else {
+                        whole.push(path);
+                    }
+                }
+                Err(error) => found.unswept.push(format!("s3:{path}: {error}")),
+            }
+        }
+
+        let is_listed = |key: &&Key| whole.iter().any(|path| key.path().starts_with(path));
+        let exact: Vec<_> = subjects.of_kind(Kind::Object).filter(|key| !is_listed(key)).cloned().collect();
+        let exact = stream::iter(exact).map(|key| async move {
+            let mut found = Found::default();
+            let Some((bucket, name)) = key.path().split_once('/') else { return found };
+            match self.aws.s3.modified_at(bucket, name, by).await {
+                Ok(Some(at)) => found.told(key.clone(), at, None),
+                Ok(None) => {}
+                Err(error) => found.unswept.push(format!("{key}: {error}")),
+            }
+            found
+        });
+        exact.buffered(IN_FLIGHT).fold(found, async |all, some| all.and(some)).await
+    }
+}
+
+impl Subjects {
+    fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &Key> {
+        self.keys.iter().filter(move |key| key.kind() == kind)
+    }
+
+    fn prefixes_of(&self, kind: Kind) -> impl Iterator<Item = &str> {
+        self.prefixes.iter().filter(move |(of, _)| *of == kind).map(|(_, path)| path.as_str())
+    }
+}
+
+impl Found {
+    fn and(mut self, other: Self) -> Self {
+        self.changes.extend(other.changes);
+        self.rotated_at.extend(other.rotated_at);
+        self.keys += other.keys;
+        self.unswept.extend(other.unswept);
+        self
+    }
+
+    fn told(&mut self, key: Key, at: Timestamp, told: Option<&Described>) {
+        let version = told.map(|told| told.version.to_string());
+        let previous = told.filter(|told| told.version > 1).map(|told| (told.version - 1).to_string());
+        let by = told.and_then(|told| told.by.clone());
+        self.keys += 1;
+        self.changes.push(Change { version, previous, by, ..Change::new(key, end_of_second(at), ChangeKind::Written, SWEEP) });
+    }
+}
