@@ -32,6 +32,7 @@ struct Inner {
     zero: Instant,
     epoch: Timestamp,
     latency: Duration,
+    latency_jitter: Duration,
     world: Mutex<World>,
     changed: Notify,
     called: Notify,
@@ -51,11 +52,12 @@ impl Account {
     /// Opens an account whose time starts now, at the configured epoch. Must be called inside a tokio runtime.
     #[must_use]
     pub fn new(config: AccountConfig) -> Self {
-        let (epoch, latency) = (config.epoch, config.latency);
+        let AccountConfig { epoch, latency, latency_jitter, .. } = config;
         let inner = Inner {
             zero: Instant::now(),
             epoch,
             latency,
+            latency_jitter,
             world: Mutex::new(World::new(config)),
             changed: Notify::new(),
             called: Notify::new(),
@@ -95,12 +97,18 @@ impl Account {
             .build()
     }
 
+    fn jitter(&self) -> Duration {
+        let most = u64::try_from(self.inner.latency_jitter.as_millis()).unwrap_or(u64::MAX);
+        let chance = |world: &mut World| Duration::from_millis(world.clock.random.u64(..=most));
+        if most == 0 { Duration::ZERO } else { self.change(chance) }
+    }
+
     /// Answers one HTTP request to any of the account's APIs. The effect happens halfway through the round trip; a call that hangs never
     /// resolves.
     ///
     /// Requests are told apart by host where it is one of AWS's, else by `x-amz-target` and, for S3, by path.
     pub async fn answer(&self, request: http::Request<Bytes>) -> Answer {
-        let half = self.inner.latency / 2;
+        let half = (self.inner.latency + self.jitter()) / 2;
         pause(half).await;
         let reply = self.change(|world| wire::handle(world, &request));
         self.inner.called.notify_waiters();

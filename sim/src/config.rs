@@ -23,6 +23,8 @@ pub struct AccountConfig {
     pub tag_index_lag: Duration,
     /// Round trip of every API call. The effect happens in the middle of it.
     pub latency: Duration,
+    /// As much longer an answer may take, by chance.
+    pub latency_jitter: Duration,
     /// How long the ECS service scheduler takes to turn to a service that was changed.
     pub scheduler_delay: Duration,
     /// Where the account is served on loopback, for the URLs that it gives out: `http://127.0.0.1:4566`. In process they are AWS's own.
@@ -48,6 +50,7 @@ impl Default for AccountConfig {
             seed: 0,
             tag_index_lag: Duration::from_secs(3),
             latency: Duration::from_millis(20),
+            latency_jitter: Duration::ZERO,
             scheduler_delay: Duration::from_secs(1),
             endpoint: None,
             event_delivery: EventDelivery::default(),

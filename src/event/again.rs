@@ -232,7 +232,7 @@ impl From<&Again> for Message {
 
 impl From<&Change> for Told {
     fn from(change: &Change) -> Self {
-        let Change { key, at, kind, version, previous, etag, by, ignored, learnt, note: _, event, whom: _ } = change.clone();
+        let Change { key, at, kind, version, previous, etag, by, ignored, learnt, note, event, whom: _ } = change.clone();
         let Place { partition, account, region } = key.place().clone();
         Self {
             kind: key.kind().word().to_owned(),
@@ -254,7 +254,8 @@ impl From<&Change> for Told {
             by,
             event,
             ignored,
-            learnt,
+            // What could not be told is asked for again.
+            learnt: learnt && note.is_none(),
         }
     }
 }

@@ -1,10 +1,13 @@
-//! The function as one warm process that may be lost at any instant, and what it wrote.
+//! The function: a process for each invocation that runs at the same time, each of which may be lost at any instant, and what they wrote.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use ecs_reloader::aws::Aws;
 use ecs_reloader::lambda::Reloader;
 use ecs_reloader::report::{Level, Reporter};
@@ -12,7 +15,7 @@ use ecs_reloader::settings::Settings;
 use jiff::Timestamp;
 use lambda_runtime::Context;
 use serde_json::Value;
-use sim::{Account, Invocation, InvocationResult};
+use sim::{Account, Call, Invocation, InvocationResult};
 use tokio::time::Instant;
 
 /// What the function wrote to its standard output.
@@ -29,52 +32,105 @@ impl Write for Log {
     }
 }
 
+/// What each process signs its calls with begins with this, so that a call tells which made it.
+pub(crate) const FUNCTION: &str = "AKIAPROCESS";
+
 /// How long an invocation lives that is lost.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Life {
     For(Duration),
-    /// Until so many calls of it, or of another at the same time, have taken effect, and so much longer: a call is answered after 10 ms.
-    Calls(usize, Duration),
+    /// Until it has made so many calls of an operation, and so much longer: a call that took effect is not answered yet.
+    Until(&'static str, usize, Duration),
 }
 
-/// From when until when an invocation ran.
-#[derive(Clone, Copy, Debug)]
+/// From when until when an invocation ran, and in which process.
+#[derive(Clone, Debug)]
 pub(crate) struct Ran {
+    pub(crate) process: String,
     pub(crate) from: Timestamp,
     pub(crate) until: Timestamp,
+    /// It was lost, or took longer than it may.
     pub(crate) crashed: bool,
+}
+
+/// Serves one invocation after another, until one of them is lost.
+struct Process {
+    name: String,
+    reloader: Reloader,
+}
+
+/// An invocation that runs; the record is made whatever ends it.
+struct Running {
+    function: Function,
+    process: Option<Process>,
+    from: Timestamp,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let until = self.function.account.now();
+        if let Some(process) = self.process.take() {
+            let ran = Ran { process: process.name, from: self.from, until, crashed: true };
+            self.function.ran.lock().unwrap().push(ran);
+        }
+    }
+}
+
+impl Running {
+    /// It was answered: the process goes on.
+    fn ends(mut self) {
+        let until = self.function.account.now();
+        if let Some(process) = self.process.take() {
+            let ran = Ran { process: process.name.clone(), from: self.from, until, crashed: false };
+            self.function.ran.lock().unwrap().push(ran);
+            self.function.idle.lock().unwrap().push(process);
+        }
+    }
 }
 
 #[derive(Clone)]
 pub(crate) struct Function {
     account: Account,
-    reloader: Arc<Reloader>,
+    settings: Settings,
     log: Log,
+    idle: Arc<Mutex<Vec<Process>>>,
+    started: Arc<AtomicUsize>,
     /// How long the next invocations live, where they are lost.
     lives: Arc<Mutex<Vec<Life>>>,
     ran: Arc<Mutex<Vec<Ran>>>,
 }
 
 impl Function {
-    pub(crate) fn start(account: &Account, variables: &BTreeMap<&str, &str>) -> Self {
+    pub(crate) fn new(account: &Account, variables: &BTreeMap<&str, &str>) -> Self {
         let settings = Settings::load(variables).unwrap();
-        let log = Log::default();
-        let reporter = Reporter::new(Box::new(log.clone()), "ecs-reloader", Level::Info);
-        let reloader = Arc::new(Reloader::new(Aws::new(&account.sdk_config()), settings, reporter));
-        Self { account: account.clone(), reloader, log, lives: Arc::default(), ran: Arc::default() }
+        let (log, idle, started) = (Log::default(), Arc::default(), Arc::default());
+        Self { account: account.clone(), settings, log, idle, started, lives: Arc::default(), ran: Arc::default() }
     }
 
-    /// The next invocation is lost after this time.
+    fn start(&self) -> Process {
+        let name = format!("{FUNCTION}{}", self.started.fetch_add(1, Ordering::Relaxed));
+        let credentials = SharedCredentialsProvider::new(Credentials::from_keys(&name, "secret", None));
+        let config = self.account.sdk_config().to_builder().credentials_provider(credentials).build();
+        let reporter = Reporter::new(Box::new(self.log.clone()), "ecs-reloader", Level::Info);
+        Process { name, reloader: Reloader::new(Aws::new(&config), self.settings.clone(), reporter) }
+    }
+
+    /// The next invocation that comes so far is lost then.
     pub(crate) fn lose_after(&self, life: Life) {
         self.lives.lock().unwrap().push(life);
     }
 
-    async fn end_of(&self, life: Option<Life>) {
+    async fn end_of(&self, life: Option<Life>, process: &str) {
         match life {
             None => std::future::pending().await,
             Some(Life::For(time)) => tokio::time::sleep(time).await,
-            Some(Life::Calls(calls, more)) => {
-                self.account.until_called(calls).await;
+            Some(Life::Until(operation, times, more)) => {
+                let is_it = |call: &&Call| call.principal == process && call.operation == operation;
+                let made = || self.account.calls().iter().filter(is_it).count();
+                let end = made() + times;
+                while made() < end {
+                    self.account.until_called(1).await;
+                }
                 tokio::time::sleep(more).await;
             }
         }
@@ -83,35 +139,44 @@ impl Function {
     pub(crate) async fn invoke(&self, invocation: Invocation) -> InvocationResult {
         let payload = String::from_utf8(invocation.payload.to_vec()).unwrap();
         let left = invocation.deadline.duration_since(Instant::now());
-        let from = self.account.now();
+        self.run(&payload, &invocation.request_id, left).await
+    }
+
+    /// An invocation that nobody's queue makes; the record tells of it.
+    pub(crate) async fn direct(&self, payload: &str, left: Duration) -> InvocationResult {
+        self.run(payload, "direct", left).await
+    }
+
+    async fn run(&self, payload: &str, request_id: &str, left: Duration) -> InvocationResult {
+        let process = self.idle.lock().unwrap().pop().unwrap_or_else(|| self.start());
+        let running = Running { function: self.clone(), process: Some(process), from: self.account.now() };
+        let process = running.process.as_ref().unwrap();
         let life = self.lives.lock().unwrap().pop();
-        let result = tokio::select! {
+        let answered = tokio::select! {
             biased;
-            () = self.end_of(life) => InvocationResult::Crashed,
-            result = self.answer(&payload, &invocation.request_id, left) => result,
+            () = self.end_of(life, &process.name) => None,
+            result = self.answer(&process.reloader, payload, request_id, left) => Some(result),
         };
-        let crashed = result == InvocationResult::Crashed;
-        self.ran.lock().unwrap().push(Ran { from, until: self.account.now(), crashed });
+        let Some(result) = answered else { return InvocationResult::Crashed };
+        running.ends();
+        self.lives.lock().unwrap().extend(life);
         result
     }
 
-    async fn answer(&self, payload: &str, request_id: &str, left: Duration) -> InvocationResult {
+    async fn answer(&self, reloader: &Reloader, payload: &str, request_id: &str, left: Duration) -> InvocationResult {
         let now = self.account.now();
         let mut context = Context::default();
         request_id.clone_into(&mut context.request_id);
         context.deadline = u64::try_from(now.as_millisecond()).unwrap() + u64::try_from(left.as_millis()).unwrap();
-        match self.reloader.handle(payload, &context, now).await {
+        match reloader.handle(payload, &context, now).await {
             Ok(answer) => InvocationResult::Ok(serde_json::to_vec(&answer).unwrap().into()),
             Err(error) => InvocationResult::FunctionError(error.to_string().into()),
         }
     }
 
-    /// A direct invocation of which the record tells.
-    pub(crate) async fn direct(&self, payload: &str, left: Duration) -> InvocationResult {
-        let from = self.account.now();
-        let result = self.answer(payload, "direct", left).await;
-        self.ran.lock().unwrap().push(Ran { from, until: self.account.now(), crashed: false });
-        result
+    /// Nobody is lost any more.
+    pub(crate) fn heal(&self) {
+        self.lives.lock().unwrap().clear();
     }
 
     pub(crate) fn ran(&self) -> Vec<Ran> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sim::{Account, AccountConfig, EventDelivery, EventRule, EventSourceMapping, Fault, RateLimits, StaleTask};
 
 use crate::function::{Function, Life};
@@ -16,11 +16,17 @@ const BUCKET: &str = "config";
 const QUEUE_URL: &str = "https://sqs.eu-west-1.amazonaws.com/123456789012/changes";
 
 /// Things that change.
-const THINGS: [&str; 6] = ["ssm:/app/a", "ssm:/app/b", "ssm:/app2/a", SECRET, "s3:config/app/x", "s3:config/other"];
+const THINGS: [&str; 7] = ["ssm:/app/a", "ssm:/app/b", "ssm:/app2/a", SECRET, "s3:config/app/x", "s3:config/other", IGNORED];
+
+/// Its owner wants nobody to be restarted for it.
+pub(crate) const IGNORED: &str = "ssm:/app/ignored";
+
+/// How long a rotation takes until the label moves.
+const ROTATION: Duration = Duration::from_secs(6);
 pub(crate) const SECRET: &str = "secret:prod/s";
 
 /// What goes wrong. What was never sent or never read is forgotten most easily, so it goes wrong most often.
-const ACTIONS: [&str; 14] = [
+const ACTIONS: [&str; 18] = [
     "tag:GetResources",
     "ecs:DescribeServices",
     "ecs:DescribeServices",
@@ -34,6 +40,10 @@ const ACTIONS: [&str; 14] = [
     "ssm:DescribeParameters",
     "secretsmanager:ListSecretVersionIds",
     "s3:ListObjectVersions",
+    "s3:ListObjectsV2",
+    "secretsmanager:ListSecrets",
+    "ecs:ListTasks",
+    "ecs:DescribeTasks",
     "*",
 ];
 
@@ -49,13 +59,19 @@ pub(crate) struct History {
     pub(crate) writes: Vec<(Timestamp, &'static str)>,
     /// What was gone for a while: tasks that need it did not start.
     pub(crate) deleted: BTreeSet<&'static str>,
+    /// When a person asked for a service to be restarted.
+    pub(crate) wishes: Vec<(Timestamp, String)>,
     pub(crate) restarts_per_hour: usize,
+    /// How long after a change a restart may start.
+    pub(crate) settle: Duration,
     /// Restarts at once, and then in a second.
     pub(crate) pace: (f64, f64),
     /// Every event arrives, some day.
     pub(crate) lossless: bool,
     /// What the function had told of services when everything was delivered, before the last sweeps.
     pub(crate) told_by_then: Vec<serde_json::Value>,
+    /// When that was.
+    pub(crate) delivered_at: Timestamp,
     /// What was stale at that time.
     pub(crate) stale_by_then: Vec<StaleTask>,
     /// It did not settle.
@@ -77,7 +93,7 @@ pub(crate) fn seconds(rng: &mut Rng, from: u64, to: u64) -> Duration {
 impl History {
     pub(crate) async fn run(seed: u64) -> Self {
         let rng = &mut Rng::with_seed(seed);
-        fastrand::seed(seed);
+        fastrand::seed(seed ^ 0x5eed);
         let mut history = Self::begin(rng, seed).await;
         for _ in 0..rng.usize(4..16) {
             let pause = if rng.bool() { seconds(rng, 0, 20) } else { seconds(rng, 20, 600) };
@@ -90,14 +106,25 @@ impl History {
 
     async fn begin(rng: &mut Rng, seed: u64) -> Self {
         let rate_limits = pick(rng, &[RateLimits::Documented, RateLimits::Unlimited]);
-        let config = AccountConfig { seed, tag_index_lag: seconds(rng, 0, 60), rate_limits, ..AccountConfig::default() };
+        let latency_jitter = Duration::from_millis(pick(rng, &[0, 30, 500]));
+        let config = AccountConfig {
+            seed: seed ^ 0xacc,
+            tag_index_lag: seconds(rng, 0, 60),
+            parameter_metadata_lag: Duration::from_millis(pick(rng, &[0, 0, 3000])),
+            latency_jitter,
+            rotation: ROTATION,
+            rate_limits,
+            ..AccountConfig::default()
+        };
         let account = Account::new(config);
         account.add_bucket(BUCKET);
         let secrets = THINGS.into_iter().filter_map(|thing| write(&account, thing)).collect();
+        account.tag_parameter(IGNORED.split_once(':').unwrap().1, "reloader:ignore", "true");
         account.run_for(Duration::from_hours(3)).await;
 
         let interval = pick(rng, &["0s", "1m", "5m"]);
         let per_hour = pick(rng, &["2", "6"]);
+        let settle = pick(rng, &["0s", "2s", "20s"]);
         let (burst, rate) = pick(rng, &[("1", "0.5"), ("2", "1"), ("25", "2.5")]);
         let variables = BTreeMap::from([
             ("RELOADER_MIN_INTERVAL", interval),
@@ -105,7 +132,8 @@ impl History {
             ("RELOADER_MAX_IN_FLIGHT", pick(rng, &["1", "2", "50"])),
             ("RELOADER_RESTART_BURST", burst),
             ("RELOADER_RESTART_RATE", rate),
-            ("RELOADER_SETTLE", pick(rng, &["0s", "2s", "20s"])),
+            ("RELOADER_SETTLE", settle),
+            ("RELOADER_HOLD_LIMIT", pick(rng, &["15m", "24h", "24h"])),
             ("RELOADER_QUEUE_URL", QUEUE_URL),
             ("RELOADER_SWEEP_SINCE", "720h"),
         ]);
@@ -115,7 +143,7 @@ impl History {
             account.add(service);
             subjects.push(subject);
         }
-        let function = Function::start(&account, &variables);
+        let function = Function::new(&account, &variables);
         account.add_queue(QUEUE, Duration::from_mins(13), 5);
         let delivery = EventDelivery {
             delay: Duration::from_millis(500),
@@ -127,7 +155,7 @@ impl History {
         let rules = [EventRule::parameters(QUEUE), EventRule::secrets(QUEUE), EventRule::cloudtrail_secrets(QUEUE)];
         let on_bucket = [EventRule::objects(QUEUE, [BUCKET]), EventRule::objects_deleted(QUEUE, [BUCKET])];
         rules.into_iter().chain(on_bucket).for_each(|rule| account.add_rule(rule));
-        let timeout = pick(rng, &[Duration::from_secs(20), Duration::from_mins(2)]);
+        let timeout = pick(rng, &[Duration::from_secs(6), Duration::from_secs(20), Duration::from_mins(2)]);
         let mapping = EventSourceMapping { pollers: rng.usize(1..4), timeout, ..EventSourceMapping::new(QUEUE) };
         let invoked = function.clone();
         account.connect(
@@ -144,11 +172,14 @@ impl History {
             subjects,
             writes: Vec::new(),
             deleted: BTreeSet::new(),
+            wishes: Vec::new(),
             restarts_per_hour: per_hour.parse().unwrap(),
+            settle: Duration::try_from(settle.parse::<SignedDuration>().unwrap()).unwrap(),
             pace: (burst.parse().unwrap(), rate.parse().unwrap()),
             lossless: delivery.loss == 0.0,
             told_by_then: Vec::new(),
             stale_by_then: Vec::new(),
+            delivered_at: Timestamp::MAX,
             stormy: false,
             done,
             secrets,
@@ -160,7 +191,7 @@ impl History {
     }
 
     async fn happen(&mut self, rng: &mut Rng) {
-        match rng.usize(..24) {
+        match rng.usize(..28) {
             0..=5 => self.write(pick(rng, &THINGS)),
             6 => {
                 for _ in 0..rng.usize(2..8) {
@@ -172,10 +203,12 @@ impl History {
             10..=14 => self.go_wrong(rng),
             15 => self.sweep().await,
             16 => self.deploy(rng),
-            17 => self.delete(pick(rng, &THINGS)),
+            17 => self.delete(pick(rng, &THINGS[..6])),
             18 => self.touch_secret(rng),
             19 => self.compete(rng),
             20..=21 => self.scale(rng),
+            22..=23 => self.ask(rng).await,
+            24 => self.stop_for_a_while(rng).await,
             _ => self.tag(rng),
         }
     }
@@ -208,7 +241,7 @@ impl History {
             1 => self.account.move_stage(name, "green", &any),
             2 => {
                 self.account.rotate_secret(name);
-                self.writes.push((self.account.now(), SECRET));
+                self.writes.push((self.account.now() + ROTATION, SECRET));
             }
             _ => {
                 self.account.move_stage(name, "AWSCURRENT", &any);
@@ -222,8 +255,12 @@ impl History {
         let life = match rng.usize(..4) {
             0 => Life::For(Duration::from_millis(rng.u64(0..3000))),
             1 => Life::For(seconds(rng, 3, 110)),
-            // Not answered yet, or answered and nothing more.
-            _ => Life::Calls(rng.usize(1..25), pick(rng, &[Duration::ZERO, Duration::from_millis(15)])),
+            // Not answered yet, or answered and little more.
+            _ => {
+                let operation =
+                    pick(rng, &["UpdateService", "UpdateService", "SendMessage", "SendMessage", "DescribeServices", "ListTasks"]);
+                Life::Until(operation, rng.usize(1..4), pick(rng, &[Duration::ZERO, Duration::from_millis(40)]))
+            }
         };
         self.note(format!("the next invocation lives {life:?}"));
         self.function.lose_after(life);
@@ -294,12 +331,53 @@ impl History {
         }
     }
 
-    async fn sweep(&mut self) {
-        self.note("a sweep");
+    /// A person asks for restarts, directly or through the queue, perhaps twice.
+    async fn ask(&mut self, rng: &mut Rng) {
+        let thing = pick(rng, &THINGS);
+        let name = self.subjects[rng.usize(..self.subjects.len())].name.clone();
+        let now = self.account.now();
+        let wish = match rng.usize(..4) {
+            0 => serde_json::json!({ "changed": [thing], "dry_run": true }),
+            1 => {
+                self.writes.push((now, thing));
+                serde_json::json!({ "changed": [thing], "at": now })
+            }
+            _ => {
+                self.wishes.push((now, name.clone()));
+                serde_json::json!({ "services": [name] })
+            }
+        };
+        let payload = serde_json::json!({ "reload": wish }).to_string();
+        self.note(format!("a person asks: {payload}"));
+        if rng.bool() {
+            (0..rng.usize(1..3)).for_each(|_| self.account.send(QUEUE, &payload));
+        } else {
+            self.invoke(payload).await;
+        }
+    }
+
+    /// The function's mapping is disabled, as whoever stops everything does.
+    async fn stop_for_a_while(&mut self, rng: &mut Rng) {
+        self.note("everything is stopped");
+        self.account.enable_mapping(QUEUE, false);
+        self.account.run_for(seconds(rng, 60, 7200)).await;
+        let thing = pick(rng, &THINGS);
+        self.write(thing);
+        self.account.run_for(seconds(rng, 60, 7200)).await;
+        self.account.enable_mapping(QUEUE, true);
+        self.note("everything goes on");
+    }
+
+    async fn invoke(&self, payload: String) {
         let function = self.function.clone();
         let left = Duration::from_mins(2);
-        let swept = async move { function.direct(r#"{"sweep": {}}"#, left).await };
-        futures_util::future::join(swept, self.account.run_for(left)).await;
+        let answered = async move { function.direct(&payload, left).await };
+        futures_util::future::join(answered, self.account.run_for(left)).await;
+    }
+
+    async fn sweep(&mut self) {
+        self.note("a sweep");
+        self.invoke(r#"{"sweep": {}}"#.to_owned()).await;
     }
 
     /// Until the queue is empty: what a window lets through a little of each day takes days.
@@ -313,6 +391,7 @@ impl History {
             }
         };
         tokio::select! {
+            biased;
             () = settled => {}
             () = self.account.until_called(A_STORM) => self.stormy = true,
         }
@@ -327,6 +406,7 @@ impl History {
     /// Faults are healed, everything is delivered, and what is left to do is done; then the sweep finds what was lost.
     async fn end(&mut self) {
         self.account.heal();
+        self.function.heal();
         self.account.share_rate_limits(0.0);
         self.account.set_event_delivery(EventDelivery::default());
         for subject in &mut self.subjects {
@@ -340,12 +420,14 @@ impl History {
             }
         }
         self.note("all is healed");
+        self.settle().await;
+        self.told_by_then = self.function.lines("service");
+        self.stale_by_then = self.account.stale_tasks();
+        self.delivered_at = self.account.now();
         for thing in self.deleted.clone() {
             self.write(thing);
         }
         self.settle().await;
-        self.told_by_then = self.function.lines("service");
-        self.stale_by_then = self.account.stale_tasks();
         for sweeps in 1.. {
             self.sweep().await;
             self.settle().await;

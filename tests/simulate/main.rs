@@ -22,7 +22,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use function::{FUNCTION, Ran};
 use history::History;
+use sim::CallResult;
 
 /// Under `cargo test`, which names no number.
 const FEW: u64 = 60;
@@ -92,11 +94,26 @@ fn happened(history: &History) -> BTreeMap<String, u64> {
     count("invocations".to_owned(), ran.len());
     count("invocations lost".to_owned(), ran.iter().filter(|ran| ran.crashed).count());
     count("changes".to_owned(), history.writes.len());
+    for call in history.account.calls().iter().filter(|call| call.principal.starts_with(FUNCTION)) {
+        let was_lost = |ran: &Ran| ran.crashed && ran.process == call.principal && ran.from <= call.time && call.time <= ran.until;
+        let is_sweeps = ["ListTasks", "DescribeTasks", "ListObjectsV2", "ListSecrets"].contains(&call.operation.as_str());
+        let failed = !call.took_effect();
+        match call.operation.as_str() {
+            "UpdateService" | "SendMessage" => {
+                count(format!("{} whose invocation was lost", call.operation), usize::from(ran.iter().any(was_lost)));
+                count(format!("{} whose answer was lost", call.operation), usize::from(call.result == CallResult::AnswerLost));
+                count(format!("{} that failed", call.operation), usize::from(failed));
+            }
+            _ if is_sweeps => count("calls of a sweep that failed".to_owned(), usize::from(failed)),
+            _ => {}
+        }
+    }
+    happened.retain(|_, times| *times > 0);
     happened
 }
 
 /// What must have happened somewhere in many histories: a proof about what never happens proves nothing.
-const EXPECTED: [&str; 18] = [
+const EXPECTED: [&str; 29] = [
     "reason stale",
     "reason fresh",
     "reason failed-already",
@@ -112,9 +129,20 @@ const EXPECTED: [&str; 18] = [
     "reason label-only",
     "reason no-tasks",
     "reason off",
+    "reason ignored-key",
+    "reason dry-run",
     "result started",
     "result failed",
+    "result out-of-time",
+    "result abandoned",
     "invocations lost",
+    "UpdateService whose invocation was lost",
+    "UpdateService whose answer was lost",
+    "UpdateService that failed",
+    "SendMessage whose invocation was lost",
+    "SendMessage whose answer was lost",
+    "SendMessage that failed",
+    "calls of a sweep that failed",
 ];
 
 struct Arguments {

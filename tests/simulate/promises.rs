@@ -4,13 +4,22 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use sim::{HistoryView, StaleTask};
+use sim::{Call, CallResult, HistoryView, StaleTask};
 
-use crate::function::Ran;
-use crate::history::{History, QUEUE, SECRET};
+use crate::function::{FUNCTION, Ran};
+use crate::history::{History, IGNORED, QUEUE, SECRET};
 use crate::subject::{Rolls, Subject};
 
-const FUNCTION: &str = "AKIASIMULATED";
+/// A restart that the function asked for, and that took effect.
+struct Restart {
+    at: Timestamp,
+    /// In which process.
+    by: String,
+    /// Another process restarted the service after this one had looked at it, or something could not be read.
+    blind: bool,
+    /// Its invocation was lost, and told nothing.
+    lost: bool,
+}
 
 /// What was broken, in words.
 pub(crate) fn broken(history: &History) -> Vec<String> {
@@ -21,11 +30,12 @@ pub(crate) fn broken(history: &History) -> Vec<String> {
     broken.extend(floors(history));
     broken.extend(faster_than_the_pace(history));
     for subject in &history.subjects {
-        let restarts = restarts(history, subject);
-        broken.extend(only_what_changed(history, subject, &restarts));
+        let restarts = restarts(history, subject, &lines);
+        broken.extend(only_what_is_owed(history, subject, &restarts));
         broken.extend(only_when_wanted(subject, &restarts));
         broken.extend(undisturbed(history, subject, &restarts));
-        broken.extend(not_too_many(history, subject, &restarts, &unread_histories(&lines, &subject.name)));
+        broken.extend(not_too_many(history, subject, &restarts));
+        broken.extend(each_is_told(history, subject, &restarts, &lines));
     }
     broken.extend(nothing_left(history));
     broken.extend(history.stormy.then(|| "4: a storm of calls that does not end".to_owned()));
@@ -40,10 +50,30 @@ fn last_reasons(lines: &[Value]) -> BTreeMap<String, String> {
 }
 
 /// When the function restarted a service.
-fn restarts(history: &History, subject: &Subject) -> Vec<Timestamp> {
-    let calls = history.account.calls();
-    let ours = calls.iter().filter(|call| call.principal == FUNCTION && call.operation == "UpdateService" && call.took_effect());
-    ours.filter(|call| call.target == subject.name).map(|call| call.time).collect()
+fn restarts(history: &History, subject: &Subject, lines: &[Value]) -> Vec<Restart> {
+    // Two services may wait for one look, and for their turns.
+    const BELIEVED: SignedDuration = SignedDuration::from_secs(10);
+    let calls: Vec<_> = history.account.calls().into_iter().filter(|call| call.took_effect()).collect();
+    let is_ours = |call: &&Call| call.operation == "UpdateService" && call.target == subject.name && call.principal.starts_with(FUNCTION);
+    let unread = unread(lines, &subject.name);
+    let ran = history.function.ran();
+    let mut restarts: Vec<Restart> = Vec::new();
+    for call in calls.iter().filter(is_ours) {
+        let is_look = |look: &Call, since: Timestamp| {
+            let of_it = look.operation == "DescribeServices" && look.target.split(',').any(|target| target == subject.name);
+            of_it && look.result == CallResult::Ok && look.principal == call.principal && since < look.time && look.time < call.time
+        };
+        let raced = restarts
+            .iter()
+            .rev()
+            .take_while(|other| call.time.duration_since(other.at) < BELIEVED)
+            .any(|other| other.by != call.principal && !calls.iter().any(|look| is_look(look, other.at)));
+        let unread = unread.iter().any(|told| (0..120).contains(&told.duration_since(call.time).as_secs()));
+        let is_lost = |ran: &&Ran| ran.crashed && ran.process == call.principal && ran.from <= call.time && call.time <= ran.until;
+        let lost = ran.iter().any(|ran| is_lost(&ran));
+        restarts.push(Restart { at: call.time, by: call.principal.clone(), blind: raced || unread, lost });
+    }
+    restarts
 }
 
 /// 1: every running task holds the newest version, except where the recorded decision says otherwise.
@@ -53,7 +83,7 @@ fn newest_values(history: &History, lines: &[Value]) -> Vec<String> {
     let stale = history.account.stale_tasks().into_iter().filter(|stale| {
         // Without its event, a move of a secret's label is only told: no API tells when it moved.
         let only_told = stale.thing == SECRET && told(stale) == Some("notify");
-        is_owed(history, stale) && !only_told && !has_failed(history, stale, lines)
+        is_owed(history, stale) && !only_told && !has_failed(history, stale, lines, Timestamp::MAX)
     });
     stale.map(|stale| format!("1: {stale:?}, last told: {:?}", told(&stale))).collect()
 }
@@ -65,14 +95,20 @@ fn nothing_missed(history: &History) -> Vec<String> {
     let stale = history.stale_by_then.iter().filter(|stale| {
         // What was written before a service watched it is none of the events' business.
         let widened = history.subjects.iter().find(|subject| subject.name == stale.service).map(|subject| subject.widened_at);
-        let watched = last_write(history, &stale.thing) >= widened;
-        history.lossless && watched && is_owed(history, stale) && !has_failed(history, stale, &history.told_by_then)
+        let watched = last_write(history, &stale.thing, history.delivered_at) >= widened;
+        let given_up = history.told_by_then.iter().any(|line| line["service"] == *stale.service && line["result"] == "abandoned");
+        history.lossless
+            && watched
+            && !given_up
+            && !history.deleted.contains(stale.thing.as_str())
+            && is_owed(history, stale)
+            && !has_failed(history, stale, &history.told_by_then, history.delivered_at)
     });
     stale.map(|stale| format!("1: missed without a sweep: {stale:?}, last told: {:?}", told(stale))).collect()
 }
 
-fn last_write(history: &History, thing: &str) -> Option<Timestamp> {
-    history.writes.iter().filter(|(_, written)| *written == thing).map(|(at, _)| *at).max()
+fn last_write(history: &History, thing: &str, by: Timestamp) -> Option<Timestamp> {
+    history.writes.iter().filter(|(at, written)| *written == thing && *at < by).map(|(at, _)| *at).max()
 }
 
 /// Whether the service of a task watches what the task has in an old version, and its owner wants it restarted.
@@ -82,11 +118,11 @@ fn is_owed(history: &History, stale: &StaleTask) -> bool {
 }
 
 /// Whether a restart that read the newest version failed, as was told, or may have failed since.
-fn has_failed(history: &History, stale: &StaleTask, lines: &[Value]) -> bool {
+fn has_failed(history: &History, stale: &StaleTask, lines: &[Value], by: Timestamp) -> bool {
     let subject = history.subjects.iter().find(|subject| subject.name == stale.service);
-    let needs_deleted = |subject: &Subject| history.deleted.iter().any(|thing| subject.watches(thing));
-    let may_fail = subject.is_some_and(|subject| subject.fails || subject.deploys > 0 || needs_deleted(subject));
-    let written = last_write(history, &stale.thing);
+    let needs_b = |subject: &Subject| subject.terms.contains(&"auto") || subject.deploys > 0;
+    let may_fail = subject.is_some_and(|subject| subject.fails || (needs_b(subject) && history.deleted.contains("ssm:/app/b")));
+    let written = last_write(history, &stale.thing, by);
     let since = |line: &Value| line["timestamp"].as_str().and_then(|at| at.parse::<Timestamp>().ok()) >= written;
     let mut told = lines.iter().filter(|line| line["service"] == *stale.service && since(line));
     // What a sweep restarts nobody follows; a deployment that can neither go on nor back is waited for until that is given up.
@@ -104,101 +140,125 @@ fn floors(history: &History) -> Vec<String> {
     services.map(|service| format!("2: {} had {} of {} tasks", service.name, service.lowest_running, service.floor)).collect()
 }
 
-/// 3: no service was restarted that watches nothing of what changed before.
-fn only_what_changed(history: &History, subject: &Subject, restarts: &[Timestamp]) -> Vec<String> {
-    let changed_before =
-        |at: &Timestamp| subject.writes() || history.writes.iter().any(|(written, thing)| written <= at && subject.watches(thing));
-    let wrong = restarts.iter().filter(|at| subject.mode.is_some() || !changed_before(at));
-    wrong.map(|at| format!("3: {} was restarted at {at} for nothing", subject.name)).collect()
+/// 3 and 4: each restart is owed: something that the service watches was written, and has settled, and no deployment was made since. Those that persons
+/// ask for are owed too.
+fn only_what_is_owed(history: &History, subject: &Subject, restarts: &[Restart]) -> Vec<String> {
+    let past = past(history, subject);
+    let settle = SignedDuration::try_from(history.settle).unwrap();
+    let is_owed = |restart: &&Restart| {
+        // What another task definition failed with says nothing.
+        let ours = |past: &HistoryView| restarts.iter().any(|restart| is_made_by(past, restart));
+        let before = past.iter().filter(|past| past.created_at < restart.at && !is_made_by(past, restart));
+        let since = before.filter(|past| !past.status.starts_with("ROLLBACK") || ours(past)).map(|past| past.created_at).max();
+        let is_reason = |(written, thing): &(Timestamp, &str)| {
+            // Whether it is ignored could perhaps not be read.
+            let in_doubt = restart.lost && *thing == IGNORED && subject.terms.contains(&"ssm:/app/");
+            (subject.watches(thing) || in_doubt)
+                && *written + settle <= restart.at
+                && since.is_none_or(|since| *written + SignedDuration::from_secs(1) >= since)
+        };
+        restart.blind || history.writes.iter().any(is_reason)
+    };
+    let wished = wished(history, subject);
+    let unowed: Vec<_> = restarts.iter().filter(|restart| !subject.writes() && !is_owed(restart)).collect();
+    let unwanted = if subject.mode.is_some() { restarts.first() } else { None };
+    let more = if unowed.len() > wished { unowed.last().copied() } else { None };
+    unwanted.into_iter().chain(more).map(|restart| format!("3: {} was restarted at {} for nothing", subject.name, restart.at)).collect()
+}
+
+/// How many restarts persons asked for; one that a pipeline supersedes in vain is made again.
+fn wished(history: &History, subject: &Subject) -> usize {
+    history.wishes.iter().filter(|(_, name)| *name == subject.name).count() * (1 + subject.deploys)
+}
+
+fn past(history: &History, subject: &Subject) -> Vec<HistoryView> {
+    history.account.service(&subject.name).into_iter().flat_map(|service| service.history).collect()
+}
+
+fn is_made_by(past: &HistoryView, restart: &Restart) -> bool {
+    past.created_at.duration_since(restart.at).abs() < SignedDuration::from_millis(2)
 }
 
 /// No service was restarted while its owner wanted none.
-fn only_when_wanted(subject: &Subject, restarts: &[Timestamp]) -> Vec<String> {
-    let wrong = restarts.iter().filter(|at| subject.is_quiet(**at));
-    wrong.map(|at| format!("4: {} was restarted at {at}, against its owner's wish", subject.name)).collect()
+fn only_when_wanted(subject: &Subject, restarts: &[Restart]) -> Vec<String> {
+    let wrong = restarts.iter().filter(|restart| subject.is_quiet(restart.at));
+    wrong.map(|restart| format!("4: {} was restarted at {}, against its owner's wish", subject.name, restart.at)).collect()
 }
 
 /// No restart of ours ended a rollback, or a blue/green deployment.
-fn undisturbed(history: &History, subject: &Subject, restarts: &[Timestamp]) -> Vec<String> {
+fn undisturbed(history: &History, subject: &Subject, restarts: &[Restart]) -> Vec<String> {
     // A look is believed for five seconds.
     const BELIEVED: SignedDuration = SignedDuration::from_secs(10);
-    let ran = history.function.ran();
-    let past: Vec<_> = history.account.service(&subject.name).into_iter().flat_map(|service| service.history).collect();
+    let past = past(history, subject);
     let since = |past: &HistoryView| past.rolled_back_at.or((subject.rolls == Rolls::BlueGreen).then_some(past.created_at));
     let disturbs = |at: Timestamp, past: &HistoryView| {
         let ends = past.finished_at.unwrap_or(Timestamp::MAX);
         since(past).is_some_and(|since| since + BELIEVED < at && at <= ends)
     };
-    let wrong = restarts.iter().filter(|at| past.iter().any(|past| disturbs(**at, past)) && !overlaps(&ran, **at));
-    wrong.map(|at| format!("4: {} was restarted at {at} in the middle of a rollback or a blue/green deployment", subject.name)).collect()
+    let wrong = restarts.iter().filter(|restart| past.iter().any(|past| disturbs(restart.at, past)));
+    wrong
+        .map(|restart| {
+            format!("4: {} was restarted at {} in the middle of a rollback or a blue/green deployment", subject.name, restart.at)
+        })
+        .collect()
 }
 
-/// Restarts are asked for at the pace that is set.
+/// Restarts are asked for at the pace that is set, by each process.
 fn faster_than_the_pace(history: &History) -> Option<String> {
     let (burst, rate) = history.pace;
-    let calls = history.account.calls();
-    let asked: Vec<_> = calls
-        .iter()
-        .filter(|call| call.principal == FUNCTION && call.operation == "UpdateService")
-        .map(|call| call.time)
-        .take(2000)
-        .collect();
-    for (place, first) in asked.iter().enumerate() {
-        for (more, last) in (0_u32..).zip(&asked[place..]) {
-            let seconds = last.duration_since(*first).as_secs_f64();
-            // A turn is taken within a second of its time.
-            if f64::from(more + 1) > rate.mul_add(seconds + 1.0, burst) {
-                return Some(format!("4: {more} restarts were asked for in the {seconds:.1} s from {first}"));
+    let mut asked: BTreeMap<String, Vec<Timestamp>> = BTreeMap::new();
+    for call in history.account.calls().into_iter().filter(|call| call.operation == "UpdateService" && call.principal.starts_with(FUNCTION))
+    {
+        asked.entry(call.principal).or_default().push(call.time);
+    }
+    for asked in asked.values().map(|asked| &asked[..asked.len().min(2000)]) {
+        for (place, first) in asked.iter().enumerate() {
+            for (more, last) in (0_u32..).zip(&asked[place..]) {
+                let seconds = last.duration_since(*first).as_secs_f64();
+                // A turn is taken within a second of its time, and a call takes up to half of one.
+                if f64::from(more + 1) > rate.mul_add(seconds + 1.5, burst) {
+                    return Some(format!("4: {more} restarts were asked for in the {seconds:.1} s from {first}"));
+                }
             }
         }
     }
     None
 }
 
-/// When it was told of a service that its history could not be read, which never blocks a restart.
-fn unread_histories(lines: &[Value], service: &str) -> Vec<Timestamp> {
-    let unread = |line: &&Value| line["detail"].as_str().is_some_and(|detail| detail.contains("history could not be read"));
-    let lines = lines.iter().filter(|line| line["service"] == service).filter(unread);
+/// When it was told of a service that its history, or whether a key is ignored, could not be read, which never blocks a restart.
+fn unread(lines: &[Value], service: &str) -> Vec<Timestamp> {
+    let says = |text: &Value, part: &str| text.as_str().is_some_and(|text| text.contains(part));
+    let unread_history = |line: &Value| says(&line["detail"], "history could not be read");
+    let unread_wish = |line: &Value| {
+        line["changes"].as_array().is_some_and(|changes| changes.iter().any(|change| says(&change["note"], "wants it ignored")))
+    };
+    let lines = lines.iter().filter(|line| line["service"] == service && (unread_history(line) || unread_wish(line)));
     lines.filter_map(|line| line["timestamp"].as_str()?.parse().ok()).collect()
 }
 
-/// Whether another invocation ran at the same time as one that ran at this instant.
-fn overlaps(ran: &[Ran], at: Timestamp) -> bool {
-    let mut makers = ran.iter().filter(|ran| ran.from <= at && at <= ran.until);
-    let beside = |maker: &Ran| ran.iter().filter(|other| other.from <= maker.until && maker.from <= other.until).count() > 1;
-    makers.any(beside)
-}
-
-/// 4: no more restarts than the changes, the interval and the budget allow, but for invocations that ran at the same time.
-fn not_too_many(history: &History, subject: &Subject, restarts: &[Timestamp], unread: &[Timestamp]) -> Vec<String> {
+/// 4: no more restarts than the interval and the budget allow, but for those of processes that could not know, and those that persons ask for.
+fn not_too_many(history: &History, subject: &Subject, restarts: &[Restart]) -> Vec<String> {
+    let past = past(history, subject);
+    let wished = wished(history, subject);
+    let is_too_soon = |restart: &&Restart| {
+        let good =
+            past.iter().filter(|past| past.created_at < restart.at && !is_made_by(past, restart) && !past.status.starts_with("ROLLBACK"));
+        let newest = good.map(|past| past.created_at).max();
+        newest.is_some_and(|newest| restart.at.duration_since(newest) + SignedDuration::from_secs(1) < subject.min_interval)
+    };
     let mut broken = Vec::new();
-    let ran = history.function.ran();
-    let failed: BTreeSet<Timestamp> = history
-        .account
-        .service(&subject.name)
-        .into_iter()
-        .flat_map(|service| service.history)
-        .filter(|past| past.status.starts_with("ROLLBACK"))
-        .map(|past| past.created_at)
-        .collect();
-    let has_failed = |at: &Timestamp| failed.iter().any(|failed| failed.duration_since(*at).abs() < SignedDuration::from_secs(1));
-    for pair in restarts.windows(2) {
-        let too_soon = pair[1].duration_since(pair[0]) + SignedDuration::from_secs(1) < subject.min_interval;
-        let blind = unread.iter().any(|told| (0..120).contains(&told.duration_since(pair[1]).as_secs()));
-        if too_soon && !blind && !has_failed(&pair[0]) && !overlaps(&ran, pair[1]) {
-            broken.push(format!("4: {} was restarted at {} and at {}, within {:#}", subject.name, pair[0], pair[1], subject.min_interval));
-        }
+    let soon: Vec<_> = restarts.iter().filter(|restart| !restart.blind).filter(is_too_soon).collect();
+    if soon.len() > wished {
+        broken.extend(
+            soon.iter().map(|restart| format!("4: {} was restarted at {}, within {:#}", subject.name, restart.at, subject.min_interval)),
+        );
     }
-    let overlapping = restarts.iter().filter(|at| overlaps(&ran, **at)).count();
     for (place, first) in restarts.iter().enumerate() {
-        let within = restarts[place..].iter().filter(|at| at.duration_since(*first) < SignedDuration::from_hours(1)).count();
-        if within > history.restarts_per_hour + overlapping + unread.len() {
-            broken.push(format!("4: {} was restarted {within} times in the hour from {first}", subject.name));
+        let hour = restarts[place..].iter().take_while(|restart| restart.at.duration_since(first.at) < SignedDuration::from_hours(1));
+        let within = hour.filter(|restart| !restart.blind).count();
+        if within > history.restarts_per_hour + wished {
+            broken.push(format!("4: {} was restarted {within} times in the hour from {}", subject.name, first.at));
         }
-    }
-    let changes = history.writes.iter().filter(|(_, thing)| subject.watches(thing)).count();
-    if !subject.writes() && restarts.len() > changes + subject.deploys + overlapping + unread.len() {
-        broken.push(format!("4: {} was restarted {} times for {changes} changes", subject.name, restarts.len()));
     }
     broken
 }
@@ -224,12 +284,39 @@ fn nothing_forgotten(history: &History) -> Vec<String> {
     last.into_values().filter(waits).map(|line| format!("5: forgotten: {} {}", line["service"], line["reason"])).collect()
 }
 
+/// 6: each restart is told by the invocation that made it, unless that was lost, or cut off.
+fn each_is_told(history: &History, subject: &Subject, restarts: &[Restart], lines: &[Value]) -> Vec<String> {
+    let past = past(history, subject);
+    let ran = history.function.ran();
+    let untold = restarts.iter().filter(|restart| {
+        let mut made = past.iter().filter(|past| is_made_by(past, restart)).map(|past| past.deployment.as_str());
+        let Some(ran) = ran.iter().find(|ran| ran.process == restart.by && ran.from <= restart.at && restart.at <= ran.until) else {
+            return true;
+        };
+        let by_then = |line: &Value| {
+            line["timestamp"].as_str().and_then(|at| at.parse::<Timestamp>().ok()).is_some_and(|at| restart.at <= at && at <= ran.until)
+        };
+        // Of two that lost their answers, both find the newer deployment.
+        let cut_off = |line: &Value| line["result"] == "out-of-time" || line["result"] == "failed" || is_found(line);
+        let told = |deployment: &str| {
+            let mut of_it = lines.iter().filter(|line| line["service"] == *subject.name && by_then(line));
+            of_it.any(|line| line["deployment"] == *deployment || cut_off(line))
+        };
+        !ran.crashed && !made.any(told)
+    });
+    untold.map(|restart| format!("6: the restart of {} at {} was told by nobody", subject.name, restart.at)).collect()
+}
+
+/// Whether it tells of a deployment that was found by looking, since the answer was lost.
+fn is_found(line: &Value) -> bool {
+    line["detail"].as_str().is_some_and(|detail| detail.contains("found by looking"))
+}
+
 /// 6: each restart is told once, but for those of invocations that were lost, or timed out.
 fn told_once(history: &History, lines: &[Value]) -> Vec<String> {
     let mut told: BTreeMap<&str, usize> = BTreeMap::new();
     // Of two invocations at once, one of which lost its answer, both may find the same deployment.
-    let found = |line: &&Value| line["detail"].as_str().is_some_and(|detail| detail.contains("found by looking"));
-    for line in lines.iter().filter(|line| line["result"] == "started" && !found(line)) {
+    for line in lines.iter().filter(|line| line["result"] == "started" && !is_found(line)) {
         *told.entry(line["deployment"].as_str().unwrap_or_default()).or_default() += 1;
     }
     let twice = told.iter().filter(|(_, times)| **times > 1).map(|(deployment, _)| format!("6: {deployment} was told twice"));

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use sim::{Service, TaskDefinition, service, task_definition};
 
-use crate::history::pick;
+use crate::history::{IGNORED, pick};
 
 /// Terms that watch the things that change. The prefix of one parameter's name is that of another one's.
 const TERMS: [&str; 7] = ["ssm:/app/", "ssm:/app/a", "ssm:/app/b", "secret:prod/s", "s3:config/app/", "ssm:/app2/a", "auto"];
@@ -160,10 +160,11 @@ impl Subject {
     }
 
     pub(crate) fn watches(&self, thing: &str) -> bool {
-        self.terms.iter().any(|term| match *term {
-            "auto" => thing == "ssm:/app/b",
-            prefix if prefix.ends_with('/') => thing.starts_with(prefix),
-            exact => exact == thing,
-        })
+        thing != IGNORED
+            && self.terms.iter().any(|term| match *term {
+                "auto" => thing == "ssm:/app/b",
+                prefix if prefix.ends_with('/') => thing.starts_with(prefix),
+                exact => exact == thing,
+            })
     }
 }
