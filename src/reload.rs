@@ -304,7 +304,7 @@ impl Reload<'_> {
             let plan = plan(changes, services, policy, self.clock.now());
             let others_wait = plan.services.values().any(|planned| planned.reason == Reason::InFlightLimit);
             let is_restart = |id: &ServiceId| plan.services.get(id).is_some_and(|planned| planned.reason.decision() == Decision::Restart);
-            let unsure = plan.unsure(changes, services, self.clock.now());
+            let unsure = plan.unsure(changes, services, policy, self.clock.now());
             let (later, now): (BTreeMap<_, _>, BTreeMap<_, _>) = unsure.into_iter().partition(|(id, _)| is_restart(id) && !others_wait);
             if now.is_empty() {
                 return (plan, later);

@@ -79,7 +79,13 @@ impl Plan {
     /// The services whose deployment history is to be read before they are restarted, each with the instant from which on: where the service was busy within the hour, restarts of it count; where the change
     /// is older than a minute, or something happened in the service since, it may have been tried; where a deployment runs, it may be a rollback, which only the history tells for sure.
     #[must_use]
-    pub fn unsure(&self, changes: &BTreeMap<Key, Change>, services: &[Service], now: Timestamp) -> BTreeMap<ServiceId, Timestamp> {
+    pub fn unsure(
+        &self,
+        changes: &BTreeMap<Key, Change>,
+        services: &[Service],
+        policy: &Policy,
+        now: Timestamp,
+    ) -> BTreeMap<ServiceId, Timestamp> {
         let asked = |service: &&Service| service.history == History::NotAsked;
         let unsure = services.iter().filter(asked).filter_map(|service| {
             let planned = self.services.get(&service.id)?;
@@ -87,7 +93,8 @@ impl Plan {
                 return None;
             }
             let stale = planned.asked_by.iter().filter(|(_, reason)| **reason == Reason::Stale);
-            let oldest = stale.filter_map(|(key, _)| changes.get(key)).map(|change| change.at).min();
+            let wished = policy.named.contains(&service.id).then_some(policy.asked_at);
+            let oldest = stale.filter_map(|(key, _)| changes.get(key)).map(|change| change.at).chain(wished).min();
             let happened_since = |t: &Timestamp| service.events.iter().any(|event| event.at > *t);
             let tried = oldest.filter(|oldest| now.duration_since(*oldest) > YOUNG || happened_since(oldest));
             let primary = service.primary().map(|primary| primary.created_at);

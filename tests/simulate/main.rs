@@ -75,7 +75,14 @@ fn timeline(history: &History) -> String {
         .ran()
         .into_iter()
         .map(|ran| (ran.until, format!("  an invocation since {} ended, crashed: {}", ran.from, ran.crashed)));
-    let mut all: Vec<_> = done.chain(calls).chain(told).chain(ran).collect();
+    let deployed = history.account.services().into_iter().flat_map(|service| {
+        let name = service.name;
+        service.history.into_iter().map(move |past| {
+            let ended = past.finished_at.map_or_else(|| "runs on".to_owned(), |end| format!("{} at {end:.3}", past.status));
+            (past.created_at, format!("  {name} deploys {}: {ended}", past.deployment))
+        })
+    });
+    let mut all: Vec<_> = done.chain(calls).chain(told).chain(ran).chain(deployed).collect();
     all.sort_by_key(|(at, _)| *at);
     let subjects = history.subjects.iter().fold(String::new(), |text, subject| text + &format!("{subject:?}\n"));
     all.into_iter().fold(subjects, |text, (at, what)| text + &format!("{at:.3} {what}\n"))

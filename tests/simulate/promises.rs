@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ecs_reloader::domain::reason::{Decision, Reason};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use sim::{Call, CallResult, HistoryView, StaleTask};
@@ -15,7 +16,7 @@ struct Restart {
     at: Timestamp,
     /// In which process.
     by: String,
-    /// Another process restarted the service after this one had looked at it, or something could not be read.
+    /// Somebody else deployed the service after this process had looked at it, or something could not be read.
     blind: bool,
     /// Its invocation was lost, and told nothing.
     lost: bool,
@@ -56,18 +57,16 @@ fn restarts(history: &History, subject: &Subject, lines: &[Value]) -> Vec<Restar
     let calls: Vec<_> = history.account.calls().into_iter().filter(|call| call.took_effect()).collect();
     let is_ours = |call: &&Call| call.operation == "UpdateService" && call.target == subject.name && call.principal.starts_with(FUNCTION);
     let unread = unread(lines, &subject.name);
-    let ran = history.function.ran();
+    let (ran, past) = (history.function.ran(), past(history, subject));
     let mut restarts: Vec<Restart> = Vec::new();
     for call in calls.iter().filter(is_ours) {
         let is_look = |look: &Call, since: Timestamp| {
             let of_it = look.operation == "DescribeServices" && look.target.split(',').any(|target| target == subject.name);
             of_it && look.result == CallResult::Ok && look.principal == call.principal && since < look.time && look.time < call.time
         };
-        let raced = restarts
-            .iter()
-            .rev()
-            .take_while(|other| call.time.duration_since(other.at) < BELIEVED)
-            .any(|other| other.by != call.principal && !calls.iter().any(|look| is_look(look, other.at)));
+        let others = past.iter().map(|past| past.created_at).filter(|made| *made < call.time && call.time.duration_since(*made) < BELIEVED);
+        let by_itself = |made: Timestamp| restarts.iter().any(|restart| restart.at == made && restart.by == call.principal);
+        let raced = others.filter(|made| !by_itself(*made)).any(|made| !calls.iter().any(|look| is_look(look, made)));
         let unread = unread.iter().any(|told| (0..120).contains(&told.duration_since(call.time).as_secs()));
         let is_lost = |ran: &&Ran| ran.crashed && ran.process == call.principal && ran.from <= call.time && call.time <= ran.until;
         let lost = ran.iter().any(|ran| is_lost(&ran));
@@ -83,9 +82,19 @@ fn newest_values(history: &History, lines: &[Value]) -> Vec<String> {
     let stale = history.account.stale_tasks().into_iter().filter(|stale| {
         // Without its event, a move of a secret's label is only told: no API tells when it moved.
         let only_told = stale.thing == SECRET && told(stale) == Some("notify");
-        is_owed(history, stale) && !only_told && !has_failed(history, stale, lines, Timestamp::MAX)
+        is_owed(history, stale)
+            && !only_told
+            && !waits_for_ever(history, stale, told(stale))
+            && !has_failed(history, stale, lines, Timestamp::MAX)
     });
     stale.map(|stale| format!("1: {stale:?}, last told: {:?}", told(&stale))).collect()
+}
+
+/// Whether it is held for what never ends: a service that changes its own configuration, and rollouts of services whose tasks fail.
+fn waits_for_ever(history: &History, stale: &StaleTask, told: Option<&str>) -> bool {
+    let writes = history.subjects.iter().any(|subject| subject.name == stale.service && subject.writes());
+    let is_hold = told.is_some_and(|told| Reason::ALL.iter().any(|reason| reason.code() == told && reason.decision() == Decision::Hold));
+    (writes && is_hold) || (told == Some("in-flight-limit") && history.subjects.iter().any(|subject| subject.fails || subject.deploys > 0))
 }
 
 /// 1, where every event arrives: no sweep is needed.
@@ -131,7 +140,14 @@ fn has_failed(history: &History, stale: &StaleTask, lines: &[Value], by: Timesta
         let given_up = line["detail"].as_str().is_some_and(|detail| detail.contains("no longer followed"));
         line["result"] == "abandoned" || given_up || (line["request_id"] == "direct" && waits)
     };
-    may_fail && told.any(|line| line["reason"] == "failed-already" || open_end(line))
+    // Nobody tells of a deployment that a pipeline made and that neither ends nor is rolled back.
+    let runs = |subject: &Subject| {
+        past(history, subject)
+            .iter()
+            .any(|past| (past.finished_at.is_none() || past.status == "STOPPED") && Some(past.created_at) > written)
+    };
+    let never_ends = subject.is_some_and(|subject| subject.deploys > 0 && runs(subject));
+    may_fail && (never_ends || told.any(|line| line["reason"] == "failed-already" || open_end(line)))
 }
 
 /// 2: no service had too few running tasks.
@@ -149,7 +165,10 @@ fn only_what_is_owed(history: &History, subject: &Subject, restarts: &[Restart])
         // What another task definition failed with says nothing.
         let ours = |past: &HistoryView| restarts.iter().any(|restart| is_made_by(past, restart));
         let before = past.iter().filter(|past| past.created_at < restart.at && !is_made_by(past, restart));
-        let since = before.filter(|past| !past.status.starts_with("ROLLBACK") || ours(past)).map(|past| past.created_at).max();
+        // Nor what a deployment superseded that failed itself.
+        let was_stopped = |past: &HistoryView| past.status == "STOPPED" && past.finished_at.is_some_and(|end| end < restart.at);
+        let covers = |past: &&HistoryView| (!past.status.starts_with("ROLLBACK") || ours(past)) && !was_stopped(past);
+        let since = before.filter(covers).map(|past| past.created_at).max();
         let is_reason = |(written, thing): &(Timestamp, &str)| {
             // Whether it is ignored could perhaps not be read.
             let in_doubt = restart.lost && *thing == IGNORED && subject.terms.contains(&"ssm:/app/");

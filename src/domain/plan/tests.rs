@@ -135,7 +135,7 @@ fn the_history_tells_what_a_rollback_hides() {
 #[test]
 fn the_history_of_a_stale_service_is_asked_once_the_change_is_a_minute_old() {
     let services = [api()];
-    let unsure = |now: &str| plan(&written(), &services, &policy(), at(now)).unsure(&written(), &services, at(now)).len();
+    let unsure = |now: &str| plan(&written(), &services, &policy(), at(now)).unsure(&written(), &services, &policy(), at(now)).len();
 
     assert_eq!((unsure("2026-01-31T10:01:00Z"), unsure("2026-01-31T10:01:01Z")), (0, 1));
 }
