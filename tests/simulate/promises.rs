@@ -53,20 +53,22 @@ fn last_reasons(lines: &[Value]) -> BTreeMap<String, String> {
 /// When the function restarted a service.
 fn restarts(history: &History, subject: &Subject, lines: &[Value]) -> Vec<Restart> {
     // Two services may wait for one look, and for their turns.
-    const BELIEVED: SignedDuration = SignedDuration::from_secs(10);
+    const BELIEVED: i64 = 10;
     let calls: Vec<_> = history.account.calls().into_iter().filter(|call| call.took_effect()).collect();
     let is_ours = |call: &&Call| call.operation == "UpdateService" && call.target == subject.name && call.principal.starts_with(FUNCTION);
     let unread = unread(lines, &subject.name);
     let (ran, past) = (history.function.ran(), past(history, subject));
+    let ours: BTreeSet<_> = calls.iter().filter(is_ours).map(|call| call.time).collect();
     let mut restarts: Vec<Restart> = Vec::new();
     for call in calls.iter().filter(is_ours) {
         let is_look = |look: &Call, since: Timestamp| {
             let of_it = look.operation == "DescribeServices" && look.target.split(',').any(|target| target == subject.name);
             of_it && look.result == CallResult::Ok && look.principal == call.principal && since < look.time && look.time < call.time
         };
-        let others = past.iter().map(|past| past.created_at).filter(|made| *made < call.time && call.time.duration_since(*made) < BELIEVED);
-        let by_itself = |made: Timestamp| restarts.iter().any(|restart| restart.at == made && restart.by == call.principal);
-        let raced = others.filter(|made| !by_itself(*made)).any(|made| !calls.iter().any(|look| is_look(look, made)));
+        let by_others = past.iter().filter(|past| !ours.contains(&past.created_at)).map(|past| past.created_at);
+        let by_processes = restarts.iter().filter(|other| other.by != call.principal).map(|other| other.at);
+        let mut lately = by_others.chain(by_processes).filter(|made| (0..BELIEVED).contains(&call.time.duration_since(*made).as_secs()));
+        let raced = lately.any(|made| made <= call.time && !calls.iter().any(|look| is_look(look, made)));
         let unread = unread.iter().any(|told| (0..120).contains(&told.duration_since(call.time).as_secs()));
         let is_lost = |ran: &&Ran| ran.crashed && ran.process == call.principal && ran.from <= call.time && call.time <= ran.until;
         let lost = ran.iter().any(|ran| is_lost(&ran));
