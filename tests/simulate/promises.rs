@@ -54,7 +54,7 @@ fn last_reasons(lines: &[Value]) -> BTreeMap<String, String> {
 fn restarts(history: &History, subject: &Subject, lines: &[Value]) -> Vec<Restart> {
     // Two services may wait for one look, and for their turns.
     const BELIEVED: i64 = 10;
-    let calls: Vec<_> = history.account.calls().into_iter().filter(|call| call.took_effect()).collect();
+    let calls: Vec<_> = history.account.calls().into_iter().filter(Call::took_effect).collect();
     let is_ours = |call: &&Call| call.operation == "UpdateService" && call.target == subject.name && call.principal.starts_with(FUNCTION);
     let unread = unread(lines, &subject.name);
     let (ran, past) = (history.function.ran(), past(history, subject));
