@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
-use sim::{Account, AccountConfig, EventDelivery, EventRule, EventSourceMapping, Fault, RateLimits, StaleTask};
+use sim::{Account, AccountConfig, EventDelivery, EventRule, EventSourceMapping, Fault, InvocationResult, RateLimits, StaleTask};
 
 use crate::function::{Function, Life};
 use crate::subject::{Rolls, Subject};
@@ -53,7 +53,7 @@ const A_STORM: usize = 20_000;
 /// All that happened.
 pub(crate) struct History {
     pub(crate) account: Account,
-    pub(crate) function: Function,
+    pub(crate) function: Arc<Function>,
     pub(crate) subjects: Vec<Subject>,
     /// What was written, and when: each may ask for a restart.
     pub(crate) writes: Vec<(Timestamp, &'static str)>,
@@ -143,7 +143,7 @@ impl History {
             account.add(service);
             subjects.push(subject);
         }
-        let function = Function::new(&account, &variables);
+        let function = Arc::new(Function::new(&account, &variables));
         account.add_queue(QUEUE, Duration::from_mins(13), 5);
         let delivery = EventDelivery {
             delay: Duration::from_millis(500),
@@ -157,12 +157,18 @@ impl History {
         rules.into_iter().chain(on_bucket).for_each(|rule| account.add_rule(rule));
         let timeout = pick(rng, &[Duration::from_secs(6), Duration::from_secs(20), Duration::from_mins(2)]);
         let mapping = EventSourceMapping { pollers: rng.usize(1..4), timeout, ..EventSourceMapping::new(QUEUE) };
-        let invoked = function.clone();
+        // The account must not keep itself alive: many histories follow one another.
+        let invoked = Arc::downgrade(&function);
         account.connect(
             mapping,
             Arc::new(move |invocation| {
-                let function = invoked.clone();
-                async move { function.invoke(invocation).await }
+                let function = invoked.upgrade();
+                async move {
+                    match function {
+                        Some(function) => function.invoke(invocation).await,
+                        None => InvocationResult::Crashed,
+                    }
+                }
             }),
         );
         let done = vec![(account.now(), format!("{variables:?} {delivery:?}, time-out {timeout:?}, {rate_limits:?}"))];

@@ -196,6 +196,8 @@ fn main() -> ExitCode {
                         broken.push("it does not replay".to_owned());
                     }
                     if !broken.is_empty() {
+                        // A run that is cut short tells of it all the same.
+                        eprintln!("simulate: seed {seed} broke: {}", broken.join("; "));
                         failures.lock().unwrap().push((seed, broken, verdict.timeline));
                     }
                     for (what, times) in verdict.happened {
