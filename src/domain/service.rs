@@ -235,7 +235,9 @@ impl Service {
             self.deployments.iter().any(|other| other.state == RolloutState::Failed && other.created_at > primary.created_at)
         };
         let rolls_back = self.is_rolling() && self.primary().is_some_and(failed_after);
-        let shifts = self.is_rolling() && self.deployment_strategy == DeploymentStrategy::Shifting;
+        // While it bakes, the history alone may tell that it runs.
+        let runs = self.is_rolling() || self.past().iter().any(|past| past.fate == Fate::Running);
+        let shifts = runs && self.deployment_strategy == DeploymentStrategy::Shifting;
         rolls_back || shifts || self.may_roll_back() || self.past().iter().any(|past| past.fate == Fate::RollingBack)
     }
 
