@@ -3,6 +3,7 @@
 mod metadata;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
@@ -92,7 +93,7 @@ impl Reload<'_> {
                     return false;
                 }
                 // Without a task set of its own, it refers to nothing yet.
-                None => service.references = Some(std::sync::Arc::default()),
+                None => service.references = Some(Arc::default()),
                 Some(None) => {}
             }
             true
