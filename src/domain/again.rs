@@ -135,7 +135,7 @@ impl Waiting {
                 let waited = self.waited.saturating_add(AN_INVOCATION);
                 (now, Self { told: Some(told), waited, ..self })
             }
-            Next::At(end) => (on_the_grid(end, STEP), Self { told: Some(told), ..Self::default() }),
+            Next::At(end) => (on_the_grid(end, STEP), Self { told: Some(told), looks: 0, ..self }),
             Next::Later { by, ages } => {
                 let pause = FIRST_PAUSE.saturating_mul(1 << self.looks.min(4)).min(LONGEST_PAUSE);
                 // Between half a pause and one and a half.
@@ -222,15 +222,15 @@ mod tests {
     }
 
     #[test]
-    fn what_its_owner_wants_to_wait_does_not_age_and_a_known_end_begins_anew() {
+    fn neither_what_its_owner_wants_to_wait_nor_a_known_end_ages_or_makes_young() {
         let waiting = Waiting { waited: SignedDuration::from_hours(1), looks: 20, told: None };
         let now = at("2026-01-31T10:00:00Z");
 
         let (_, kept) = waiting.until_next(Next::Later { by: None, ages: false }, Reason::Paused, now);
-        let (end, anew) = waiting.until_next(Next::At(at("2026-01-31T12:00:01Z")), Reason::OutsideWindow, now);
+        let (end, until_then) = waiting.until_next(Next::At(at("2026-01-31T12:00:01Z")), Reason::OutsideWindow, now);
 
         assert_eq!(kept.waited, waiting.waited);
-        assert_eq!((end, anew.waited, anew.looks), (at("2026-01-31T12:00:10Z"), SignedDuration::ZERO, 0));
+        assert_eq!((end, until_then.waited, until_then.looks), (at("2026-01-31T12:00:10Z"), waiting.waited, 0));
     }
 
     #[test]

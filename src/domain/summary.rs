@@ -256,13 +256,18 @@ impl ServiceLine {
                 self.deployment = Some(deployment.clone());
                 self.deployed_at = Some(*created_at);
                 if *found {
-                    self.detail = Some("the answer to the call was lost; this deployment was found by looking".to_owned());
+                    self.add_detail("the answer to the call was lost; this deployment was found by looking");
                 }
             }
             Some(Outcome::Denied { cause } | Outcome::Failed { cause, .. }) => self.cause = Some(cause.clone()),
             Some(Outcome::Throttled | Outcome::OutOfTime) | None => {}
         }
         self
+    }
+
+    /// Tells a person one thing more.
+    pub fn add_detail(&mut self, text: &str) {
+        self.detail = Some(self.detail.take().map_or_else(|| text.to_owned(), |detail| format!("{detail}; {text}")));
     }
 
     /// Whether it ended without success, and nobody goes on with it.

@@ -230,8 +230,4 @@ impl ServiceLine {
             self.add_detail(&format!("no longer followed after {waited:#}"));
         }
     }
-
-    fn add_detail(&mut self, text: &str) {
-        self.detail = Some(self.detail.take().map_or_else(|| text.to_owned(), |detail| format!("{detail}; {text}")));
-    }
 }

@@ -54,8 +54,9 @@ fn last_reasons(lines: &[Value]) -> BTreeMap<String, String> {
 fn restarts(history: &History, subject: &Subject, lines: &[Value]) -> Vec<Restart> {
     // Two services may wait for one look, and for their turns.
     const BELIEVED: i64 = 10;
-    let calls: Vec<_> = history.account.calls().into_iter().filter(Call::took_effect).collect();
-    let is_ours = |call: &&Call| call.operation == "UpdateService" && call.target == subject.name && call.principal.starts_with(FUNCTION);
+    let all = history.account.calls();
+    let calls: Vec<_> = all.iter().filter(|call| call.took_effect()).collect();
+    let is_ours = |call: &&&Call| call.operation == "UpdateService" && call.target == subject.name && call.principal.starts_with(FUNCTION);
     let unread = unread(lines, &subject.name);
     let (ran, past) = (history.function.ran(), past(history, subject));
     let ours: BTreeSet<_> = calls.iter().filter(is_ours).map(|call| call.time).collect();
@@ -70,9 +71,18 @@ fn restarts(history: &History, subject: &Subject, lines: &[Value]) -> Vec<Restar
         let mut lately = by_others.chain(by_processes).filter(|made| (0..BELIEVED).contains(&call.time.duration_since(*made).as_secs()));
         let raced = lately.any(|made| made <= call.time && !calls.iter().any(|look| is_look(look, made)));
         let unread = unread.iter().any(|told| (0..120).contains(&told.duration_since(call.time).as_secs()));
+        // An unreadable history never blocks a restart.
+        let revision = format!("service-revision/{}/", subject.name);
+        let is_of_it = |read: &Call| match read.operation.as_str() {
+            "ListServiceDeployments" => read.target == subject.name,
+            operation => operation == "DescribeServiceRevisions" && read.input.to_string().contains(&revision),
+        };
+        let reads = all.iter().filter(|read| read.principal == call.principal && is_of_it(read));
+        let mut lately = reads.filter(|read| read.time <= call.time && call.time.duration_since(read.time) < SignedDuration::from_mins(1));
+        let unknown = lately.any(|read| read.result != CallResult::Ok);
         let is_lost = |ran: &&Ran| ran.crashed && ran.process == call.principal && ran.from <= call.time && call.time <= ran.until;
         let lost = ran.iter().any(|ran| is_lost(&ran));
-        restarts.push(Restart { at: call.time, by: call.principal.clone(), blind: raced || unread, lost });
+        restarts.push(Restart { at: call.time, by: call.principal.clone(), blind: raced || unread || unknown, lost });
     }
     restarts
 }
@@ -246,14 +256,12 @@ fn faster_than_the_pace(history: &History) -> Option<String> {
     None
 }
 
-/// When it was told of a service that its history, or whether a key is ignored, could not be read, which never blocks a restart.
+/// When it was told of a service that whether a key is ignored could not be read, which never blocks a restart.
 fn unread(lines: &[Value], service: &str) -> Vec<Timestamp> {
-    let says = |text: &Value, part: &str| text.as_str().is_some_and(|text| text.contains(part));
-    let unread_history = |line: &Value| says(&line["detail"], "history could not be read");
-    let unread_wish = |line: &Value| {
-        line["changes"].as_array().is_some_and(|changes| changes.iter().any(|change| says(&change["note"], "wants it ignored")))
-    };
-    let lines = lines.iter().filter(|line| line["service"] == service && (unread_history(line) || unread_wish(line)));
+    let unread_wish = |change: &Value| change["note"].as_str().is_some_and(|note| note.contains("wants it ignored"));
+    let lines = lines
+        .iter()
+        .filter(|line| line["service"] == service && line["changes"].as_array().is_some_and(|changes| changes.iter().any(unread_wish)));
     lines.filter_map(|line| line["timestamp"].as_str()?.parse().ok()).collect()
 }
 
@@ -317,8 +325,9 @@ fn each_is_told(history: &History, subject: &Subject, restarts: &[Restart], line
         let by_then = |line: &Value| {
             line["timestamp"].as_str().and_then(|at| at.parse::<Timestamp>().ok()).is_some_and(|at| restart.at <= at && at <= ran.until)
         };
-        // Of two that lost their answers, both find the newer deployment.
-        let cut_off = |line: &Value| line["result"] == "out-of-time" || line["result"] == "failed" || is_found(line);
+        // Of two that lost their answers, both find the newer deployment; and one may find that it failed meanwhile.
+        let is_seen = |line: &Value| is_found(line) || line["reason"] == "failed-already";
+        let cut_off = |line: &Value| line["result"] == "out-of-time" || line["result"] == "failed" || is_seen(line);
         let told = |deployment: &str| {
             let mut of_it = lines.iter().filter(|line| line["service"] == *subject.name && by_then(line));
             of_it.any(|line| line["deployment"] == *deployment || cut_off(line))
