@@ -299,9 +299,11 @@ impl History {
             self.account.force(&name);
             self.note(format!("somebody restarts {name}"));
         } else {
-            self.subjects[place].deploys += 1;
-            self.account.deploy(&name, Subject::definition());
-            self.note(format!("a pipeline deploys {name}"));
+            let subject = &mut self.subjects[place];
+            let by_mistake = subject.breaker == Some(true) && rng.bool();
+            subject.deploys += 1;
+            self.account.deploy(&name, if by_mistake { Subject::broken_definition() } else { Subject::definition() });
+            self.note(format!("a pipeline deploys {name}, by mistake: {by_mistake}"));
         }
     }
 

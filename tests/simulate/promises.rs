@@ -71,7 +71,7 @@ fn restarts(history: &History, subject: &Subject, lines: &[Value]) -> Vec<Restar
         let mut lately = by_others.chain(by_processes).filter(|made| (0..BELIEVED).contains(&call.time.duration_since(*made).as_secs()));
         let raced = lately.any(|made| made <= call.time && !calls.iter().any(|look| is_look(look, made)));
         let unread = unread.iter().any(|told| (0..120).contains(&told.duration_since(call.time).as_secs()));
-        // An unreadable history never blocks a restart.
+        // An unreadable history never blocks a restart; a lost invocation does not tell of it.
         let revision = format!("service-revision/{}/", subject.name);
         let is_of_it = |read: &Call| match read.operation.as_str() {
             "ListServiceDeployments" => read.target == subject.name,
@@ -256,12 +256,14 @@ fn faster_than_the_pace(history: &History) -> Option<String> {
     None
 }
 
-/// When it was told of a service that whether a key is ignored could not be read, which never blocks a restart.
+/// When it was told of a service that its history, or whether a key is ignored, was not known in time, which never blocks a restart.
 fn unread(lines: &[Value], service: &str) -> Vec<Timestamp> {
-    let unread_wish = |change: &Value| change["note"].as_str().is_some_and(|note| note.contains("wants it ignored"));
-    let lines = lines
-        .iter()
-        .filter(|line| line["service"] == service && line["changes"].as_array().is_some_and(|changes| changes.iter().any(unread_wish)));
+    let says = |text: &Value, part: &str| text.as_str().is_some_and(|text| text.contains(part));
+    let unread_history = |line: &Value| says(&line["detail"], "history could not be read");
+    let unread_wish = |line: &Value| {
+        line["changes"].as_array().is_some_and(|changes| changes.iter().any(|change| says(&change["note"], "wants it ignored")))
+    };
+    let lines = lines.iter().filter(|line| line["service"] == service && (unread_history(line) || unread_wish(line)));
     lines.filter_map(|line| line["timestamp"].as_str()?.parse().ok()).collect()
 }
 

@@ -52,6 +52,8 @@ pub(crate) struct Subject {
     /// A value of which version on makes its tasks fail.
     pub(crate) fails: bool,
     pub(crate) rolls: Rolls,
+    /// Whether a deployment that fails is rolled back; nothing where it is not even noticed.
+    pub(crate) breaker: Option<bool>,
     /// How often a pipeline deployed it.
     pub(crate) deploys: usize,
 }
@@ -66,6 +68,7 @@ impl Subject {
         terms.dedup();
         terms.extend((rng.u8(..10) == 0).then_some(OWN));
         let own = pick(rng, &[None, None, Some("90s"), Some("10m")]);
+        let fails = rng.u8(..6) == 0;
         let subject = Self {
             name: format!("web/s{number}"),
             late: terms.len() > 1 && rng.u8(..5) == 0,
@@ -78,7 +81,8 @@ impl Subject {
             },
             mode: pick(rng, &[Some("notify"), Some("off"), None, None, None, None, None, None, None, None]),
             min_interval: own.map_or(default, |own| own.parse().unwrap()),
-            fails: rng.u8(..6) == 0,
+            fails,
+            breaker: (fails || rng.bool()).then(|| rng.u8(..4) > 0),
             rolls: pick(
                 rng,
                 &[
@@ -118,9 +122,7 @@ impl Subject {
             Rolls::BelowDesired => made.percent(50, 100),
             Rolls::BlueGreen => made.blue_green(Duration::from_mins(rng.u64(..20))),
         };
-        if self.fails || rng.bool() {
-            made = made.circuit_breaker(rng.u8(..4) > 0);
-        }
+        made = self.breaker.into_iter().fold(made, |made, rolls_back| made.circuit_breaker(rolls_back));
         if self.fails {
             made = made.failing_when_reading("ssm:/app/a", 3);
         }
@@ -140,6 +142,11 @@ impl Subject {
     /// What a pipeline deploys.
     pub(crate) fn definition() -> TaskDefinition {
         task_definition().secret("B", "/app/b")
+    }
+
+    /// What a pipeline deploys by mistake: no task of it starts.
+    pub(crate) fn broken_definition() -> TaskDefinition {
+        Self::definition().secret("TYPO", "/app/typo")
     }
 
     /// Whether its owner wanted no restart at this instant, and had said so early enough.
