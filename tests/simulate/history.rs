@@ -57,6 +57,8 @@ pub(crate) struct History {
     pub(crate) subjects: Vec<Subject>,
     /// What was written, and when: each may ask for a restart.
     pub(crate) writes: Vec<(Timestamp, &'static str)>,
+    /// What persons said was written, and when: that may ask for a restart, too.
+    pub(crate) said: Vec<(Timestamp, &'static str)>,
     /// What was gone for a while: tasks that need it did not start.
     pub(crate) deleted: BTreeSet<&'static str>,
     /// When a person asked for a service to be restarted.
@@ -177,6 +179,7 @@ impl History {
             function,
             subjects,
             writes: Vec::new(),
+            said: Vec::new(),
             deleted: BTreeSet::new(),
             wishes: Vec::new(),
             restarts_per_hour: per_hour.parse().unwrap(),
@@ -208,7 +211,7 @@ impl History {
             7..=9 => self.lose_an_invocation(rng),
             10..=14 => self.go_wrong(rng),
             15 => self.sweep().await,
-            16 => self.deploy(rng),
+            16 => self.deploy(rng).await,
             17 => self.delete(pick(rng, &THINGS[..6])),
             18 => self.touch_secret(rng),
             19 => self.compete(rng),
@@ -292,7 +295,7 @@ impl History {
     }
 
     /// A pipeline deploys another task definition, or somebody restarts the service.
-    fn deploy(&mut self, rng: &mut Rng) {
+    async fn deploy(&mut self, rng: &mut Rng) {
         let place = rng.usize(..self.subjects.len());
         let name = self.subjects[place].name.clone();
         if rng.bool() {
@@ -304,6 +307,30 @@ impl History {
             subject.deploys += 1;
             self.account.deploy(&name, if by_mistake { Subject::broken_definition() } else { Subject::definition() });
             self.note(format!("a pipeline deploys {name}, by mistake: {by_mistake}"));
+            if by_mistake && rng.bool() {
+                self.remember_during_rollback(rng, place).await;
+            }
+        }
+    }
+
+    /// While a deployment is rolled back, a person tells of a change that is older than it.
+    async fn remember_during_rollback(&mut self, rng: &mut Rng, place: usize) {
+        let at = self.account.now() - SignedDuration::from_mins(20);
+        let subject = &self.subjects[place];
+        let things: Vec<_> = THINGS.into_iter().filter(|thing| subject.watches(thing)).collect();
+        let is_rolled_back = || {
+            let service = self.account.service(&subject.name);
+            service.is_some_and(|service| service.history.iter().any(|past| past.rolled_back_at.is_some() && past.finished_at.is_none()))
+        };
+        for _ in 0..600 {
+            if is_rolled_back() {
+                let thing = pick(rng, &things);
+                let payload = serde_json::json!({ "reload": { "changed": [thing], "at": at } }).to_string();
+                self.said.push((at, thing));
+                self.note(format!("a person remembers: {payload}"));
+                return self.invoke(payload).await;
+            }
+            self.account.run_for(Duration::from_secs(1)).await;
         }
     }
 
@@ -347,7 +374,7 @@ impl History {
         let wish = match rng.usize(..4) {
             0 => serde_json::json!({ "changed": [thing], "dry_run": true }),
             1 => {
-                self.writes.push((now, thing));
+                self.said.push((now, thing));
                 serde_json::json!({ "changed": [thing], "at": now })
             }
             _ => {

@@ -188,7 +188,7 @@ fn only_what_is_owed(history: &History, subject: &Subject, restarts: &[Restart])
                 && *written + settle <= restart.at
                 && since.is_none_or(|since| *written + SignedDuration::from_secs(1) >= since)
         };
-        restart.blind || history.writes.iter().any(is_reason)
+        restart.blind || history.writes.iter().chain(&history.said).any(is_reason)
     };
     let wished = wished(history, subject);
     let unowed: Vec<_> = restarts.iter().filter(|restart| !subject.writes() && !is_owed(restart)).collect();
