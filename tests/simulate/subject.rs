@@ -122,7 +122,7 @@ impl Subject {
             Rolls::BelowDesired => made.percent(50, 100),
             Rolls::BlueGreen => made.blue_green(Duration::from_mins(rng.u64(..20))),
         };
-        made = self.breaker.into_iter().fold(made, |made, rolls_back| made.circuit_breaker(rolls_back));
+        made = self.breaker.into_iter().fold(made, Service::circuit_breaker);
         if self.fails {
             made = made.failing_when_reading("ssm:/app/a", 3);
         }
