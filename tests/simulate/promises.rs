@@ -71,20 +71,27 @@ fn restarts(history: &History, subject: &Subject, lines: &[Value]) -> Vec<Restar
         let mut lately = by_others.chain(by_processes).filter(|made| (0..BELIEVED).contains(&call.time.duration_since(*made).as_secs()));
         let raced = lately.any(|made| made <= call.time && !calls.iter().any(|look| is_look(look, made)));
         let unread = unread.iter().any(|told| (0..120).contains(&told.duration_since(call.time).as_secs()));
-        // An unreadable history never blocks a restart; a lost invocation does not tell of it.
-        let revision = format!("service-revision/{}/", subject.name);
-        let is_of_it = |read: &Call| match read.operation.as_str() {
-            "ListServiceDeployments" => read.target == subject.name,
-            operation => operation == "DescribeServiceRevisions" && read.input.to_string().contains(&revision),
-        };
-        let reads = all.iter().filter(|read| read.principal == call.principal && is_of_it(read));
-        let mut lately = reads.filter(|read| read.time <= call.time && call.time.duration_since(read.time) < SignedDuration::from_mins(1));
-        let unknown = lately.any(|read| read.result != CallResult::Ok);
         let is_lost = |ran: &&Ran| ran.crashed && ran.process == call.principal && ran.from <= call.time && call.time <= ran.until;
         let lost = ran.iter().any(|ran| is_lost(&ran));
-        restarts.push(Restart { at: call.time, by: call.principal.clone(), blind: raced || unread || unknown, lost });
+        restarts.push(Restart {
+            at: call.time,
+            by: call.principal.clone(),
+            blind: raced || unread || (lost && has_failed_to_read_history(&all, subject, call)),
+            lost,
+        });
     }
     restarts
+}
+
+/// Whether the history of a service could not be read shortly before a call, which never blocks a restart: a lost invocation tells nothing of it.
+fn has_failed_to_read_history(calls: &[Call], subject: &Subject, before: &Call) -> bool {
+    let revision = format!("service-revision/{}/", subject.name);
+    let is_of_it = |read: &Call| match read.operation.as_str() {
+        "ListServiceDeployments" => read.target == subject.name,
+        operation => operation == "DescribeServiceRevisions" && read.input.to_string().contains(&revision),
+    };
+    let is_lately = |read: &Call| read.time <= before.time && before.time.duration_since(read.time) < SignedDuration::from_mins(1);
+    calls.iter().any(|read| read.result != CallResult::Ok && read.principal == before.principal && is_lately(read) && is_of_it(read))
 }
 
 /// 1: every running task holds the newest version, except where the recorded decision says otherwise.
