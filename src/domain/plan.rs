@@ -9,7 +9,7 @@ use super::change::{Change, ChangeKind};
 use super::hold::{AN_HOUR, BUDGET_REACHES_BACK, hold, is_creation, patience_ends};
 use super::key::Key;
 use super::reason::{Decision, Reason};
-use super::service::{Controller, History, Service, ServiceStatus};
+use super::service::{Controller, Fate, History, PastDeployment, Service, ServiceStatus};
 use super::tags::{Mode, Strategy};
 use super::watch::Listening;
 
@@ -345,7 +345,7 @@ fn detail(service: &Service, planned: &Planned, reached: &BTreeMap<Key, usize>, 
         | Reason::FailedAlready
         | Reason::TooManyDeployments
         | Reason::InFlightLimit => None,
-        Reason::Stale => unreadable(service),
+        Reason::Stale => unreadable(service).or_else(|| unknown_failure(service)),
     }
 }
 
@@ -354,6 +354,13 @@ fn unreadable(service: &Service) -> Option<String> {
         History::Unreadable(cause) => Some(format!("its deployment history could not be read: {cause}")),
         History::NotAsked | History::Read(_) => None,
     }
+}
+
+/// A deployment that failed, and may have failed for this very change.
+fn unknown_failure(service: &Service) -> Option<String> {
+    let is_unknown = |past: &PastDeployment| matches!(past.fate, Fate::RollingBack | Fate::RolledBack) && past.task_definition.is_none();
+    let past = service.past().iter().find(|past| is_unknown(past))?;
+    Some(format!("its deployment history could not be read: the deployment of {} failed, perhaps for this change", past.created_at))
 }
 
 #[cfg(test)]

@@ -166,6 +166,17 @@ fn a_rollback_and_a_shifting_deployment_are_never_superseded_and_a_rolling_one_i
 }
 
 #[test]
+fn a_deployment_that_failed_with_what_could_not_be_read_blocks_nothing_and_is_told() {
+    let past = PastDeployment { created_at: at("2026-01-31T10:30:00Z"), fate: Fate::RolledBack, task_definition: None };
+    let unsure = Service { history: History::Read(vec![past]), ..service("api", &[]) };
+
+    let planned = planned(unsure);
+
+    let detail = "its deployment history could not be read: the deployment of 2026-01-31T10:30:00Z failed, perhaps for this change";
+    assert_eq!((planned.reason, planned.detail.as_deref()), (Reason::Stale, Some(detail)));
+}
+
+#[test]
 fn the_owners_wish_comes_before_what_would_be_done() {
     for (tags, wish) in [([("reloader:mode", "off")], Reason::Off), ([("reloader:mode", "notify")], Reason::Notify)] {
         let planned = planned(service("api", &tags));
