@@ -57,6 +57,8 @@ pub(crate) struct History {
     pub(crate) subjects: Vec<Subject>,
     /// What was written, and when: each may ask for a restart.
     pub(crate) writes: Vec<(Timestamp, &'static str)>,
+    /// When a version of the secret was made the current one that was not new.
+    pub(crate) moved: Option<Timestamp>,
     /// What persons said was written, and when: that may ask for a restart, too.
     pub(crate) said: Vec<(Timestamp, &'static str)>,
     /// What was gone for a while: tasks that need it did not start.
@@ -88,7 +90,7 @@ pub(crate) fn pick<T: Copy>(rng: &mut Rng, from: &[T]) -> T {
     from[rng.usize(..from.len())]
 }
 
-pub(crate) fn seconds(rng: &mut Rng, from: u64, to: u64) -> Duration {
+fn seconds(rng: &mut Rng, from: u64, to: u64) -> Duration {
     Duration::from_millis(rng.u64(from * 1000..=to * 1000))
 }
 
@@ -179,6 +181,7 @@ impl History {
             function,
             subjects,
             writes: Vec::new(),
+            moved: None,
             said: Vec::new(),
             deleted: BTreeSet::new(),
             wishes: Vec::new(),
@@ -254,6 +257,7 @@ impl History {
             }
             _ => {
                 self.account.move_stage(name, "AWSCURRENT", &any);
+                self.moved = Some(self.account.now());
                 self.writes.push((self.account.now(), SECRET));
             }
         }

@@ -16,10 +16,12 @@ struct Restart {
     at: Timestamp,
     /// In which process.
     by: String,
-    /// Somebody else deployed the service after this process had looked at it, or something could not be read.
-    blind: bool,
-    /// Its invocation was lost, and told nothing.
-    lost: bool,
+    /// Somebody else deployed the service after this process had looked at it.
+    raced: bool,
+    /// The history of the service could not be read, which never blocks a restart.
+    unread: bool,
+    /// Nor could whether a key is ignored.
+    wish_unread: bool,
 }
 
 /// What was broken, in words.
@@ -35,6 +37,7 @@ pub(crate) fn broken(history: &History) -> Vec<String> {
         broken.extend(only_what_is_owed(history, subject, &restarts));
         broken.extend(only_when_wanted(subject, &restarts));
         broken.extend(undisturbed(history, subject, &restarts));
+        broken.extend(impatient(history, subject, &restarts));
         broken.extend(not_too_many(history, subject, &restarts));
         broken.extend(each_is_told(history, subject, &restarts, &lines));
     }
@@ -57,7 +60,11 @@ fn restarts(history: &History, subject: &Subject, lines: &[Value]) -> Vec<Restar
     let all = history.account.calls();
     let calls: Vec<_> = all.iter().filter(|call| call.took_effect()).collect();
     let is_ours = |call: &&&Call| call.operation == "UpdateService" && call.target == subject.name && call.principal.starts_with(FUNCTION);
-    let unread = unread(lines, &subject.name);
+    let says = |text: &Value, part: &str| text.as_str().is_some_and(|text| text.contains(part));
+    let unread = told_when(lines, subject, |line| says(&line["detail"], "history could not be read"));
+    let wish_unread = told_when(lines, subject, |line| {
+        line["changes"].as_array().is_some_and(|changes| changes.iter().any(|change| says(&change["note"], "wants it ignored")))
+    });
     let (ran, past) = (history.function.ran(), past(history, subject));
     let ours: BTreeSet<_> = calls.iter().filter(is_ours).map(|call| call.time).collect();
     let mut restarts: Vec<Restart> = Vec::new();
@@ -70,17 +77,27 @@ fn restarts(history: &History, subject: &Subject, lines: &[Value]) -> Vec<Restar
         let by_processes = restarts.iter().filter(|other| other.by != call.principal).map(|other| other.at);
         let mut lately = by_others.chain(by_processes).filter(|made| (0..BELIEVED).contains(&call.time.duration_since(*made).as_secs()));
         let raced = lately.any(|made| made <= call.time && !calls.iter().any(|look| is_look(look, made)));
-        let unread = unread.iter().any(|told| (0..120).contains(&told.duration_since(call.time).as_secs()));
         let is_lost = |ran: &&Ran| ran.crashed && ran.process == call.principal && ran.from <= call.time && call.time <= ran.until;
         let lost = ran.iter().any(|ran| is_lost(&ran));
+        let is_told = |told: &[Timestamp]| told.iter().any(|told| (0..120).contains(&told.duration_since(call.time).as_secs()));
         restarts.push(Restart {
             at: call.time,
             by: call.principal.clone(),
-            blind: raced || unread || (lost && has_failed_to_read_history(&all, subject, call)),
-            lost,
+            raced,
+            unread: is_told(&unread) || (lost && has_failed_to_read_history(&all, subject, call)),
+            wish_unread: lost || is_told(&wish_unread),
         });
     }
     restarts
+}
+
+/// When something was told of a service.
+fn told_when(lines: &[Value], subject: &Subject, is_it: impl Fn(&Value) -> bool) -> Vec<Timestamp> {
+    lines.iter().filter(|line| line["service"] == *subject.name && is_it(line)).filter_map(told_at).collect()
+}
+
+fn told_at(line: &Value) -> Option<Timestamp> {
+    line["timestamp"].as_str()?.parse().ok()
 }
 
 /// Whether the history of a service could not be read shortly before a call, which never blocks a restart: a lost invocation tells nothing of it.
@@ -100,11 +117,12 @@ fn newest_values(history: &History, lines: &[Value]) -> Vec<String> {
     let told = |stale: &StaleTask| last.get(&stale.service).map(String::as_str);
     let stale = history.account.stale_tasks().into_iter().filter(|stale| {
         // Without its event, a move of a secret's label is only told: no API tells when it moved.
-        let only_told = stale.thing == SECRET && told(stale) == Some("notify");
+        let has_moved = history.moved.is_some() && history.moved == last_write(history, SECRET, Timestamp::MAX);
+        let only_told = stale.thing == SECRET && has_moved && told(stale) == Some("notify");
         is_owed(history, stale)
             && !only_told
             && !waits_for_ever(history, stale, told(stale))
-            && !has_failed(history, stale, lines, Timestamp::MAX)
+            && !may_have_failed(history, stale, lines, Timestamp::MAX)
     });
     stale.map(|stale| format!("1: {stale:?}, last told: {:?}", told(&stale))).collect()
 }
@@ -113,7 +131,9 @@ fn newest_values(history: &History, lines: &[Value]) -> Vec<String> {
 fn waits_for_ever(history: &History, stale: &StaleTask, told: Option<&str>) -> bool {
     let writes = history.subjects.iter().any(|subject| subject.name == stale.service && subject.writes());
     let is_hold = told.is_some_and(|told| Reason::ALL.iter().any(|reason| reason.code() == told && reason.decision() == Decision::Hold));
-    (writes && is_hold) || (told == Some("in-flight-limit") && history.subjects.iter().any(|subject| subject.fails || subject.deploys > 0))
+    (writes && is_hold)
+        || (told == Some("in-flight-limit")
+            && history.subjects.iter().any(|subject| past(history, subject).iter().any(|past| past.finished_at.is_none())))
 }
 
 /// 1, where every event arrives: no sweep is needed.
@@ -121,16 +141,18 @@ fn nothing_missed(history: &History) -> Vec<String> {
     let last = last_reasons(&history.told_by_then);
     let told = |stale: &StaleTask| last.get(&stale.service).map(String::as_str);
     let stale = history.stale_by_then.iter().filter(|stale| {
+        let since = last_write(history, &stale.thing, history.delivered_at);
         // What was written before a service watched it is none of the events' business.
-        let widened = history.subjects.iter().find(|subject| subject.name == stale.service).map(|subject| subject.widened_at);
-        let watched = last_write(history, &stale.thing, history.delivered_at) >= widened;
-        let given_up = history.told_by_then.iter().any(|line| line["service"] == *stale.service && line["result"] == "abandoned");
+        let subject = history.subjects.iter().find(|subject| subject.name == stale.service);
+        let watched = subject.is_some_and(|subject| subject.has_always_watched(&stale.thing) || since >= Some(subject.widened_at));
+        let is_given_up = |line: &Value| line["service"] == *stale.service && line["result"] == "abandoned" && told_at(line) >= since;
+        let given_up = history.told_by_then.iter().any(is_given_up);
         history.lossless
             && watched
             && !given_up
             && !history.deleted.contains(stale.thing.as_str())
             && is_owed(history, stale)
-            && !has_failed(history, stale, &history.told_by_then, history.delivered_at)
+            && !may_have_failed(history, stale, &history.told_by_then, history.delivered_at)
     });
     stale.map(|stale| format!("1: missed without a sweep: {stale:?}, last told: {:?}", told(stale))).collect()
 }
@@ -146,12 +168,12 @@ fn is_owed(history: &History, stale: &StaleTask) -> bool {
 }
 
 /// Whether a restart that read the newest version failed, as was told, or may have failed since.
-fn has_failed(history: &History, stale: &StaleTask, lines: &[Value], by: Timestamp) -> bool {
+fn may_have_failed(history: &History, stale: &StaleTask, lines: &[Value], by: Timestamp) -> bool {
     let subject = history.subjects.iter().find(|subject| subject.name == stale.service);
     let needs_b = |subject: &Subject| subject.terms.contains(&"auto") || subject.deploys > 0;
     let may_fail = subject.is_some_and(|subject| subject.fails || (needs_b(subject) && history.deleted.contains("ssm:/app/b")));
     let written = last_write(history, &stale.thing, by);
-    let since = |line: &Value| line["timestamp"].as_str().and_then(|at| at.parse::<Timestamp>().ok()) >= written;
+    let since = |line: &Value| told_at(line) >= written;
     let mut told = lines.iter().filter(|line| line["service"] == *stale.service && since(line));
     // What a sweep restarts nobody follows; a deployment that can neither go on nor back is waited for until that is given up.
     let open_end = |line: &Value| {
@@ -166,7 +188,11 @@ fn has_failed(history: &History, stale: &StaleTask, lines: &[Value], by: Timesta
             .any(|past| (past.finished_at.is_none() || past.status == "STOPPED") && Some(past.created_at) > written)
     };
     let never_ends = subject.is_some_and(|subject| subject.deploys > 0 && runs(subject));
-    may_fail && (never_ends || told.any(|line| line["reason"] == "failed-already" || open_end(line)))
+    let has_failed = |line: &Value| {
+        let mut changes = line["changes"].as_array().into_iter().flatten();
+        changes.any(|change| change["key"] == *stale.thing && change["reason"] == "failed-already")
+    };
+    may_fail && (never_ends || told.any(|line| has_failed(line) || open_end(line)))
 }
 
 /// 2: no service had too few running tasks.
@@ -185,17 +211,21 @@ fn only_what_is_owed(history: &History, subject: &Subject, restarts: &[Restart])
         let ours = |past: &HistoryView| restarts.iter().any(|restart| is_made_by(past, restart));
         let before = past.iter().filter(|past| past.created_at < restart.at && !is_made_by(past, restart));
         // Nor what a deployment superseded that failed itself.
-        let was_stopped = |past: &HistoryView| past.status == "STOPPED" && past.finished_at.is_some_and(|end| end < restart.at);
-        let covers = |past: &&HistoryView| (!past.status.starts_with("ROLLBACK") || ours(past)) && !was_stopped(past);
+        let was_superseded = |end: Timestamp| past.iter().any(|next| next.created_at == end);
+        let was_stopped = |past: &HistoryView| {
+            past.status == "STOPPED" && past.finished_at.is_some_and(|end| end < restart.at && (restart.unread || was_superseded(end)))
+        };
+        let has_failed = |past: &HistoryView| past.status.starts_with("ROLLBACK") && (restart.unread || !ours(past));
+        let covers = |past: &&HistoryView| !has_failed(past) && !was_stopped(past);
         let since = before.filter(covers).map(|past| past.created_at).max();
         let is_reason = |(written, thing): &(Timestamp, &str)| {
             // Whether it is ignored could perhaps not be read.
-            let in_doubt = restart.lost && *thing == IGNORED && subject.terms.contains(&"ssm:/app/");
+            let in_doubt = restart.wish_unread && *thing == IGNORED && subject.terms.contains(&"ssm:/app/");
             (subject.watches(thing) || in_doubt)
                 && *written + settle <= restart.at
                 && since.is_none_or(|since| *written + SignedDuration::from_secs(1) >= since)
         };
-        restart.blind || history.writes.iter().chain(&history.said).any(is_reason)
+        restart.raced || history.writes.iter().chain(&history.said).any(is_reason)
     };
     let wished = wished(history, subject);
     let unowed: Vec<_> = restarts.iter().filter(|restart| !subject.writes() && !is_owed(restart)).collect();
@@ -241,6 +271,24 @@ fn undisturbed(history: &History, subject: &Subject, restarts: &[Restart]) -> Ve
         .collect()
 }
 
+/// A rolling deployment is superseded only for what was written ten minutes ago.
+fn impatient(history: &History, subject: &Subject, restarts: &[Restart]) -> Vec<String> {
+    const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
+    const BELIEVED: SignedDuration = SignedDuration::from_secs(20);
+    if subject.writes() || wished(history, subject) > 0 {
+        return Vec::new();
+    }
+    let past = past(history, subject);
+    let written = || history.writes.iter().chain(&history.said).filter(|(_, thing)| subject.watches(thing) || *thing == IGNORED);
+    let is_early = |restart: &Restart, past: &HistoryView| {
+        let runs = past.created_at + BELIEVED < restart.at && past.finished_at.is_none_or(|end| restart.at <= end);
+        let is_reason = |at: Timestamp| past.created_at <= at + SignedDuration::from_secs(1) && at + PATIENCE <= restart.at;
+        runs && past.rolled_back_at.is_none() && !written().any(|(at, _)| is_reason(*at))
+    };
+    let wrong = restarts.iter().filter(|restart| !restart.raced && !restart.unread && past.iter().any(|past| is_early(restart, past)));
+    wrong.map(|restart| format!("4: {} was restarted at {} in the middle of a young deployment", subject.name, restart.at)).collect()
+}
+
 /// Restarts are asked for at the pace that is set, by each process.
 fn faster_than_the_pace(history: &History) -> Option<String> {
     let (burst, rate) = history.pace;
@@ -263,17 +311,6 @@ fn faster_than_the_pace(history: &History) -> Option<String> {
     None
 }
 
-/// When it was told of a service that its history, or whether a key is ignored, was not known in time, which never blocks a restart.
-fn unread(lines: &[Value], service: &str) -> Vec<Timestamp> {
-    let says = |text: &Value, part: &str| text.as_str().is_some_and(|text| text.contains(part));
-    let unread_history = |line: &Value| says(&line["detail"], "history could not be read");
-    let unread_wish = |line: &Value| {
-        line["changes"].as_array().is_some_and(|changes| changes.iter().any(|change| says(&change["note"], "wants it ignored")))
-    };
-    let lines = lines.iter().filter(|line| line["service"] == service && (unread_history(line) || unread_wish(line)));
-    lines.filter_map(|line| line["timestamp"].as_str()?.parse().ok()).collect()
-}
-
 /// 4: no more restarts than the interval and the budget allow, but for those of processes that could not know, and those that persons ask for.
 fn not_too_many(history: &History, subject: &Subject, restarts: &[Restart]) -> Vec<String> {
     let past = past(history, subject);
@@ -281,11 +318,12 @@ fn not_too_many(history: &History, subject: &Subject, restarts: &[Restart]) -> V
     let is_too_soon = |restart: &&Restart| {
         let good =
             past.iter().filter(|past| past.created_at < restart.at && !is_made_by(past, restart) && !past.status.starts_with("ROLLBACK"));
+        let good = good.filter(|past| !restart.unread || past.status != "STOPPED");
         let newest = good.map(|past| past.created_at).max();
         newest.is_some_and(|newest| restart.at.duration_since(newest) + SignedDuration::from_secs(1) < subject.min_interval)
     };
     let mut broken = Vec::new();
-    let soon: Vec<_> = restarts.iter().filter(|restart| !restart.blind).filter(is_too_soon).collect();
+    let soon: Vec<_> = restarts.iter().filter(|restart| !restart.raced).filter(is_too_soon).collect();
     if soon.len() > wished {
         broken.extend(
             soon.iter().map(|restart| format!("4: {} was restarted at {}, within {:#}", subject.name, restart.at, subject.min_interval)),
@@ -293,7 +331,7 @@ fn not_too_many(history: &History, subject: &Subject, restarts: &[Restart]) -> V
     }
     for (place, first) in restarts.iter().enumerate() {
         let hour = restarts[place..].iter().take_while(|restart| restart.at.duration_since(first.at) < SignedDuration::from_hours(1));
-        let within = hour.filter(|restart| !restart.blind).count();
+        let within = hour.filter(|restart| !restart.raced && !restart.unread).count();
         if within > history.restarts_per_hour + wished {
             broken.push(format!("4: {} was restarted {within} times in the hour from {}", subject.name, first.at));
         }
@@ -311,10 +349,10 @@ fn nothing_left(history: &History) -> Vec<String> {
         .collect()
 }
 
-/// 5: what was held, or was to go on, did go on, without the help of a sweep. What a sweep itself holds goes on with the next; what could not
-/// be read may turn out to concern nobody.
+/// 5: what was held, or was to go on, did go on, without the help of a sweep. What a sweep itself holds goes on with the next, and has no next
+/// look; what could not be read may turn out to concern nobody.
 fn nothing_forgotten(history: &History) -> Vec<String> {
-    let told = history.told_by_then.iter().filter(|line| line["request_id"] != "direct");
+    let told = history.told_by_then.iter().filter(|line| line["request_id"] != "direct" || !line["next_look"].is_null());
     let last: BTreeMap<_, _> = told.filter_map(|line| Some((line["service"].as_str()?, line))).collect();
     let waits = |line: &&Value| {
         (line["decision"] == "restart" && line["again"] == true) || (line["decision"] == "hold" && line["result"] != "abandoned")
@@ -331,9 +369,7 @@ fn each_is_told(history: &History, subject: &Subject, restarts: &[Restart], line
         let Some(ran) = ran.iter().find(|ran| ran.process == restart.by && ran.from <= restart.at && restart.at <= ran.until) else {
             return true;
         };
-        let by_then = |line: &Value| {
-            line["timestamp"].as_str().and_then(|at| at.parse::<Timestamp>().ok()).is_some_and(|at| restart.at <= at && at <= ran.until)
-        };
+        let by_then = |line: &Value| told_at(line).is_some_and(|at| restart.at <= at && at <= ran.until);
         // Of two that lost their answers, both find the newer deployment; and one may find that it failed meanwhile.
         let is_seen = |line: &Value| is_found(line) || line["reason"] == "failed-already";
         let cut_off = |line: &Value| line["result"] == "out-of-time" || line["result"] == "failed" || is_seen(line);
@@ -351,7 +387,7 @@ fn is_found(line: &Value) -> bool {
     line["detail"].as_str().is_some_and(|detail| detail.contains("found by looking"))
 }
 
-/// 6: each restart is told once, but for those of invocations that were lost, or timed out.
+/// 6: each restart is told once, but for those that were found by looking.
 fn told_once(history: &History, lines: &[Value]) -> Vec<String> {
     let mut told: BTreeMap<&str, usize> = BTreeMap::new();
     // Of two invocations at once, one of which lost its answer, both may find the same deployment.

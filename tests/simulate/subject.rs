@@ -151,27 +151,33 @@ impl Subject {
 
     /// Whether its owner wanted no restart at this instant, and had said so early enough.
     pub(crate) fn is_quiet(&self, at: Timestamp) -> bool {
-        const KNOWN_AFTER: SignedDuration = SignedDuration::from_mins(2);
+        const KNOWN_AFTER: SignedDuration = SignedDuration::from_secs(30);
         let last = self.pauses.iter().rfind(|(since, _)| *since <= at);
-        if let Some((since, paused)) = last {
-            let known = at.duration_since(*since) > KNOWN_AFTER;
-            return *paused && known;
-        }
+        let paused = last.map(|(since, paused)| *paused && at.duration_since(*since) > KNOWN_AFTER);
         let hour = TimeZone::UTC.to_datetime(at).time();
         match self.quiet {
-            Quiet::Never => false,
-            Quiet::UntilPauseEnds => at < PAUSED_UNTIL.parse().unwrap(),
+            Quiet::Never => paused == Some(true),
+            Quiet::UntilPauseEnds => paused.unwrap_or_else(|| at < PAUSED_UNTIL.parse().unwrap()),
             // An hour ahead of UTC in winter; what was decided just in time may start a little later.
-            Quiet::OutsideWindow => hour < jiff::civil::time(14, 0, 0, 0) || hour > jiff::civil::time(17, 32, 0, 0),
+            Quiet::OutsideWindow => paused == Some(true) || hour < jiff::civil::time(14, 0, 0, 0) || hour > jiff::civil::time(17, 32, 0, 0),
         }
     }
 
     pub(crate) fn watches(&self, thing: &str) -> bool {
-        thing != IGNORED
-            && self.terms.iter().any(|term| match *term {
-                "auto" => thing == "ssm:/app/b",
-                prefix if prefix.ends_with('/') => thing.starts_with(prefix),
-                exact => exact == thing,
-            })
+        self.terms.iter().any(|term| concerns(term, thing))
     }
+
+    /// Whether it watched this from the start, also where it did not yet watch all that it reads.
+    pub(crate) fn has_always_watched(&self, thing: &str) -> bool {
+        self.widened_at == Timestamp::MIN || concerns(self.terms[0], thing)
+    }
+}
+
+fn concerns(term: &str, thing: &str) -> bool {
+    thing != IGNORED
+        && match term {
+            "auto" => thing == "ssm:/app/b",
+            prefix if prefix.ends_with('/') => thing.starts_with(prefix),
+            exact => exact == thing,
+        }
 }
