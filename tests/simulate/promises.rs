@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ecs_reloader::domain::reason::{Decision, Reason};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use sim::{Call, CallResult, HistoryView, StaleTask};
@@ -121,19 +120,20 @@ fn newest_values(history: &History, lines: &[Value]) -> Vec<String> {
         let only_told = stale.thing == SECRET && has_moved && told(stale) == Some("notify");
         is_owed(history, stale)
             && !only_told
-            && !waits_for_ever(history, stale, told(stale))
+            && !waits_for_ever(history, told(stale))
             && !may_have_failed(history, stale, lines, Timestamp::MAX)
     });
     stale.map(|stale| format!("1: {stale:?}, last told: {:?}", told(&stale))).collect()
 }
 
-/// Whether it is held for what never ends: a service that changes its own configuration, and rollouts of services whose tasks fail.
-fn waits_for_ever(history: &History, stale: &StaleTask, told: Option<&str>) -> bool {
-    let writes = history.subjects.iter().any(|subject| subject.name == stale.service && subject.writes());
-    let is_hold = told.is_some_and(|told| Reason::ALL.iter().any(|reason| reason.code() == told && reason.decision() == Decision::Hold));
-    (writes && is_hold)
-        || (told == Some("in-flight-limit")
-            && history.subjects.iter().any(|subject| past(history, subject).iter().any(|past| past.finished_at.is_none())))
+/// Whether it is held for rollouts that never end: of services whose tasks fail, and whose deployments are not rolled back.
+fn waits_for_ever(history: &History, told: Option<&str>) -> bool {
+    let never_ends = |subject: &Subject| {
+        let past = past(history, subject);
+        past.iter().any(|past| past.finished_at.is_none())
+            || past.iter().max_by_key(|past| past.created_at).is_some_and(|last| last.status == "STOPPED")
+    };
+    told == Some("in-flight-limit") && history.subjects.iter().any(never_ends)
 }
 
 /// 1, where every event arrives: no sweep is needed.
