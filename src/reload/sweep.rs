@@ -17,7 +17,7 @@ use crate::domain::key::{CURRENT, Key, Kind};
 use crate::domain::outcome::{RestartResult, RolledOut};
 use crate::domain::plan::{Planned, Policy, plan};
 use crate::domain::reason::{Decision, Reason};
-use crate::domain::service::{Service, ServiceStatus};
+use crate::domain::service::{Deployment, RolloutState, Service, ServiceStatus};
 use crate::domain::summary::ServiceLine;
 use crate::domain::tags::Mode;
 use crate::domain::watch::Listening;
@@ -58,8 +58,8 @@ impl Reload<'_> {
 
         let home = watching.first().map(|listed| listed.home.clone()).unwrap_or_default();
         let subjects = subjects(&services, &home, &mut unswept);
-        let deployed_at = services.iter().filter_map(|service| Some(service.primary()?.created_at)).min();
-        let since = deployed_at.and_then(|at| Timestamp::from_second(at.as_second()).ok()).unwrap_or(Timestamp::MIN);
+        let fresh_since = services.iter().filter_map(|service| fresh_since(service.primary()?)).min();
+        let since = fresh_since.unwrap_or(Timestamp::MIN);
         let found = self.last_changes(&subjects, &home, since).await;
         unswept.extend(found.unswept);
 
@@ -216,6 +216,12 @@ impl Reload<'_> {
         }
         lines
     }
+}
+
+/// What is older than this second is older than what a service reads; nothing is where its newest deployment failed.
+fn fresh_since(primary: &Deployment) -> Option<Timestamp> {
+    let failed = primary.state == RolloutState::Failed;
+    if failed { Some(Timestamp::MIN) } else { Timestamp::from_second(primary.created_at.as_second()).ok() }
 }
 
 /// The services that no good deployment made fresh since a change.

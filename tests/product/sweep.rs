@@ -71,6 +71,28 @@ async fn what_no_event_told_is_found_and_repaired() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_object_that_is_older_than_a_deployment_that_failed_is_looked_at() {
+    let scenario = Scenario::with([]).await;
+    scenario.account.put_object(BUCKET, "app/prod.env");
+    scenario.account.put_parameter("/app/db");
+    let files = service("web/files").watching("s3:config/app/ ssm:/app/db");
+    scenario.account.add(files.circuit_breaker(false).failing_when_reading("ssm:/app/db", 2));
+    scenario.account.run_for(AN_HOUR).await;
+    scenario.account.put_object(BUCKET, "app/prod.env");
+    scenario.account.run_for(AN_HOUR).await;
+    scenario.account.put_parameter("/app/db");
+    scenario.account.run_for(Duration::from_secs(2)).await;
+    scenario.account.force("web/files");
+    scenario.account.run_for(AN_HOUR).await;
+
+    let answer = sweep(&scenario).await;
+
+    let told = line(&answer, "web/files");
+    let keys: Vec<_> = told["changes"].as_array().unwrap().iter().map(|change| change["key"].as_str().unwrap()).collect();
+    assert_eq!((told["reason"].as_str(), keys), (Some("failed-already"), vec!["ssm:/app/db", "s3:config/app/prod.env"]), "{answer:#}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_changed_longer_ago_than_a_day_is_only_told() {
     let scenario = long_deployed().await;
 

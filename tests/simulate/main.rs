@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 
 use function::{FUNCTION, Ran};
 use history::History;
+use serde_json::Value;
 use sim::CallResult;
 
 /// Under `cargo test`, which names no number.
@@ -56,19 +57,11 @@ fn timeline(history: &History) -> String {
     let calls = calls.iter().map(|call| (call.time, format!("  {} {call}", call.principal)));
     let told = history.function.lines("service").into_iter().map(|line| {
         let at = line["timestamp"].as_str().unwrap().parse().unwrap();
-        let part = |name: &str| line[name].as_str().unwrap_or("-").to_owned();
-        (
-            at,
-            format!(
-                "    {} {} {} {} {} {}",
-                part("service"),
-                part("decision"),
-                part("reason"),
-                part("result"),
-                part("deployment"),
-                part("detail")
-            ),
-        )
+        let part = |of: &Value, name: &str| of[name].as_str().unwrap_or("-").to_owned();
+        let told = ["service", "decision", "reason", "result", "deployment", "detail"].map(|name| part(&line, name)).join(" ");
+        let changes = line["changes"].as_array().into_iter().flatten();
+        let changes = changes.map(|change| format!("{} {}", part(change, "key"), part(change, "reason")));
+        (at, format!("    {told} [{}]", changes.collect::<Vec<_>>().join(", ")))
     });
     let ran = history
         .function

@@ -181,17 +181,14 @@ fn may_have_failed(history: &History, stale: &StaleTask, lines: &[Value], by: Ti
         let given_up = line["detail"].as_str().is_some_and(|detail| detail.contains("no longer followed"));
         line["result"] == "abandoned" || given_up || (line["request_id"] == "direct" && waits)
     };
+    let tried = subject.map(|subject| past(history, subject)).unwrap_or_default();
+    let tried: Vec<_> = tried.into_iter().filter(|past| Some(past.created_at) > written).collect();
     // Nobody tells of a deployment that a pipeline made and that neither ends nor is rolled back.
-    let runs = |subject: &Subject| {
-        past(history, subject)
-            .iter()
-            .any(|past| (past.finished_at.is_none() || past.status == "STOPPED") && Some(past.created_at) > written)
-    };
-    let never_ends = subject.is_some_and(|subject| subject.deploys > 0 && runs(subject));
-    let has_failed = |line: &Value| {
-        let mut changes = line["changes"].as_array().into_iter().flatten();
-        changes.any(|change| change["key"] == *stale.thing && change["reason"] == "failed-already")
-    };
+    let runs = tried.iter().any(|past| past.finished_at.is_none() || past.status == "STOPPED");
+    let never_ends = runs && subject.is_some_and(|subject| subject.deploys > 0);
+    let failed = tried.iter().filter(|past| past.status == "STOPPED" || past.status.starts_with("ROLLBACK"));
+    let first_failed = failed.map(|past| past.created_at).min();
+    let has_failed = |line: &Value| line["reason"] == "failed-already" && first_failed.is_some_and(|failed| Some(failed) < told_at(line));
     may_fail && (never_ends || told.any(|line| has_failed(line) || open_end(line)))
 }
 
@@ -263,7 +260,10 @@ fn undisturbed(history: &History, subject: &Subject, restarts: &[Restart]) -> Ve
         let ends = past.finished_at.unwrap_or(Timestamp::MAX);
         since(past).is_some_and(|since| since + BELIEVED < at && at <= ends)
     };
-    let wrong = restarts.iter().filter(|restart| past.iter().any(|past| disturbs(restart.at, past)));
+    // That it bakes, the history alone may tell.
+    let is_known = |restart: &Restart, past: &HistoryView| past.rolled_back_at.is_some() || !restart.unread;
+    let is_wrong = |restart: &&Restart| past.iter().any(|past| disturbs(restart.at, past) && is_known(restart, past));
+    let wrong = restarts.iter().filter(is_wrong);
     wrong
         .map(|restart| {
             format!("4: {} was restarted at {} in the middle of a rollback or a blue/green deployment", subject.name, restart.at)
