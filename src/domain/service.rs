@@ -241,10 +241,12 @@ impl Service {
         rolls_back || shifts || self.may_roll_back() || self.past().iter().any(|past| past.fate == Fate::RollingBack)
     }
 
-    /// Whether a deployment runs that is perhaps a rollback, since what would tell cannot be read.
+    /// Whether a deployment runs, or may run, that is perhaps a rollback, since what would tell cannot be read.
     #[must_use]
     pub fn may_roll_back(&self) -> bool {
-        self.is_rolling() && matches!(self.history, History::Unreadable(_))
+        let is_untold = self.primary().is_some_and(|primary| primary.state == RolloutState::Untold);
+        let may_run = self.is_rolling() || (is_untold && self.deployment_strategy == DeploymentStrategy::Shifting);
+        may_run && matches!(self.history, History::Unreadable(_))
     }
 
     /// Everything of it that does not parse, in words.

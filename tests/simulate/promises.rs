@@ -260,10 +260,7 @@ fn undisturbed(history: &History, subject: &Subject, restarts: &[Restart]) -> Ve
         let ends = past.finished_at.unwrap_or(Timestamp::MAX);
         since(past).is_some_and(|since| since + BELIEVED < at && at <= ends)
     };
-    // That it bakes, the history alone may tell.
-    let is_known = |restart: &Restart, past: &HistoryView| past.rolled_back_at.is_some() || !restart.unread;
-    let is_wrong = |restart: &&Restart| past.iter().any(|past| disturbs(restart.at, past) && is_known(restart, past));
-    let wrong = restarts.iter().filter(is_wrong);
+    let wrong = restarts.iter().filter(|restart| past.iter().any(|past| disturbs(restart.at, past)));
     wrong
         .map(|restart| {
             format!("4: {} was restarted at {} in the middle of a rollback or a blue/green deployment", subject.name, restart.at)

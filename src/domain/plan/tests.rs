@@ -152,7 +152,9 @@ fn a_rollback_and_a_shifting_deployment_are_never_superseded_and_a_rolling_one_i
     untold.deployments[0].state = RolloutState::Untold;
     untold.deployments.push(deployment("old", "2026-01-30T09:00:00Z", RolloutState::Untold));
     let shifting = Service { deployment_strategy: DeploymentStrategy::Shifting, ..running.clone() };
-    let unread = Service { history: History::Unreadable("no answer".to_owned()), ..running.clone() };
+    let unread = |service: &Service| Service { history: History::Unreadable("no answer".to_owned()), ..service.clone() };
+    let mut alone = untold.clone();
+    alone.deployments.truncate(1);
 
     let after = |now: &str, service: &Service| {
         plan(&written(), std::slice::from_ref(service), &policy(), at(now)).services.into_values().next().unwrap().reason
@@ -161,8 +163,9 @@ fn a_rollback_and_a_shifting_deployment_are_never_superseded_and_a_rolling_one_i
         [after("2026-01-31T10:09:59Z", &running), after("2026-01-31T10:10:00Z", &running)],
         [Reason::DeploymentInProgress, Reason::Stale]
     );
-    let held = [rolling_back, shifting, untold, unread].map(|service| after("2026-02-01T10:00:00Z", &service));
-    assert_eq!(held, [Reason::DeploymentInProgress; 4]);
+    let held = [rolling_back, shifting, untold, unread(&running), unread(&alone)].map(|service| after("2026-02-01T10:00:00Z", &service));
+    assert_eq!(held, [Reason::DeploymentInProgress; 5]);
+    assert_eq!(after("2026-02-01T10:00:00Z", &alone), Reason::Stale);
 }
 
 #[test]
