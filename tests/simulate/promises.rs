@@ -8,7 +8,7 @@ use sim::{Call, CallResult, HistoryView, StaleTask};
 
 use crate::function::{FUNCTION, Ran};
 use crate::history::{History, IGNORED, QUEUE, SECRET};
-use crate::subject::{Rolls, Subject};
+use crate::subject::{OWN, Rolls, Subject};
 
 /// A restart that the function asked for, and that took effect.
 struct Restart {
@@ -120,20 +120,22 @@ fn newest_values(history: &History, lines: &[Value]) -> Vec<String> {
         let only_told = stale.thing == SECRET && has_moved && told(stale) == Some("notify");
         is_owed(history, stale)
             && !only_told
-            && !waits_for_ever(history, told(stale))
+            && !waits_for_ever(history, stale, told(stale))
             && !may_have_failed(history, stale, lines, Timestamp::MAX)
     });
     stale.map(|stale| format!("1: {stale:?}, last told: {:?}", told(&stale))).collect()
 }
 
-/// Whether it is held for rollouts that never end: of services whose tasks fail, and whose deployments are not rolled back.
-fn waits_for_ever(history: &History, told: Option<&str>) -> bool {
+/// Whether it is held for what does not end in the days of a history: rollouts of services whose tasks fail, and whose deployments are not rolled
+/// back; and a window, behind which a service that writes its own configuration restarts a few times a day.
+fn waits_for_ever(history: &History, stale: &StaleTask, told: Option<&str>) -> bool {
     let never_ends = |subject: &Subject| {
         let past = past(history, subject);
-        past.iter().any(|past| past.finished_at.is_none())
-            || past.iter().max_by_key(|past| past.created_at).is_some_and(|last| last.status == "STOPPED")
+        let last = past.iter().max_by_key(|past| past.created_at);
+        past.iter().any(|past| past.finished_at.is_none()) || last.is_some_and(|last| last.status == "STOPPED")
     };
-    told == Some("in-flight-limit") && history.subjects.iter().any(never_ends)
+    let behind_window = stale.thing == OWN && told == Some("outside-window");
+    behind_window || (told == Some("in-flight-limit") && history.subjects.iter().any(never_ends))
 }
 
 /// 1, where every event arrives: no sweep is needed.

@@ -13,7 +13,7 @@ use crate::history::{IGNORED, pick};
 const TERMS: [&str; 7] = ["ssm:/app/", "ssm:/app/a", "ssm:/app/b", "secret:prod/s", "s3:config/app/", "ssm:/app2/a", "auto"];
 
 /// What a service that writes its own configuration writes.
-const OWN: &str = "ssm:/own";
+pub(crate) const OWN: &str = "ssm:/own";
 
 /// When its owner wants no restart, from the start.
 #[derive(Clone, Copy, Debug, PartialEq)]
