@@ -141,8 +141,8 @@ struct Performed {
 
 impl Reload<'_> {
     /// Decodes nothing and answers nobody: takes what was told, restarts what is stale. An inbox that concerns nobody costs the listing
-    /// alone, and with a queue the message for the second look; explicit terms and a change younger than a minute cost ceil(S/100) + ceil(n/10) + n calls, and what `learn` asks beside them.
-    /// Services that say `auto` are looked at for every change, and their task definitions read once. An older change, and a service in which a
+    /// alone, and with a queue the message for the second look; explicit terms and a change younger than a minute cost
+    /// ceil(S/100) + ceil(n/10) + n calls, and what `learn` asks beside them. Services that say `auto` are looked at for every change, and their task definitions read once. An older change, and a service in which a
     /// deployment runs, cost up to two more for each restart, for the deployment history.
     pub async fn run(&self, inbox: &Inbox) -> Reloaded {
         let watching = match self.list(inbox).await {

@@ -53,6 +53,13 @@ pub(crate) struct Ran {
     pub(crate) crashed: bool,
 }
 
+impl Ran {
+    /// Whether it made a call, and told nothing of it.
+    pub(crate) fn was_lost_with(&self, call: &Call) -> bool {
+        self.crashed && self.process == call.principal && self.from <= call.time && call.time <= self.until
+    }
+}
+
 /// Serves one invocation after another, until one of them is lost.
 struct Process {
     name: String,

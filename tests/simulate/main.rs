@@ -22,7 +22,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use function::{FUNCTION, Ran};
+use function::FUNCTION;
 use history::History;
 use serde_json::Value;
 use sim::CallResult;
@@ -95,12 +95,11 @@ fn happened(history: &History) -> BTreeMap<String, u64> {
     count("invocations lost".to_owned(), ran.iter().filter(|ran| ran.crashed).count());
     count("changes".to_owned(), history.writes.len());
     for call in history.account.calls().iter().filter(|call| call.principal.starts_with(FUNCTION)) {
-        let was_lost = |ran: &Ran| ran.crashed && ran.process == call.principal && ran.from <= call.time && call.time <= ran.until;
         let is_sweeps = ["ListTasks", "DescribeTasks", "ListObjectsV2", "ListSecrets"].contains(&call.operation.as_str());
         let failed = !call.took_effect();
         match call.operation.as_str() {
             "UpdateService" | "SendMessage" => {
-                count(format!("{} whose invocation was lost", call.operation), usize::from(ran.iter().any(was_lost)));
+                count(format!("{} whose invocation was lost", call.operation), usize::from(ran.iter().any(|ran| ran.was_lost_with(call))));
                 count(format!("{} whose answer was lost", call.operation), usize::from(call.result == CallResult::AnswerLost));
                 count(format!("{} that failed", call.operation), usize::from(failed));
             }

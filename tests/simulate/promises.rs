@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use sim::{Call, CallResult, HistoryView, StaleTask};
 
-use crate::function::{FUNCTION, Ran};
+use crate::function::FUNCTION;
 use crate::history::{History, IGNORED, QUEUE, SECRET};
 use crate::subject::{OWN, Rolls, Subject};
 
@@ -19,7 +19,7 @@ struct Restart {
     raced: bool,
     /// The history of the service could not be read, which never blocks a restart.
     unread: bool,
-    /// Nor could whether a key is ignored.
+    /// Whether a key is ignored could not be read, or perhaps not: a lost invocation does not tell.
     wish_unread: bool,
 }
 
@@ -76,8 +76,7 @@ fn restarts(history: &History, subject: &Subject, lines: &[Value]) -> Vec<Restar
         let by_processes = restarts.iter().filter(|other| other.by != call.principal).map(|other| other.at);
         let mut lately = by_others.chain(by_processes).filter(|made| (0..BELIEVED).contains(&call.time.duration_since(*made).as_secs()));
         let raced = lately.any(|made| made <= call.time && !calls.iter().any(|look| is_look(look, made)));
-        let is_lost = |ran: &&Ran| ran.crashed && ran.process == call.principal && ran.from <= call.time && call.time <= ran.until;
-        let lost = ran.iter().any(|ran| is_lost(&ran));
+        let lost = ran.iter().any(|ran| ran.was_lost_with(call));
         let is_told = |told: &[Timestamp]| told.iter().any(|told| (0..120).contains(&told.duration_since(call.time).as_secs()));
         restarts.push(Restart {
             at: call.time,
@@ -254,7 +253,7 @@ fn only_when_wanted(subject: &Subject, restarts: &[Restart]) -> Vec<String> {
 
 /// No restart of ours ended a rollback, or a blue/green deployment.
 fn undisturbed(history: &History, subject: &Subject, restarts: &[Restart]) -> Vec<String> {
-    // A look is believed for five seconds.
+    // A look is believed for five seconds; its turn and the call take a few more.
     const BELIEVED: SignedDuration = SignedDuration::from_secs(10);
     let past = past(history, subject);
     let since = |past: &HistoryView| past.rolled_back_at.or((subject.rolls == Rolls::BlueGreen).then_some(past.created_at));
