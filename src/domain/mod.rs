@@ -12,5 +12,6 @@ pub mod reference;
 pub mod service;
 pub mod summary;
 pub mod tags;
+pub mod text;
 pub mod watch;
 pub mod window;

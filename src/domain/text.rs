@@ -1,0 +1,50 @@
+//! Text that others wrote, made fit to be shown.
+
+/// Characters of one text of others that are shown.
+pub const LONGEST: usize = 256;
+
+/// Text of others (keys, names, senders, reasons of Amazon ECS, service events), as it may be shown in a log or on a terminal: at most
+/// [`LONGEST`] characters, the last of them `…` where more was there, and U+FFFD for each character that would move the cursor, end the
+/// line or turn the direction of what follows.
+///
+/// The one place that does this. The caller still escapes the result for where it goes: JSON, Markdown, a shell.
+#[must_use]
+pub fn bounded(text: &str) -> String {
+    let shown = |character: char| if is_shown(character) { character } else { char::REPLACEMENT_CHARACTER };
+    let is_longer = text.chars().nth(LONGEST).is_some();
+    let kept = if is_longer { LONGEST - 1 } else { LONGEST };
+    text.chars().take(kept).map(shown).chain(is_longer.then_some('…')).collect()
+}
+
+/// Control characters, and those of Unicode that end a line or turn the direction of the text ("Unicode Bidirectional Algorithm", UAX #9).
+fn is_shown(character: char) -> bool {
+    let breaks_line = matches!(character, '\u{2028}' | '\u{2029}');
+    let turns = matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    !character.is_control() && !breaks_line && !turns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_short_and_plain_stays_as_it_is() {
+        let longest = "é".repeat(LONGEST);
+
+        assert_eq!(bounded("(service web) déployé: 100 %"), "(service web) déployé: 100 %");
+        assert_eq!(bounded(&longest), longest);
+    }
+
+    #[test]
+    fn what_is_longer_ends_in_an_ellipsis() {
+        let shown = bounded(&"é".repeat(LONGEST + 1));
+
+        assert_eq!(shown.chars().count(), LONGEST);
+        assert_eq!(shown, format!("{}…", "é".repeat(LONGEST - 1)));
+    }
+
+    #[test]
+    fn nothing_moves_the_cursor_ends_the_line_or_turns_it_round() {
+        assert_eq!(bounded("a\u{1b}[2Jb\nc\u{9b}d\u{2028}e\u{202e}f\u{7f}"), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d\u{fffd}e\u{fffd}f\u{fffd}");
+    }
+}
