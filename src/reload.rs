@@ -223,6 +223,7 @@ impl Reload<'_> {
             left.keys.extend(keys);
             left.told = if left.told == Reason::Fresh { Reason::Stale } else { left.told };
         }
+        errand.sign(&mut performed.lines);
         performed
     }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
+use ecs_reloader::domain::again::Wish;
 use ecs_reloader::domain::arn::Place;
 use ecs_reloader::domain::change::Change;
 use ecs_reloader::event::{Told, decode};
@@ -40,7 +41,9 @@ fn told(told: &Told) -> String {
         Told::Asked(manual) => {
             let changes: Vec<_> = manual.changes(&Place::of_region("123456789012", "eu-west-1")).map(|one| change(&one)).collect();
             let services: Vec<_> = manual.wish.services.keys().map(ToString::to_string).collect();
-            format!("asked: {changes:?} {services:?} dry_run={} max_services={:?}", manual.wish.dry_run, manual.wish.max_services)
+            let Wish { dry_run, max_services, reason, .. } = &manual.wish;
+            let reason = reason.as_deref().map(|reason| format!(" reason={reason:?}")).unwrap_or_default();
+            format!("asked: {changes:?} {services:?} dry_run={dry_run} max_services={max_services:?}{reason}")
         }
         Told::Again(again) => {
             let changes = again.changes.iter().map(|one| format!("{} for {:?}", change(one), one.whom));

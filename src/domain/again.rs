@@ -40,6 +40,8 @@ pub struct Wish {
     pub dry_run: bool,
     /// Instead of the function's own limit.
     pub max_services: Option<usize>,
+    /// The person's own words about it.
+    pub reason: Option<String>,
 }
 
 /// How long a service has been waiting for something that has no known end.

@@ -64,6 +64,8 @@ pub struct Planned {
     pub detail: Option<String>,
     /// The changes that concern it, each with the reason that it alone would give.
     pub asked_by: BTreeMap<Key, Reason>,
+    /// Whether a request names it, beside or instead of a change.
+    pub requested: bool,
     /// A restart may start at this instant.
     pub not_before: Timestamp,
     /// When a hold ends, or is to be looked at at the latest, where that is known.
@@ -134,7 +136,7 @@ pub fn plan(changes: &BTreeMap<Key, Change>, services: &[Service], policy: &Poli
         }
         let named = policy.named.contains(&service.id).then(|| judge_named(service, policy, now));
         if let Some(reason) = asked_by.values().copied().chain(named).max() {
-            let planned = settle(service, reason, asked_by, changes, policy, now);
+            let planned = Planned { requested: named.is_some(), ..settle(service, reason, asked_by, changes, policy, now) };
             let wish = wish(service, policy).filter(|_| planned.reason.yields_to_wishes());
             let planned = Planned {
                 detail: detail(service, &planned, &reached, policy),
@@ -172,7 +174,7 @@ fn settle(
             hold(service, t, policy, now).filter(|hold| hold.reason == reason).and_then(|hold| hold.until)
         }
     };
-    Planned { reason, otherwise: None, detail: None, asked_by, not_before: settled, until }
+    Planned { reason, otherwise: None, detail: None, asked_by, requested: false, not_before: settled, until }
 }
 
 /// How many rollouts of each change run, whoever is asked to look at them; nothing stands for a person's wish.
@@ -235,7 +237,7 @@ fn judge_change(service: &Service, change: &Change, policy: &Policy, now: Timest
         (Listening::Excluded, _) => Some(Reason::Excluded),
         _ if lost && !change.ignored => Some(Reason::Deleted),
         // What was held, and is gone, has an end that is told.
-        (Listening::No, _) if service.status == ServiceStatus::Inactive && change.whom.names(&service.id) => Some(Reason::Inactive),
+        (Listening::No, _) if is_gone(service) && change.whom.names(&service.id) => Some(Reason::Inactive),
         // Where a task definition could not be read, the caller tells of it.
         (Listening::No | Listening::AskTaskDefinition, _) => return None,
         (Listening::Pinned, _) => Some(Reason::Pinned),
@@ -255,7 +257,8 @@ fn judge_change(service: &Service, change: &Change, policy: &Policy, now: Timest
 
 fn judge_named(service: &Service, policy: &Policy, now: Timestamp) -> Reason {
     let just_now = policy.asked_at.saturating_sub(JUST_RESTARTED).unwrap_or(policy.asked_at);
-    unfit(service)
+    named_in_vain(service)
+        .or_else(|| unfit(service))
         .or_else(|| (service.desired == 0).then_some(Reason::NoTasks))
         .or_else(|| service.is_fresh(just_now).then_some(Reason::Fresh))
         .or_else(|| service.failed_since(policy.asked_at).then_some(Reason::FailedAlready))
@@ -263,12 +266,25 @@ fn judge_named(service: &Service, policy: &Policy, now: Timestamp) -> Reason {
         .unwrap_or(Reason::Stale)
 }
 
+fn is_gone(service: &Service) -> bool {
+    matches!(service.status, ServiceStatus::Inactive | ServiceStatus::Missing)
+}
+
+/// Why a request cannot mean a service that it names.
+fn named_in_vain(service: &Service) -> Option<Reason> {
+    match service.status {
+        ServiceStatus::Draining | ServiceStatus::Inactive => Some(Reason::Inactive),
+        ServiceStatus::Missing => Some(Reason::NoSuchService),
+        ServiceStatus::Active => service.tags.watch.is_none().then_some(Reason::NotOptedIn),
+    }
+}
+
 /// Why a service cannot be restarted at all.
 fn unfit(service: &Service) -> Option<Reason> {
     let tags = &service.tags;
     if service.status != ServiceStatus::Active {
         Some(Reason::Inactive)
-    } else if tags.watch.is_none() || !tags.invalid.is_empty() {
+    } else if !tags.invalid.is_empty() {
         Some(Reason::InvalidTag)
     } else {
         match (service.controller, tags.strategy) {
@@ -307,7 +323,8 @@ fn wish(service: &Service, policy: &Policy) -> Option<Reason> {
 fn detail(service: &Service, planned: &Planned, reached: &BTreeMap<Key, usize>, policy: &Policy) -> Option<String> {
     let until = planned.until.map(|end| format!("until {end}"));
     match planned.reason {
-        Reason::InvalidTag if service.tags.watch.is_none() => Some("the service has not opted in: it has no watch tag".to_owned()),
+        Reason::NoSuchService => Some("Amazon ECS knows no service of this name in a cluster of this name".to_owned()),
+        Reason::NotOptedIn => Some("it has no watch tag, without which the function restarts no service".to_owned()),
         Reason::InvalidTag => Some(service.tags.invalid.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
         Reason::UnsupportedController => Some(format!("its deployment controller is {}", service.controller)),
         Reason::NotSupportedYet => {
@@ -341,12 +358,21 @@ fn detail(service: &Service, planned: &Planned, reached: &BTreeMap<Key, usize>, 
         | Reason::Notify
         | Reason::DryRun
         | Reason::NoTasks
-        | Reason::Fresh
         | Reason::FailedAlready
         | Reason::TooManyDeployments
         | Reason::InFlightLimit => None,
-        Reason::Stale => unreadable(service).or_else(|| unknown_failure(service)),
+        Reason::Fresh => is_request_alone(planned).then(|| "its newest deployment is younger than a minute".to_owned()),
+        Reason::Stale => {
+            let asked = is_request_alone(planned).then(|| "a request asked for it, not a change".to_owned());
+            let parts: Vec<_> = asked.into_iter().chain(unreadable(service).or_else(|| unknown_failure(service))).collect();
+            (!parts.is_empty()).then(|| parts.join("; "))
+        }
     }
+}
+
+/// Whether no change concerns the service, but a request names it.
+fn is_request_alone(planned: &Planned) -> bool {
+    planned.requested && planned.asked_by.is_empty()
 }
 
 fn unreadable(service: &Service) -> Option<String> {

@@ -66,7 +66,11 @@ reasons! {
     Notify = "notify" => Skip,
     /// The invocation asked for the decisions only.
     DryRun = "dry-run" => Skip,
-    /// A guard of the service does not parse, or the service has not opted in.
+    /// A request names a service that Amazon ECS does not know.
+    NoSuchService = "no-such-service" => Refuse,
+    /// A request names a service that carries no watch tag.
+    NotOptedIn = "not-opted-in" => Refuse,
+    /// A guard of the service does not parse.
     InvalidTag = "invalid-tag" => Refuse,
     /// The deployment controller does not take deployments of this strategy.
     UnsupportedController = "unsupported-controller" => Refuse,

@@ -51,6 +51,8 @@ pub enum ServiceStatus {
     Draining,
     /// Is deleted.
     Inactive,
+    /// Amazon ECS does not know it: its name or its cluster is wrong, or it was deleted long ago.
+    Missing,
 }
 
 /// `deploymentController.type` of `DescribeServices`.
@@ -160,13 +162,13 @@ pub enum Fate {
 }
 
 impl Service {
-    /// A service that the tag index remembers and Amazon ECS does not.
+    /// A service that Amazon ECS does not know: the tag index remembers it, or a request names it.
     #[must_use]
     pub fn gone(id: ServiceId, home: Place, tags: Tags) -> Self {
         Self {
             id,
             home,
-            status: ServiceStatus::Inactive,
+            status: ServiceStatus::Missing,
             controller: Controller::Ecs,
             deployment_strategy: DeploymentStrategy::Rolling,
             created_at: None,

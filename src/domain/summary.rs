@@ -116,6 +116,12 @@ pub struct ServiceLine {
     /// What a person needs to know beyond the reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// Whether a person's request names it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub requested: bool,
+    /// The person's own words, where a request asked for this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_reason: Option<String>,
     /// What became of a restart.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<RestartResult>,
@@ -210,6 +216,7 @@ impl ServiceLine {
             reason: Some(planned.reason),
             otherwise: planned.otherwise,
             detail: planned.detail.clone(),
+            requested: planned.requested,
             changes: asked_by.collect(),
             more_changes: planned.asked_by.len().saturating_sub(CHANGES_TOLD),
             lost_a_key: planned.asked_by.values().any(|reason| *reason == Reason::Deleted),
@@ -233,6 +240,8 @@ impl ServiceLine {
             reason: None,
             otherwise: None,
             detail: None,
+            requested: false,
+            request_reason: None,
             result: None,
             deployment: None,
             deployed_at: None,

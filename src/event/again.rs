@@ -12,6 +12,7 @@ use crate::domain::arn::{Place, ServiceId};
 use crate::domain::change::{Change, ChangeKind, Whom};
 use crate::domain::key::{Key, Kind};
 use crate::domain::reason::Reason;
+use crate::domain::text::bounded;
 
 /// It grows when a field goes or changes its meaning.
 const VERSION: u32 = 1;
@@ -108,6 +109,8 @@ struct Asked {
     at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     max_services: Option<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
 }
 
 /// The bodies of the messages that tell of work for later: one, unless it is too long for a queue.
@@ -291,21 +294,21 @@ impl From<Wait> for Waiting {
 
 impl From<&Wish> for Asked {
     fn from(wish: &Wish) -> Self {
-        let Wish { services, asked_at, dry_run: _, max_services } = wish;
+        let Wish { services, asked_at, dry_run: _, max_services, reason } = wish;
         let place = |place: &Place| (place.partition.clone(), place.account.clone(), place.region.clone());
         let services = services.iter().map(|(id, home)| (id.to_string(), home.as_ref().map(place))).collect();
-        Self { services, at: *asked_at, max_services: *max_services }
+        Self { services, at: *asked_at, max_services: *max_services, reason: reason.clone() }
     }
 }
 
 impl TryFrom<Asked> for Wish {
     type Error = Malformed;
 
-    fn try_from(Asked { services, at, max_services }: Asked) -> Result<Self, Malformed> {
+    fn try_from(Asked { services, at, max_services, reason }: Asked) -> Result<Self, Malformed> {
         let place = |(partition, account, region)| Place { partition, account, region };
         let services = services.into_iter().map(|(id, home)| Ok((service(&id)?, home.map(place)))).collect::<Result<_, Malformed>>()?;
         // What only tells is not sent on.
-        Ok(Self { services, asked_at: at, dry_run: false, max_services })
+        Ok(Self { services, asked_at: at, dry_run: false, max_services, reason: reason.as_deref().map(bounded) })
     }
 }
 
@@ -331,7 +334,7 @@ mod tests {
         let changes = vec![Change { whom, ..Change::new(key, at, ChangeKind::Written, "e") }];
         let waiting = (0..services).map(|number| (id(number), Waiting { looks: 3, ..Waiting::default() })).collect();
         let services = (0..services).map(|number| (id(number), None)).collect();
-        let wish = Some(Wish { services, asked_at: at, dry_run: false, max_services: None });
+        let wish = Some(Wish { services, asked_at: at, dry_run: false, max_services: None, reason: None });
         Again { not_before: at, hops: 1, unlisted: 0, changes, waiting, wish }
     }
 

@@ -1,5 +1,6 @@
-//! What a person asks for: `{"reload": {"changed": ["ssm:/app/x"], "at": "2026-01-31T10:00:00Z", "services": ["cluster/name"],
-//! "dry_run": true, "max_services": 500}}`, every part optional.
+//! What a person asks for: `{"reload": {"changed": ["ssm:/app/x"], "at": "2026-01-31T10:00:00Z", "dry_run": true, "max_services": 500,
+//! "reason": "text"}}` or `{"reload": {"services": ["cluster/name"], "dry_run": true, "reason": "text"}}`; all but `changed` or `services` is
+//! optional.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
@@ -9,6 +10,7 @@ use super::json::{self, Malformed};
 use crate::domain::again::Wish;
 use crate::domain::arn::{Place, ServiceId};
 use crate::domain::change::{Change, ChangeKind, end_of_event_time};
+use crate::domain::text::bounded;
 use crate::domain::watch::Term;
 
 /// A manual invocation.
@@ -39,7 +41,7 @@ impl Manual {
         self.changed.iter().flat_map(|term| term.keys(home)).map(|key| Change::new(key, self.at, ChangeKind::Written, "manual"))
     }
 
-    /// Whether it names keys, beside or instead of services.
+    /// Whether it names keys, instead of services.
     #[must_use]
     pub fn names_keys(&self) -> bool {
         !self.changed.is_empty()
@@ -47,7 +49,7 @@ impl Manual {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "an object with changed, at, services, dry_run or max_services")]
+#[serde(deny_unknown_fields, expecting = "an object with changed, at, services, dry_run, max_services or reason")]
 struct Reload {
     #[serde(default)]
     changed: Vec<String>,
@@ -58,19 +60,26 @@ struct Reload {
     #[serde(default)]
     dry_run: bool,
     max_services: Option<u32>,
+    reason: Option<String>,
 }
+
+const NOTHING: &str = "changed or services, such as {\"changed\": [\"ssm:/app/x\"]} or {\"services\": [\"cluster/name\"]}";
+const BOTH: &str =
+    "changed or services, not both: send two requests, such as {\"changed\": [\"ssm:/app/x\"]} and then {\"services\": [\"cluster/name\"]}";
+const ONLY_CHANGED: &str = "nothing: at and max_services are for changed; services are restarted now, as many as are named";
 
 /// How far a caller's clock may be ahead of ours.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(1);
 
 /// Reads what is in `reload`. Without `at`, the changes are as old as the message that tells them, so that its redelivery is the same.
 pub(super) fn decode(reload: &RawValue, sent_at: Timestamp) -> Result<Manual, Malformed> {
-    let Reload { changed, at, services, dry_run, max_services } = json::read(reload.get())?;
-    if changed.is_empty() && services.is_empty() {
-        return Err(Malformed::at(
-            "",
-            "changed or services, such as {\"changed\": [\"ssm:/app/x\"]} or {\"services\": [\"cluster/name\"]}",
-        ));
+    let Reload { changed, at, services, dry_run, max_services, reason } = json::read(reload.get())?;
+    match (changed.is_empty(), services.is_empty()) {
+        (true, true) => return Err(Malformed::at("", NOTHING)),
+        (false, false) => return Err(Malformed::at("", BOTH)),
+        (true, false) if at.is_some() => return Err(Malformed::at("at", ONLY_CHANGED)),
+        (true, false) if max_services.is_some() => return Err(Malformed::at("max_services", ONLY_CHANGED)),
+        (true, false) | (false, true) => {}
     }
     let terms = changed.iter().enumerate().map(|(place, text)| {
         let term = Term::parse(text).map_err(|expected| Malformed::at(format!("changed[{place}]"), expected))?;
@@ -91,6 +100,7 @@ pub(super) fn decode(reload: &RawValue, sent_at: Timestamp) -> Result<Manual, Ma
             asked_at: sent_at,
             dry_run,
             max_services: max_services.map(|most| usize::try_from(most).unwrap_or(usize::MAX)),
+            reason: reason.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(bounded),
         },
     })
 }

@@ -8,6 +8,7 @@ use crate::domain::arn::{Place, ServiceId};
 use crate::domain::change::{Change, ChangeKind, Whom, coalesce};
 use crate::domain::key::Key;
 use crate::domain::service::{Service, ServiceStatus};
+use crate::domain::summary::ServiceLine;
 use crate::domain::watch::Listening;
 use crate::event::{Inbox, Sweep, Told};
 
@@ -43,7 +44,7 @@ impl Errand {
     /// Whether a service is not the local namesake of one that an ARN names elsewhere.
     pub(super) fn means(&self, service: &Service) -> bool {
         let named = self.wish.as_ref().and_then(|wish| wish.services.get(&service.id));
-        named.and_then(Option::as_ref).is_none_or(|place| service.status == ServiceStatus::Inactive || *place == service.home)
+        named.and_then(Option::as_ref).is_none_or(|place| service.status == ServiceStatus::Missing || *place == service.home)
     }
 
     /// The keys that a service in the tag index may be concerned by.
@@ -56,6 +57,15 @@ impl Errand {
     pub(super) fn named(&self) -> impl Iterator<Item = &ServiceId> {
         let only = self.changes.values().filter_map(|change| if let Whom::Only(these) = &change.whom { Some(these) } else { None });
         only.flatten().chain(self.wish.iter().flat_map(|wish| wish.services.keys()))
+    }
+
+    /// Says of lines about this request what the person said of it, and which services the request names.
+    pub(super) fn sign(&self, lines: &mut [ServiceLine]) {
+        let Some(wish) = &self.wish else { return };
+        for line in lines {
+            line.requested |= ServiceId::from_path(&line.service).is_some_and(|id| wish.services.contains_key(&id));
+            line.request_reason.clone_from(&wish.reason);
+        }
     }
 
     /// The keys that a service is looked at for by name.

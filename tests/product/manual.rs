@@ -115,9 +115,34 @@ async fn a_service_that_has_not_opted_in_is_refused() {
     let answer = scenario.reload(json!({ "services": ["web/api"] })).await;
 
     let told = line(&answer, "web/api");
-    assert_eq!((&told["decision"], &told["reason"]), (&"refuse".into(), &"invalid-tag".into()));
-    assert!(told["detail"].as_str().unwrap().contains("has not opted in"), "{told:#}");
+    assert_eq!((&told["decision"], &told["reason"]), (&"refuse".into(), &"not-opted-in".into()));
+    assert_eq!(told["detail"], "it has no watch tag, without which the function restarts no service");
     assert!(scenario.restarted().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_owner_or_the_caller_wants_comes_before_that_it_has_not_opted_in_or_is_not_there() {
+    let off = service("web/off").tag("reloader:mode", "off");
+    let scenario = Scenario::with([off, service("web/api")]).await;
+
+    let answer = scenario.reload(json!({ "services": ["web/off", "web/api", "web/nobody"], "dry_run": true })).await;
+
+    let told = |name| (line(&answer, name)["reason"].as_str().unwrap(), line(&answer, name)["otherwise"].as_str().unwrap());
+    assert_eq!(told("web/off"), ("off", "not-opted-in"));
+    assert_eq!(told("web/api"), ("dry-run", "not-opted-in"));
+    assert_eq!(told("web/nobody"), ("dry-run", "no-such-service"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_it_has_not_opted_in_comes_before_a_tag_that_does_not_parse() {
+    let wrong = service("web/api").tag("reloader:pause", "perhaps");
+    let opted_in = service("web/other").watching("ssm:/app/").tag("reloader:pause", "perhaps");
+    let scenario = Scenario::with([wrong, opted_in]).await;
+
+    let answer = scenario.reload(json!({ "services": ["web/api", "web/other"] })).await;
+
+    let reason = |name| line(&answer, name)["reason"].as_str().unwrap();
+    assert_eq!((reason("web/api"), reason("web/other")), ("not-opted-in", "invalid-tag"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -132,15 +157,27 @@ async fn a_service_in_a_cluster_out_of_reach_fails_with_the_setting_that_says_so
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_or_cluster_that_there_is_not_is_inactive() {
+async fn a_service_or_cluster_that_there_is_not_is_refused() {
     let scenario = Scenario::with([service("web/api").watching("ssm:/app/")]).await;
 
     let answer = scenario.reload(json!({ "services": ["web/nobody", "nowhere/api", "web/api"] })).await;
 
     for name in ["web/nobody", "nowhere/api"] {
-        assert_eq!(line(&answer, name)["reason"], "inactive", "{answer:#}");
+        let told = line(&answer, name);
+        assert_eq!((&told["decision"], &told["reason"]), (&"refuse".into(), &"no-such-service".into()), "{answer:#}");
+        assert_eq!(told["detail"], "Amazon ECS knows no service of this name in a cluster of this name");
     }
     assert_eq!(scenario.restarted(), ["web/api"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_is_being_deleted_is_inactive_also_where_it_is_named() {
+    let scenario = Scenario::with([service("web/api").watching("ssm:/app/")]).await;
+    scenario.owner.deletes("web/api").await;
+
+    let answer = scenario.reload(json!({ "services": ["web/api"] })).await;
+
+    assert_eq!((reason(&answer).as_str(), scenario.restarted()), ("inactive", Vec::new()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -196,4 +233,97 @@ async fn a_change_in_the_future_is_malformed() {
     let error = scenario.invoke(&json!({ "reload": { "changed": ["ssm:/app/db"], "at": "2027-01-31T10:00:00Z" } })).await.unwrap_err();
 
     assert_eq!(error.to_string(), "malformed event at reload.at: expected a time that has passed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn changed_and_services_in_one_request_are_refused_with_what_to_send_instead() {
+    let scenario = Scenario::with([service("web/api").watching("ssm:/app/"), service("web/other").watching("ssm:/app/")]).await;
+
+    let error = scenario.invoke(&json!({ "reload": { "changed": ["ssm:/app/db"], "services": ["web/api"] } })).await.unwrap_err();
+
+    let instead = r#"send two requests, such as {"changed": ["ssm:/app/x"]} and then {"services": ["cluster/name"]}"#;
+    assert_eq!(error.to_string(), format!("malformed event at reload: expected changed or services, not both: {instead}"));
+    assert!(scenario.actions().is_empty() && scenario.restarted().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_no_meaning_for_named_services_is_refused() {
+    let scenario = Scenario::with([service("web/api").watching("ssm:/app/")]).await;
+
+    for (name, value) in [("at", json!("2026-01-31T10:00:00Z")), ("max_services", json!(1))] {
+        let error = scenario.invoke(&json!({ "reload": { "services": ["web/api"], name: value } })).await.unwrap_err();
+
+        let expected = "nothing: at and max_services are for changed; services are restarted now, as many as are named";
+        assert_eq!(error.to_string(), format!("malformed event at reload.{name}: expected {expected}"));
+    }
+    assert!(scenario.restarted().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_line_of_a_named_service_says_that_a_person_asked_whatever_is_decided() {
+    let paused = service("web/paused").watching("ssm:/app/").tag("reloader:pause", "true");
+    let scenario = Scenario::with([service("web/api").watching("ssm:/app/"), paused, service("web/other").watching("ssm:/app/")]).await;
+    let wish = json!({ "services": ["web/api", "web/paused", "web/nobody"] });
+
+    let restarted = scenario.reload(wish.clone()).await;
+    let fresh = scenario.reload(wish).await;
+    let changed = scenario.changed("ssm:/app/db").await;
+
+    let api = line(&restarted, "web/api");
+    assert_eq!((&api["reason"], &api["result"], &api["requested"]), (&"stale".into(), &"started".into(), &true.into()));
+    assert_eq!(api["detail"], "a request asked for it, not a change");
+    let api = line(&fresh, "web/api");
+    assert_eq!((&api["reason"], &api["detail"]), (&"fresh".into(), &"its newest deployment is younger than a minute".into()));
+    for name in ["web/api", "web/paused", "web/nobody"] {
+        assert_eq!(line(&fresh, name)["requested"], true, "{fresh:#}");
+    }
+    assert!(["web/api", "web/other"].iter().all(|name| line(&changed, name).get("requested").is_none()), "{changed:#}");
+    assert_eq!(line(&changed, "web/other").get("detail"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_named_service_that_cannot_be_looked_at_says_that_a_person_asked_and_why() {
+    let scenario = Scenario::with([service("web/api").watching("ssm:/app/")]).await;
+    scenario.account.inject(Fault::denied("ecs:DescribeServices"));
+
+    let answer = scenario.reload(json!({ "services": ["web/api"], "reason": "TICKET-7" })).await;
+
+    let told = line(&answer, "web/api");
+    assert_eq!((&told["result"], &told["requested"], &told["request_reason"]), (&"denied".into(), &true.into(), &"TICKET-7".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_reason_of_a_request_is_told_in_every_line_of_it_bounded_and_on_one_line() {
+    let scenario = Scenario::with([service("web/api").watching("ssm:/app/"), service("web/worker").watching("ssm:/app/")]).await;
+    let reason = format!("  TICKET-7:\n\u{1b}[2J{}", "x".repeat(300));
+
+    let changed = scenario.reload(json!({ "changed": ["ssm:/app/db"], "reason": reason })).await;
+    let named = scenario.reload(json!({ "services": ["web/api"], "reason": " " })).await;
+
+    let told = format!("TICKET-7:\u{fffd}\u{fffd}[2J{}…", "x".repeat(241));
+    for name in ["web/api", "web/worker"] {
+        let line = line(&changed, name);
+        assert_eq!((&line["request_reason"], line.get("requested")), (&told.as_str().into(), None), "{line:#}");
+    }
+    assert_eq!(told.chars().count(), 256);
+    assert_eq!(line(&named, "web/api").get("request_reason"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_held_keeps_its_reason_and_who_it_named() {
+    let paused = service("web/api").watching("ssm:/app/").tag("reloader:pause", "true");
+    let scenario = Scenario::with([paused]).await.with_queue();
+
+    scenario.account.send(QUEUE, r#"{"reload": {"services": ["web/api"], "reason": "TICKET-7"}}"#);
+    scenario.account.run_for(Duration::from_mins(3)).await;
+    scenario.account.tag_service("web/api", "reloader:pause", None);
+    scenario.account.settle().await;
+
+    let lines = scenario.lines("service");
+    let decided: Vec<_> = lines.iter().map(|line| line["decision"].as_str().unwrap()).collect();
+    assert!(decided.starts_with(&["hold", "hold"]) && decided.contains(&"restart"), "{decided:?}");
+    for line in &lines {
+        assert_eq!((&line["requested"], &line["request_reason"]), (&true.into(), &"TICKET-7".into()), "{line:#}");
+    }
+    assert_eq!(scenario.restarted(), ["web/api"]);
 }
