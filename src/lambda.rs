@@ -137,6 +137,7 @@ fn summarise(request_id: &str, inbox: &Inbox, reloaded: &Reloaded, returned: usi
         mistakes: reloaded.mistakes.len(),
         returned,
         sent: reloaded.sent,
+        sweeps_completed: usize::from(reloaded.swept.is_some()),
         keys_swept: swept.keys,
         unswept: swept.unswept.len(),
         stale: swept.stale,

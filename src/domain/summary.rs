@@ -89,6 +89,8 @@ pub struct Counts {
     pub returned: usize,
     /// Messages sent for what is left to do.
     pub sent: usize,
+    /// Sweeps that ran to their end: 1 where there was one.
+    pub sweeps_completed: usize,
     /// Keys that a sweep compared.
     pub keys_swept: usize,
     /// Things that a sweep could not compare.

@@ -38,6 +38,8 @@ pub(super) fn of<'a>(summary: &Summary, function: &'a str) -> impl Iterator<Item
         ("TagMistakes", counts.mistakes),
         ("LookUpsFailed", counts.look_ups_failed),
         ("MessagesReturned", counts.returned),
+        // The heartbeat: an alarm is raised where it is missing.
+        ("SweepsCompleted", counts.sweeps_completed),
         ("ServicesStale", counts.stale),
         ("ServicesUnrepaired", counts.unrepaired),
         ("Unswept", counts.unswept),

@@ -56,6 +56,20 @@ async fn a_fleet_deployed_long_ago_is_left_alone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn only_a_sweep_that_ran_to_its_end_is_a_heartbeat() {
+    let scenario = Scenario::with([]).await;
+    sweep(&scenario).await;
+    assert_eq!(scenario.metric("SweepsCompleted"), [1], "nobody watches anything, and all of it was compared");
+
+    scenario.changed("ssm:/app/db").await;
+    assert_eq!(scenario.metric("SweepsCompleted"), [1, 0], "a change is no sweep");
+
+    scenario.account.inject(Fault::denied("tag:GetResources"));
+    assert!(scenario.invoke(&json!({ "sweep": {} })).await.is_err());
+    assert_eq!(scenario.metric("SweepsCompleted"), [1, 0, 0], "who watches could not be listed");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_no_event_told_is_found_and_repaired() {
     let scenario = long_deployed().await;
 
