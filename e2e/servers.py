@@ -53,10 +53,16 @@ class Server:
 
     def aws(self, *arguments: str) -> str:
         """Runs the AWS CLI. The flag and the variable say the same: some of its commands heed only one of them."""
-        command = [SCRIPTS / "aws", "--endpoint-url", self.endpoint, *arguments]
+        return self.run([SCRIPTS / "aws", "--endpoint-url", self.endpoint, *arguments], Path.cwd())
+
+    def shell(self, commands: str, directory: Path) -> str:
+        """Runs what somebody pastes into a shell."""
+        return self.run(["bash", "-c", commands], directory)
+
+    def run(self, command: list, directory: Path) -> str:
         environment = {**bare_environment(), **CREDENTIALS, "AWS_ENDPOINT_URL": self.endpoint}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True)
-        assert done.returncode == 0, f"aws {' '.join(arguments)}: {done.stderr}"
+        done = subprocess.run(command, env=environment, cwd=directory, capture_output=True, text=True)
+        assert done.returncode == 0, f"{command}: {done.stderr}"
         return done.stdout
 
 

@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from stack import ROOT, Stack, deploy
 
 BUCKET = "config-bucket"
 AWS_SAMPLE_BUCKET = "amzn-s3-demo-bucket1"
+OPERATOR = "arn:aws:iam::123456789012:role/on-call"
 UNIQUE = itertools.count(1)
 INVOCATION_SECONDS = 60
 
@@ -23,7 +25,7 @@ def stack(ministack_server: Server, tmp_path_factory: pytest.TempPathFactory) ->
     s3 = ministack_server.client("s3")
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     s3.put_bucket_notification_configuration(Bucket=BUCKET, NotificationConfiguration={"EventBridgeConfiguration": {}})
-    parameters = {"Architecture": "x86_64", "CloudTrail": "true", "ConfigBuckets": f"{BUCKET},{AWS_SAMPLE_BUCKET}"}
+    parameters = {"Architecture": "x86_64", "CloudTrail": "true", "ConfigBuckets": f"{BUCKET},{AWS_SAMPLE_BUCKET}", "Operators": OPERATOR}
     return deploy(ministack_server, Path(os.environ["FUNCTION"]), tmp_path_factory.mktemp("stack"), **parameters)
 
 
@@ -245,6 +247,37 @@ def test_the_failure_alarm_looks_at_a_metric_that_the_function_writes(fleet: Fle
         )
 
     eventually(written, INVOCATION_SECONDS, "metric not written")
+
+
+def test_the_queues_policy_names_the_rules_and_roles_that_were_deployed(stack: Stack):
+    resources, events, iam, sqs = stack.resources(), *(stack.server.client(service) for service in ("events", "iam", "sqs"))
+    rules = {events.describe_rule(Name=name)["Arn"] for logical_id, name in resources.items() if logical_id.endswith("Rule")}
+    roles = {iam.get_role(RoleName=resources[logical_id])["Role"]["Arn"] for logical_id in ("Role", "SweepSchedulerRole")}
+    assert len(rules) == 5
+
+    for queue in ("QueueUrl", "DeadLetterQueueUrl"):
+        attributes = sqs.get_queue_attributes(QueueUrl=stack.outputs[queue], AttributeNames=["Policy"])["Attributes"]
+        allowed, principals, services = (statement["Condition"] for statement in json.loads(attributes["Policy"])["Statement"])
+
+        assert set(allowed["ArnEquals"]["aws:SourceArn"]) == rules
+        assert set(services["ArnNotEquals"]["aws:SourceArn"]) == rules
+        assert set(principals["ArnNotLike"]["aws:PrincipalArn"]) == roles | {OPERATOR}
+
+
+def test_the_commands_of_the_readme_add_to_the_notifications_of_a_bucket(stack: Stack, tmp_path: Path):
+    commands = next(part for part in (ROOT / "README.md").read_text().split("```console\n") if "get-bucket-notification-configuration" in part)
+    commands = textwrap.dedent(commands.split("```")[0]).removeprefix("$ ").replace("aws s3api", 'aws --endpoint-url "$AWS_ENDPOINT_URL" s3api')
+    s3, queue = stack.server.client("s3"), stack.outputs["DeadLetterQueueArn"]
+    mine = {"QueueConfigurations": [{"Id": "mine", "QueueArn": queue, "Events": ["s3:ObjectCreated:*"]}]}
+
+    for bucket, before in (("bucket-with-notifications", mine), ("bucket-without", {})):
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=before)
+        stack.server.shell(commands.replace("my-config-bucket", bucket), tmp_path)
+        after = s3.get_bucket_notification_configuration(Bucket=bucket)
+
+        assert after["EventBridgeConfiguration"] == {}
+        assert {kind: after[kind] for kind in before} == before
 
 
 EVENTS = ROOT / "events"

@@ -1,15 +1,21 @@
 //! `template.yaml` and the code agree: on the settings, on the API calls, and on what the function never does.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
+
+mod cloudformation;
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use ecs_reloader::settings;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-/// What Lambda itself does with the role: feeds the function from the queue and takes its log and traces.
-const LAMBDAS_OWN: [&str; 5] = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "logs:", "xray:"];
+use cloudformation::{EVERYTHING, Stack, read, template};
+
+/// What Lambda and SQS themselves do with the role: feed the function from the queue, decrypt its messages, and take its log and traces.
+const NOT_OURS: [&str; 6] = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "kms:", "logs:", "xray:"];
+
+/// The most that CloudWatch takes ("`PutMetricAlarm`", Amazon CloudWatch API Reference).
+const LONGEST_DESCRIPTION: usize = 1024;
 
 /// Each client's file, the IAM prefix of its API, and how its clients are named there.
 const CLIENTS: [(&str, &str, &[&str]); 6] = [
@@ -24,23 +30,14 @@ const CLIENTS: [(&str, &str, &[&str]); 6] = [
 /// Where IAM's word is another one than the API's ("Actions, resources, and condition keys for Amazon S3", Service Authorization Reference).
 const NAMED_OTHERWISE: [(&str, &str); 2] = [("s3:ListObjectVersions", "s3:ListBucketVersions"), ("s3:ListObjectsV2", "s3:ListBucket")];
 
-fn read(path: &str) -> String {
-    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
-}
-
-/// The template, its CloudFormation tags dropped.
-fn template() -> Value {
-    serde_saphyr::from_str(&read("template.yaml")).unwrap()
-}
-
 fn function(template: &Value) -> &Value {
     template.pointer("/Resources/Reloader/Properties").unwrap()
 }
 
-fn statements(template: &Value) -> Vec<Value> {
-    let statements = template.pointer("/Resources/Role/Properties/Policies/0/PolicyDocument/Statement").unwrap().as_array().unwrap();
-    // A conditional statement is a list: the condition, the statement, and nothing.
-    statements.iter().map(|one| one.get(1).unwrap_or(one).clone()).collect()
+/// The statements of a role's own policy, with everything that is optional.
+fn statements(role: &str) -> Vec<Value> {
+    let role = Stack::with(&EVERYTHING).properties(role);
+    role.pointer("/Policies/0/PolicyDocument/Statement").unwrap().as_array().unwrap().clone()
 }
 
 fn actions(statement: &Value) -> Vec<String> {
@@ -83,16 +80,16 @@ fn every_setting_is_set_and_every_variable_is_read() {
 
 #[test]
 fn the_role_allows_exactly_the_calls_that_the_code_makes() {
-    let allowed: BTreeSet<_> = statements(&template()).iter().flat_map(actions).collect();
+    let allowed: BTreeSet<_> = statements("Role").iter().flat_map(actions).collect();
 
-    let ours: BTreeSet<_> = allowed.into_iter().filter(|action| !LAMBDAS_OWN.iter().any(|own| action.starts_with(own))).collect();
+    let ours: BTreeSet<_> = allowed.into_iter().filter(|action| !NOT_OURS.iter().any(|other| action.starts_with(other))).collect();
 
     assert_eq!(ours, calls());
 }
 
 #[test]
 fn only_services_that_opted_in_may_be_restarted() {
-    let statements = statements(&template());
+    let statements = statements("Role");
     let restarts: Vec<_> = statements.iter().filter(|one| actions(one).contains(&"ecs:UpdateService".to_owned())).collect();
 
     assert_eq!(restarts.len(), 1);
@@ -100,15 +97,148 @@ fn only_services_that_opted_in_may_be_restarted() {
     assert_eq!(function(&template()).pointer("/Environment/Variables/RELOADER_TAG_PREFIX").unwrap(), "reloader");
 }
 
+/// The one key is the one that encrypts the stack's own queues, and only SQS may use it for the role: no parameter, secret or object is decrypted.
 #[test]
 fn nothing_reads_a_value_or_passes_a_role() {
-    let allowed: BTreeSet<_> = statements(&template()).iter().flat_map(actions).collect();
+    let by_the_key_of_the_queues = json!({ "StringEquals": { "kms:ViaService": "sqs.eu-west-1.amazonaws.com" } });
+    let (_, key) = EVERYTHING.iter().find(|(name, _)| *name == "KmsKeyArn").unwrap();
 
-    for action in allowed {
-        let name = action.split_once(':').unwrap().1;
-        assert!(!action.starts_with("iam:") && !action.starts_with("kms:") && !action.contains('*'), "{action}");
-        assert!(!["GetParameter", "GetSecretValue", "GetObject"].iter().any(|read| name.starts_with(read)), "{action}");
+    for (role, keys) in [("Role", 1), ("SweepSchedulerRole", 1)] {
+        let (of_keys, others): (Vec<_>, Vec<_>) =
+            statements(role).into_iter().partition(|statement| actions(statement).iter().any(|action| action.starts_with("kms:")));
+
+        assert_eq!(of_keys.len(), keys);
+        for statement in of_keys {
+            assert_eq!(actions(&statement), ["kms:Decrypt", "kms:GenerateDataKey"]);
+            assert_eq!((&statement["Resource"], &statement["Condition"]), (&json!(key), &by_the_key_of_the_queues));
+        }
+        for action in others.iter().flat_map(actions) {
+            let name = action.split_once(':').unwrap().1;
+            assert!(!action.starts_with("iam:") && !action.contains('*'), "{action}");
+            assert!(!["GetParameter", "GetSecretValue", "GetObject", "HeadObject"].iter().any(|read| name.starts_with(read)), "{action}");
+        }
     }
+    let plain = Stack::with(&[]);
+    for role in ["Role", "SweepSchedulerRole"] {
+        assert!(!plain.properties(role).to_string().contains("kms:"), "{role}: no key, and no right to one");
+    }
+}
+
+#[test]
+fn what_is_encrypted_with_a_key_of_the_customers_is_the_queues_and_the_log() {
+    let (everything, plain) = (Stack::with(&EVERYTHING), Stack::with(&[]));
+    let (_, key) = EVERYTHING.iter().find(|(name, _)| *name == "KmsKeyArn").unwrap();
+
+    for queue in ["Queue", "DeadLetters"] {
+        let (with_key, without) = (everything.properties(queue), plain.properties(queue));
+        assert_eq!((&with_key["KmsMasterKeyId"], with_key.get("SqsManagedSseEnabled")), (&json!(key), None));
+        assert_eq!((without.get("KmsMasterKeyId"), &without["SqsManagedSseEnabled"]), (None, &json!(true)));
+    }
+    assert_eq!(everything.properties("LogGroup")["KmsKeyId"], *key);
+    assert_eq!(plain.properties("LogGroup").get("KmsKeyId"), None);
+}
+
+/// Between a rule and a policy that lets it send, its events would be refused by queue and dead-letter queue alike.
+#[test]
+fn what_sends_comes_after_the_policy_that_lets_it() {
+    let template = template();
+    let resources = template["Resources"].as_object().unwrap();
+    let senders: Vec<_> = resources
+        .iter()
+        .filter(|(_, resource)| ["AWS::Events::Rule", "AWS::Scheduler::Schedule"].iter().any(|kind| resource["Type"] == *kind))
+        .collect();
+
+    assert!(senders.len() >= 6, "{senders:?}");
+    let policy = resources["QueuePolicy"].to_string();
+    for (name, sender) in senders {
+        assert_eq!(sender["DependsOn"], "QueuePolicy", "{name}");
+        for reference in [json!({ "Ref": name }).to_string(), format!("\"{name}."), format!("${{{name}")] {
+            assert!(!policy.contains(&reference), "a circle: the policy refers to {name}");
+        }
+        if sender["Type"] == "AWS::Events::Rule" {
+            for target in sender["Properties"]["Targets"].as_array().unwrap() {
+                assert_eq!(
+                    (&target["Arn"]["Fn::GetAtt"], &target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"]),
+                    (&json!("Queue.Arn"), &json!("DeadLetters.Arn"))
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_alarm_carries_its_first_command() {
+    let longest = "arn:aws:sns:eu-west-1:123456789012:on-call";
+    let stack = Stack::with(&[("AlarmTopic", longest)]);
+    let alarms = stack.resources_of("AWS::CloudWatch::Alarm");
+    assert!(alarms.len() >= 8, "{alarms:?}");
+
+    for alarm in alarms {
+        let properties = stack.properties(alarm);
+        let description = properties["AlarmDescription"].as_str().unwrap();
+
+        assert!(description.len() <= LONGEST_DESCRIPTION, "{alarm}: {} characters", description.len());
+        let (_, after) = description.split_once("First:\n\n    aws ").unwrap_or_else(|| panic!("{alarm}: {description}"));
+        let command = after.lines().next().unwrap();
+        let names = [
+            stack.output("LogGroupName"),
+            stack.output("DeadLetterQueueUrl"),
+            stack.output("EventSourceMapping"),
+            stack.output("FunctionName"),
+        ];
+        assert!(names.iter().any(|name| command.contains(name.as_str().unwrap())), "{alarm}: of what? {command}");
+        assert_eq!(command.matches('\'').count() % 2, 0, "{alarm}: {command}");
+        assert_eq!(properties["AlarmActions"], json!([longest]), "{alarm} tells nobody");
+    }
+}
+
+#[test]
+fn the_alarm_on_dead_letters_tells_how_to_move_them_back() {
+    let stack = Stack::with(&[]);
+    let description = stack.properties("DeadLetterAlarm")["AlarmDescription"].as_str().unwrap().to_owned();
+
+    let command =
+        format!("aws sqs start-message-move-task --source-arn {} --destination-arn {}", stack.arn("DeadLetters"), stack.arn("Queue"));
+    assert!(description.contains(&command), "{description}");
+    assert!(description.contains("malformed is not worth moving back"), "{description}");
+}
+
+#[test]
+fn a_sweep_that_does_not_end_is_an_alarm_where_there_is_a_schedule() {
+    let alarm = |given: &[(&str, &str)]| {
+        let stack = Stack::with(given);
+        stack.resources_of("AWS::CloudWatch::Alarm").contains(&"SilentSweepAlarm").then(|| stack.properties("SilentSweepAlarm"))
+    };
+
+    let usual = alarm(&[]).unwrap();
+    assert_eq!((&usual["MetricName"], &usual["TreatMissingData"]), (&json!("SweepsCompleted"), &json!("breaching")));
+    assert_eq!((&usual["Period"], &usual["EvaluationPeriods"], &usual["Threshold"]), (&json!(3600), &json!("3"), &json!(1)));
+    assert_eq!((&usual["Statistic"], &usual["ComparisonOperator"]), (&json!("Sum"), &json!("LessThanThreshold")));
+    assert_eq!(alarm(&[("SweepAlarmHours", "12")]).unwrap()["EvaluationPeriods"], "12");
+    assert_eq!(alarm(&[("SweepAlarmHours", "")]), None);
+    assert_eq!(alarm(&[("SweepSchedule", "")]), None, "nobody asked for a sweep");
+    assert_eq!(Stack::with(&[]).properties("SweepScheduler")["Target"]["RetryPolicy"]["MaximumRetryAttempts"], 2);
+}
+
+/// A held change waits in the queue for a quarter of an hour, and what failed comes back three times before SQS no longer counts it: neither is an alarm.
+#[test]
+fn the_alarm_on_old_messages_lets_a_message_wait_as_long_as_it_may() {
+    const LONGEST_DELAY: u64 = 900;
+    let (template, alarm) = (template(), Stack::with(&[]).properties("OldMessageAlarm"));
+    let number = |pointer: &str| template.pointer(pointer).unwrap().as_u64().unwrap();
+    let (timeout, window) = (number("/Resources/Reloader/Properties/Timeout"), number("/Parameters/BatchingWindow/MaxValue"));
+    let three_receipts = 3 * number("/Resources/Queue/Properties/VisibilityTimeout");
+
+    let threshold = alarm["Threshold"].as_u64().unwrap();
+    assert!((LONGEST_DELAY + window + timeout + three_receipts..=3600).contains(&threshold), "{threshold}");
+    assert_eq!((&alarm["MetricName"], &alarm["Statistic"]), (&json!("ApproximateAgeOfOldestMessage"), &json!("Maximum")));
+}
+
+/// `sam deploy --guided` saves its answers, and a later deployment takes them for its own.
+#[test]
+fn no_answers_of_a_deployment_become_part_of_the_repository() {
+    assert!(read(".gitignore").lines().any(|line| line == "/samconfig.*"));
+    assert!(!read("README.md").lines().any(|line| line.starts_with("   $ ") && line.contains("--guided")));
 }
 
 #[test]
