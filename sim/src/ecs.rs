@@ -4,6 +4,7 @@ pub(crate) mod api;
 pub(crate) mod builder;
 mod deployment;
 mod history;
+mod lifecycle;
 mod model;
 mod names;
 mod references;
@@ -21,6 +22,8 @@ use crate::clockwork::Clockwork;
 use crate::config::AccountConfig;
 use crate::error::{ApiError, ApiResult};
 use crate::tagging::Tags;
+pub use history::EndedBy;
+pub use lifecycle::{Hook, Stage};
 pub(crate) use model::{EcsService, Read, Status, TaskId};
 
 /// All of ECS in one account and Region.
@@ -94,6 +97,19 @@ impl Ecs {
     /// What is due for one service: its scheduler looks at it.
     pub(crate) fn reconcile(&mut self, clock: &mut Clockwork, service: &str) {
         self.with_service(service, |service| scheduler::reconcile(service, clock));
+    }
+
+    /// A hook of a service has answered, or its time is up.
+    pub(crate) fn hook_ends(&mut self, clock: &mut Clockwork, service: &str, hook: &str) {
+        self.with_service(service, |service| lifecycle::hook_ends(service, clock, hook));
+    }
+
+    /// An alarm of a service goes off.
+    pub(crate) fn alarm_triggers(&mut self, clock: &mut Clockwork, service: &str) {
+        self.with_service(service, |service| {
+            deployment::alarm_triggers(service, clock);
+            scheduler::reconcile(service, clock);
+        });
     }
 
     pub(crate) fn task_reads(&mut self, task: &TaskId, read: &Read, found: Vec<(String, u64)>) {

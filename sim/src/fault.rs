@@ -23,6 +23,9 @@ pub struct Fault {
 /// The code and the text of ECS's own faults.
 pub(crate) const SERVER_ERROR: (&str, &str) = ("ServerException", "Service Unavailable. Please try again later.");
 
+/// ECS's words where a service has five active deployments.
+pub(crate) const TOO_MANY_DEPLOYMENTS: &str = "5 active deployments exist, unable to create new deployment.";
+
 #[derive(Clone, Debug)]
 pub(crate) enum Effect {
     Denied,
@@ -76,6 +79,12 @@ impl Fault {
     #[must_use]
     pub fn server_error_after_effect(action: &str) -> Self {
         Self::of(action, Effect::LateServerError)
+    }
+
+    /// `UpdateService` finds five active deployments, whatever `DescribeServices` shows.
+    #[must_use]
+    pub fn too_many_deployments() -> Self {
+        Self::error("ecs:UpdateService", "InvalidParameterException", TOO_MANY_DEPLOYMENTS, 400)
     }
 
     /// The connection breaks before anything happens.

@@ -11,6 +11,8 @@ use crate::tagging::IndexedTags;
 pub(crate) enum Job {
     /// The ECS scheduler looks at a service, `cluster/name`.
     Reconcile(String),
+    /// A lifecycle hook of a service, `cluster/name`, answers, or its time is up.
+    HookEnds(String, String),
     /// A task reads one of the things, or all below one of the prefixes, that it refers to.
     TaskReads(TaskId, Read),
     /// A task has its containers running, or fails to.

@@ -35,6 +35,29 @@ impl Account {
         let _ = self.change(|world| world.force(service));
     }
 
+    /// A person continues the deployment that stands at a PAUSE hook.
+    pub fn approve(&self, service: &str) {
+        // Where none stands at a hook there is nothing to approve.
+        let _ = self.change(|world| world.act_on_hook(service, "CONTINUE"));
+    }
+
+    /// A person has the deployment rolled back that stands at a PAUSE hook.
+    pub fn reject(&self, service: &str) {
+        // Where none stands at a hook there is nothing to reject.
+        let _ = self.change(|world| world.act_on_hook(service, "ROLLBACK"));
+    }
+
+    /// A person stops the deployment under way, which is rolled back: `aws ecs stop-service-deployment`.
+    pub fn stop_deployment(&self, service: &str) {
+        // Where none is under way there is nothing to stop.
+        let _ = self.change(|world| world.stop_deployment(service));
+    }
+
+    /// The deployment alarm of a service goes off: what is deployed meanwhile fails.
+    pub fn trigger_alarm(&self, service: &str) {
+        self.change(|world| world.ecs.alarm_triggers(&mut world.clock, service));
+    }
+
     /// Changes how many tasks a service should have, as its owner or Application Auto Scaling does.
     pub fn scale(&self, service: &str, desired: usize) {
         // What does not exist has no tasks.

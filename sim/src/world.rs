@@ -66,6 +66,7 @@ impl World {
     fn perform(&mut self, job: Job) {
         match job {
             Job::Reconcile(service) => self.ecs.reconcile(&mut self.clock, &service),
+            Job::HookEnds(service, hook) => self.ecs.hook_ends(&mut self.clock, &service, &hook),
             Job::TaskReads(task, read) => {
                 let found = self.versions_of(&read.pattern);
                 self.ecs.task_reads(&task, &read, found);

@@ -2,6 +2,7 @@
 
 mod clusters;
 mod create;
+mod deployments;
 mod describe;
 mod history;
 mod lists;
@@ -37,6 +38,8 @@ pub(crate) fn perform(world: &mut World, operation: &str, input: Value) -> ApiRe
         "ListTagsForResource" => tags::list(world, &parse(input)?),
         "ListServiceDeployments" => history::list(world, &parse(input)?),
         "DescribeServiceDeployments" => history::describe_deployments(world, &parse(input)?),
+        "StopServiceDeployment" => deployments::stop(world, &parse(input)?),
+        "ContinueServiceDeployment" => deployments::go_on(world, &parse(input)?),
         "DescribeServiceRevisions" => history::describe_revisions(world, &parse(input)?),
         _ => Err(ApiError::unknown_operation()),
     }

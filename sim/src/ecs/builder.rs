@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::history::HistoryStatus;
-use super::model::{Behaviour, CircuitBreaker, Deployment, EcsService, Failing, Guard, Read, Rollout, Status, Strategy};
+use super::lifecycle::{Alarms, Hook};
+use super::model::{Behaviour, CircuitBreaker, Deployment, EcsService, Failing, Guard, LaunchType, Read, Rollout, Status, Strategy};
 use super::task_definition::{TaskDefinition, task_definition};
 use super::tasks;
 use crate::tagging::{IndexedTags, Tags};
@@ -47,6 +48,10 @@ pub struct Service {
     daemon: bool,
     circuit_breaker: Option<CircuitBreaker>,
     strategy: Strategy,
+    hooks: Vec<Hook>,
+    alarms: Option<Alarms>,
+    launch_type: LaunchType,
+    express: bool,
     status: Status,
     age: Duration,
     behaviour: Behaviour,
@@ -75,6 +80,10 @@ pub fn service(id: &str) -> Service {
         daemon: false,
         circuit_breaker: None,
         strategy: Strategy::Rolling,
+        hooks: Vec::new(),
+        alarms: None,
+        launch_type: LaunchType::Fargate,
+        express: false,
         status: Status::Active,
         age: Duration::from_hours(1),
         behaviour,
@@ -161,6 +170,34 @@ impl Service {
         self
     }
 
+    /// Its deployments stop at this hook.
+    pub fn hook(mut self, hook: Hook) -> Self {
+        self.hooks.push(hook);
+        self
+    }
+
+    /// A CloudWatch alarm watches its deployments, which are rolled back when it goes off. A rolling deployment bakes for `bake` once all its tasks
+    /// are healthy; Amazon ECS computes that time from the alarm.
+    pub fn alarm(mut self, name: &str, bake: Duration) -> Self {
+        self.alarms = Some(Alarms { names: vec![name.to_owned()], rollback: true, bake });
+        self
+    }
+
+    /// Amazon ECS Express Mode: the service names no task definition, and is deployed as a canary that an alarm watches: 5 % of the traffic for
+    /// three minutes, then all of it, and three more minutes of bake (Amazon ECS Developer Guide, "Amazon ECS Express Mode").
+    pub fn express(mut self) -> Self {
+        let minutes = Duration::from_mins(3);
+        self.express = true;
+        self.strategy = Strategy::Canary { step: minutes, bake: minutes };
+        self.circuit_breaker(true).alarm("express-errors", Duration::ZERO)
+    }
+
+    /// Amazon ECS Anywhere: its tasks run on machines of the customer's own, under the launch type EXTERNAL. Amazon ECS deploys it as any other.
+    pub fn anywhere(mut self) -> Self {
+        self.launch_type = LaunchType::External;
+        self
+    }
+
     /// The next `count` tasks that start write this parameter, `/app/db`, each time a new version.
     pub fn writing(mut self, parameter: &str, count: u32) -> Self {
         self.behaviour.writing = Some((parameter.to_owned(), count));
@@ -234,6 +271,7 @@ impl World {
             rollout: Rollout::Completed,
             reason: String::new(),
             failed_tasks: 0,
+            scaled_at: None,
             shifted_at: None,
             references,
         };
@@ -252,6 +290,10 @@ impl World {
             daemon: service.daemon,
             circuit_breaker: service.circuit_breaker,
             strategy: service.strategy,
+            hooks: service.hooks,
+            alarms: service.alarms,
+            launch_type: service.launch_type,
+            express: service.express,
             task_definition,
             deployments: Vec::new(),
             last_completed: Some(deployment.clone()),

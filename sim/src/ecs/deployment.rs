@@ -1,9 +1,10 @@
 //! Deployments of a service: started, superseded, completed, failed, rolled back.
 
-use super::history::{HistoryStatus, Rollback};
+use super::history::{EndedBy, HistoryStatus, Rollback};
 use super::model::{Deployment, EcsService, Read, Rollout};
 use crate::clockwork::Clockwork;
 use crate::error::{ApiError, ApiResult};
+use crate::fault::TOO_MANY_DEPLOYMENTS;
 
 const MOST_ACTIVE: usize = 5;
 
@@ -15,12 +16,13 @@ const MOST_ACTIVE: usize = 5;
 /// Five active deployments exist already.
 pub(super) fn start(service: &mut EcsService, clock: &mut Clockwork, references: Vec<Read>) -> ApiResult<()> {
     if service.deployments.len() >= MOST_ACTIVE {
-        return Err(ApiError::invalid_parameter("5 active deployments exist, unable to create new deployment."));
+        return Err(ApiError::invalid_parameter(TOO_MANY_DEPLOYMENTS));
     }
     let revision = clock.revision_id();
     let now = clock.now;
     if let Some(superseded) = service.current_history() {
-        superseded.turn(HistoryStatus::Stopped, "A new service deployment was started.", now);
+        superseded.ended_by = superseded.ended_by.or(Some(EndedBy::NewDeployment));
+        superseded.turn(HistoryStatus::Stopped, EndedBy::NewDeployment.reason(), now);
     }
     let task_definition = service.task_definition.clone();
     service.note_deployment(clock, &revision, &task_definition);
@@ -32,6 +34,7 @@ pub(super) fn start(service: &mut EcsService, clock: &mut Clockwork, references:
         rollout: Rollout::InProgress,
         reason: String::new(),
         failed_tasks: 0,
+        scaled_at: None,
         shifted_at: None,
         references,
     };
@@ -42,12 +45,32 @@ pub(super) fn start(service: &mut EcsService, clock: &mut Clockwork, references:
     Ok(())
 }
 
-/// The scheduler has taken the newest deployment up.
-pub(super) fn begin(service: &mut EcsService, clock: &Clockwork) {
-    let pending = service.current_history().filter(|deployment| deployment.status == HistoryStatus::Pending);
-    if let Some(deployment) = pending {
-        deployment.turn(HistoryStatus::InProgress, "", clock.now);
+/// The scheduler has taken the newest deployment up, or the wish to have it rolled back.
+pub(super) fn begin(service: &mut EcsService, clock: &mut Clockwork) {
+    let Some(current) = service.current_history() else { return };
+    match (current.status, current.ended_by) {
+        (HistoryStatus::Pending, _) => current.turn(HistoryStatus::InProgress, "", clock.now),
+        (HistoryStatus::RollbackRequested, Some(by)) => fail(service, clock, by, true),
+        _ => {}
     }
+}
+
+/// Notes that a person wants the deployment under way rolled back; the scheduler turns to it a little later. Answers false where none is under way.
+pub(super) fn request_rollback(service: &mut EcsService, clock: &Clockwork, by: EndedBy) -> bool {
+    let Some(current) = service.current_history() else { return false };
+    if matches!(current.status, HistoryStatus::Pending | HistoryStatus::InProgress) {
+        current.ended_by = Some(by);
+        current.turn(HistoryStatus::RollbackRequested, by.reason(), clock.now);
+    }
+    true
+}
+
+/// Fails the deployment under way, because an alarm of the service goes off.
+pub(super) fn alarm_triggers(service: &mut EcsService, clock: &mut Clockwork) {
+    let Some(alarms) = service.alarms.clone() else { return };
+    let Some(current) = service.current_history().filter(|current| current.status == HistoryStatus::InProgress) else { return };
+    current.triggered.extend(alarms.names.first().cloned());
+    fail(service, clock, EndedBy::Alarm, alarms.rollback);
 }
 
 /// All tasks are the primary's and healthy: a deployment that is in progress is completed.
@@ -79,7 +102,7 @@ pub(super) fn task_failed(service: &mut EcsService, clock: &mut Clockwork, revis
     deployment.failed_tasks += 1;
     let opens = position == 0 && deployment.rollout == Rollout::InProgress && deployment.failed_tasks >= threshold;
     if let Some(breaker) = breaker.filter(|_| opens) {
-        fail(service, clock, breaker.rollback);
+        fail(service, clock, EndedBy::CircuitBreaker, breaker.rollback);
     }
 }
 
@@ -88,37 +111,56 @@ pub(super) fn breaker_threshold(desired: usize) -> usize {
     desired.div_ceil(2).clamp(3, 200)
 }
 
-fn fail(service: &mut EcsService, clock: &mut Clockwork, rollback: bool) {
-    const FAILED: &str = "tasks failed to start.";
+/// The primary deployment has failed, or was ended; where there is one, the last deployment that completed takes its place again.
+pub(super) fn fail(service: &mut EcsService, clock: &mut Clockwork, by: EndedBy, rollback: bool) {
     let now = clock.now;
+    let what = match by {
+        EndedBy::CircuitBreaker => "tasks failed to start.",
+        EndedBy::Alarm => "alarm detected.",
+        EndedBy::Stop | EndedBy::Rejection | EndedBy::Hook | EndedBy::HookTimeout | EndedBy::NewDeployment => by.reason(),
+    };
     let Some(primary) = service.deployments.first_mut() else { return };
     primary.rollout = Rollout::Failed;
-    primary.reason = format!("ECS deployment circuit breaker: {FAILED}");
+    primary.reason = format!("{}: {what}", prefix(by));
     primary.updated_at = now;
     let (id, revision) = (primary.id(), primary.revision.clone());
-    service.tell(clock, &format!("(deployment {id}) deployment failed: {FAILED}"));
+    service.tell(clock, &format!("(deployment {id}) deployment failed: {what}"));
 
     let was_rollback = service.current_history().is_some_and(|current| current.rollback.is_some());
     let target = service.last_completed.clone().filter(|target| rollback && target.revision != revision);
-    let Some(target) = target else {
-        let end = if was_rollback { HistoryStatus::RollbackFailed } else { HistoryStatus::Stopped };
-        if let Some(current) = service.current_history() {
-            current.turn(end, &format!("Service deployment failed because the circuit breaker threshold was exceeded: {FAILED}"), now);
-        }
-        return;
+    if let Some(target) = target {
+        return roll_back_to(service, clock, target, by);
+    }
+    let end = if was_rollback || by.is_a_decision() { HistoryStatus::RollbackFailed } else { HistoryStatus::Stopped };
+    let reason = match by {
+        EndedBy::CircuitBreaker => format!("Service deployment failed because the circuit breaker threshold was exceeded: {what}"),
+        _ => format!("Service deployment failed: {what}"),
     };
-    roll_back_to(service, clock, target);
+    if let Some(current) = service.current_history() {
+        current.ended_by = current.ended_by.or(Some(by));
+        current.turn(end, &reason, now);
+    }
+}
+
+/// As `rolloutStateReason` begins.
+fn prefix(by: EndedBy) -> &'static str {
+    match by {
+        EndedBy::CircuitBreaker => "ECS deployment circuit breaker",
+        EndedBy::Alarm => "ECS deployment alarms",
+        EndedBy::Stop | EndedBy::Rejection | EndedBy::Hook | EndedBy::HookTimeout | EndedBy::NewDeployment => "ECS deployment",
+    }
 }
 
 /// The earlier deployment becomes the primary one again, under its own id and with its own creation time.
-fn roll_back_to(service: &mut EcsService, clock: &mut Clockwork, mut target: Deployment) {
+fn roll_back_to(service: &mut EcsService, clock: &mut Clockwork, mut target: Deployment, by: EndedBy) {
     let now = clock.now;
     let id = target.id();
     let revision = target.revision.clone();
     target.rollout = Rollout::InProgress;
-    target.reason = format!("ECS deployment circuit breaker: rolling back to deploymentId {id}.");
+    target.reason = format!("{}: rolling back to deploymentId {id}.", prefix(by));
     target.updated_at = now;
     target.failed_tasks = 0;
+    target.scaled_at = None;
     target.shifted_at = None;
     service.task_definition.clone_from(&target.task_definition);
     service.deployments.retain(|deployment| deployment.revision != revision);
@@ -128,8 +170,8 @@ fn roll_back_to(service: &mut EcsService, clock: &mut Clockwork, mut target: Dep
     service.tell(clock, &format!("rolling back to deployment {id}."));
 
     if let Some(current) = service.current_history() {
-        let reason = "Service deployment rolled back because the circuit breaker threshold was exceeded.";
-        current.rollback = Some(Rollback { to_revision: revision, started_at: now, reason: reason.to_owned() });
-        current.turn(HistoryStatus::RollbackInProgress, reason, now);
+        current.rollback = Some(Rollback { to_revision: revision, started_at: now, reason: by.reason().to_owned() });
+        current.ended_by = Some(by);
+        current.turn(HistoryStatus::RollbackInProgress, by.reason(), now);
     }
 }

@@ -2,16 +2,18 @@
 
 use jiff::Timestamp;
 
+use super::lifecycle::{HookRun, Stage};
 use super::model::EcsService;
 use crate::clockwork::Clockwork;
 
-/// The statuses of a service deployment that a rolling deployment goes through.
+/// The statuses of a service deployment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HistoryStatus {
     Pending,
     InProgress,
     Stopped,
     Successful,
+    RollbackRequested,
     RollbackInProgress,
     RollbackSuccessful,
     RollbackFailed,
@@ -24,6 +26,7 @@ impl HistoryStatus {
             Self::InProgress => "IN_PROGRESS",
             Self::Stopped => "STOPPED",
             Self::Successful => "SUCCESSFUL",
+            Self::RollbackRequested => "ROLLBACK_REQUESTED",
             Self::RollbackInProgress => "ROLLBACK_IN_PROGRESS",
             Self::RollbackSuccessful => "ROLLBACK_SUCCESSFUL",
             Self::RollbackFailed => "ROLLBACK_FAILED",
@@ -32,8 +35,51 @@ impl HistoryStatus {
 
     pub(crate) fn is_over(self) -> bool {
         match self {
-            Self::Pending | Self::InProgress | Self::RollbackInProgress => false,
+            Self::Pending | Self::InProgress | Self::RollbackRequested | Self::RollbackInProgress => false,
             Self::Stopped | Self::Successful | Self::RollbackSuccessful | Self::RollbackFailed => true,
+        }
+    }
+}
+
+/// The cause that ended a deployment before it was successful: the simulation's own record, which AWS tells only in part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndedBy {
+    /// Its tasks failed.
+    CircuitBreaker,
+    /// An alarm triggered.
+    Alarm,
+    /// A person stopped it: `StopServiceDeployment`.
+    Stop,
+    /// A person had it rolled back at a PAUSE hook: `ContinueServiceDeployment` with `ROLLBACK`.
+    Rejection,
+    /// A Lambda hook failed.
+    Hook,
+    /// Nobody acted on a hook in time.
+    HookTimeout,
+    /// A newer deployment took its place.
+    NewDeployment,
+}
+
+impl EndedBy {
+    /// True where it was ended on purpose: by a person, a hook or its time-out.
+    #[must_use]
+    pub fn is_a_decision(self) -> bool {
+        match self {
+            Self::Stop | Self::Rejection | Self::Hook | Self::HookTimeout => true,
+            Self::CircuitBreaker | Self::Alarm | Self::NewDeployment => false,
+        }
+    }
+
+    /// Words that nobody may rely on: AWS documents none.
+    pub(super) fn reason(self) -> &'static str {
+        match self {
+            Self::CircuitBreaker => "Service deployment rolled back because the circuit breaker threshold was exceeded.",
+            Self::Alarm => "Service deployment rolled back because a CloudWatch alarm was triggered.",
+            Self::Stop => "Service deployment rolled back because it was stopped by a user.",
+            Self::Rejection => "Service deployment rolled back because a user did not continue it at a lifecycle hook.",
+            Self::Hook => "Service deployment rolled back because a lifecycle hook failed.",
+            Self::HookTimeout => "Service deployment rolled back because a lifecycle hook timed out.",
+            Self::NewDeployment => "A new service deployment was started.",
         }
     }
 }
@@ -52,6 +98,14 @@ pub(crate) struct ServiceDeployment {
     pub(super) status: HistoryStatus,
     pub(super) reason: String,
     pub(super) rollback: Option<Rollback>,
+    /// Its stage while it goes forward.
+    pub(super) stage: Option<Stage>,
+    /// Runs of its hooks, oldest first.
+    pub(super) hooks: Vec<HookRun>,
+    /// Names of the alarms that triggered.
+    pub(super) triggered: Vec<String>,
+    pub(super) baking_since: Option<Timestamp>,
+    pub(super) ended_by: Option<EndedBy>,
 }
 
 #[derive(Clone, Debug)]
@@ -72,6 +126,9 @@ impl ServiceDeployment {
         if status.is_over() {
             self.finished_at = Some(now);
         }
+        if status != HistoryStatus::InProgress {
+            self.hooks.iter_mut().for_each(|run| run.void(now));
+        }
     }
 }
 
@@ -91,6 +148,11 @@ impl EcsService {
             status: HistoryStatus::Pending,
             reason: String::new(),
             rollback: None,
+            stage: None,
+            hooks: Vec::new(),
+            triggered: Vec::new(),
+            baking_since: None,
+            ended_by: None,
         });
     }
 

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::builder::Controller;
 use super::history::ServiceDeployment;
+use super::lifecycle::{Alarms, Hook};
 use crate::tagging::Tags;
 
 /// `DescribeServices` returns as many events at most.
@@ -44,6 +45,11 @@ pub(crate) struct EcsService {
     pub(super) daemon: bool,
     pub(super) circuit_breaker: Option<CircuitBreaker>,
     pub(super) strategy: Strategy,
+    pub(super) hooks: Vec<Hook>,
+    pub(super) alarms: Option<Alarms>,
+    pub(super) launch_type: LaunchType,
+    /// Express Mode: Amazon ECS manages what belongs to the service.
+    pub(super) express: bool,
     pub(super) task_definition: String,
     /// The primary first, then the active ones, newest first.
     pub(super) deployments: Vec<Deployment>,
@@ -76,6 +82,25 @@ pub(crate) enum Strategy {
     Rolling,
     /// All new tasks beside the old ones, which stop when the new ones have been healthy for this long.
     BlueGreen { bake: Duration },
+    /// As blue/green; a small part of the traffic goes over first, and all of it after `step`.
+    Canary { step: Duration, bake: Duration },
+}
+
+/// Where the tasks of a service run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LaunchType {
+    Fargate,
+    /// On machines of the customer's own: Amazon ECS Anywhere.
+    External,
+}
+
+impl LaunchType {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Fargate => "FARGATE",
+            Self::External => "EXTERNAL",
+        }
+    }
 }
 
 /// How the containers of a service behave.
@@ -122,7 +147,9 @@ pub(crate) struct Deployment {
     pub(super) rollout: Rollout,
     pub(super) reason: String,
     pub(super) failed_tasks: usize,
-    /// When a blue/green deployment had all its tasks healthy, and its bake time began.
+    /// When all tasks of a deployment that shifts traffic were healthy, and its traffic began to go over.
+    pub(super) scaled_at: Option<Timestamp>,
+    /// When its traffic had gone over, or a rolling deployment had all its tasks healthy, and its bake time began.
     pub(super) shifted_at: Option<Timestamp>,
     /// What its task definition refers to.
     pub(super) references: Vec<Read>,

@@ -1,10 +1,9 @@
 //! The service scheduler: one look at a service, and what it starts and stops within the deployment configuration.
 
-use super::deployment;
+use super::lifecycle::{self, Stage};
 use super::model::{Deployment, EcsService, Rollout, Status, Strategy, Task};
-use super::tasks;
+use super::{deployment, tasks};
 use crate::clockwork::Clockwork;
-use crate::job::Job;
 
 const STUCK: &str = "was unable to stop or start tasks during a deployment because of the service deployment configuration. \
                      Update the minimumHealthyPercent or maximumPercent value and try again.";
@@ -20,34 +19,46 @@ pub(super) fn reconcile(service: &mut EcsService, clock: &mut Clockwork) {
 
 fn roll(service: &mut EcsService, clock: &mut Clockwork) {
     deployment::begin(service, clock);
-    let old = if bakes(service, clock) { 0 } else { stop_old(service, clock) };
+    if !lifecycle::passes(service, clock, Stage::PreScaleUp) {
+        return keep_up(service, clock);
+    }
+    lifecycle::passes(service, clock, Stage::ScaleUp);
+    let old = if lifecycle::keeps_old(service, clock) { 0 } else { stop_old(service, clock) };
     let stopped = old + stop_surplus(service, clock);
     let started = start_new(service, clock);
     if stopped + started == 0 && is_stuck(service) {
         tell_once(service, clock, STUCK);
     }
-    forget_drained(service);
+    forget_drained(service, None);
     if is_steady(service) {
-        deployment::complete(service, clock);
         service.owe_floor();
-        tell_once(service, clock, "has reached a steady state.");
+        if lifecycle::is_baked(service, clock) {
+            deployment::complete(service, clock);
+            tell_once(service, clock, "has reached a steady state.");
+        }
     }
     service.observe_floor();
 }
 
-/// Whether a blue/green deployment keeps the old tasks: until all new ones are healthy, and for the bake time from then on. A rollback does not
-/// bake.
-fn bakes(service: &mut EcsService, clock: &mut Clockwork) -> bool {
-    let Strategy::BlueGreen { bake } = service.strategy else { return false };
-    let is_whole = service.healthy_of_primary() >= service.desired;
-    let rolls_back = service.current_history().is_some_and(|current| current.rollback.is_some());
-    let id = service.id.clone();
-    let Some(primary) = service.deployments.first_mut().filter(|primary| primary.rollout == Rollout::InProgress) else { return false };
-    if is_whole && primary.shifted_at.is_none() {
-        primary.shifted_at = Some(clock.now);
-        clock.after(bake, Job::Reconcile(id));
+/// The primary deployment stands at a hook before its first task: lost tasks are replaced by their own revision, and scaling goes on.
+fn keep_up(service: &mut EcsService, clock: &mut Clockwork) {
+    let completed = service.last_completed.as_ref().map(|deployment| deployment.revision.clone());
+    let older = service.deployments.iter().skip(1);
+    let before = older.clone().find(|deployment| Some(&deployment.revision) == completed.as_ref()).or(older.clone().next()).cloned();
+    let live: Vec<_> = service.tasks.iter().filter(|task| !task.is_stopping()).map(|task| task.id.clone()).collect();
+    let surplus: Vec<_> = live.iter().skip(service.desired).cloned().collect();
+    for task in &surplus {
+        tasks::stop(service, clock, task, "Scaling activity initiated by service");
     }
-    !rolls_back && primary.shifted_at.is_none_or(|shifted_at| clock.now < shifted_at + bake)
+    tell_stopped(service, clock, &surplus);
+    let waiting = service.wait_until.is_some_and(|until| clock.now < until);
+    if let Some(before) = before.filter(|_| !waiting) {
+        let wanted = service.desired.saturating_sub(live.len());
+        let started: Vec<_> = (0..wanted).map(|_| tasks::launch(service, clock, &before)).collect();
+        tell_started(service, clock, &started);
+    }
+    forget_drained(service, completed.as_deref());
+    service.observe_floor();
 }
 
 /// Stops tasks of earlier deployments: those that never became healthy first, then healthy ones down to the floor.
@@ -105,16 +116,13 @@ fn start_new(service: &mut EcsService, clock: &mut Clockwork) -> usize {
     let ceiling = match service.strategy {
         // Replacing a lost task needs no headroom above the desired count.
         Strategy::Rolling => service.ceiling().max(service.desired),
-        Strategy::BlueGreen { .. } => service.desired + others.len(),
+        Strategy::BlueGreen { .. } | Strategy::Canary { .. } => service.desired + others.len(),
     };
     let room = ceiling.saturating_sub(mine.len() + others.len());
     let count = wanted.min(room);
 
     let started: Vec<_> = (0..count).map(|_| tasks::launch(service, clock, &primary)).collect();
-    if !started.is_empty() {
-        let text = format!("has started {} tasks: {}.", started.len(), listed(&started));
-        service.tell(clock, &text);
-    }
+    tell_started(service, clock, &started);
     started.len()
 }
 
@@ -126,10 +134,11 @@ fn is_stuck(service: &EcsService) -> bool {
     all_old && service.floor() >= service.desired && service.ceiling() <= service.desired && service.desired > 0
 }
 
-/// An active deployment without a task has been drained.
-fn forget_drained(service: &mut EcsService) {
+/// An active deployment without a task has been drained, but for one that may still have to start some.
+fn forget_drained(service: &mut EcsService, kept: Option<&str>) {
     let tasks = &service.tasks;
-    let keep = |deployment: &Deployment| tasks.iter().any(|task| task.revision == deployment.revision);
+    let has_tasks = |deployment: &Deployment| tasks.iter().any(|task| task.revision == deployment.revision);
+    let keep = |deployment: &Deployment| has_tasks(deployment) || Some(&*deployment.revision) == kept;
     let mut position = 0;
     service.deployments.retain(|deployment| {
         position += 1;
@@ -157,6 +166,13 @@ fn drain(service: &mut EcsService, clock: &mut Clockwork) {
 fn tell_stopped(service: &mut EcsService, clock: &mut Clockwork, stopped: &[String]) {
     if !stopped.is_empty() {
         let text = format!("has stopped {} running tasks: {}.", stopped.len(), listed(stopped));
+        service.tell(clock, &text);
+    }
+}
+
+fn tell_started(service: &mut EcsService, clock: &mut Clockwork, started: &[String]) {
+    if !started.is_empty() {
+        let text = format!("has started {} tasks: {}.", started.len(), listed(started));
         service.tell(clock, &text);
     }
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::Ecs;
-use super::history::ServiceDeployment;
+use super::history::{EndedBy, ServiceDeployment};
+use super::lifecycle::HookRun;
 use super::model::{Deployment, EcsService, Lowest, Rollout, Status, Task};
 
 /// One look at a service.
@@ -103,6 +104,33 @@ pub struct HistoryView {
     pub rolled_back_at: Option<Timestamp>,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
+    /// The ARN of the task definition that it deploys.
+    pub task_definition: String,
+    /// Why it has its status, as AWS says it; empty where AWS says nothing.
+    pub status_reason: String,
+    /// The cause that ended it before it was successful; where a newer deployment stops a rollback, the cause of the rollback.
+    pub ended_by: Option<EndedBy>,
+    /// Its stage, `PRE_SCALE_UP` and so on, while it goes forward; its last one afterwards.
+    pub stage: Option<&'static str>,
+    /// When its bake began.
+    pub baking_since: Option<Timestamp>,
+    /// Runs of its lifecycle hooks, oldest first.
+    pub hooks: Vec<HookView>,
+}
+
+/// A run of a lifecycle hook as `DescribeServiceDeployments` tells it, and when it was.
+#[derive(Clone, Debug)]
+pub struct HookView {
+    /// Names this run alone.
+    pub id: String,
+    /// `AWAITING_ACTION`, `IN_PROGRESS`, `SUCCEEDED`, `FAILED` or `TIMED_OUT`.
+    pub status: &'static str,
+    /// When the deployment came to it.
+    pub began_at: Timestamp,
+    /// When it ends by itself.
+    pub expires_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
 }
 
 /// A running task that holds an older version than there is.
@@ -190,7 +218,20 @@ impl From<&ServiceDeployment> for HistoryView {
             created_at: deployment.created_at,
             rolled_back_at: deployment.rollback.as_ref().map(|rollback| rollback.started_at),
             finished_at: deployment.finished_at,
+            task_definition: deployment.task_definition.clone(),
+            status_reason: deployment.reason.clone(),
+            ended_by: deployment.ended_by,
+            stage: deployment.stage.map(super::lifecycle::Stage::name),
+            baking_since: deployment.baking_since,
+            hooks: deployment.hooks.iter().map(HookView::from).collect(),
         }
+    }
+}
+
+impl From<&HookRun> for HookView {
+    fn from(run: &HookRun) -> Self {
+        let HookRun { id, status, began_at, expires_at, ended_at, .. } = run;
+        Self { id: id.clone(), status: status.name(), began_at: *began_at, expires_at: *expires_at, ended_at: *ended_at }
     }
 }
 

@@ -13,6 +13,7 @@ mod cloudtrail;
 mod configuration;
 mod faults;
 mod history;
+mod lifecycle;
 mod mapping;
 mod metadata;
 mod references;

@@ -5,7 +5,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::super::builder::{Controller, service};
-use super::super::model::{CircuitBreaker, EcsService, Guard, Status, Strategy};
+use super::super::lifecycle::{Alarms, Hook, Stage};
+use super::super::model::{CircuitBreaker, EcsService, Guard, LaunchType, Status, Strategy};
 use super::super::{cluster_not_found, deployment, names};
 use super::describe::service_json;
 use super::tags::{TagPair, to_tags};
@@ -24,6 +25,7 @@ pub(super) struct CreateService {
     deployment_configuration: DeploymentConfiguration,
     deployment_controller: Option<ControllerInput>,
     scheduling_strategy: Option<String>,
+    launch_type: Option<String>,
     #[serde(default)]
     tags: Vec<TagPair>,
 }
@@ -36,6 +38,40 @@ struct DeploymentConfiguration {
     deployment_circuit_breaker: Option<BreakerInput>,
     strategy: Option<String>,
     bake_time_in_minutes: Option<u64>,
+    canary_configuration: Option<CanaryInput>,
+    #[serde(default)]
+    lifecycle_hooks: Vec<HookInput>,
+    alarms: Option<AlarmsInput>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CanaryInput {
+    canary_bake_time_in_minutes: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct HookInput {
+    target_type: Option<String>,
+    #[serde(default)]
+    lifecycle_stages: Vec<String>,
+    timeout_configuration: Option<TimeoutInput>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TimeoutInput {
+    timeout_in_minutes: Option<u64>,
+    action: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AlarmsInput {
+    alarm_names: Vec<String>,
+    enable: bool,
+    rollback: bool,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -81,6 +117,10 @@ pub(super) fn create(world: &mut World, input: CreateService) -> ApiResult {
         daemon,
         circuit_breaker: breaker_of(configuration.deployment_circuit_breaker),
         strategy: strategy_of(configuration),
+        hooks: hooks_of(&configuration.lifecycle_hooks),
+        alarms: alarms_of(configuration.alarms.as_ref()),
+        launch_type: if input.launch_type.as_deref() == Some("EXTERNAL") { LaunchType::External } else { LaunchType::Fargate },
+        express: false,
         task_definition,
         deployments: Vec::new(),
         last_completed: None,
@@ -107,11 +147,38 @@ fn breaker_of(input: Option<BreakerInput>) -> Option<CircuitBreaker> {
 }
 
 fn strategy_of(input: &DeploymentConfiguration) -> Strategy {
+    const CANARY_BAKE_MINUTES: u64 = 10;
+    let bake = Duration::from_mins(input.bake_time_in_minutes.unwrap_or_default());
+    let step = || input.canary_configuration.as_ref().and_then(|canary| canary.canary_bake_time_in_minutes);
     match input.strategy.as_deref() {
-        Some("BLUE_GREEN") => Strategy::BlueGreen { bake: Duration::from_mins(input.bake_time_in_minutes.unwrap_or_default()) },
-        // Linear and canary deployments are not simulated: they roll.
+        Some("BLUE_GREEN") => Strategy::BlueGreen { bake },
+        Some("CANARY") => Strategy::Canary { step: Duration::from_mins(step().unwrap_or(CANARY_BAKE_MINUTES)), bake },
+        // Linear deployments are not simulated: they roll.
         Some(_) | None => Strategy::Rolling,
     }
+}
+
+/// A hook for each of its stages. What a Lambda function would say nobody knows: it succeeds at once.
+fn hooks_of(inputs: &[HookInput]) -> Vec<Hook> {
+    let hook = |input: &HookInput, stage: Stage| {
+        let hook =
+            if input.target_type.as_deref() == Some("PAUSE") { Hook::pause(stage) } else { Hook::lambda(stage, Duration::ZERO, true) };
+        let timeout = input.timeout_configuration.as_ref();
+        let minutes = timeout.and_then(|timeout| timeout.timeout_in_minutes);
+        let hook = minutes.into_iter().fold(hook, |hook, minutes| hook.expiring_after(Duration::from_mins(minutes)));
+        if timeout.is_some_and(|timeout| timeout.action.as_deref() == Some("CONTINUE")) { hook.continuing() } else { hook }
+    };
+    let stages = |input: &HookInput| {
+        let named = |stage: &Stage| input.lifecycle_stages.iter().any(|name| name == stage.name());
+        Stage::WITH_HOOKS.into_iter().filter(named).collect::<Vec<_>>()
+    };
+    inputs.iter().flat_map(|input| stages(input).into_iter().map(|stage| hook(input, stage))).collect()
+}
+
+fn alarms_of(input: Option<&AlarmsInput>) -> Option<Alarms> {
+    const BAKE: Duration = Duration::from_mins(5);
+    let input = input.filter(|alarms| alarms.enable)?;
+    Some(Alarms { names: input.alarm_names.clone(), rollback: input.rollback, bake: BAKE })
 }
 
 fn controller_of(input: Option<&ControllerInput>) -> ApiResult<Controller> {

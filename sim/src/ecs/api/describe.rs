@@ -4,7 +4,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::builder::Controller;
-use super::super::model::{Deployment, EcsService, Strategy};
+use super::super::lifecycle::Hook;
+use super::super::model::{Deployment, EcsService, LaunchType, Strategy};
 use super::super::view::{counts, deployment_status, rollout_name, status_name};
 use super::super::{cluster_not_found, names};
 use super::tags::pairs;
@@ -57,8 +58,6 @@ pub(super) fn service_json(config: &AccountConfig, service: &EcsService, with_ta
         }
     };
     let events = service.events.iter();
-    let breaker = service.circuit_breaker;
-    let (strategy, bake) = strategy_name(service.strategy);
     let mut fields = json!({
         "serviceArn": service.arn,
         "serviceName": service.name,
@@ -67,17 +66,9 @@ pub(super) fn service_json(config: &AccountConfig, service: &EcsService, with_ta
         "desiredCount": service.desired,
         "runningCount": service.running(),
         "pendingCount": service.pending(),
-        "launchType": "FARGATE",
-        "platformVersion": "LATEST",
-        "platformFamily": "Linux",
-        "taskDefinition": service.task_definition,
-        "deploymentConfiguration": {
-            "deploymentCircuitBreaker": { "enable": breaker.is_some(), "rollback": breaker.is_some_and(|breaker| breaker.rollback) },
-            "minimumHealthyPercent": service.minimum_percent,
-            "maximumPercent": service.maximum_percent,
-            "strategy": strategy,
-            "bakeTimeInMinutes": bake.as_secs() / 60,
-        },
+        "launchType": service.launch_type.name(),
+        "deploymentConfiguration": configuration_json(service),
+        "resourceManagementType": if service.express { "ECS" } else { "CUSTOMER" },
         "deploymentController": { "type": service.controller.name() },
         "deployments": deployments,
         "taskSets": task_sets,
@@ -94,18 +85,72 @@ pub(super) fn service_json(config: &AccountConfig, service: &EcsService, with_ta
         "enableExecuteCommand": false,
         "availabilityZoneRebalancing": "DISABLED",
     });
-    if with_tags && let Some(fields) = fields.as_object_mut() {
-        fields.insert("tags".to_owned(), json!(pairs(&service.tags)));
+    if let Some(fields) = fields.as_object_mut() {
+        fields.extend(platform(service.launch_type, "LATEST"));
+        // A service in Express Mode names none; its deployments do.
+        if !service.express {
+            fields.insert("taskDefinition".to_owned(), json!(service.task_definition));
+        }
+        if with_tags {
+            fields.insert("tags".to_owned(), json!(pairs(&service.tags)));
+        }
     }
     fields
 }
 
-/// As the API names it, and its bake time.
-pub(super) fn strategy_name(strategy: Strategy) -> (&'static str, Duration) {
-    match strategy {
-        Strategy::Rolling => ("ROLLING", Duration::ZERO),
-        Strategy::BlueGreen { bake } => ("BLUE_GREEN", bake),
+/// Fargate alone has platform versions.
+pub(super) fn platform(launch_type: LaunchType, version: &str) -> Vec<(String, Value)> {
+    match launch_type {
+        LaunchType::Fargate => vec![("platformVersion".to_owned(), json!(version)), ("platformFamily".to_owned(), json!("Linux"))],
+        LaunchType::External => Vec::new(),
     }
+}
+
+/// `deploymentConfiguration`, as a service and its deployments have it.
+pub(super) fn configuration_json(service: &EcsService) -> Value {
+    let breaker = service.circuit_breaker;
+    let (strategy, bake, canary) = match service.strategy {
+        Strategy::Rolling => ("ROLLING", Duration::ZERO, None),
+        Strategy::BlueGreen { bake } => ("BLUE_GREEN", bake, None),
+        Strategy::Canary { step, bake } => ("CANARY", bake, Some(step)),
+    };
+    let mut fields = json!({
+        "deploymentCircuitBreaker": { "enable": breaker.is_some(), "rollback": breaker.is_some_and(|breaker| breaker.rollback) },
+        "minimumHealthyPercent": service.minimum_percent,
+        "maximumPercent": service.maximum_percent,
+        "strategy": strategy,
+        "bakeTimeInMinutes": minutes(bake),
+        "lifecycleHooks": service.hooks.iter().map(hook_json).collect::<Vec<_>>(),
+    });
+    let alarms = service.alarms.as_ref().map(|alarms| {
+        let told = json!({ "alarmNames": alarms.names, "enable": true, "rollback": alarms.rollback });
+        ("alarms".to_owned(), told)
+    });
+    let canary = canary.map(|step| {
+        let told = json!({ "canaryPercent": 5.0, "canaryBakeTimeInMinutes": minutes(step) });
+        ("canaryConfiguration".to_owned(), told)
+    });
+    if let Some(fields) = fields.as_object_mut() {
+        fields.extend(alarms.into_iter().chain(canary));
+    }
+    fields
+}
+
+fn hook_json(hook: &Hook) -> Value {
+    let action = if hook.continues { "CONTINUE" } else { "ROLLBACK" };
+    let mut fields = json!({
+        "targetType": hook.target.name(),
+        "lifecycleStages": [hook.stage.name()],
+        "timeoutConfiguration": { "timeoutInMinutes": minutes(hook.timeout), "action": action },
+    });
+    if let (Some(arn), Some(fields)) = (hook.target.arn(), fields.as_object_mut()) {
+        fields.insert("hookTargetArn".to_owned(), json!(arn));
+    }
+    fields
+}
+
+fn minutes(length: Duration) -> u64 {
+    length.as_secs() / 60
 }
 
 fn deployment_json(service: &EcsService, position: usize, deployment: &Deployment) -> Value {
@@ -120,16 +165,15 @@ fn deployment_json(service: &EcsService, position: usize, deployment: &Deploymen
         "failedTasks": deployment.failed_tasks,
         "createdAt": seconds(deployment.created_at),
         "updatedAt": seconds(deployment.updated_at),
-        "launchType": "FARGATE",
-        "platformVersion": "1.4.0",
-        "platformFamily": "Linux",
+        "launchType": service.launch_type.name(),
     });
-    // The API reference tells the rollout state of rolling deployments alone.
-    if service.strategy == Strategy::Rolling
-        && let Some(fields) = fields.as_object_mut()
-    {
-        fields.insert("rolloutState".to_owned(), json!(rollout_name(deployment.rollout)));
-        fields.insert("rolloutStateReason".to_owned(), json!(deployment.reason));
+    if let Some(fields) = fields.as_object_mut() {
+        fields.extend(platform(service.launch_type, "1.4.0"));
+        // The API reference tells the rollout state of rolling deployments alone.
+        if service.strategy == Strategy::Rolling {
+            fields.insert("rolloutState".to_owned(), json!(rollout_name(deployment.rollout)));
+            fields.insert("rolloutStateReason".to_owned(), json!(deployment.reason));
+        }
     }
     fields
 }
@@ -156,7 +200,7 @@ fn task_set_json(config: &AccountConfig, service: &EcsService, deployment: &Depl
         "pendingCount": pending,
         "createdAt": seconds(deployment.created_at),
         "updatedAt": seconds(deployment.updated_at),
-        "launchType": "FARGATE",
+        "launchType": service.launch_type.name(),
         "scale": { "value": 100.0, "unit": "PERCENT" },
         "stabilityStatus": "STEADY_STATE",
         "stabilityStatusAt": seconds(deployment.updated_at),

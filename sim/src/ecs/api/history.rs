@@ -3,9 +3,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::super::deployment::breaker_threshold;
-use super::super::history::{HistoryStatus, ServiceDeployment};
+use super::super::history::{EndedBy, HistoryStatus, ServiceDeployment};
+use super::super::lifecycle::HookRun;
 use super::super::model::EcsService;
-use super::describe::strategy_name;
+use super::describe::{configuration_json, platform};
 use super::update::known_id;
 use crate::config::AccountConfig;
 use crate::error::{ApiError, ApiResult};
@@ -79,20 +80,22 @@ pub(super) fn describe_revisions(world: &mut World, input: &DescribeServiceRevis
     let arns = &input.service_revision_arns;
     let (found, failures) = describe(world, arns, "service-revision", |config, service, id| {
         let deployment = service.history.iter().find(|deployment| deployment.target_revision == id)?;
-        Some(json!({
+        let mut fields = json!({
             "serviceRevisionArn": arn(config, service, "service-revision", id),
             "serviceArn": service.arn,
             "clusterArn": config.arn("ecs", &format!("cluster/{}", service.cluster)),
             "taskDefinition": deployment.task_definition,
             "createdAt": seconds(deployment.created_at),
-            "launchType": "FARGATE",
-            "platformVersion": "1.4.0",
-            "platformFamily": "Linux",
+            "launchType": service.launch_type.name(),
             "loadBalancers": [],
             "serviceRegistries": [],
             "containerImages": [],
             "guardDutyEnabled": false,
-        }))
+        });
+        if let Some(fields) = fields.as_object_mut() {
+            fields.extend(platform(service.launch_type, "1.4.0"));
+        }
+        Some(fields)
     })?;
     Ok(json!({ "serviceRevisions": found, "failures": failures }))
 }
@@ -151,19 +154,36 @@ fn whole(config: &AccountConfig, service: &EcsService, deployment: &ServiceDeplo
     fields.insert("targetServiceRevision".to_owned(), revision(&deployment.target_revision));
     fields.insert("sourceServiceRevisions".to_owned(), deployment.source_revisions.iter().map(|id| revision(id)).collect());
     fields.insert("updatedAt".to_owned(), json!(seconds(deployment.updated_at)));
-    fields.insert(
-        "deploymentConfiguration".to_owned(),
-        json!({ "minimumHealthyPercent": service.minimum_percent, "maximumPercent": service.maximum_percent, "strategy": strategy_name(service.strategy).0 }),
-    );
+    fields.insert("deploymentConfiguration".to_owned(), configuration_json(service));
     if let Some(rollback) = &deployment.rollback {
         let arn = arn(config, service, "service-revision", &rollback.to_revision);
         let told = json!({ "reason": rollback.reason, "startedAt": seconds(rollback.started_at), "serviceRevisionArn": arn });
         fields.insert("rollback".to_owned(), told);
     }
-    if service.circuit_breaker.is_some() {
-        fields.insert("deploymentCircuitBreaker".to_owned(), breaker_json(service, deployment));
+    fields.insert("deploymentCircuitBreaker".to_owned(), breaker_json(service, deployment));
+    fields.insert("alarms".to_owned(), alarms_json(service, deployment));
+    fields.insert("lifecycleHookDetails".to_owned(), deployment.hooks.iter().map(hook_run_json).collect());
+    if let Some(stage) = deployment.stage {
+        fields.insert("lifecycleStage".to_owned(), json!(stage.name()));
+    }
+    if deployment.status == HistoryStatus::Stopped {
+        fields.extend(deployment.finished_at.map(|end| ("stoppedAt".to_owned(), json!(seconds(end)))));
     }
     Value::Object(fields)
+}
+
+fn hook_run_json(run: &HookRun) -> Value {
+    let mut fields = json!({
+        "hookId": run.id,
+        "targetType": run.hook.target.name(),
+        "status": run.status.name(),
+        "expiresAt": seconds(run.expires_at),
+        "timeoutAction": if run.hook.continues { "CONTINUE" } else { "ROLLBACK" },
+    });
+    if let (Some(arn), Some(fields)) = (run.hook.target.arn(), fields.as_object_mut()) {
+        fields.insert("targetArn".to_owned(), json!(arn));
+    }
+    fields
 }
 
 fn running(service: &EcsService, revision: &str) -> usize {
@@ -172,10 +192,22 @@ fn running(service: &EcsService, revision: &str) -> usize {
 
 fn breaker_json(service: &EcsService, deployment: &ServiceDeployment) -> Value {
     let failures = service.deployments.iter().find(|known| known.revision == deployment.target_revision);
-    let status = match deployment.status {
-        HistoryStatus::Pending | HistoryStatus::InProgress => "MONITORING",
-        HistoryStatus::Stopped | HistoryStatus::Successful => "MONITORING_COMPLETE",
-        HistoryStatus::RollbackInProgress | HistoryStatus::RollbackSuccessful | HistoryStatus::RollbackFailed => "TRIGGERED",
-    };
+    let status = monitor_status(deployment, service.circuit_breaker.is_some(), EndedBy::CircuitBreaker);
     json!({ "status": status, "failureCount": failures.map_or(0, |known| known.failed_tasks), "threshold": breaker_threshold(service.desired) })
+}
+
+fn alarms_json(service: &EcsService, deployment: &ServiceDeployment) -> Value {
+    let names = service.alarms.as_ref().map(|alarms| alarms.names.as_slice()).unwrap_or_default();
+    let status = monitor_status(deployment, service.alarms.is_some(), EndedBy::Alarm);
+    json!({ "status": status, "alarmNames": names, "triggeredAlarmNames": deployment.triggered })
+}
+
+/// The state of the circuit breaker or of the alarms, which is triggered where it ended the deployment.
+fn monitor_status(deployment: &ServiceDeployment, is_on: bool, triggers: EndedBy) -> &'static str {
+    match deployment.status {
+        _ if !is_on => "DISABLED",
+        _ if deployment.ended_by == Some(triggers) => "TRIGGERED",
+        HistoryStatus::Pending | HistoryStatus::InProgress => "MONITORING",
+        _ => "MONITORING_COMPLETE",
+    }
 }

@@ -86,7 +86,7 @@ fn task_json(config: &AccountConfig, service: &EcsService, task: &Task) -> Value
         "lastStatus": last_status,
         "desiredStatus": if task.is_stopping() { "STOPPED" } else { "RUNNING" },
         "healthStatus": if task.healthy { "HEALTHY" } else { "UNKNOWN" },
-        "launchType": "FARGATE",
+        "launchType": service.launch_type.name(),
         "containers": [],
         "attachments": [],
         "overrides": {},

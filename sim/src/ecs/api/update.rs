@@ -125,6 +125,10 @@ pub(super) fn delete(world: &mut World, input: &DeleteService) -> ApiResult {
     if service.status != Status::Active {
         return Err(super::super::service_not_found());
     }
+    if service.express {
+        let arn = &service.arn;
+        return Err(ApiError::invalid_parameter(format!("{arn} has ResourceManagementType=ECS use DeleteExpressGatewayService to delete")));
+    }
     if service.desired > 0 && !input.force {
         return Err(ApiError::invalid_parameter("The service cannot be stopped while it is scaled above 0."));
     }
