@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::aws::Aws;
 use crate::clock::Clock;
+use crate::domain::received::{MalformedEvent, RequestLine};
 use crate::domain::summary::{Counts, Summary, VERSION};
 use crate::event::{self, Inbox, Malformed, Message, Told};
 use crate::pace::Pace;
@@ -98,6 +99,7 @@ impl Reloader {
 
         let returned = to_return(&inbox, &reloaded.unfinished);
         let summary = summarise(&context.request_id, &inbox, &reloaded, returned.len(), clock.elapsed());
+        self.reporter.requests(&requests(&inbox), &context.request_id, clock.now());
         self.reporter.mistakes(&reloaded.mistakes, &context.request_id, clock.now());
         self.reporter.report(&summary, clock.now());
 
@@ -122,8 +124,7 @@ impl Reloader {
 fn summarise(request_id: &str, inbox: &Inbox, reloaded: &Reloaded, returned: usize, elapsed: Duration) -> Summary {
     let told = || inbox.messages.iter().flat_map(|message| &message.told);
     let ignored: Vec<_> = told().filter_map(|told| if let Told::Ignored(ignored) = told { Some(ignored.clone()) } else { None }).collect();
-    let malformed: Vec<_> =
-        told().filter_map(|told| if let Told::Malformed(error) = told { Some(error.to_string()) } else { None }).collect();
+    let malformed: Vec<_> = inbox.messages.iter().flat_map(malformed_events).collect();
     let services = reloaded.services.clone();
     let swept = reloaded.swept.clone().unwrap_or_default();
     let counts = Counts {
@@ -155,6 +156,33 @@ fn summarise(request_id: &str, inbox: &Inbox, reloaded: &Reloaded, returned: usi
         malformed_events: malformed,
         not_swept: swept.unswept,
     }
+}
+
+/// The lines of what a message holds that could not be read.
+fn malformed_events(message: &Message) -> impl Iterator<Item = MalformedEvent> {
+    message.told.iter().filter_map(|told| {
+        let Told::Malformed(malformed) = told else { return None };
+        Some(MalformedEvent {
+            error: malformed.to_string(),
+            message_id: message.id.clone(),
+            sender_id: message.sender.clone(),
+            origin: malformed.origin.clone(),
+        })
+    })
+}
+
+/// The lines of what was asked for.
+fn requests(inbox: &Inbox) -> Vec<RequestLine> {
+    let told = inbox.messages.iter().flat_map(|message| message.told.iter().map(move |told| (message, told)));
+    let requests = told.filter_map(|(message, told)| {
+        let line = match told {
+            Told::Asked(manual) => manual.line(),
+            Told::Sweep(sweep) => sweep.line(),
+            Told::Changed(_) | Told::Again(_) | Told::Ignored(_) | Told::Malformed(_) => return None,
+        };
+        Some(RequestLine { message_id: message.id.clone(), sender_id: message.sender.clone(), ..line })
+    });
+    requests.collect()
 }
 
 /// When to stop, and by when what is left to do must be sent, so that the answer goes out before Lambda ends the process.

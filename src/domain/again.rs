@@ -42,6 +42,8 @@ pub struct Wish {
     pub max_services: Option<usize>,
     /// The person's own words about it.
     pub reason: Option<String>,
+    /// Who sent it, where it came through the queue.
+    pub sender: Option<String>,
 }
 
 /// How long a service has been waiting for something that has no known end.

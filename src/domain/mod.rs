@@ -8,6 +8,7 @@ pub mod key;
 pub mod outcome;
 pub mod plan;
 pub mod reason;
+pub mod received;
 pub mod reference;
 pub mod service;
 pub mod summary;

@@ -10,6 +10,7 @@ use super::change::Change;
 use super::key::Key;
 use super::outcome::{Outcome, RestartResult, RolledOut};
 use super::reason::{Decision, IgnoredReason, Reason};
+use super::received::MalformedEvent;
 use super::service::ServiceEvent;
 
 /// The version of the JSON below; it grows when a field goes or changes its meaning.
@@ -35,8 +36,8 @@ pub struct Summary {
     pub services: Vec<ServiceLine>,
     /// Events that nothing was done about.
     pub ignored_events: Vec<IgnoredEvent>,
-    /// What was wrong with events that could not be read.
-    pub malformed_events: Vec<String>,
+    /// Events that could not be read.
+    pub malformed_events: Vec<MalformedEvent>,
     /// What a sweep could not compare.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_swept: Vec<String>,
@@ -124,6 +125,9 @@ pub struct ServiceLine {
     /// The person's own words, where a request asked for this.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_reason: Option<String>,
+    /// Who sent that request, where it came through the queue.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sender_id: Option<String>,
     /// What became of a restart.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<RestartResult>,
@@ -244,6 +248,7 @@ impl ServiceLine {
             detail: None,
             requested: false,
             request_reason: None,
+            sender_id: None,
             result: None,
             deployment: None,
             deployed_at: None,

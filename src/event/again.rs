@@ -111,6 +111,8 @@ struct Asked {
     max_services: Option<usize>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sender: Option<String>,
 }
 
 /// The bodies of the messages that tell of work for later: one, unless it is too long for a queue.
@@ -294,21 +296,22 @@ impl From<Wait> for Waiting {
 
 impl From<&Wish> for Asked {
     fn from(wish: &Wish) -> Self {
-        let Wish { services, asked_at, dry_run: _, max_services, reason } = wish;
+        let Wish { services, asked_at, dry_run: _, max_services, reason, sender } = wish;
         let place = |place: &Place| (place.partition.clone(), place.account.clone(), place.region.clone());
         let services = services.iter().map(|(id, home)| (id.to_string(), home.as_ref().map(place))).collect();
-        Self { services, at: *asked_at, max_services: *max_services, reason: reason.clone() }
+        Self { services, at: *asked_at, max_services: *max_services, reason: reason.clone(), sender: sender.clone() }
     }
 }
 
 impl TryFrom<Asked> for Wish {
     type Error = Malformed;
 
-    fn try_from(Asked { services, at, max_services, reason }: Asked) -> Result<Self, Malformed> {
+    fn try_from(Asked { services, at, max_services, reason, sender }: Asked) -> Result<Self, Malformed> {
         let place = |(partition, account, region)| Place { partition, account, region };
         let services = services.into_iter().map(|(id, home)| Ok((service(&id)?, home.map(place)))).collect::<Result<_, Malformed>>()?;
+        let (reason, sender) = (reason.as_deref().map(bounded), sender.as_deref().map(bounded));
         // What only tells is not sent on.
-        Ok(Self { services, asked_at: at, dry_run: false, max_services, reason: reason.as_deref().map(bounded) })
+        Ok(Self { services, asked_at: at, dry_run: false, max_services, reason, sender })
     }
 }
 
@@ -334,7 +337,7 @@ mod tests {
         let changes = vec![Change { whom, ..Change::new(key, at, ChangeKind::Written, "e") }];
         let waiting = (0..services).map(|number| (id(number), Waiting { looks: 3, ..Waiting::default() })).collect();
         let services = (0..services).map(|number| (id(number), None)).collect();
-        let wish = Some(Wish { services, asked_at: at, dry_run: false, max_services: None, reason: None });
+        let wish = Some(Wish { services, asked_at: at, dry_run: false, max_services: None, reason: None, sender: None });
         Again { not_before: at, hops: 1, unlisted: 0, changes, waiting, wish }
     }
 

@@ -8,6 +8,7 @@ use super::json::{self, Malformed};
 use super::{Inbox, Message, Told, again, appconfig, ignored, manual, s3, secrets, ssm};
 use crate::domain::arn::{Arn, Place};
 use crate::domain::reason::IgnoredReason;
+use crate::domain::text::bounded;
 
 const ANY_EVENT: &str = "an event of Amazon EventBridge, a notification of Amazon S3, either of them inside Amazon SNS or SQS, or {\"reload\": {…}} or {\"sweep\": {…}}";
 const TOO_DEEP: &str = "nothing deeper than SNS inside SQS";
@@ -56,6 +57,7 @@ struct SqsRecord {
 struct SqsAttributes {
     /// Milliseconds since 1970, as text.
     sent_timestamp: Option<String>,
+    sender_id: Option<String>,
 }
 
 /// "Invoking Lambda functions with Amazon SNS notifications", AWS Lambda Developer Guide.
@@ -124,7 +126,7 @@ pub(super) fn open(payload: &str, now: Timestamp) -> Inbox {
         }
         probed => {
             let told = probed.map_or_else(|malformed| vec![Told::Malformed(malformed)], |probe| look_at(payload, probe, depth));
-            Inbox { from_queue: false, messages: vec![Message { id: None, told }] }
+            Inbox { from_queue: false, messages: vec![Message { id: None, sender: None, told: named_by(payload, told) }] }
         }
     }
 }
@@ -144,9 +146,12 @@ fn open_queued(record: &RawValue, place: usize, depth: Depth) -> Message {
             let sent_at = attributes.sent_timestamp.and_then(|text| Timestamp::from_millisecond(text.parse().ok()?).ok());
             let inside = Depth { sent_at: sent_at.unwrap_or(depth.sent_at), ..depth };
             let told = mend(look(&body, inside), |malformed| malformed.in_text(&format!("{at}.body")));
-            Message { id: Some(message_id), told }
+            let sender = attributes.sender_id.as_deref().map(bounded);
+            Message { id: Some(message_id), told: sent_by(sender.as_deref(), told), sender }
         }
-        Err(malformed) => Message { id: message_id(record), told: vec![Told::Malformed(malformed.in_field(&at))] },
+        Err(malformed) => {
+            Message { id: message_id(record), sender: sender_id(record), told: vec![Told::Malformed(malformed.in_field(&at))] }
+        }
     }
 }
 
@@ -160,6 +165,30 @@ fn message_id(record: &RawValue) -> Option<String> {
     Some(json::read::<Id>(record.get()).ok()?.message_id)
 }
 
+/// The same of its sender.
+fn sender_id(record: &RawValue) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Record {
+        attributes: SqsAttributes,
+    }
+    json::read::<Record>(record.get()).ok()?.attributes.sender_id.as_deref().map(bounded)
+}
+
+/// Lets a request say who sent it.
+fn sent_by(sender: Option<&str>, mut told: Vec<Told>) -> Vec<Told> {
+    for one in &mut told {
+        if let Told::Asked(manual) = one {
+            manual.wish.sender = sender.map(str::to_owned);
+        }
+    }
+    told
+}
+
+/// Lets what is malformed say what the event, notification or record is found by that `text` is.
+fn named_by(text: &str, told: Vec<Told>) -> Vec<Told> {
+    mend(told, |malformed| malformed.named_by(text))
+}
+
 /// Lets what is malformed say where it stands in what it came in.
 fn mend(told: Vec<Told>, seen_from: impl Fn(Malformed) -> Malformed) -> Vec<Told> {
     let mend = |told| if let Told::Malformed(malformed) = told { Told::Malformed(seen_from(malformed)) } else { told };
@@ -167,7 +196,8 @@ fn mend(told: Vec<Told>, seen_from: impl Fn(Malformed) -> Malformed) -> Vec<Told
 }
 
 fn look(payload: &str, depth: Depth) -> Vec<Told> {
-    probe(payload).map_or_else(|malformed| vec![Told::Malformed(malformed)], |probe| look_at(payload, probe, depth))
+    let told = probe(payload).map_or_else(|malformed| vec![Told::Malformed(malformed)], |probe| look_at(payload, probe, depth));
+    named_by(payload, told)
 }
 
 fn look_at(payload: &str, probe: Probe<'_>, depth: Depth) -> Vec<Told> {
@@ -205,7 +235,7 @@ fn look_at_records(records: &[&RawValue], depth: Depth) -> Vec<Told> {
             Ok(RecordProbe { source }) => look_at_record(&source, record, depth),
             Err(malformed) => vec![Told::Malformed(malformed)],
         };
-        for one in mend(told, |malformed| malformed.in_field(&format!("Records[{place}]"))) {
+        for one in mend(told, |malformed| malformed.named_by(record.get()).in_field(&format!("Records[{place}]"))) {
             // They fail together: the first thing that is wrong says enough of a message that may hold thousands.
             if !matches!(one, Told::Malformed(_)) || !std::mem::replace(&mut is_malformed, true) {
                 all.push(one);

@@ -7,6 +7,9 @@ use serde::de::{Error, Unexpected};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_path_to_error::{Path, Segment};
 
+use super::origin;
+use crate::domain::received::Origin;
+
 /// Something that is not what it should be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
 pub struct Malformed {
@@ -14,11 +17,13 @@ pub struct Malformed {
     pub at: String,
     /// What was expected there.
     pub expected: String,
+    /// What the event is found by.
+    pub origin: Origin,
 }
 
 impl Malformed {
     pub(super) fn at(at: impl Into<String>, expected: impl Into<String>) -> Self {
-        Self { at: at.into(), expected: expected.into() }
+        Self { at: at.into(), expected: expected.into(), origin: Origin::default() }
     }
 
     /// The same, seen from the object that has it in its field `outer`.
@@ -31,6 +36,11 @@ impl Malformed {
         self.seen_from(outer, ": ")
     }
 
+    /// The same, of the event, notification or record that `text` is, unless something inside it was named already.
+    pub(super) fn named_by(self, text: &str) -> Self {
+        if self.origin == Origin::default() { Self { origin: origin::of(text), ..self } } else { self }
+    }
+
     fn seen_from(mut self, outer: &str, joint: &str) -> Self {
         self.at = if self.at.is_empty() { outer.to_owned() } else { format!("{outer}{joint}{}", self.at) };
         self
@@ -39,7 +49,7 @@ impl Malformed {
 
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { at, expected } = self;
+        let Self { at, expected, origin: _ } = self;
         if at.is_empty() {
             write!(f, "malformed event: expected {expected}")
         } else {

@@ -10,6 +10,7 @@ use super::json::{self, Malformed};
 use crate::domain::again::Wish;
 use crate::domain::arn::{Place, ServiceId};
 use crate::domain::change::{Change, ChangeKind, end_of_event_time};
+use crate::domain::received::RequestLine;
 use crate::domain::text::bounded;
 use crate::domain::watch::Term;
 
@@ -30,6 +31,19 @@ pub struct Sweep {
     pub repair: Option<bool>,
 }
 
+impl Sweep {
+    /// The line of it.
+    #[must_use]
+    pub fn line(self) -> RequestLine {
+        let sweep = match self.repair {
+            Some(true) => "repair",
+            Some(false) => "report",
+            None => "as set",
+        };
+        RequestLine { sweep: Some(sweep), ..RequestLine::default() }
+    }
+}
+
 /// Reads what is in `sweep`.
 pub(super) fn decode_sweep(sweep: &RawValue) -> Result<Sweep, Malformed> {
     json::read(sweep.get())
@@ -45,6 +59,21 @@ impl Manual {
     #[must_use]
     pub fn names_keys(&self) -> bool {
         !self.changed.is_empty()
+    }
+
+    /// The line of it.
+    #[must_use]
+    pub fn line(&self) -> RequestLine {
+        let Wish { services, asked_at: _, dry_run, max_services, reason, sender: _ } = &self.wish;
+        let some = |count: usize| (count > 0).then_some(count);
+        RequestLine {
+            changed: some(self.changed.len()),
+            services: some(services.len()),
+            dry_run: *dry_run,
+            max_services: *max_services,
+            request_reason: reason.clone(),
+            ..RequestLine::default()
+        }
     }
 }
 
@@ -101,6 +130,7 @@ pub(super) fn decode(reload: &RawValue, sent_at: Timestamp) -> Result<Manual, Ma
             dry_run,
             max_services: max_services.map(|most| usize::try_from(most).unwrap_or(usize::MAX)),
             reason: reason.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(bounded),
+            sender: None,
         },
     })
 }

@@ -6,6 +6,7 @@ mod appconfig;
 mod envelope;
 mod json;
 mod manual;
+mod origin;
 mod s3;
 mod secrets;
 mod ssm;
@@ -35,6 +36,8 @@ pub struct Inbox {
 pub struct Message {
     /// The queue's message id.
     pub id: Option<String>,
+    /// Who sent it to the queue: the id of a user, of a role and its session, or of an account of AWS's own.
+    pub sender: Option<String>,
     /// What it tells.
     pub told: Vec<Told>,
 }

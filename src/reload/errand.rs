@@ -59,12 +59,13 @@ impl Errand {
         only.flatten().chain(self.wish.iter().flat_map(|wish| wish.services.keys()))
     }
 
-    /// Says of lines about this request what the person said of it, and which services the request names.
+    /// Says of lines about this request who sent it, what the person said of it, and which services it names.
     pub(super) fn sign(&self, lines: &mut [ServiceLine]) {
         let Some(wish) = &self.wish else { return };
         for line in lines {
             line.requested |= ServiceId::from_path(&line.service).is_some_and(|id| wish.services.contains_key(&id));
             line.request_reason.clone_from(&wish.reason);
+            line.sender_id.clone_from(&wish.sender);
         }
     }
 

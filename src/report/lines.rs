@@ -36,11 +36,6 @@ impl<'a> Counted<'a> {
 }
 
 #[derive(Serialize)]
-pub(super) struct Malformed<'a> {
-    pub(super) error: &'a str,
-}
-
-#[derive(Serialize)]
 pub(super) struct NotSwept<'a> {
     pub(super) what: &'a str,
 }

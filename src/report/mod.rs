@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::domain::arn::ServiceId;
+use crate::domain::received::RequestLine;
 use crate::domain::summary::Summary;
 
 pub use telemetry::{Level, telemetry};
@@ -45,8 +46,8 @@ impl Reporter {
         for event in &summary.ignored_events {
             self.line(now, Level::Info, "ignored", &summary.request_id, event);
         }
-        for error in &summary.malformed_events {
-            self.line(now, Level::Error, "malformed", &summary.request_id, &lines::Malformed { error });
+        for event in &summary.malformed_events {
+            self.line(now, Level::Error, "malformed", &summary.request_id, event);
         }
         for what in &summary.not_swept {
             self.line(now, Level::Warn, "not swept", &summary.request_id, &lines::NotSwept { what });
@@ -57,6 +58,13 @@ impl Reporter {
         self.line(now, lines::summary_level(summary), "summary", &summary.request_id, &lines::Counted::of(summary));
         for metrics in metrics::of(summary, &self.function) {
             self.write(&metrics.at(now, Level::Info.max(self.level)));
+        }
+    }
+
+    /// Tells what was asked for, and by whom.
+    pub fn requests<'a>(&self, requests: impl IntoIterator<Item = &'a RequestLine>, request_id: &str, now: Timestamp) {
+        for request in requests {
+            self.line(now, Level::Info, "request", request_id, request);
         }
     }
 

@@ -324,6 +324,29 @@ async fn a_request_that_is_held_keeps_its_reason_and_who_it_named() {
     assert!(decided.starts_with(&["hold", "hold"]) && decided.contains(&"restart"), "{decided:?}");
     for line in &lines {
         assert_eq!((&line["requested"], &line["request_reason"]), (&true.into(), &"TICKET-7".into()), "{line:#}");
+        assert_eq!(line["sender_id"], "123456789012", "{line:#}");
     }
     assert_eq!(scenario.restarted(), ["web/api"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_request_has_a_line_that_tells_who_sent_it_also_where_it_concerns_nobody() {
+    let scenario = Scenario::with([service("web/api").watching("ssm:/app/")]).await.with_queue();
+
+    scenario.account.send(QUEUE, r#"{"reload": {"changed": ["ssm:/other/a", "ssm:/other/b"], "max_services": 7, "reason": "TICKET-7"}}"#);
+    scenario.account.run_for(Duration::from_mins(1)).await;
+    scenario.account.send(QUEUE, r#"{"sweep": {"repair": false}}"#);
+    scenario.account.run_for(Duration::from_mins(1)).await;
+    scenario.reload(json!({ "services": ["web/api"], "dry_run": true })).await;
+
+    let lines = scenario.lines("request");
+    let told = |place: usize, names: [&str; 5]| json!(names.map(|name| lines[place][name].clone()));
+    assert_eq!(lines.len(), 3, "{lines:#?}");
+    assert_eq!(
+        told(0, ["level", "changed", "max_services", "request_reason", "sender_id"]),
+        json!(["INFO", 2, 7, "TICKET-7", "123456789012"])
+    );
+    assert_eq!(told(1, ["level", "sweep", "changed", "services", "sender_id"]), json!(["INFO", "report", null, null, "123456789012"]));
+    assert_eq!(told(2, ["level", "services", "dry_run", "sender_id", "message_id"]), json!(["INFO", 1, true, null, null]));
+    assert!(lines[0]["message_id"].is_string() && lines[0]["request_id"].is_string());
 }
