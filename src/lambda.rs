@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::domain::received::{MalformedEvent, RequestLine};
 use crate::domain::summary::{Counts, Summary, VERSION};
 use crate::event::{self, Inbox, Malformed, Message, Told};
-use crate::pace::Pace;
+use crate::pace::{Limit, Pace};
 use crate::reload::{self, Reload, Reloaded};
 use crate::report::Reporter;
 use crate::settings::Settings;
@@ -65,7 +65,7 @@ impl Error {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Malformed(_) => "MalformedEvent",
-            Self::Reload(reload::Error::Unlisted(_) | reload::Error::OutOfTime(_)) => "ListingFailed",
+            Self::Reload(reload::Error::Unlisted(_)) => "ListingFailed",
             Self::NothingStarted(_) => "NothingStarted",
         }
     }
@@ -81,7 +81,8 @@ impl Reloader {
     /// Takes what the process was started with.
     #[must_use]
     pub fn new(aws: Aws, settings: Settings, reporter: Reporter) -> Self {
-        let pace = Pace::new(settings.restart_burst, settings.restart_rate);
+        let limit = Limit { burst: settings.restart_burst, rate: settings.restart_rate };
+        let pace = limit.share(settings.concurrency);
         Self { aws, settings, pace, reporter }
     }
 

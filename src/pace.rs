@@ -1,9 +1,31 @@
 //! How fast calls are made: a burst, then a steady rate, below the bucket that the account has for them.
+//!
+//! Such buckets belong to the account and Region, not to a process ("Request throttling for the Amazon ECS API", Amazon ECS API Reference).
+//! So a limit is one of the whole function, and each of its processes keeps to its part.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
+
+/// A limit of the whole function, however many processes Lambda runs of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limit {
+    /// Calls at once.
+    pub burst: u32,
+    /// Calls a second after that.
+    pub rate: f64,
+}
+
+impl Limit {
+    /// The pace of one process of a function that runs at most `concurrency` processes at once. The burst is rounded down, to one at least: a
+    /// limit with a smaller burst than the function has processes is kept by the rate alone.
+    #[must_use]
+    pub fn share(self, concurrency: u32) -> Pace {
+        let processes = concurrency.max(1);
+        Pace::new((self.burst / processes).max(1), self.rate / f64::from(processes))
+    }
+}
 
 /// Hands out turns: `burst` at once, then one each `interval`. It lives as long as the process, so that two invocations in a row do not
 /// both burst.
@@ -18,8 +40,7 @@ pub struct Pace {
 
 impl Pace {
     /// `burst` turns at once, then `rate` a second.
-    #[must_use]
-    pub fn new(burst: u32, rate: f64) -> Self {
+    fn new(burst: u32, rate: f64) -> Self {
         let interval = Duration::try_from_secs_f64(1.0 / rate).unwrap_or(Duration::MAX);
         Self { interval, ahead: interval.saturating_mul(burst.saturating_sub(1)), due: Mutex::new(Instant::now()) }
     }
@@ -68,6 +89,24 @@ mod tests {
 
         assert!(starts(&pace, 25).await < Duration::from_millis(5));
         assert!(starts(&pace, 5).await.abs_diff(Duration::from_secs(2)) < Duration::from_millis(10));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn two_processes_share_a_limit() {
+        let limit = Limit { burst: 41, rate: 5.0 };
+        let (one, other) = (limit.share(2), limit.share(2));
+
+        assert!(starts(&one, 20).await < Duration::from_millis(5));
+        assert!(starts(&other, 20).await < Duration::from_millis(5));
+        assert!(starts(&one, 5).await.abs_diff(Duration::from_secs(2)) < Duration::from_millis(10));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn more_processes_than_a_burst_has_calls_get_one_each() {
+        let pace = Limit { burst: 2, rate: 10.0 }.share(10);
+
+        assert!(starts(&pace, 1).await < Duration::from_millis(5));
+        assert!(starts(&pace, 2).await.abs_diff(Duration::from_secs(2)) < Duration::from_millis(10));
     }
 
     #[tokio::test(start_paused = true)]

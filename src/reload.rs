@@ -6,12 +6,10 @@ mod learn;
 mod references;
 mod sweep;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
-
 use futures_util::future::join;
 use jiff::{SignedDuration, Timestamp};
-use tokio::time::{Instant, timeout_at};
+use std::collections::{BTreeMap, BTreeSet};
+use tokio::time::Instant;
 
 use crate::aws::{self, Aws, Listed};
 use crate::clock::Clock;
@@ -110,18 +108,13 @@ pub enum Error {
     /// Who watches could not be read.
     #[error("cannot list the services that watch: {0}")]
     Unlisted(#[from] aws::Error),
-    /// Who watches was not told in time.
-    #[error("cannot list the services that watch: no answer within {}s", .0.as_secs())]
-    OutOfTime(Duration),
 }
 
 impl Error {
     /// Whether the listing may succeed later with nobody's help.
     fn passes(&self) -> bool {
-        match self {
-            Self::Unlisted(error) => error.cause.passes(),
-            Self::OutOfTime(_) => true,
-        }
+        let Self::Unlisted(error) = self;
+        error.cause.passes()
     }
 }
 
@@ -175,8 +168,8 @@ impl Reload<'_> {
         if !needs_a_listing(inbox) {
             return Ok(Vec::new());
         }
-        let listed = timeout_at(self.until, self.aws.tagging.services_watching(&self.settings.tag_prefix)).await;
-        let mut listed = listed.map_err(|_| Error::OutOfTime(self.clock.elapsed()))??;
+        // A listing that does not end leaves time to send what was told.
+        let mut listed = self.aws.tagging.services_watching(&self.settings.tag_prefix, self.share_of_what_is_left(2)).await?;
         listed.retain(|listed| self.is_in_reach(&listed.id));
         Ok(listed)
     }

@@ -32,10 +32,12 @@ pub const MIN_INTERVAL: &str = "RELOADER_MIN_INTERVAL";
 pub const MAX_RESTARTS_PER_HOUR: &str = "RELOADER_MAX_RESTARTS_PER_HOUR";
 /// Most rollouts of one change at once.
 pub const MAX_IN_FLIGHT: &str = "RELOADER_MAX_IN_FLIGHT";
-/// Starts at once.
+/// Starts at once, of the whole function.
 pub const RESTART_BURST: &str = "RELOADER_RESTART_BURST";
-/// Starts per second after that.
+/// Starts per second after that, of the whole function.
 pub const RESTART_RATE: &str = "RELOADER_RESTART_RATE";
+/// How many invocations may run at once.
+pub const CONCURRENCY: &str = "RELOADER_CONCURRENCY";
 /// Least time between a change and a restart.
 pub const SETTLE: &str = "RELOADER_SETTLE";
 /// `repair` or `report`.
@@ -56,7 +58,7 @@ pub const QUEUE_URL: &str = "RELOADER_QUEUE_URL";
 pub const EVENT_BUS: &str = "RELOADER_EVENT_BUS";
 
 /// Every variable that is read.
-pub const NAMES: [&str; 18] = [
+pub const NAMES: [&str; 19] = [
     MODE,
     TAG_PREFIX,
     CLUSTERS,
@@ -66,6 +68,7 @@ pub const NAMES: [&str; 18] = [
     MAX_IN_FLIGHT,
     RESTART_BURST,
     RESTART_RATE,
+    CONCURRENCY,
     SETTLE,
     SWEEP,
     SWEEP_SINCE,
@@ -92,10 +95,12 @@ pub struct Settings {
     pub clusters: BTreeSet<String>,
     /// `RELOADER_MAX_SERVICES`.
     pub max_services: usize,
-    /// `RELOADER_RESTART_BURST`.
+    /// `RELOADER_RESTART_BURST`, of the whole function.
     pub restart_burst: u32,
-    /// `RELOADER_RESTART_RATE`, per second.
+    /// `RELOADER_RESTART_RATE`, per second, of the whole function.
     pub restart_rate: f64,
+    /// `RELOADER_CONCURRENCY`: each process takes this part of every pace.
+    pub concurrency: u32,
     /// `RELOADER_SETTLE`.
     pub settle: SignedDuration,
     /// `RELOADER_MIN_INTERVAL`.
@@ -136,10 +141,12 @@ impl Settings {
             clusters: reader.read(CLUSTERS, BTreeSet::new(), "cluster names separated by commas", clusters),
             max_services: reader.read(MAX_SERVICES, 100, "a number from 1 on", |text| at_least_one(text.parse().ok()?)),
             restart_burst: reader
-                .read(RESTART_BURST, 25, "a number from 1 to 1000", |text| text.parse().ok().filter(|burst| (1..=1000).contains(burst))),
-            restart_rate: reader.read(RESTART_RATE, 2.5, "a rate per second from 0.1 to 1000", |text| {
+                .read(RESTART_BURST, 40, "a number from 1 to 1000", |text| text.parse().ok().filter(|burst| (1..=1000).contains(burst))),
+            restart_rate: reader.read(RESTART_RATE, 4.0, "a rate per second from 0.1 to 1000", |text| {
                 text.parse().ok().filter(|rate| (0.1..=1000.0).contains(rate))
             }),
+            concurrency: reader
+                .read(CONCURRENCY, 2, "a number from 1 to 1000", |text| text.parse().ok().filter(|number| (1..=1000).contains(number))),
             settle: reader.read(SETTLE, SignedDuration::from_secs(2), "a duration from 0s to 60s", |text| {
                 parse_duration(text).filter(|settle| *settle <= SignedDuration::from_mins(1))
             }),
@@ -229,7 +236,10 @@ mod tests {
         let settings = Settings::load(&BTreeMap::new()).unwrap();
 
         assert_eq!((settings.notify_only, settings.tag_prefix.as_str(), settings.max_services), (false, "reloader", 100));
-        assert_eq!((settings.restart_burst, settings.settle), (25, SignedDuration::from_secs(2)));
+        assert_eq!(
+            (settings.restart_burst, settings.restart_rate, settings.concurrency, settings.settle),
+            (40, 4.0, 2, SignedDuration::from_secs(2))
+        );
         assert!(settings.clusters.is_empty() && settings.without_effect.is_empty());
     }
 
@@ -240,7 +250,14 @@ mod tests {
 
     #[test]
     fn every_mistake_is_reported_together() {
-        let vars = BTreeMap::from([(MODE, "dry"), (MAX_SERVICES, "0"), (RESTART_RATE, "NaN"), (SWEEP_SINCE, "soon"), (CLUSTERS, "a,,b")]);
+        let vars = BTreeMap::from([
+            (MODE, "dry"),
+            (MAX_SERVICES, "0"),
+            (RESTART_RATE, "NaN"),
+            (CONCURRENCY, "0"),
+            (SWEEP_SINCE, "soon"),
+            (CLUSTERS, "a,,b"),
+        ]);
 
         assert_eq!(
             Settings::load(&vars).unwrap_err().to_string(),
@@ -248,6 +265,7 @@ mod tests {
              RELOADER_CLUSTERS=\"a,,b\" is not cluster names separated by commas; \
              RELOADER_MAX_SERVICES=\"0\" is not a number from 1 on; \
              RELOADER_RESTART_RATE=\"NaN\" is not a rate per second from 0.1 to 1000; \
+             RELOADER_CONCURRENCY=\"0\" is not a number from 1 to 1000; \
              RELOADER_SWEEP_SINCE=\"soon\" is not a duration such as 90s, 10m or 1h"
         );
     }

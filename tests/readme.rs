@@ -2,9 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use std::collections::BTreeMap;
+
+use ecs_reloader::aws::{QUOTAS, Quota};
 use ecs_reloader::domain::outcome::RestartResult;
 use ecs_reloader::domain::reason::{Decision, IgnoredReason, Reason};
-use ecs_reloader::settings;
+use ecs_reloader::settings::{self, Settings};
 use serde::Serialize;
 
 const README: &str = include_str!("../README.md");
@@ -40,6 +43,19 @@ fn every_setting_is_told() {
     for name in settings::NAMES {
         assert!(README.contains(&format!("`{name}`")), "{name}");
     }
+}
+
+#[test]
+fn what_is_taken_of_each_bucket_of_the_account_is_told() {
+    for Quota { calls, limit } in QUOTAS {
+        let calls: Vec<_> = calls.iter().map(|call| format!("`{call}`")).collect();
+        let (row, ours) = (format!("| {} |", calls.join(", ")), format!("| {}, {} |", limit.burst, limit.rate));
+
+        assert!(README.lines().any(|line| line.starts_with(&row) && line.ends_with(&ours)), "{row} {ours}");
+    }
+    let settings = Settings::load(&BTreeMap::new()).unwrap();
+    let ours = format!("| {}, {} |", settings.restart_burst, settings.restart_rate);
+    assert!(README.lines().any(|line| line.starts_with("| `ecs:UpdateService` |") && line.ends_with(&ours)), "{ours}");
 }
 
 #[test]

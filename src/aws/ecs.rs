@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout_at};
 use super::cache::Cache;
 use super::look::{fate, service};
 use super::task_definition::references;
-use super::{Error, SdkConfig, answered, impatient, patient, timestamp, unrationed};
+use super::{Error, SdkConfig, answered, impatient, patient, quota, timestamp, unrationed};
 use crate::domain::arn::ServiceId;
 use crate::domain::outcome::Cause;
 use crate::domain::reference::References;
@@ -27,6 +27,7 @@ use crate::pace::Pace;
 const DESCRIBE: &str = "DescribeServices";
 const DESCRIBE_DEFINITION: &str = "DescribeTaskDefinition";
 const LIST_DEPLOYMENTS: &str = "ListServiceDeployments";
+const DESCRIBE_REVISIONS: &str = "DescribeServiceRevisions";
 
 /// Most services of one `DescribeServices`.
 const DESCRIBED_AT_ONCE: usize = 10;
@@ -44,12 +45,10 @@ const READS_IN_FLIGHT: usize = 10;
 #[derive(Debug)]
 pub struct Ecs {
     reads: Client,
-    /// Half of the account's burst, and three quarters of its rate: others need them too.
-    /// "Request throttling for the Amazon ECS API", Amazon ECS API Reference.
     looks: Pace,
     histories: Pace,
+    revisions: Pace,
     tasks: Pace,
-    /// Nine tenths of the rate: a first invocation may need them all within its time.
     definitions: Pace,
     known: Cache,
     definitions_read: AtomicUsize,
@@ -78,17 +77,18 @@ pub struct Restarted {
 }
 
 impl Ecs {
-    pub(super) fn new(config: &SdkConfig) -> Self {
+    pub(super) fn new(config: &SdkConfig, concurrency: u32) -> Self {
         let client = |retries| {
             let config = Builder::from(config).retry_config(retries).retry_partition(unrationed()).timeout_config(impatient());
             Client::from_conf(config.build())
         };
         Self {
             reads: client(patient()),
-            looks: Pace::new(50, 15.0),
-            histories: Pace::new(25, 15.0),
-            tasks: Pace::new(50, 15.0),
-            definitions: Pace::new(40, 18.0),
+            looks: quota::SERVICES.limit.share(concurrency),
+            histories: quota::DEPLOYMENTS.limit.share(concurrency),
+            revisions: quota::REVISIONS.limit.share(concurrency),
+            tasks: quota::TASKS.limit.share(concurrency),
+            definitions: quota::TASK_DEFINITIONS.limit.share(concurrency),
             known: Cache::new(),
             definitions_read: AtomicUsize::new(0),
             starts: client(RetryConfig::disabled()),
@@ -186,7 +186,7 @@ impl Ecs {
     /// The list could not be read to its end, or not before the instant `by`.
     async fn history(&self, id: &ServiceId, since: Timestamp, by: Instant) -> Result<Vec<PastDeployment>, Error> {
         let late = || Err(Error::late(LIST_DEPLOYMENTS, Some(id.to_string())));
-        if self.histories.admit(by).await { timeout_at(by, self.whole_history(id, since)).await.unwrap_or_else(|_| late()) } else { late() }
+        timeout_at(by, self.whole_history(id, since, by)).await.unwrap_or_else(|_| late())
     }
 
     /// The histories of services, each since an instant.
@@ -198,13 +198,16 @@ impl Ecs {
         stream::iter(since).map(read).buffered(READS_IN_FLIGHT).collect().await
     }
 
-    async fn whole_history(&self, id: &ServiceId, since: Timestamp) -> Result<Vec<PastDeployment>, Error> {
+    async fn whole_history(&self, id: &ServiceId, since: Timestamp, by: Instant) -> Result<Vec<PastDeployment>, Error> {
         let after = CreatedAt::builder().after(DateTime::from_secs(since.as_second())).build();
         let request =
             self.reads.list_service_deployments().cluster(&id.cluster).service(&id.name).created_at(after).max_results(DEPLOYMENTS_AT_ONCE);
         let mut token = None;
         let mut told: Vec<ServiceDeploymentBrief> = Vec::new();
         loop {
+            if !self.histories.admit(by).await {
+                return Err(Error::late(LIST_DEPLOYMENTS, Some(id.to_string())));
+            }
             let answer = request.clone().set_next_token(token).send().await;
             let answer = answer.map_err(|error| Error::new(LIST_DEPLOYMENTS, Some(id.to_string()), &error))?;
             told.extend(answer.service_deployments.unwrap_or_default());
@@ -214,7 +217,7 @@ impl Ecs {
             }
         }
         let revisions: Vec<_> = told.iter().filter_map(|brief| brief.target_service_revision_arn().map(str::to_owned)).collect();
-        let ran = self.task_definitions(&revisions).await;
+        let ran = self.task_definitions(&revisions, by).await;
         let past = told.iter().filter_map(|brief| {
             let task_definition = brief.target_service_revision_arn().and_then(|revision| ran.get(revision)).cloned();
             Some(PastDeployment { created_at: timestamp(brief.created_at()?)?, fate: fate(brief.status()), task_definition })
@@ -257,10 +260,16 @@ impl Ecs {
     }
 
     /// What revisions run; one that cannot be read is left out, as it then proves nothing.
-    async fn task_definitions(&self, revisions: &[String]) -> BTreeMap<String, String> {
+    async fn task_definitions(&self, revisions: &[String], by: Instant) -> BTreeMap<String, String> {
         let mut found = BTreeMap::new();
         for some in revisions.chunks(REVISIONS_AT_ONCE) {
-            match self.reads.describe_service_revisions().set_service_revision_arns(Some(some.to_vec())).send().await {
+            let request = self.reads.describe_service_revisions().set_service_revision_arns(Some(some.to_vec()));
+            let answer = if self.revisions.admit(by).await {
+                request.send().await.map_err(|error| Error::new(DESCRIBE_REVISIONS, None, &error))
+            } else {
+                Err(Error::late(DESCRIBE_REVISIONS, None))
+            };
+            match answer {
                 Ok(answer) => found.extend(
                     answer
                         .service_revisions()
@@ -268,7 +277,7 @@ impl Ecs {
                         .filter_map(|revision| Some((revision.service_revision_arn()?.to_owned(), revision.task_definition()?.to_owned()))),
                 ),
                 Err(error) => {
-                    tracing::warn!(error = %Error::new("DescribeServiceRevisions", None, &error), "what past deployments ran is unknown");
+                    tracing::warn!(%error, "what past deployments ran is unknown");
                 }
             }
         }

@@ -3,6 +3,7 @@
 mod cache;
 mod ecs;
 mod look;
+mod quota;
 mod s3;
 mod secretsmanager;
 mod sqs;
@@ -25,6 +26,7 @@ use crate::domain::outcome::Cause;
 
 pub use aws_types::SdkConfig;
 pub use ecs::{Ecs, Looks, Restarted};
+pub use quota::{QUOTAS, Quota};
 pub use s3::{ListedObjects, S3};
 pub use secretsmanager::{ListedSecret, SecretsManager};
 pub use sqs::Sqs;
@@ -50,14 +52,14 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// Makes every client.
+    /// Makes every client, for one process of a function that runs at most `concurrency` processes at once.
     #[must_use]
-    pub fn new(config: &SdkConfig) -> Self {
+    pub fn new(config: &SdkConfig, concurrency: u32) -> Self {
         Self {
-            ecs: Ecs::new(config),
-            tagging: Tagging::new(config),
-            ssm: Ssm::new(config),
-            secrets: SecretsManager::new(config),
+            ecs: Ecs::new(config, concurrency),
+            tagging: Tagging::new(config, concurrency),
+            ssm: Ssm::new(config, concurrency),
+            secrets: SecretsManager::new(config, concurrency),
             s3: S3::new(config),
             sqs: Sqs::new(config),
         }

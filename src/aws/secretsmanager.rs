@@ -6,7 +6,7 @@ use aws_sdk_secretsmanager::types::SecretVersionsListEntry;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::{Error, SdkConfig, answered, impatient, timestamp, unrationed, willing};
+use super::{Error, SdkConfig, answered, impatient, quota, timestamp, unrationed, willing};
 use crate::domain::key::CURRENT;
 use crate::pace::Pace;
 
@@ -30,14 +30,13 @@ pub struct ListedSecret {
 #[derive(Debug)]
 pub struct SecretsManager {
     client: Client,
-    /// Half of what the account has for each of these calls ("AWS Secrets Manager quotas"): others need them too.
     listings: Pace,
 }
 
 impl SecretsManager {
-    pub(super) fn new(config: &SdkConfig) -> Self {
+    pub(super) fn new(config: &SdkConfig, concurrency: u32) -> Self {
         let config = Builder::from(config).retry_config(willing()).retry_partition(unrationed()).timeout_config(impatient());
-        Self { client: Client::from_conf(config.build()), listings: Pace::new(25, 25.0) }
+        Self { client: Client::from_conf(config.build()), listings: quota::SECRETS.limit.share(concurrency) }
     }
 
     /// All secrets of the account that are not being deleted, a hundred a call.
@@ -90,6 +89,9 @@ impl SecretsManager {
     /// # Errors
     /// It was not told before the instant `by`.
     pub async fn previous_version(&self, name: &str, version: Option<&str>, by: Instant) -> Result<Option<String>, Error> {
+        if !self.listings.admit(by).await {
+            return Err(Error::late("ListSecretVersionIds", Some(name.to_owned())));
+        }
         let answer = answered("ListSecretVersionIds", name, by, self.client.list_secret_version_ids().secret_id(name).send()).await?;
         let at = |label: &str| {
             let labelled = |told: &&SecretVersionsListEntry| told.version_stages().iter().any(|stage| stage == label);

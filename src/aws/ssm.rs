@@ -8,7 +8,7 @@ use aws_sdk_ssm::types::{ParameterMetadata, ParameterStringFilter};
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Error, SdkConfig, impatient, timestamp, unrationed, willing};
+use super::{Error, SdkConfig, impatient, quota, timestamp, unrationed, willing};
 use crate::pace::Pace;
 
 /// Most values of one filter.
@@ -43,14 +43,13 @@ pub struct DescribedParameters {
 #[derive(Debug)]
 pub struct Ssm {
     client: Client,
-    /// Below the three calls a second that the account has ("AWS Systems Manager endpoints and quotas").
     pace: Pace,
 }
 
 impl Ssm {
-    pub(super) fn new(config: &SdkConfig) -> Self {
+    pub(super) fn new(config: &SdkConfig, concurrency: u32) -> Self {
         let config = Builder::from(config).retry_config(willing()).retry_partition(unrationed()).timeout_config(impatient());
-        Self { client: Client::from_conf(config.build()), pace: Pace::new(3, 2.0) }
+        Self { client: Client::from_conf(config.build()), pace: quota::PARAMETERS.limit.share(concurrency) }
     }
 
     /// The newest versions of parameters, by their names without a leading slash. Fifty names a call, none after the instant `by`.

@@ -5,16 +5,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_resourcegroupstagging::Client;
 use aws_sdk_resourcegroupstagging::config::Builder;
+use aws_sdk_resourcegroupstagging::operation::get_resources::builders::GetResourcesFluentBuilder;
 use aws_sdk_resourcegroupstagging::types::{ResourceTagMapping, TagFilter};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, timeout_at};
 
-use super::{Error, SdkConfig, impatient, patient, unrationed};
+use super::{Error, SdkConfig, impatient, patient, quota, unrationed};
 use crate::domain::arn::{Place, ServiceId};
 use crate::domain::key::Key;
 use crate::domain::tags::Tags;
 use crate::domain::watch::{Listening, Term};
+use crate::pace::Pace;
 
 const LIST: &str = "GetResources";
 
@@ -47,30 +49,47 @@ impl Listed {
 #[derive(Debug)]
 pub struct Tagging {
     client: Client,
+    pace: Pace,
     /// The keys whose owners want nobody to be restarted, as of an instant.
     ignored: Mutex<Option<(Timestamp, Arc<BTreeSet<Key>>)>>,
 }
 
 impl Tagging {
-    pub(super) fn new(config: &SdkConfig) -> Self {
+    pub(super) fn new(config: &SdkConfig, concurrency: u32) -> Self {
         let config = Builder::from(config).retry_config(patient()).retry_partition(unrationed()).timeout_config(impatient());
-        Self { client: Client::from_conf(config.build()), ignored: Mutex::default() }
+        let pace = quota::TAGGED.limit.share(concurrency);
+        Self { client: Client::from_conf(config.build()), pace, ignored: Mutex::default() }
     }
 
     /// The services that carry the tag `prefix:watch`, a hundred a call.
     ///
     /// # Errors
-    /// The listing could not be read to its end. [`GetResources`](https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html)
-    pub async fn services_watching(&self, prefix: &str) -> Result<Vec<Listed>, Error> {
+    /// The listing could not be read to its end before the instant `by`. [`GetResources`](https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html)
+    pub async fn services_watching(&self, prefix: &str, by: Instant) -> Result<Vec<Listed>, Error> {
         let opted_in = TagFilter::builder().key(format!("{prefix}:watch")).build();
-        let request = self.client.get_resources().resource_type_filters("ecs:service").tag_filters(opted_in).resources_per_page(PAGE);
-        let mut resources = request.into_paginator().items().send();
+        let request = self.client.get_resources().resource_type_filters("ecs:service").tag_filters(opted_in);
         let mut listed = Vec::new();
-        while let Some(resource) = resources.next().await {
-            let resource = resource.map_err(|error| Error::new(LIST, None, &error))?;
-            listed.extend(read(&resource, prefix));
-        }
+        self.list(request, by, |resource| listed.extend(read(resource, prefix))).await?;
         Ok(listed)
+    }
+
+    /// Hands every resource of a listing to `take`, page by page.
+    async fn list(&self, request: GetResourcesFluentBuilder, by: Instant, mut take: impl FnMut(&ResourceTagMapping)) -> Result<(), Error> {
+        let request = request.resources_per_page(PAGE);
+        let mut token = None;
+        loop {
+            if !self.pace.admit(by).await {
+                return Err(Error::late(LIST, None));
+            }
+            let asked = request.clone().set_pagination_token(token).send();
+            let answer = timeout_at(by, asked).await.map_err(|_| Error::late(LIST, None))?;
+            let answer = answer.map_err(|error| Error::new(LIST, None, &error))?;
+            answer.resource_tag_mapping_list().iter().for_each(&mut take);
+            token = answer.pagination_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                return Ok(());
+            }
+        }
     }
 
     /// The parameters and secrets that carry the tag `prefix:ignore` = `true`; asked for once in a minute. Where that fails, the list that was
@@ -85,7 +104,7 @@ impl Tagging {
         {
             return Ok(Arc::clone(keys));
         }
-        match timeout_at(by, self.list_ignored(prefix)).await.unwrap_or_else(|_| Err(Error::late(LIST, None))) {
+        match self.list_ignored(prefix, by).await {
             Ok(keys) => {
                 let keys = Arc::new(keys);
                 *self.ignored.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, Arc::clone(&keys)));
@@ -95,14 +114,11 @@ impl Tagging {
         }
     }
 
-    async fn list_ignored(&self, prefix: &str) -> Result<BTreeSet<Key>, Error> {
+    async fn list_ignored(&self, prefix: &str, by: Instant) -> Result<BTreeSet<Key>, Error> {
         let ignored = TagFilter::builder().key(format!("{prefix}:ignore")).values("true").build();
         let request = self.client.get_resources().resource_type_filters("ssm:parameter").resource_type_filters("secretsmanager:secret");
-        let mut resources = request.tag_filters(ignored).resources_per_page(PAGE).into_paginator().items().send();
         let mut keys = BTreeSet::new();
-        while let Some(resource) = resources.next().await {
-            keys.extend(key_of(&resource.map_err(|error| Error::new(LIST, None, &error))?));
-        }
+        self.list(request.tag_filters(ignored), by, |resource| keys.extend(key_of(resource))).await?;
         Ok(keys)
     }
 }

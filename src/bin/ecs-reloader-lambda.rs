@@ -34,7 +34,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     }
     let function = ProcessEnv.var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|| env!("CARGO_PKG_NAME").to_owned());
     let reporter = Reporter::new(Box::new(io::stdout()), &function, level);
-    let aws = Aws::new(&ecs_reloader::aws::load_config().await);
+    let aws = Aws::new(&ecs_reloader::aws::load_config().await, settings.concurrency);
     let reloader = Reloader::new(aws, settings, reporter);
 
     let reloader = &reloader;

@@ -189,7 +189,8 @@ async fn the_primary_task_set_of_a_blue_green_service_decides() {
 async fn a_thousand_at_a_cold_start_stay_inside_the_buckets_and_all_are_decided_about() {
     let config = AccountConfig { rate_limits: RateLimits::Documented, ..AccountConfig::default() };
     let many = (0..1000).map(|place| auto(&format!("web/s{place:03}"), task_definition().secret("DB", &format!("/app/s{place}"))));
-    let scenario = Scenario::build(config, [("RELOADER_MAX_SERVICES", "10000")], Level::Info, many).await;
+    let alone = [("RELOADER_MAX_SERVICES", "10000"), ("RELOADER_CONCURRENCY", "1")];
+    let scenario = Scenario::build(config, alone, Level::Info, many).await;
 
     let answer = scenario.changed("ssm:/app/s500").await;
 

@@ -201,7 +201,7 @@ async fn a_cluster_whose_description_hangs_does_not_stop_another() {
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_cannot_be_looked_at_again_is_not_restarted_on_an_old_look() {
-    let variables = [("RELOADER_RESTART_BURST", "1"), ("RELOADER_RESTART_RATE", "0.1")];
+    let variables = [("RELOADER_RESTART_BURST", "1"), ("RELOADER_RESTART_RATE", "0.1"), ("RELOADER_CONCURRENCY", "1")];
     let scenario = Scenario::set_to(variables, many(3, "ssm:/app/")).await;
     let breaks = async {
         scenario.account.run_for(Duration::from_secs(5)).await;

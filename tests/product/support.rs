@@ -99,7 +99,8 @@ impl Function {
         let named = variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let settings = Settings::load(&named.collect::<BTreeMap<_, _>>()).unwrap();
         let reporter = Reporter::new(Box::new(log.clone()), "ecs-reloader", level);
-        let reloader = Arc::new(Reloader::new(Aws::new(&account.sdk_config()), settings, reporter));
+        let aws = Aws::new(&account.sdk_config(), settings.concurrency);
+        let reloader = Arc::new(Reloader::new(aws, settings, reporter));
         Self { account: account.clone(), reloader, variables, level, log }
     }
 

@@ -119,7 +119,7 @@ impl Function {
         let credentials = SharedCredentialsProvider::new(Credentials::from_keys(&name, "secret", None));
         let config = self.account.sdk_config().to_builder().credentials_provider(credentials).build();
         let reporter = Reporter::new(Box::new(self.log.clone()), "ecs-reloader", Level::Info);
-        Process { name, reloader: Reloader::new(Aws::new(&config), self.settings.clone(), reporter) }
+        Process { name, reloader: Reloader::new(Aws::new(&config, self.settings.concurrency), self.settings.clone(), reporter) }
     }
 
     /// The next invocation that comes so far is lost then.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ecs_reloader::pace::Limit;
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
 use sim::{Account, AccountConfig, EventDelivery, EventRule, EventSourceMapping, Fault, InvocationResult, RateLimits, StaleTask};
@@ -68,8 +69,10 @@ pub(crate) struct History {
     pub(crate) restarts_per_hour: usize,
     /// How long after a change a restart may start.
     pub(crate) settle: Duration,
-    /// Restarts at once, and then in a second.
-    pub(crate) pace: (f64, f64),
+    /// The pace of restarts of the whole function.
+    pub(crate) pace: Limit,
+    /// How many invocations the queue starts at once; one that nobody's queue starts comes on top.
+    pub(crate) concurrency: u32,
     /// Every event arrives, some day.
     pub(crate) lossless: bool,
     /// What the function had told of services when everything was delivered, before the last sweeps.
@@ -129,13 +132,15 @@ impl History {
         let interval = pick(rng, &["0s", "1m", "5m"]);
         let per_hour = pick(rng, &["2", "6"]);
         let settle = pick(rng, &["0s", "2s", "20s"]);
-        let (burst, rate) = pick(rng, &[("1", "0.5"), ("2", "1"), ("25", "2.5")]);
+        let (burst, rate) = pick(rng, &[("2", "1"), ("4", "2"), ("40", "4")]);
+        let concurrency = pick(rng, &["2", "3"]);
         let variables = BTreeMap::from([
             ("RELOADER_MIN_INTERVAL", interval),
             ("RELOADER_MAX_RESTARTS_PER_HOUR", per_hour),
             ("RELOADER_MAX_IN_FLIGHT", pick(rng, &["1", "2", "50"])),
             ("RELOADER_RESTART_BURST", burst),
             ("RELOADER_RESTART_RATE", rate),
+            ("RELOADER_CONCURRENCY", concurrency),
             ("RELOADER_SETTLE", settle),
             ("RELOADER_HOLD_LIMIT", pick(rng, &["15m", "24h", "24h"])),
             ("RELOADER_QUEUE_URL", QUEUE_URL),
@@ -160,7 +165,8 @@ impl History {
         let on_bucket = [EventRule::objects(QUEUE, [BUCKET]), EventRule::objects_deleted(QUEUE, [BUCKET])];
         rules.into_iter().chain(on_bucket).for_each(|rule| account.add_rule(rule));
         let timeout = pick(rng, &[Duration::from_secs(6), Duration::from_secs(20), Duration::from_mins(2)]);
-        let mapping = EventSourceMapping { pollers: rng.usize(1..4), timeout, ..EventSourceMapping::new(QUEUE) };
+        let maximum_concurrency = concurrency.parse().unwrap();
+        let mapping = EventSourceMapping { pollers: rng.usize(1..4), timeout, maximum_concurrency, ..EventSourceMapping::new(QUEUE) };
         // The account must not keep itself alive: many histories follow one another.
         let invoked = Arc::downgrade(&function);
         account.connect(
@@ -187,7 +193,8 @@ impl History {
             wishes: Vec::new(),
             restarts_per_hour: per_hour.parse().unwrap(),
             settle: Duration::try_from(settle.parse::<SignedDuration>().unwrap()).unwrap(),
-            pace: (burst.parse().unwrap(), rate.parse().unwrap()),
+            pace: Limit { burst: burst.parse().unwrap(), rate: rate.parse().unwrap() },
+            concurrency: concurrency.parse().unwrap(),
             lossless: delivery.loss == 0.0,
             told_by_then: Vec::new(),
             stale_by_then: Vec::new(),

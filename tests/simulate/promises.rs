@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ecs_reloader::pace::Limit;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use sim::{Call, CallResult, HistoryView, StaleTask};
@@ -287,22 +288,24 @@ fn impatient(history: &History, subject: &Subject, restarts: &[Restart]) -> Vec<
     wrong.map(|restart| format!("4: {} was restarted at {} in the middle of a young deployment", subject.name, restart.at)).collect()
 }
 
-/// Restarts are asked for at the pace that is set, by each process.
+/// Restarts are asked for at the pace that is set, by all processes together. Each that asked has its part of the burst: those that the queue feeds, one that it does
+/// not, and those that took the place of lost ones. As many as run at once have their part of the rate.
 fn faster_than_the_pace(history: &History) -> Option<String> {
-    let (burst, rate) = history.pace;
-    let mut asked: BTreeMap<String, Vec<Timestamp>> = BTreeMap::new();
-    for call in history.account.calls().into_iter().filter(|call| call.operation == "UpdateService" && call.principal.starts_with(FUNCTION))
-    {
-        asked.entry(call.principal).or_default().push(call.time);
-    }
-    for asked in asked.values().map(|asked| &asked[..asked.len().min(2000)]) {
-        for (place, first) in asked.iter().enumerate() {
-            for (more, last) in (0_u32..).zip(&asked[place..]) {
-                let seconds = last.duration_since(*first).as_secs_f64();
-                // A turn is taken within a second of its time, and a call takes up to half of one.
-                if f64::from(more + 1) > rate.mul_add(seconds + 1.5, burst) {
-                    return Some(format!("4: {more} restarts were asked for in the {seconds:.1} s from {first}"));
-                }
+    let Limit { burst, rate } = history.pace;
+    let (burst, rate) = ((burst / history.concurrency).max(1), rate / f64::from(history.concurrency));
+    let calls =
+        history.account.calls().into_iter().filter(|call| call.operation == "UpdateService" && call.principal.starts_with(FUNCTION));
+    let asked: Vec<_> = calls.map(|call| (call.time, call.principal)).take(2000).collect();
+    for (place, (first, _)) in asked.iter().enumerate() {
+        let mut processes = BTreeSet::new();
+        for (number, (last, process)) in (1_u32..).zip(&asked[place..]) {
+            processes.insert(process);
+            let parts = u32::try_from(processes.len()).unwrap();
+            let seconds = last.duration_since(*first).as_secs_f64();
+            // A turn is taken within a second of its time, and a call takes up to half of one.
+            let steady = f64::from(parts.min(history.concurrency + 1)) * rate * (seconds + 1.5);
+            if f64::from(number) > steady + f64::from(parts * burst) {
+                return Some(format!("4: {parts} processes asked for {number} restarts in the {seconds:.1} s from {first}"));
             }
         }
     }
