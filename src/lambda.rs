@@ -101,6 +101,7 @@ impl Reloader {
         let returned = to_return(&inbox, &reloaded.unfinished);
         let summary = summarise(&context.request_id, &inbox, &reloaded, returned.len(), clock.elapsed());
         self.reporter.requests(&requests(&inbox), &context.request_id, clock.now());
+        self.reporter.changes(&reloaded.received, &context.request_id, clock.now());
         self.reporter.mistakes(&reloaded.mistakes, &context.request_id, clock.now());
         self.reporter.report(&summary, clock.now());
 

@@ -20,6 +20,7 @@ use crate::domain::key::Key;
 use crate::domain::outcome::{Cause, Outcome, RestartResult, RolledOut};
 use crate::domain::plan::{Plan, Policy, plan};
 use crate::domain::reason::{Decision, Reason};
+use crate::domain::received::{Reach, ReceivedChange};
 use crate::domain::service::Service;
 use crate::domain::summary::ServiceLine;
 use crate::domain::tags::Tags;
@@ -59,6 +60,8 @@ pub struct Reloaded {
     pub watching: Vec<Listed>,
     /// How many keys changed.
     pub changes: usize,
+    /// The changes, each with how many services it concerns.
+    pub received: Vec<ReceivedChange>,
     /// How many task definitions were read.
     pub task_definitions: usize,
     /// Tags of services that have opted in, and references of task definitions, that do not parse.
@@ -123,6 +126,8 @@ impl Error {
 struct Performed {
     lines: Vec<ServiceLine>,
     mistakes: BTreeSet<(ServiceId, String)>,
+    /// How many services each key concerns.
+    reach: BTreeMap<Key, Reach>,
     task_definitions: usize,
     /// The keys of which it is not known whether they concern a service.
     undecided: BTreeMap<ServiceId, BTreeSet<Key>>,
@@ -147,7 +152,11 @@ impl Reload<'_> {
         for mut errand in errands(inbox, &reloaded.watching) {
             let mut performed = Box::pin(self.perform(&mut errand, &reloaded.watching)).await;
             self.go_on(&errand, &mut performed).await;
-            let Performed { lines, mistakes, task_definitions, undecided: _, left: _, unfinished, stranded, sent } = performed;
+            let services_with_mistakes = with_mistakes(&reloaded.watching, &performed.mistakes);
+            let home = reloaded.watching.first().map(|listed| &listed.home);
+            let reach = |key: &Key| Some(Reach { services_with_mistakes, ..performed.reach.get(key).copied().unwrap_or_default() });
+            reloaded.received.extend(errand.received(home, reach));
+            let Performed { lines, mistakes, reach: _, task_definitions, undecided: _, left: _, unfinished, stranded, sent } = performed;
             reloaded.changes += errand.changes.len();
             reloaded.task_definitions += task_definitions;
             reloaded.mistakes.extend(mistakes);
@@ -203,6 +212,7 @@ impl Reload<'_> {
         });
         errand.learns(self.learn(named_by_references).await);
         for (id, rolled) in self.carry_out(&errand.changes, &mut services, &policy, looked_at).await {
+            count(&mut performed.reach, rolled.planned.asked_by.keys(), |reach| reach.affected += 1);
             let mut line = ServiceLine::decided(&rolled, &errand.changes);
             let known = errand.waiting.get(&id).copied().unwrap_or_default();
             line.looks = if known.told == Some(rolled.planned.reason) { known.looks.max(1) } else { 0 };
@@ -225,10 +235,13 @@ impl Reload<'_> {
         let looks = self.aws.ecs.look_at(ids, &self.settings.tag_prefix, self.share_of_what_is_left(3)).await;
         performed.lines.extend(looks.unread.iter().map(|(id, error)| ServiceLine::unread(id, &unread(error))));
         let listed: BTreeMap<_, _> = watching.iter().map(|listed| (&listed.id, listed)).collect();
-        for (id, _) in looks.unread.iter().filter(|(_, error)| error.cause.passes()) {
+        for (id, error) in &looks.unread {
             let of_listed = listed.get(id).into_iter().flat_map(|listed| errand.keys_of(listed));
-            let keys = of_listed.chain(errand.keys_that_name(id)).cloned().collect();
-            performed.left.insert(id.clone(), Left::unread(keys));
+            let keys: BTreeSet<_> = of_listed.chain(errand.keys_that_name(id)).cloned().collect();
+            count(&mut performed.reach, &keys, |reach| reach.undecided += 1);
+            if error.cause.passes() {
+                performed.left.insert(id.clone(), Left::unread(keys));
+            }
         }
         let gone = looks.gone.into_iter().map(|id| match listed.get(&id) {
             Some(listed) => Service::gone(id, listed.home.clone(), listed.tags.clone()),
@@ -317,6 +330,22 @@ impl Reload<'_> {
         let now = Instant::now();
         now + self.until.saturating_duration_since(now) / shares
     }
+}
+
+/// Counts a service for each of these keys.
+fn count<'a>(reach: &mut BTreeMap<Key, Reach>, keys: impl IntoIterator<Item = &'a Key>, one_more: impl Fn(&mut Reach)) {
+    for key in keys {
+        match reach.get_mut(key) {
+            Some(known) => one_more(known),
+            None => one_more(reach.entry(key.clone()).or_default()),
+        }
+    }
+}
+
+/// How many services have a watch term, or a reference, that does not parse: nobody can tell whether it means a key.
+fn with_mistakes(watching: &[Listed], mistakes: &BTreeSet<(ServiceId, String)>) -> usize {
+    let by_terms = watching.iter().filter(|listed| !listed.tags.unread_terms.is_empty()).map(|listed| &listed.id);
+    by_terms.chain(mistakes.iter().map(|(id, _)| id)).collect::<BTreeSet<_>>().len()
 }
 
 fn is_decided(listening: Listening) -> bool {

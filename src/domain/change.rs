@@ -85,6 +85,8 @@ pub struct Change {
     pub note: Option<String>,
     /// The id of the event that told of it.
     pub event: String,
+    /// Who sent that event, one of [`SOURCES`]; empty where that is not known.
+    pub source: &'static str,
     /// For which services it is to be looked at.
     pub whom: Whom,
 }
@@ -95,7 +97,13 @@ impl Change {
     pub fn new(key: Key, at: Timestamp, kind: ChangeKind, event: &str) -> Self {
         let event = event.to_owned();
         let (version, previous, etag, by, note) = (None, None, None, None, None);
-        Self { key, at, kind, version, previous, etag, by, ignored: false, learnt: false, note, event, whom: Whom::Everyone }
+        Self { key, at, kind, version, previous, etag, by, ignored: false, learnt: false, note, event, source: "", whom: Whom::Everyone }
+    }
+
+    /// The same, told by one of [`SOURCES`].
+    #[must_use]
+    pub fn from_source(self, source: &str) -> Self {
+        Self { source: SOURCES.into_iter().find(|known| *known == source).unwrap_or_default(), ..self }
     }
 
     /// Keeps what else was learnt of it, beside what is known already.
@@ -119,6 +127,12 @@ impl Change {
         told(self) > told(other)
     }
 }
+
+/// The source of a change that a person's request tells.
+pub const REQUEST: &str = "request";
+
+/// Who tells of changes: the sources of events as AWS writes them, and people.
+pub const SOURCES: [&str; 6] = ["aws.ssm", "aws.secretsmanager", "aws.s3", "aws:s3", "aws.appconfig", REQUEST];
 
 /// The id of the event of a change that the sweep found.
 pub const SWEEP: &str = "sweep";

@@ -1,7 +1,10 @@
 //! What one invocation received, as its log tells it, whoever it concerns.
 
+use jiff::Timestamp;
 use serde::Serialize;
 
+use super::arn::Place;
+use super::change::{Change, ChangeKind, REQUEST, Whom};
 use super::text::bounded;
 
 /// The names that an event is found by, as far as they can be read.
@@ -32,6 +35,97 @@ pub struct MalformedEvent {
     /// Its own names.
     #[serde(flatten)]
     pub origin: Origin,
+}
+
+/// A change that an invocation received, whether any service watches it or not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ReceivedChange {
+    /// As a watch term of the function's account and Region; by ARN where it is elsewhere.
+    pub key: String,
+    /// What happened to it.
+    pub change: &'static str,
+    /// Its version, where known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// The version before it, where known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous: Option<String>,
+    /// A deployment must have been created after this instant to have read it.
+    pub changed_at: Timestamp,
+    /// Who changed it, where known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changed_by: Option<String>,
+    /// The id of the event that told of it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub event_id: String,
+    /// Who sent that event.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub source: &'static str,
+    /// How many services it concerns; nothing where it could not be read which services watch.
+    #[serde(flatten)]
+    pub reach: Option<Reach>,
+    /// The person's own words, where a request told of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_reason: Option<String>,
+    /// Who sent that request, where it came through the queue.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sender_id: Option<String>,
+    /// Whether it was told for the first time, and not by a message of our own.
+    #[serde(skip)]
+    pub is_new: bool,
+}
+
+/// How many services a change concerns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Reach {
+    /// Services that a decision about this change was made for.
+    pub affected: usize,
+    /// Services that it may concern, and that could not be read.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub undecided: usize,
+    /// Services with a tag or a reference that does not parse, which may have meant it. Their mistakes are in lines of their own.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub services_with_mistakes: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
+impl ReceivedChange {
+    /// The line of a change, seen from the account and Region `home` where that is known.
+    #[must_use]
+    pub fn of(change: &Change, home: Option<&Place>, reach: Option<Reach>) -> Self {
+        let Change { key, at, kind, version, previous, etag, by, event, source, whom, .. } = change;
+        let shown = |text: &Option<String>| text.as_deref().map(bounded);
+        Self {
+            key: bounded(&home.map_or_else(|| key.to_string(), |home| key.seen_from(home))),
+            change: match kind {
+                ChangeKind::Labelled => "labelled",
+                ChangeKind::Deleted => "deleted",
+                ChangeKind::Written => "written",
+            },
+            version: shown(version).or_else(|| shown(etag)),
+            previous: shown(previous),
+            changed_at: *at,
+            changed_by: shown(by),
+            event_id: bounded(event),
+            source,
+            reach,
+            request_reason: None,
+            sender_id: None,
+            is_new: *whom == Whom::Everyone,
+        }
+    }
+
+    /// Whether a person may look for it: somebody watches it, may have meant it, or asked for it. Of what a message of our own tells again,
+    /// the lines of the services say enough.
+    #[must_use]
+    pub fn is_notable(&self) -> bool {
+        let reaches = |Reach { affected, undecided, services_with_mistakes }: Reach| affected + undecided + services_with_mistakes > 0;
+        self.is_new && (self.source == REQUEST || self.reach.is_none_or(reaches))
+    }
 }
 
 /// What a person, or the schedule of the sweep, asked for.

@@ -12,6 +12,7 @@ use super::outcome::{Outcome, RestartResult, RolledOut};
 use super::reason::{Decision, IgnoredReason, Reason};
 use super::received::MalformedEvent;
 use super::service::ServiceEvent;
+use super::text::bounded;
 
 /// The version of the JSON below; it grows when a field goes or changes its meaning.
 pub const VERSION: u32 = 1;
@@ -305,15 +306,16 @@ fn is_zero(count: &usize) -> bool {
 
 impl ChangeLine {
     fn new(change: Change, reason: Reason, home: &Place) -> Self {
-        let Change { key, at, kind: _, version, previous, etag, by, ignored: _, learnt: _, note, event, whom: _ } = change;
-        Self { key: key.seen_from(home), at, reason, version, previous, etag, by, note, event }
+        let Change { key, at, kind: _, version, previous, etag, by, ignored: _, learnt: _, note, event, source: _, whom: _ } = change;
+        let [version, previous, etag, by] = [version, previous, etag, by].map(|text| text.as_deref().map(bounded));
+        Self { key: bounded(&key.seen_from(home)), at, reason, version, previous, etag, by, note, event: bounded(&event) }
     }
 }
 
 impl From<&ServiceEvent> for EventLine {
     fn from(event: &ServiceEvent) -> Self {
         let ServiceEvent { at, message } = event;
-        Self { at: *at, message: message.clone() }
+        Self { at: *at, message: bounded(message) }
     }
 }
 

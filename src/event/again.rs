@@ -77,6 +77,8 @@ struct Told {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     by: Option<String>,
     event: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    source: String,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     ignored: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -237,7 +239,7 @@ impl From<&Again> for Message {
 
 impl From<&Change> for Told {
     fn from(change: &Change) -> Self {
-        let Change { key, at, kind, version, previous, etag, by, ignored, learnt, note, event, whom: _ } = change.clone();
+        let Change { key, at, kind, version, previous, etag, by, ignored, learnt, note, event, source, whom: _ } = change.clone();
         let Place { partition, account, region } = key.place().clone();
         Self {
             kind: key.kind().word().to_owned(),
@@ -258,6 +260,7 @@ impl From<&Change> for Told {
             etag,
             by,
             event,
+            source: source.to_owned(),
             ignored,
             // What could not be told is asked for again.
             learnt: learnt && note.is_none(),
@@ -267,7 +270,7 @@ impl From<&Change> for Told {
 
 impl Told {
     fn into_change(self, whom: Whom) -> Option<Change> {
-        let Self { kind, path, partition, account, region, stage, suffix, at, what, version, previous, etag, by, event, ignored, learnt } =
+        let Self { kind, path, partition, account, region, stage, suffix, at, what, version, previous, etag, by, event, source, ignored, learnt } =
             self;
         let kind = Kind::ALL.into_iter().find(|known| known.word() == kind)?;
         let key = Key::of_kind(kind, Place { partition, account, region }, &path);
@@ -277,7 +280,7 @@ impl Told {
             What::Deleted => ChangeKind::Deleted,
             What::Written => ChangeKind::Written,
         };
-        Some(Change { version, previous, etag, by, ignored, learnt, whom, ..Change::new(key, at, kind, &event) })
+        Some(Change { version, previous, etag, by, ignored, learnt, whom, ..Change::new(key, at, kind, &event).from_source(&source) })
     }
 }
 

@@ -174,6 +174,16 @@ fn sender_id(record: &RawValue) -> Option<String> {
     json::read::<Record>(record.get()).ok()?.attributes.sender_id.as_deref().map(bounded)
 }
 
+/// Lets changes say who told of them.
+fn from_source(source: &str, mut told: Vec<Told>) -> Vec<Told> {
+    for one in &mut told {
+        if let Told::Changed(change) = one {
+            **change = (**change).clone().from_source(source);
+        }
+    }
+    told
+}
+
 /// Lets a request say who sent it.
 fn sent_by(sender: Option<&str>, mut told: Vec<Told>) -> Vec<Told> {
     for one in &mut told {
@@ -204,7 +214,8 @@ fn look_at(payload: &str, probe: Probe<'_>, depth: Depth) -> Vec<Told> {
     if let Some(records) = probe.records {
         look_at_records(&records, depth)
     } else if let Some(source) = probe.source {
-        look_at_event(payload, &source, probe.detail_type.as_deref()).unwrap_or_else(|malformed| vec![Told::Malformed(malformed)])
+        let told = look_at_event(payload, &source, probe.detail_type.as_deref());
+        from_source(&source, told.unwrap_or_else(|malformed| vec![Told::Malformed(malformed)]))
     } else if probe.sns_type.as_deref() == Some("Notification") {
         json::read::<SnsMessage>(payload)
             .map_or_else(|malformed| vec![Told::Malformed(malformed)], |message| look_into_sns(&message, "Message", depth))
@@ -247,7 +258,7 @@ fn look_at_records(records: &[&RawValue], depth: Depth) -> Vec<Told> {
 
 fn look_at_record(source: &str, record: &RawValue, depth: Depth) -> Vec<Told> {
     match source {
-        "aws:s3" => vec![s3::decode_notification(record).unwrap_or_else(Told::Malformed)],
+        "aws:s3" => from_source(source, vec![s3::decode_notification(record).unwrap_or_else(Told::Malformed)]),
         "aws:sns" if depth.sns_may_follow => match json::read::<SnsRecord>(record.get()) {
             Ok(record) => look_into_sns(&record.sns, "Sns.Message", depth),
             Err(malformed) => vec![Told::Malformed(malformed)],

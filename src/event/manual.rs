@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::json::{self, Malformed};
 use crate::domain::again::Wish;
 use crate::domain::arn::{Place, ServiceId};
-use crate::domain::change::{Change, ChangeKind, end_of_event_time};
+use crate::domain::change::{Change, ChangeKind, REQUEST, end_of_event_time};
 use crate::domain::received::RequestLine;
 use crate::domain::text::bounded;
 use crate::domain::watch::Term;
@@ -52,7 +52,7 @@ pub(super) fn decode_sweep(sweep: &RawValue) -> Result<Sweep, Malformed> {
 impl Manual {
     /// The changes that it tells, where a bare term means the account and Region `home`.
     pub fn changes(&self, home: &Place) -> impl Iterator<Item = Change> {
-        self.changed.iter().flat_map(|term| term.keys(home)).map(|key| Change::new(key, self.at, ChangeKind::Written, "manual"))
+        self.changed.iter().flat_map(|term| term.keys(home)).map(|key| Change::new(key, self.at, ChangeKind::Written, "manual").from_source(REQUEST))
     }
 
     /// Whether it names keys, instead of services.

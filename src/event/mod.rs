@@ -17,6 +17,7 @@ use crate::domain::again::Again;
 use crate::domain::change::Change;
 use crate::domain::reason::IgnoredReason;
 use crate::domain::summary::IgnoredEvent;
+use crate::domain::text::bounded;
 
 pub use again::encode as encode_again;
 pub use json::Malformed;
@@ -79,7 +80,7 @@ const LONGEST_NAME: usize = 100;
 
 fn ignored(event: impl Into<String>, reason: IgnoredReason) -> Told {
     let event: String = event.into();
-    Told::Ignored(IgnoredEvent { event: event.chars().take(LONGEST_NAME).collect(), reason })
+    Told::Ignored(IgnoredEvent { event: bounded(&event).chars().take(LONGEST_NAME).collect(), reason })
 }
 
 /// Reads a payload. `now` is when a manual invocation that tells no time was made.

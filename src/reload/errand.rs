@@ -7,6 +7,7 @@ use crate::domain::again::{Again, Waiting, Wish};
 use crate::domain::arn::{Place, ServiceId};
 use crate::domain::change::{Change, ChangeKind, Whom, coalesce};
 use crate::domain::key::Key;
+use crate::domain::received::{Reach, ReceivedChange};
 use crate::domain::service::{Service, ServiceStatus};
 use crate::domain::summary::ServiceLine;
 use crate::domain::watch::Listening;
@@ -67,6 +68,17 @@ impl Errand {
             line.request_reason.clone_from(&wish.reason);
             line.sender_id.clone_from(&wish.sender);
         }
+    }
+
+    /// The lines of its changes, each with how many services it concerns where that is known.
+    pub(super) fn received(&self, home: Option<&Place>, reach: impl Fn(&Key) -> Option<Reach>) -> impl Iterator<Item = ReceivedChange> {
+        let (reason, sender) = self.wish.as_ref().map(|wish| (wish.reason.clone(), wish.sender.clone())).unwrap_or_default();
+        self.changes.values().map(move |change| {
+            let line = ReceivedChange::of(change, home, reach(&change.key));
+            // That the listing fails was told with the first message.
+            let is_new = line.is_new && (line.reach.is_some() || self.unlisted == 0);
+            ReceivedChange { request_reason: reason.clone(), sender_id: sender.clone(), is_new, ..line }
+        })
     }
 
     /// The keys that a service is looked at for by name.

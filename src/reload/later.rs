@@ -114,13 +114,15 @@ impl Reload<'_> {
         let places = inbox.messages.iter().enumerate();
         let unfinished = places.filter(|(_, message)| message.asks()).map(|(place, _)| place).collect();
         let passes = error.passes();
-        let mut reloaded = Reloaded { error: Some(error), unfinished, ..Reloaded::default() };
+        let errands = errands(inbox, &[]);
+        let received = errands.iter().flat_map(|errand| errand.received(None, |_| None)).collect();
+        let mut reloaded = Reloaded { error: Some(error), unfinished, received, ..Reloaded::default() };
         let Some(queue) = self.settings.queue_url.as_deref().filter(|_| inbox.from_queue && passes) else { return reloaded };
         let now = self.clock.now();
         let by_hand = |place: &usize| {
             inbox.messages.get(*place).is_some_and(|message| message.told.iter().any(|told| matches!(told, Told::Asked(_))))
         };
-        for errand in errands(inbox, &[]).into_iter().filter(|errand| !errand.tellers.iter().any(by_hand)) {
+        for errand in errands.into_iter().filter(|errand| !errand.tellers.iter().any(by_hand)) {
             let Some(not_before) = came_to_nothing(errand.unlisted, self.settings.hold_limit, now) else { continue };
             let (changes, waiting) = (errand.changes.into_values().collect(), errand.waiting);
             let (hops, unlisted) = (errand.hops.saturating_add(1), errand.unlisted.saturating_add(1));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{Errand, Performed, Reload, unread};
+use super::{Errand, Performed, Reload, count, unread};
 use crate::domain::service::{Service, ServiceStatus};
 use crate::domain::summary::ServiceLine;
 use crate::domain::watch::Listening;
@@ -38,8 +38,10 @@ impl Reload<'_> {
                     performed.mistakes.extend(service.mistakes().map(|mistake| (service.id.clone(), mistake)));
                 }
                 Some(Err(error)) => {
+                    let keys = listening(service, Listening::AskTaskDefinition);
+                    count(&mut performed.reach, &keys, |reach| reach.undecided += 1);
                     if error.cause.passes() {
-                        performed.undecided.insert(service.id.clone(), listening(service, Listening::AskTaskDefinition));
+                        performed.undecided.insert(service.id.clone(), keys);
                     }
                     if listening(service, Listening::Yes).is_empty() {
                         performed.lines.push(ServiceLine::unread(&service.id, &unread(error)));

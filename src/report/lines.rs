@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::Level;
 use crate::domain::outcome::RestartResult;
 use crate::domain::reason::Decision;
+use crate::domain::received::ReceivedChange;
 use crate::domain::summary::{Counts, ServiceLine, Summary};
 
 /// What every line begins with.
@@ -63,6 +64,11 @@ pub(super) fn service_level(line: &ServiceLine) -> Level {
     let noted = line.changes.iter().any(|change| change.note.is_some());
     let tags = if line.lost_a_key || noted || !line.mistakes.is_empty() { Level::Warn } else { Level::Info };
     result.max(decision).max(tags)
+}
+
+/// Looked for by day where somebody watches it; else by those who look for a fault.
+pub(super) fn change_level(change: &ReceivedChange) -> Level {
+    if change.is_notable() { Level::Info } else { Level::Debug }
 }
 
 pub(super) fn summary_level(summary: &Summary) -> Level {

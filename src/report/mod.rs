@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::domain::arn::ServiceId;
-use crate::domain::received::RequestLine;
+use crate::domain::received::{ReceivedChange, RequestLine};
 use crate::domain::summary::Summary;
 
 pub use telemetry::{Level, telemetry};
@@ -65,6 +65,16 @@ impl Reporter {
     pub fn requests<'a>(&self, requests: impl IntoIterator<Item = &'a RequestLine>, request_id: &str, now: Timestamp) {
         for request in requests {
             self.line(now, Level::Info, "request", request_id, request);
+        }
+    }
+
+    /// Tells of each change. What nobody watches is left out unless the level is `DEBUG`: it may be every upload to a bucket.
+    pub fn changes<'a>(&self, changes: impl IntoIterator<Item = &'a ReceivedChange>, request_id: &str, now: Timestamp) {
+        for change in changes {
+            let level = lines::change_level(change);
+            if level > Level::Debug || self.level <= Level::Debug {
+                self.line(now, level, "change", request_id, change);
+            }
         }
     }
 

@@ -1,12 +1,13 @@
 //! What a person and CloudWatch see.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use ecs_reloader::report::Level;
 use serde_json::{Value, json};
 use sim::{Fault, Service, service};
 
-use crate::support::{REQUEST_ID, Scenario, line};
+use crate::support::{QUEUE, REQUEST_ID, Scenario, line};
 
 fn services() -> [Service; 4] {
     [
@@ -178,4 +179,187 @@ async fn an_ignored_event_is_told_with_its_reason() {
 
     assert_eq!((&answer["ignored"], &answer["ignored_events"][0]["reason"]), (&1.into(), &"test-event".into()));
     assert_eq!((scenario.lines("ignored").len(), scenario.actions().len()), (1, 0));
+}
+
+/// What the lines of changes say of these fields.
+fn of_changes<const N: usize>(scenario: &Scenario, names: [&str; N]) -> Vec<Value> {
+    scenario.lines("change").iter().map(|line| json!(names.map(|name| line[name].clone()))).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_change_has_one_line_however_many_services_it_concerns() {
+    let scenario = Scenario::with([service("web/api").watching("ssm:/app/"), service("web/worker").watching("ssm:/app/db")]).await;
+    scenario.write("ssm:/app/db");
+    let at = scenario.account.now().as_second() + 1;
+
+    scenario.changed("ssm:/app/db").await;
+
+    let lines = scenario.lines("change");
+    assert_eq!(lines.len(), 1);
+    let mut told = lines[0].as_object().unwrap().clone();
+    let changed_at: jiff::Timestamp = told.remove("changed_at").unwrap().as_str().unwrap().parse().unwrap();
+    assert!((at..=at + 1).contains(&changed_at.as_second()), "{changed_at}");
+    assert!(told.remove("timestamp").is_some());
+    let expected = json!({
+        "level": "INFO", "message": "change", "request_id": REQUEST_ID, "key": "ssm:/app/db", "change": "written", "version": "2",
+        "previous": "1", "changed_by": scenario.lines("service")[0]["changes"][0]["by"],
+        "event_id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718", "source": "aws.ssm", "affected": 2,
+    });
+    assert_eq!(Value::Object(told), expected);
+    assert!(expected["changed_by"].as_str().unwrap().starts_with("arn:aws:"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_nobody_watches_has_a_line_at_debug_and_none_above() {
+    for (level, expected) in [
+        (Level::Trace, vec![json!(["DEBUG", "ssm:/other/db", 0])]),
+        (Level::Debug, vec![json!(["DEBUG", "ssm:/other/db", 0])]),
+        (Level::Info, vec![]),
+        (Level::Error, vec![]),
+    ] {
+        let scenario = Scenario::at_level(level, [service("web/api").watching("ssm:/app/")]).await;
+
+        scenario.changed("ssm:/other/db").await;
+
+        assert_eq!(of_changes(&scenario, ["level", "key", "affected"]), expected, "{level:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_concerns_somebody_has_its_line_at_every_level() {
+    for (level, told) in [(Level::Debug, "INFO"), (Level::Warn, "WARN"), (Level::Fatal, "FATAL")] {
+        let scenario = Scenario::at_level(level, [service("web/api").watching("ssm:/app/")]).await;
+
+        scenario.changed("ssm:/app/db").await;
+
+        assert_eq!(of_changes(&scenario, ["level", "affected"]), [json!([told, 1])], "{level:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_whose_only_service_has_a_wrong_term_says_that_a_service_may_have_meant_it() {
+    let wrong = service("web/api").watching("sms:/app/db");
+    let scenario = Scenario::with([wrong, service("web/other").watching("ssm:/other/")]).await;
+
+    scenario.changed("ssm:/app/db").await;
+    scenario.changed("ssm:/app/db").await;
+
+    let told = json!(["INFO", "ssm:/app/db", 0, 1]);
+    assert_eq!(of_changes(&scenario, ["level", "key", "affected", "services_with_mistakes"]), [told.clone(), told]);
+    assert_eq!(scenario.lines("mistake")[0]["service"], "web/api");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_held_change_that_returns_is_not_told_again() {
+    for (level, again) in [(Level::Info, false), (Level::Debug, true)] {
+        let paused = service("web/api").watching("ssm:/app/").tag("reloader:pause", "true");
+        let scenario = Scenario::at_level(level, [paused]).await.with_queue();
+
+        scenario.change("ssm:/app/db");
+        scenario.account.run_for(Duration::from_mins(8)).await;
+
+        let told = of_changes(&scenario, ["level"]);
+        assert!(scenario.lines("service").len() > 3, "{level:?}: it returned");
+        assert_eq!((&told[0], told.len() > 1), (&json!(["INFO"]), again), "{level:?}: {told:?}");
+        assert!(told[1..].iter().all(|level| *level == json!(["DEBUG"])), "{told:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_it_is_not_known_who_watches_has_its_line_too() {
+    let scenario = Scenario::with([service("web/api").watching("ssm:/app/")]).await;
+    scenario.account.inject(Fault::denied("tag:GetResources"));
+
+    scenario.invoke(&scenario.write("ssm:/app/db")).await.unwrap_err();
+
+    assert_eq!(of_changes(&scenario, ["level", "key", "affected"]), [json!(["INFO", "ssm:/app/db", null])]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_listing_fails_a_change_is_told_once_and_once_more_when_it_is_known_who_watches() {
+    let scenario = Scenario::with([service("web/api").watching("ssm:/app/")]).await.with_queue();
+    let end = scenario.account.now() + Duration::from_mins(20);
+    scenario.account.inject(Fault::throttled("tag:GetResources").until(end));
+
+    scenario.change("ssm:/app/db");
+    scenario.account.run_for(Duration::from_mins(40)).await;
+
+    assert!(scenario.lines("summary").iter().filter(|line| line["error"].is_string()).count() > 2);
+    assert_eq!(of_changes(&scenario, ["level", "affected"]), [json!(["INFO", null]), json!(["INFO", 1])]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_may_concern_a_service_that_cannot_be_read_says_so() {
+    let scenario = Scenario::with([service("web/api").watching("ssm:/app/"), service("ops/cron").watching("auto")]).await;
+    scenario.account.inject(Fault::denied("ecs:DescribeServices").target("web/api"));
+    scenario.account.inject(Fault::denied("ecs:DescribeTaskDefinition"));
+
+    scenario.changed("ssm:/app/db").await;
+
+    assert_eq!(of_changes(&scenario, ["level", "affected", "undecided"]), [json!(["INFO", 0, 2])]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_changes_of_a_request_have_their_lines_with_its_reason_and_sender_whoever_watches() {
+    let scenario = Scenario::with([]).await.with_queue();
+
+    scenario.account.send(QUEUE, r#"{"reload": {"changed": ["ssm:/app/a", "s3:config/b"], "reason": "TICKET-7"}}"#);
+    scenario.account.run_for(Duration::from_mins(1)).await;
+
+    let told = of_changes(&scenario, ["level", "key", "source", "request_reason", "sender_id"]);
+    let of = |key: &str| json!(["INFO", key, "request", "TICKET-7", "123456789012"]);
+    assert_eq!(told, [of("ssm:/app/a"), of("s3:config/b")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_others_wrote_is_bounded_and_on_one_line_in_every_line() {
+    let scenario = Scenario::with([service("web/api").watching("s3:config/")]).await;
+    let mut event = scenario.write("s3:config/x");
+    event["detail"]["object"]["key"] = json!(format!("a\n\u{1b}[2J{}", "x".repeat(500)));
+    event["detail"]["requester"] = json!("r\u{202e}".repeat(300));
+    event["id"] = json!("e".repeat(300));
+
+    let answer = scenario.invoke(&event).await.unwrap();
+
+    let (change, told) = (&scenario.lines("change")[0], &line(&answer, "web/api")["changes"][0]);
+    for (text, start) in [(&change["key"], "s3:config/a\u{fffd}\u{fffd}[2Jxx"), (&change["changed_by"], "r\u{fffd}r\u{fffd}"), (&change["event_id"], "eee")] {
+        let text = text.as_str().unwrap();
+        assert!(text.starts_with(start) && text.ends_with('…') && text.chars().count() == 256, "{text}");
+    }
+    assert_eq!([&change["key"], &change["changed_by"], &change["event_id"]], [&told["key"], &told["by"], &told["event"]]);
+}
+
+/// Words of Rust, of serde and of debug output: no caller of the function knows them.
+fn speaks_rust(text: &str) -> bool {
+    ["::", "Some(", "Err(", "Ok(", "None", " { ", "Error(", "Kind(", "Option", "ConnectorError", "SdkError"].iter().any(|word| text.contains(word))
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_answer_of_a_direct_invocation_speaks_rust() {
+    let faults: [fn(&str) -> Fault; 7] = [
+        Fault::denied,
+        Fault::throttled,
+        Fault::reset,
+        Fault::hang,
+        Fault::silent_after_effect,
+        |action| Fault::server_error(action, 503),
+        |action| Fault::error(action, "", "", 400),
+    ];
+    let mut failed = BTreeSet::new();
+    for fault in faults {
+        for action in ["tag:GetResources", "ecs:DescribeServices", "ecs:UpdateService", "ssm:DescribeParameters", "ecs:DescribeTaskDefinition"] {
+            let services = [service("web/api").watching("ssm:/app/"), service("web/auto").watching("auto")];
+            let scenario = Scenario::with(services).await;
+            scenario.account.inject(fault(action));
+
+            let answer = scenario.invoke(&scenario.write("ssm:/app/db")).await;
+
+            if let Err(error) = &answer {
+                failed.insert(error.kind());
+            }
+            let text = answer.map_or_else(|error| error.to_string(), |answer| answer.to_string());
+            assert!(!speaks_rust(&text) && !speaks_rust(&scenario.log_text()), "{action}: {text}");
+        }
+    }
+    assert_eq!(failed, BTreeSet::from(["ListingFailed", "NothingStarted"]), "and what is malformed is tried in tests/events.rs");
 }
