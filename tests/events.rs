@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
 
@@ -11,6 +11,7 @@ use ecs_reloader::domain::arn::Place;
 use ecs_reloader::domain::change::Change;
 use ecs_reloader::event::{Told, decode};
 use jiff::Timestamp;
+use serde_json::{Value, json};
 
 const NOW: &str = "2026-01-31T12:00:00Z";
 
@@ -53,6 +54,91 @@ fn told(told: &Told) -> String {
         Told::Sweep(sweep) => format!("sweep: repair={:?}", sweep.repair),
         Told::Ignored(ignored) => format!("ignored {:?}: {}", ignored.reason, ignored.event),
         Told::Malformed(malformed) => malformed.to_string(),
+    }
+}
+
+/// What serde and Rust call things.
+const WORDS_OF_RUST: [&str; 24] = [
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+    "usize",
+    "i8",
+    "i32",
+    "i64",
+    "f64",
+    "struct",
+    "tuple",
+    "enum",
+    "variant",
+    "newtype",
+    "unit",
+    "map",
+    "sequence",
+    "boolean",
+    "integer",
+    "borrowed",
+    "duplicate",
+    "Some",
+    "None",
+    "Option",
+];
+
+/// The JSON pointers of a document's parts.
+fn pointers(part: &Value, at: &str) -> Vec<String> {
+    let inside = match part {
+        Value::Object(fields) => {
+            fields.iter().flat_map(|(name, part)| pointers(part, &format!("{at}/{}", name.replace('/', "~1")))).collect()
+        }
+        Value::Array(items) => items.iter().enumerate().flat_map(|(place, part)| pointers(part, &format!("{at}/{place}"))).collect(),
+        _ => Vec::new(),
+    };
+    [vec![at.to_owned()], inside].concat()
+}
+
+fn malformed(payload: &str) -> Vec<String> {
+    let told = decode(payload, NOW.parse().unwrap()).messages.into_iter().flat_map(|message| message.told);
+    told.filter_map(|told| if let Told::Malformed(malformed) = told { Some(malformed.to_string()) } else { None }).collect()
+}
+
+#[test]
+fn nothing_malformed_is_told_in_the_words_of_rust() {
+    let others = [
+        json!(null),
+        json!(true),
+        json!(-1),
+        json!(1.5),
+        json!(1e300),
+        json!(""),
+        json!("x"),
+        json!([]),
+        json!([1, [2]]),
+        json!({"x": {}}),
+    ];
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("events");
+    let files = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut told = BTreeSet::new();
+    for path in
+        files.filter(|path| path.extension().is_some_and(|extension| extension == "json") && !path.ends_with("sqs-batch-of-thirty.json"))
+    {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let document: Value = serde_json::from_str(&text).unwrap();
+        for pointer in pointers(&document, "") {
+            for other in &others {
+                let mut changed = document.clone();
+                *changed.pointer_mut(&pointer).unwrap() = other.clone();
+                told.extend(malformed(&changed.to_string()));
+            }
+        }
+        // Members twice, and what ends too early.
+        told.extend(malformed(&text.replacen('{', r#"{"source": "a", "source": "b", "reload": {"dry_run": true, "dry_run": true},"#, 1)));
+        told.extend(malformed(&text.chars().take(text.len() / 2).collect::<String>()));
+    }
+    assert!(told.len() > 100, "{}", told.len());
+    for text in told {
+        let words: BTreeSet<_> = text.split(|c: char| !c.is_ascii_alphanumeric()).collect();
+        assert!(WORDS_OF_RUST.iter().all(|word| !words.contains(word)) && !text.contains("::"), "{text}");
     }
 }
 

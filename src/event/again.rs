@@ -270,8 +270,25 @@ impl From<&Change> for Told {
 
 impl Told {
     fn into_change(self, whom: Whom) -> Option<Change> {
-        let Self { kind, path, partition, account, region, stage, suffix, at, what, version, previous, etag, by, event, source, ignored, learnt } =
-            self;
+        let Self {
+            kind,
+            path,
+            partition,
+            account,
+            region,
+            stage,
+            suffix,
+            at,
+            what,
+            version,
+            previous,
+            etag,
+            by,
+            event,
+            source,
+            ignored,
+            learnt,
+        } = self;
         let kind = Kind::ALL.into_iter().find(|known| known.word() == kind)?;
         let key = Key::of_kind(kind, Place { partition, account, region }, &path);
         let key = stage.iter().fold(key, |key, stage| key.at_stage(stage)).with_suffix(suffix.as_deref());

@@ -110,11 +110,27 @@ fn expected(error: &serde_json::Error) -> String {
     } else if text.starts_with("unknown field ") {
         text.rsplit_once(", expected ").map_or_else(|| "no unknown field".to_owned(), |(_, known)| known.to_owned())
     } else if let Some((_, expected)) = text.rsplit_once(", expected ").or_else(|| text.rsplit_once(": expected ")) {
-        // How Rust calls a number that is not negative.
-        expected.replace("u32", "a number from 0 on")
+        in_plain_words(expected).to_owned()
+    } else if let Some(field) = text.strip_prefix("duplicate field ") {
+        format!("the field {field} once")
     } else if error.is_data() {
         text.to_owned()
     } else {
         format!("JSON ({text})")
+    }
+}
+
+/// What serde expected, as people call it: its own words are those of Rust.
+fn in_plain_words(expected: &str) -> &str {
+    match expected {
+        "a boolean" => "true or false",
+        "a sequence" => "a list",
+        "a map" => "an object",
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a number from 0 on",
+        "i8" | "i16" | "i32" | "i64" => "a whole number",
+        "string or map" | "variant identifier" => "a string",
+        text if text.starts_with("a tuple of size ") => "a list of three strings or null",
+        text if text.starts_with("struct ") => "an object",
+        text => text,
     }
 }

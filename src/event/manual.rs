@@ -52,7 +52,10 @@ pub(super) fn decode_sweep(sweep: &RawValue) -> Result<Sweep, Malformed> {
 impl Manual {
     /// The changes that it tells, where a bare term means the account and Region `home`.
     pub fn changes(&self, home: &Place) -> impl Iterator<Item = Change> {
-        self.changed.iter().flat_map(|term| term.keys(home)).map(|key| Change::new(key, self.at, ChangeKind::Written, "manual").from_source(REQUEST))
+        self.changed
+            .iter()
+            .flat_map(|term| term.keys(home))
+            .map(|key| Change::new(key, self.at, ChangeKind::Written, "manual").from_source(REQUEST))
     }
 
     /// Whether it names keys, instead of services.

@@ -182,8 +182,8 @@ async fn an_ignored_event_is_told_with_its_reason() {
 }
 
 /// What the lines of changes say of these fields.
-fn of_changes<const N: usize>(scenario: &Scenario, names: [&str; N]) -> Vec<Value> {
-    scenario.lines("change").iter().map(|line| json!(names.map(|name| line[name].clone()))).collect()
+fn of_changes(scenario: &Scenario, names: &[&str]) -> Vec<Value> {
+    scenario.lines("change").iter().map(|line| names.iter().map(|name| line[*name].clone()).collect()).collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -221,7 +221,7 @@ async fn a_change_that_nobody_watches_has_a_line_at_debug_and_none_above() {
 
         scenario.changed("ssm:/other/db").await;
 
-        assert_eq!(of_changes(&scenario, ["level", "key", "affected"]), expected, "{level:?}");
+        assert_eq!(of_changes(&scenario, &["level", "key", "affected"]), expected, "{level:?}");
     }
 }
 
@@ -232,7 +232,7 @@ async fn a_change_that_concerns_somebody_has_its_line_at_every_level() {
 
         scenario.changed("ssm:/app/db").await;
 
-        assert_eq!(of_changes(&scenario, ["level", "affected"]), [json!([told, 1])], "{level:?}");
+        assert_eq!(of_changes(&scenario, &["level", "affected"]), [json!([told, 1])], "{level:?}");
     }
 }
 
@@ -245,7 +245,7 @@ async fn a_change_whose_only_service_has_a_wrong_term_says_that_a_service_may_ha
     scenario.changed("ssm:/app/db").await;
 
     let told = json!(["INFO", "ssm:/app/db", 0, 1]);
-    assert_eq!(of_changes(&scenario, ["level", "key", "affected", "services_with_mistakes"]), [told.clone(), told]);
+    assert_eq!(of_changes(&scenario, &["level", "key", "affected", "services_with_mistakes"]), [told.clone(), told]);
     assert_eq!(scenario.lines("mistake")[0]["service"], "web/api");
 }
 
@@ -258,7 +258,7 @@ async fn a_held_change_that_returns_is_not_told_again() {
         scenario.change("ssm:/app/db");
         scenario.account.run_for(Duration::from_mins(8)).await;
 
-        let told = of_changes(&scenario, ["level"]);
+        let told = of_changes(&scenario, &["level"]);
         assert!(scenario.lines("service").len() > 3, "{level:?}: it returned");
         assert_eq!((&told[0], told.len() > 1), (&json!(["INFO"]), again), "{level:?}: {told:?}");
         assert!(told[1..].iter().all(|level| *level == json!(["DEBUG"])), "{told:?}");
@@ -272,7 +272,7 @@ async fn a_change_that_it_is_not_known_who_watches_has_its_line_too() {
 
     scenario.invoke(&scenario.write("ssm:/app/db")).await.unwrap_err();
 
-    assert_eq!(of_changes(&scenario, ["level", "key", "affected"]), [json!(["INFO", "ssm:/app/db", null])]);
+    assert_eq!(of_changes(&scenario, &["level", "key", "affected"]), [json!(["INFO", "ssm:/app/db", null])]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -285,7 +285,7 @@ async fn while_the_listing_fails_a_change_is_told_once_and_once_more_when_it_is_
     scenario.account.run_for(Duration::from_mins(40)).await;
 
     assert!(scenario.lines("summary").iter().filter(|line| line["error"].is_string()).count() > 2);
-    assert_eq!(of_changes(&scenario, ["level", "affected"]), [json!(["INFO", null]), json!(["INFO", 1])]);
+    assert_eq!(of_changes(&scenario, &["level", "affected"]), [json!(["INFO", null]), json!(["INFO", 1])]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -296,7 +296,7 @@ async fn a_change_that_may_concern_a_service_that_cannot_be_read_says_so() {
 
     scenario.changed("ssm:/app/db").await;
 
-    assert_eq!(of_changes(&scenario, ["level", "affected", "undecided"]), [json!(["INFO", 0, 2])]);
+    assert_eq!(of_changes(&scenario, &["level", "affected", "undecided"]), [json!(["INFO", 0, 2])]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -306,7 +306,7 @@ async fn the_changes_of_a_request_have_their_lines_with_its_reason_and_sender_wh
     scenario.account.send(QUEUE, r#"{"reload": {"changed": ["ssm:/app/a", "s3:config/b"], "reason": "TICKET-7"}}"#);
     scenario.account.run_for(Duration::from_mins(1)).await;
 
-    let told = of_changes(&scenario, ["level", "key", "source", "request_reason", "sender_id"]);
+    let told = of_changes(&scenario, &["level", "key", "source", "request_reason", "sender_id"]);
     let of = |key: &str| json!(["INFO", key, "request", "TICKET-7", "123456789012"]);
     assert_eq!(told, [of("ssm:/app/a"), of("s3:config/b")]);
 }
@@ -322,7 +322,9 @@ async fn what_others_wrote_is_bounded_and_on_one_line_in_every_line() {
     let answer = scenario.invoke(&event).await.unwrap();
 
     let (change, told) = (&scenario.lines("change")[0], &line(&answer, "web/api")["changes"][0]);
-    for (text, start) in [(&change["key"], "s3:config/a\u{fffd}\u{fffd}[2Jxx"), (&change["changed_by"], "r\u{fffd}r\u{fffd}"), (&change["event_id"], "eee")] {
+    for (text, start) in
+        [(&change["key"], "s3:config/a\u{fffd}\u{fffd}[2Jxx"), (&change["changed_by"], "r\u{fffd}r\u{fffd}"), (&change["event_id"], "eee")]
+    {
         let text = text.as_str().unwrap();
         assert!(text.starts_with(start) && text.ends_with('…') && text.chars().count() == 256, "{text}");
     }
@@ -331,7 +333,11 @@ async fn what_others_wrote_is_bounded_and_on_one_line_in_every_line() {
 
 /// Words of Rust, of serde and of debug output: no caller of the function knows them.
 fn speaks_rust(text: &str) -> bool {
-    ["::", "Some(", "Err(", "Ok(", "None", " { ", "Error(", "Kind(", "Option", "ConnectorError", "SdkError"].iter().any(|word| text.contains(word))
+    // An ARN has two colons, too.
+    let text = text.replace("arn:aws:iam::", "");
+    ["::", "Some(", "Err(", "Ok(", "None", " { ", "Error(", "Kind(", "Option", "ConnectorError", "SdkError"]
+        .iter()
+        .any(|word| text.contains(word))
 }
 
 #[tokio::test(start_paused = true)]
@@ -347,7 +353,9 @@ async fn no_answer_of_a_direct_invocation_speaks_rust() {
     ];
     let mut failed = BTreeSet::new();
     for fault in faults {
-        for action in ["tag:GetResources", "ecs:DescribeServices", "ecs:UpdateService", "ssm:DescribeParameters", "ecs:DescribeTaskDefinition"] {
+        for action in
+            ["tag:GetResources", "ecs:DescribeServices", "ecs:UpdateService", "ssm:DescribeParameters", "ecs:DescribeTaskDefinition"]
+        {
             let services = [service("web/api").watching("ssm:/app/"), service("web/auto").watching("auto")];
             let scenario = Scenario::with(services).await;
             scenario.account.inject(fault(action));
