@@ -231,14 +231,17 @@ def test_a_direct_invocation_answers_with_the_summary(fleet: Fleet):
     assert fleet.running(before) == before
 
 
-def test_the_failure_alarm_looks_at_a_metric_that_the_function_writes(fleet: Fleet):
-    name = fleet.stack.resources()["FailedRestartAlarm"]
-    alarm = fleet.stack.server.client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"][0]
-    dimension = alarm["Dimensions"][0]
+def test_the_alarms_look_at_metrics_that_the_function_writes(fleet: Fleet):
+    names = [name for logical_id, name in fleet.stack.resources().items() if logical_id.endswith("Alarm")]
+    alarms = fleet.stack.server.client("cloudwatch").describe_alarms(AlarmNames=names)["MetricAlarms"]
+    assert len(alarms) == len(names)
+    ours = [alarm for alarm in alarms if alarm["Namespace"] == "ecs-reloader"]
+    assert {"RestartsFailed", "SweepsCompleted"} <= {alarm["MetricName"] for alarm in ours}
 
     fleet.stack.send(fleet.parameter_change("Update", "watched-by-nobody"))
 
-    def written() -> bool:
+    def is_written(alarm: dict) -> bool:
+        dimension = alarm["Dimensions"][0]
         lines = (line for line in fleet.stack.log() if line.get(dimension["Name"]) == dimension["Value"] and alarm["MetricName"] in line)
         directives = (directive for line in lines for directive in line["_aws"]["CloudWatchMetrics"] if directive["Namespace"] == alarm["Namespace"])
         return any(
@@ -246,7 +249,8 @@ def test_the_failure_alarm_looks_at_a_metric_that_the_function_writes(fleet: Fle
             for directive in directives
         )
 
-    eventually(written, INVOCATION_SECONDS, "metric not written")
+    for alarm in ours:
+        eventually(lambda alarm=alarm: is_written(alarm), INVOCATION_SECONDS, f"{alarm['MetricName']} not written")
 
 
 def test_the_queues_policy_names_the_rules_and_roles_that_were_deployed(stack: Stack):
