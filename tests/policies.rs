@@ -281,6 +281,30 @@ fn the_key_policy_of_the_readme_lets_in_whom_the_stack_needs_and_no_other_servic
 }
 
 #[test]
+fn every_right_that_can_be_misused_has_its_row() {
+    let readme = read("README.md");
+    let section = readme.split("## Who may do what").nth(1).unwrap().split("\n## ").next().unwrap();
+    let rights = [
+        "sqs:SendMessage",
+        "sqs:SetQueueAttributes",
+        "lambda:InvokeFunction",
+        "ecs:TagResource",
+        "ssm:AddTagsToResource",
+        "secretsmanager:TagResource",
+        "s3:PutObject",
+        "events:PutEvents",
+        "events:PutRule",
+        "iam:PassRole",
+    ];
+
+    for right in rights {
+        let rows: Vec<_> = section.lines().filter(|line| line.starts_with('|') && line.contains(&format!("`{right}`"))).collect();
+        assert_eq!(rows.len(), 1, "{right}");
+        assert!(rows[0].split('|').filter(|cell| !cell.trim().is_empty()).count() == 3, "{right}: who, what, what against it");
+    }
+}
+
+#[test]
 fn the_denial_of_the_readme_keeps_our_tags_from_all_but_those_who_deploy() {
     let denial = of_readme("aws:TagKeys");
     let exempt = denial["Statement"][0]["Condition"]["ArnNotLike"]["aws:PrincipalArn"][0].as_str().unwrap().to_owned();
