@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::aws::Aws;
 use crate::clock::Clock;
+use crate::domain::queue::Queue;
 use crate::domain::received::{MalformedEvent, RequestLine};
 use crate::domain::summary::{Counts, Summary, VERSION};
 use crate::event::{self, Inbox, Malformed, Message, Told};
@@ -19,7 +20,7 @@ use crate::reload::{self, Reload, Reloaded};
 use crate::report::Reporter;
 use crate::settings::Settings;
 
-/// Where an emulator tells no deadline, or one that has passed, an invocation takes at most this long.
+/// Where an emulator tells a deadline that has passed, an invocation takes at most this long. One without the header is none: the runtime ends the process.
 const WITHOUT_DEADLINE: Duration = Duration::from_mins(1);
 
 /// Kept free at the end of an invocation for its answer: a tenth of it, within these bounds.
@@ -33,6 +34,8 @@ pub struct Reloader {
     settings: Settings,
     pace: Pace,
     reporter: Reporter,
+    /// Where work for later goes and comes from.
+    queue: Option<Queue>,
 }
 
 /// What Lambda is told.
@@ -83,7 +86,8 @@ impl Reloader {
     pub fn new(aws: Aws, settings: Settings, reporter: Reporter) -> Self {
         let limit = Limit { burst: settings.restart_burst, rate: settings.restart_rate };
         let pace = limit.share(settings.concurrency);
-        Self { aws, settings, pace, reporter }
+        let queue = settings.queue_url.as_deref().and_then(Queue::from_url);
+        Self { aws, settings, pace, reporter, queue }
     }
 
     /// Handles one invocation; `now` is the wall clock at its start.
@@ -93,7 +97,8 @@ impl Reloader {
     pub async fn handle(&self, payload: &str, context: &Context, now: Timestamp) -> Result<Answer, Error> {
         let clock = Clock::starting_at(now);
         let (until, send_by) = stop_at(context.deadline, now);
-        let inbox = event::decode(payload, now);
+        let queue = self.queue.clone().map(|queue| queue.of_function(&context.invoked_function_arn));
+        let inbox = event::decode(payload, now, queue.as_ref());
         let reload = Reload { aws: &self.aws, settings: &self.settings, pace: &self.pace, clock: &clock, until, send_by };
         let mut reloaded = Box::pin(reload.run(&inbox)).await;
         reloaded.keep_promises(inbox.from_queue);

@@ -13,7 +13,6 @@ use tokio::time::Instant;
 
 use crate::aws::{self, Aws, Listed};
 use crate::clock::Clock;
-use crate::domain::again::Wish;
 use crate::domain::arn::{Place, ServiceId};
 use crate::domain::change::Change;
 use crate::domain::key::Key;
@@ -188,7 +187,7 @@ impl Reload<'_> {
     }
 
     async fn perform(&self, errand: &mut Errand, watching: &[Listed]) -> Performed {
-        let mut policy = self.policy(errand.wish.as_ref());
+        let mut policy = self.policy(errand);
         if errand.waiting.values().any(|waiting| waiting.told == Some(Reason::Settling)) {
             // What is written all the time would never settle.
             policy.patience = SignedDuration::MAX;
@@ -253,13 +252,15 @@ impl Reload<'_> {
         meant
     }
 
-    fn policy(&self, wish: Option<&Wish>) -> Policy {
+    fn policy(&self, errand: &Errand) -> Policy {
+        let wish = errand.wish.as_ref();
         let Settings { notify_only, max_services, settle, min_interval, restarts_per_hour, max_in_flight, ref queue_url, .. } =
             *self.settings;
         Policy {
             notify_only,
             dry_run: wish.is_some_and(|wish| wish.dry_run),
-            max_services: wish.and_then(|wish| wish.max_services).unwrap_or(max_services),
+            max_services: errand.max_services(max_services),
+            asked_in_vain: errand.raises(max_services).filter(|_| errand.queued),
             settle,
             patience: if queue_url.is_some() { PATIENCE } else { SignedDuration::MAX },
             min_interval,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
 
+use crate::domain::queue::Queue;
 use crate::domain::tags::{DURATION, parse_duration};
 
 /// Where settings come from.
@@ -158,9 +159,15 @@ impl Settings {
             }),
             sweep_repairs: reader.read(SWEEP, true, "repair or report", |text| word(text, &[("repair", true), ("report", false)])),
             sweep_since: reader.read(SWEEP_SINCE, SignedDuration::from_hours(24), DURATION, parse_duration),
-            queue_url: reader.read(QUEUE_URL, None, "the URL of a queue, beginning with https:// or http://", |text| {
-                (text.starts_with("https://") || text.starts_with("http://")).then(|| Some(text.to_owned()))
-            }),
+            queue_url: reader.read(
+                QUEUE_URL,
+                None,
+                "the URL of a queue, such as https://sqs.eu-west-1.amazonaws.com/123456789012/name",
+                |text| {
+                    let is_url = text.starts_with("https://") || text.starts_with("http://");
+                    Queue::from_url(text).filter(|_| is_url).map(|_| Some(text.to_owned()))
+                },
+            ),
             without_effect: Vec::new(),
         };
         reader.check(OUTCOME_DEADLINE, &SignedDuration::from_mins(30), DURATION, parse_duration);

@@ -9,15 +9,21 @@ use std::path::Path;
 use ecs_reloader::domain::again::Wish;
 use ecs_reloader::domain::arn::Place;
 use ecs_reloader::domain::change::Change;
+use ecs_reloader::domain::queue::Queue;
 use ecs_reloader::event::{Told, decode};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 const NOW: &str = "2026-01-31T12:00:00Z";
 
+/// The queue of the records in `events/`.
+fn own_queue() -> Option<Queue> {
+    Queue::from_url("https://sqs.eu-west-1.amazonaws.com/123456789012/ecs-reloader")
+}
+
 fn line(payload: &str) -> String {
     let now: Timestamp = NOW.parse().unwrap();
-    let inbox = decode(payload, now);
+    let inbox = decode(payload, now, own_queue().as_ref());
     let mut text = if inbox.from_queue { format!("queue of {}: ", inbox.messages.len()) } else { String::new() };
     let messages = inbox.messages.iter().map(|message| message.told.iter().map(told).collect::<Vec<_>>().join(", "));
     text.push_str(&messages.collect::<Vec<_>>().join(" | "));
@@ -98,7 +104,7 @@ fn pointers(part: &Value, at: &str) -> Vec<String> {
 }
 
 fn malformed(payload: &str) -> Vec<String> {
-    let told = decode(payload, NOW.parse().unwrap()).messages.into_iter().flat_map(|message| message.told);
+    let told = decode(payload, NOW.parse().unwrap(), own_queue().as_ref()).messages.into_iter().flat_map(|message| message.told);
     told.filter_map(|told| if let Told::Malformed(malformed) = told { Some(malformed.to_string()) } else { None }).collect()
 }
 

@@ -103,7 +103,7 @@ proptest! {
             "time": "2026-01-31T10:00:00Z", "resources": [arn], "detail": {"name": name, "labelUpdated": "AWSCURRENT"},
         });
 
-        let inbox = decode(&event.to_string(), "2026-01-31T10:00:00Z".parse().unwrap());
+        let inbox = decode(&event.to_string(), "2026-01-31T10:00:00Z".parse().unwrap(), None);
 
         let Told::Changed(change) = &inbox.messages[0].told[0] else { panic!("{inbox:?}") };
         for text in [change.key.to_string(), arn] {

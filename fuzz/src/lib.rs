@@ -11,9 +11,23 @@ pub mod domain;
 pub mod event;
 
 use domain::arn::Place;
+use domain::queue::Queue;
+use jiff::Timestamp;
 
 /// Where the services of the fuzz targets live.
 #[must_use]
 pub fn home() -> Place {
     Place::of_region("123456789012", "eu-west-1")
+}
+
+/// When the payloads arrive.
+#[must_use]
+pub fn now() -> Timestamp {
+    Timestamp::constant(1_769_860_800, 0) // 2026-01-31T12:00:00Z
+}
+
+/// The queue of the files in `events/`.
+#[must_use]
+pub fn own_queue() -> Queue {
+    Queue::from_url("https://sqs.eu-west-1.amazonaws.com/123456789012/ecs-reloader").expect("the URL of a queue")
 }

@@ -8,8 +8,7 @@ use ecs_reloader::domain::change::Change;
 use ecs_reloader::domain::key::{Key, Kind, without_suffix};
 use ecs_reloader::domain::watch::Term;
 use ecs_reloader::event::{Malformed, Told, decode};
-use ecs_reloader::home;
-use jiff::Timestamp;
+use ecs_reloader::{home, now, own_queue};
 use libfuzzer_sys::fuzz_target;
 
 /// How often a part of the payload may be told: a secret has at most 20 labels, and each is a change by the same caller.
@@ -40,10 +39,13 @@ static OWN_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| {
 });
 
 /// What is put together when it is told, and what serde and `serde_json` say.
-const OTHER_WORDS: [&str; 26] = [
+const OTHER_WORDS: [&str; 29] = [
     "a secret's name of 1 to 512 characters",
     "at most 20 labels",
+    "at most 1000 entries",
+    "at most 10000 entries",
     "a number from 0 on",
+    "a number from 0 to 4294967295",
     "a string",
     "any valid JSON value",
     "control character (\\u0000-\\u001F) found while parsing a string",
@@ -71,7 +73,7 @@ const OTHER_WORDS: [&str; 26] = [
 
 fuzz_target!(|bytes: &[u8]| {
     let payload = String::from_utf8_lossy(bytes);
-    let inbox = decode(&payload, Timestamp::UNIX_EPOCH);
+    let inbox = decode(&payload, now(), Some(&own_queue()));
     assert!(inbox.from_queue || inbox.messages.len() == 1);
 
     let (mut things, mut told_of_changes) = (0, 0);
@@ -95,7 +97,7 @@ fuzz_target!(|bytes: &[u8]| {
 
 /// Bytes of everything in a change that a payload tells.
 fn size(change: &Change) -> usize {
-    let Change { key, version, previous, etag, by, note, event, at: _, kind: _, ignored: _ } = change;
+    let Change { key, version, previous, etag, by, note, event, at: _, kind: _, ignored: _, learnt: _, whom: _ } = change;
     let place = key.place();
     let optional = [version, previous, etag, by, note].into_iter().flatten().map(String::len).sum::<usize>();
     let of_key = [key.path(), key.stage().unwrap_or_default(), key.suffix().unwrap_or_default(), &place.account, &place.region];

@@ -42,6 +42,8 @@ pub(crate) enum Effect {
     LateReset,
     /// After the call took effect.
     LateSilence,
+    /// After the call took effect.
+    Garbled,
     Hang,
     Slow(Duration),
 }
@@ -103,6 +105,12 @@ impl Fault {
     #[must_use]
     pub fn silent_after_effect(action: &str) -> Self {
         Self::of(action, Effect::LateSilence)
+    }
+
+    /// The call takes effect; the answer has status 200 and is not what the API answers, as of a proxy on the way.
+    #[must_use]
+    pub fn garbled(action: &str) -> Self {
+        Self::of(action, Effect::Garbled)
     }
 
     /// Nothing happens, and nothing is ever answered.

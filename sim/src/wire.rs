@@ -22,6 +22,9 @@ pub(crate) fn seconds(time: Timestamp) -> f64 {
     time.as_millisecond() as f64 / 1000.0
 }
 
+/// What no API answers.
+const GARBLED: &[u8] = b"<html><body>hunter2</body>";
+
 /// What the account does about a request.
 #[derive(Debug)]
 pub(crate) enum Reply {
@@ -67,6 +70,7 @@ pub(crate) fn handle(world: &mut World, request: &Request<Bytes>) -> Reply {
             lose(world, request, Reply::at_once(response))
         }
         Some(Effect::LateReset) => lose(world, request, Reply::Reset),
+        Some(Effect::Garbled) => lose(world, request, Reply::at_once(Response::new(Bytes::from_static(GARBLED)))),
         Some(Effect::LateSilence) => lose(world, request, Reply::Silence),
         Some(Effect::Reset) => {
             record(world, request, CallResult::Reset);

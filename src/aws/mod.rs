@@ -132,9 +132,11 @@ fn cause<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Cause {
             )
             | (_, 429) => Cause::Throttled,
             (Some("ServiceNotFoundException" | "ClusterNotFoundException" | "ServiceNotActiveException"), _) => Cause::NotFound,
-            // Credentials that are old, or of another time than the clock's, are renewed.
+            // Credentials that are old, or of another time than the clock's, are renewed. What answered well and cannot be read took effect: it is
+            // the same as an answer that was lost.
             (Some("ExpiredTokenException" | "RequestExpired" | "UnrecognizedClientException" | "InvalidSignatureException"), _)
-            | (_, 500..) => Cause::Unavailable,
+            | (_, 500..)
+            | (None, 200..300) => Cause::Unavailable,
             (Some("AccessDeniedException"), _) | (_, 401 | 403) => Cause::Denied,
             _ => Cause::Rejected,
         },
@@ -142,6 +144,9 @@ fn cause<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Cause {
         _ => Cause::Rejected,
     }
 }
+
+/// Of an answer that breaks off, or is not what the API promises.
+const UNREADABLE: &str = "the answer could not be read";
 
 fn message<E>(error: &SdkError<E, HttpResponse>) -> String
 where
@@ -151,8 +156,11 @@ where
         SdkError::ServiceError(answered) => match (answered.err().code(), answered.err().message()) {
             (Some(code), Some(message)) => format!("{code}: {message}"),
             (Some(code), None) => code.to_owned(),
+            // What stands there instead may be anything, and is not told.
+            (None, _) if answered.raw().status().is_success() => UNREADABLE.to_owned(),
             (None, _) => format!("HTTP status {}", answered.raw().status().as_u16()),
         },
+        SdkError::ResponseError(_) => UNREADABLE.to_owned(),
         _ => chain(error),
     }
 }

@@ -1,6 +1,7 @@
 //! What changed, when, and how the function came to know.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -18,19 +19,31 @@ pub enum ChangeKind {
     Written,
 }
 
-/// Which of the services that listen to a change are to be looked at.
+/// Which of the services that listen to a change are to be looked at. Changes that mean the same services share the list of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Whom {
     /// All of them: it was just told.
     #[default]
     Everyone,
     /// Those that were not looked at before.
-    EveryoneBut(BTreeSet<ServiceId>),
+    EveryoneBut(Arc<BTreeSet<ServiceId>>),
     /// Those about which something is left to do.
-    Only(BTreeSet<ServiceId>),
+    Only(Arc<BTreeSet<ServiceId>>),
 }
 
 impl Whom {
+    /// These services and no other.
+    #[must_use]
+    pub fn only(these: BTreeSet<ServiceId>) -> Self {
+        Self::Only(Arc::new(these))
+    }
+
+    /// All services but these.
+    #[must_use]
+    pub fn everyone_but(others: BTreeSet<ServiceId>) -> Self {
+        Self::EveryoneBut(Arc::new(others))
+    }
+
     /// Whether a service is one of them.
     #[must_use]
     pub fn includes(&self, id: &ServiceId) -> bool {
@@ -48,15 +61,50 @@ impl Whom {
     }
 
     /// The services that either includes.
-    fn or(self, other: Self) -> Self {
+    fn or(&self, other: &Self) -> Self {
         match (self, other) {
             (Self::Everyone, _) | (_, Self::Everyone) => Self::Everyone,
-            (Self::EveryoneBut(one), Self::EveryoneBut(other)) => Self::EveryoneBut(&one & &other),
-            (Self::Only(one), Self::Only(other)) => Self::Only(&one | &other),
+            (Self::EveryoneBut(one), Self::EveryoneBut(other)) => Self::everyone_but(&**one & &**other),
+            (Self::Only(one), Self::Only(other)) => Self::only(&**one | &**other),
             (Self::EveryoneBut(others), Self::Only(these)) | (Self::Only(these), Self::EveryoneBut(others)) => {
-                Self::EveryoneBut(&others - &these)
+                Self::everyone_but(&**others - &**these)
             }
         }
+    }
+
+    /// Where its list is in memory: changes that share their list have the same place, and are told apart from others by it at no cost.
+    #[must_use]
+    pub fn place(&self) -> usize {
+        match self {
+            Self::Everyone => 0,
+            Self::EveryoneBut(services) | Self::Only(services) => Arc::as_ptr(services).addr(),
+        }
+    }
+}
+
+/// The lists of services that changes mean, each once.
+pub fn distinct<'a>(changes: impl IntoIterator<Item = &'a Change>) -> impl Iterator<Item = &'a Whom> {
+    let lists: BTreeMap<_, _> = changes.into_iter().map(|change| (change.whom.place(), &change.whom)).collect();
+    lists.into_values()
+}
+
+/// Joins lists of services, the same two once: a thousand changes that two messages tell share one list afterwards, as they did before.
+#[derive(Default)]
+struct Joined {
+    /// By where the two were, with the two themselves, so that no other comes to lie there.
+    known: BTreeMap<(usize, usize), [Whom; 3]>,
+}
+
+impl Joined {
+    fn or(&mut self, one: Whom, other: Whom) -> Whom {
+        if one == other {
+            return one;
+        }
+        let [_, _, both] = self.known.entry((one.place(), other.place())).or_insert_with(|| {
+            let both = one.or(&other);
+            [one, other, both]
+        });
+        both.clone()
     }
 }
 
@@ -154,11 +202,12 @@ pub fn end_of_second(told: Timestamp) -> Timestamp {
 #[must_use]
 pub fn coalesce(changes: impl IntoIterator<Item = Change>) -> BTreeMap<Key, Change> {
     let mut newest: BTreeMap<Key, Change> = BTreeMap::new();
+    let mut joined = Joined::default();
     for mut change in changes {
         let newer = match newest.remove(&change.key) {
             None => change,
             Some(mut other) => {
-                let whom = std::mem::take(&mut change.whom).or(std::mem::take(&mut other.whom));
+                let whom = joined.or(std::mem::take(&mut change.whom), std::mem::take(&mut other.whom));
                 let newer = if change.beats(&other) { change.completed_by(other) } else { other.completed_by(change) };
                 Change { whom, ..newer }
             }
@@ -215,10 +264,28 @@ mod tests {
             coalesce(changes).into_values().next().unwrap().whom
         };
 
-        assert_eq!(merged(Whom::Only(these(&["a"])), Whom::Only(these(&["b"]))), Whom::Only(these(&["a", "b"])));
-        assert_eq!(merged(Whom::EveryoneBut(these(&["a", "b"])), Whom::Only(these(&["b"]))), Whom::EveryoneBut(these(&["a"])));
-        assert_eq!(merged(Whom::EveryoneBut(these(&["a", "b"])), Whom::EveryoneBut(these(&["b", "c"]))), Whom::EveryoneBut(these(&["b"])));
-        assert_eq!(merged(Whom::Only(these(&["a"])), Whom::Everyone), Whom::Everyone);
+        let (only, but) = (|names: &[&str]| Whom::only(these(names)), |names: &[&str]| Whom::everyone_but(these(names)));
+        assert_eq!(merged(only(&["a"]), only(&["b"])), only(&["a", "b"]));
+        assert_eq!(merged(but(&["a", "b"]), only(&["b"])), but(&["a"]));
+        assert_eq!(merged(but(&["a", "b"]), but(&["b", "c"])), but(&["b"]));
+        assert_eq!(merged(only(&["a"]), Whom::Everyone), Whom::Everyone);
+    }
+
+    #[test]
+    fn changes_that_two_messages_tell_of_the_same_services_share_one_list() {
+        let service = |name: &str| ServiceId { cluster: "web".to_owned(), name: String::from(name) };
+        let told = |name: &str| {
+            let whom = Whom::only(BTreeSet::from([service(name)]));
+            let key = |number| Key::parameter(Place::of_region("123456789012", "eu-west-1"), &format!("/app/{number}"));
+            let change =
+                move |number| Change { key: key(number), whom: whom.clone(), ..change(ChangeKind::Written, "2026-01-31T10:00:00Z") };
+            (0..100).map(change)
+        };
+
+        let merged = coalesce(told("a").chain(told("b")));
+
+        let places: BTreeSet<_> = merged.values().map(|change| change.whom.place()).collect();
+        assert_eq!((merged.len(), places.len()), (100, 1));
     }
 
     #[test]

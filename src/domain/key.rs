@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use super::arn::{Arn, Place};
 
@@ -39,8 +40,13 @@ impl Kind {
 }
 
 /// A thing that can change: a kind, where it lives, and a path within that. Two spellings of one thing are one `Key`.
+///
+/// A copy shares the parts of the original: a plan names each key once for every service that watches it.
 #[derive(Clone, Debug)]
-pub struct Key {
+pub struct Key(Arc<Parts>);
+
+#[derive(Clone, Debug)]
+struct Parts {
     kind: Kind,
     place: Place,
     path: String,
@@ -80,70 +86,72 @@ impl Key {
     #[must_use]
     pub fn of_kind(kind: Kind, place: Place, path: &str) -> Self {
         let place = if kind == Kind::Object { place.partition_only() } else { place };
-        Self { kind, place, path: path.to_owned(), stage: None, suffix: None }
+        Self(Arc::new(Parts { kind, place, path: path.to_owned(), stage: None, suffix: None }))
     }
 
     /// The version of a secret that a label stands at.
     #[must_use]
     pub fn at_stage(self, stage: &str) -> Self {
-        Self { stage: (stage != CURRENT).then(|| stage.to_owned()), ..self }
+        let stage = (stage != CURRENT).then(|| stage.to_owned());
+        Self(Arc::new(Parts { stage, ..Arc::unwrap_or_clone(self.0) }))
     }
 
     /// The same secret, whose ARN is known to end in these six characters; others are none.
     #[must_use]
     pub fn with_suffix(self, suffix: Option<&str>) -> Self {
-        Self { suffix: suffix.filter(|suffix| is_suffix(suffix)).map(str::to_owned), ..self }
+        let suffix = suffix.filter(|suffix| is_suffix(suffix)).map(str::to_owned);
+        Self(Arc::new(Parts { suffix, ..Arc::unwrap_or_clone(self.0) }))
     }
 
     /// What the key names.
     #[must_use]
     pub fn kind(&self) -> Kind {
-        self.kind
+        self.0.kind
     }
 
     /// Where it lives.
     #[must_use]
     pub fn place(&self) -> &Place {
-        &self.place
+        &self.0.place
     }
 
     /// The name without its leading slash, `bucket/key`, or `application/environment/profile`.
     #[must_use]
     pub fn path(&self) -> &str {
-        &self.path
+        &self.0.path
     }
 
     /// The label of a secret, where it is not [`CURRENT`].
     #[must_use]
     pub fn stage(&self) -> Option<&str> {
-        self.stage.as_deref()
+        self.0.stage.as_deref()
     }
 
     /// The six characters at the end of a secret's ARN, where known.
     #[must_use]
     pub fn suffix(&self) -> Option<&str> {
-        self.suffix.as_deref()
+        self.0.suffix.as_deref()
     }
 
     /// Whether it lives in the account and Region `home`, or, for an object, in the same partition.
     #[must_use]
     pub fn is_at(&self, home: &Place) -> bool {
-        match self.kind {
-            Kind::Object => self.place.partition == home.partition,
-            Kind::Parameter | Kind::Secret | Kind::Profile => self.place == *home,
+        match self.0.kind {
+            Kind::Object => self.0.place.partition == home.partition,
+            Kind::Parameter | Kind::Secret | Kind::Profile => self.0.place == *home,
         }
     }
 
     /// Whether it is the same thing, whatever the stage.
     #[must_use]
     pub fn is_the_thing_of(&self, other: &Self) -> bool {
-        (self.kind, &self.place, &self.path) == (other.kind, &other.place, &other.path)
+        (self.0.kind, &self.0.place, &self.0.path) == (other.0.kind, &other.0.place, &other.0.path)
     }
 
     /// Its ARN; a secret's without the six characters where they are not known, which Secrets Manager takes as well.
     #[must_use]
     pub fn arn(&self) -> String {
-        let Self { kind, place: Place { partition, account, region }, path, stage: _, suffix } = self;
+        let Parts { kind, place: Place { partition, account, region }, path, stage: _, suffix } = &*self.0;
         match kind {
             Kind::Parameter => format!("arn:{partition}:ssm:{region}:{account}:parameter/{path}"),
             Kind::Object => format!("arn:{partition}:s3:::{path}"),
@@ -165,24 +173,24 @@ impl Key {
     /// The shortest term that watches it from `home`, and its stage.
     #[must_use]
     pub fn seen_from(&self, home: &Place) -> String {
-        let stage = self.stage.as_ref().map(|stage| format!(" at stage {stage}")).unwrap_or_default();
+        let stage = self.0.stage.as_ref().map(|stage| format!(" at stage {stage}")).unwrap_or_default();
         let term = if self.is_at(home) { self.term() } else { self.arn() };
         term + &stage
     }
 
     fn term(&self) -> String {
-        format!("{}:{}{}", self.kind.word(), if self.kind == Kind::Parameter { "/" } else { "" }, self.path)
+        format!("{}:{}{}", self.0.kind.word(), if self.0.kind == Kind::Parameter { "/" } else { "" }, self.0.path)
     }
 
     fn identity(&self) -> (Kind, &Place, &str, Option<&str>) {
-        let Self { kind, place, path, stage, suffix: _ } = self;
+        let Parts { kind, place, path, stage, suffix: _ } = &*self.0;
         (*kind, place, path, stage.as_deref())
     }
 }
 
 impl PartialEq for Key {
     fn eq(&self, other: &Self) -> bool {
-        self.identity() == other.identity()
+        Arc::ptr_eq(&self.0, &other.0) || self.identity() == other.identity()
     }
 }
 
@@ -202,14 +210,14 @@ impl PartialOrd for Key {
 
 impl Ord for Key {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.identity().cmp(&other.identity())
+        if Arc::ptr_eq(&self.0, &other.0) { Ordering::Equal } else { self.identity().cmp(&other.identity()) }
     }
 }
 
 /// The term that watches this key from its own account and Region.
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.seen_from(&self.place))
+        f.write_str(&self.seen_from(&self.0.place))
     }
 }
 

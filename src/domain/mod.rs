@@ -7,6 +7,7 @@ mod hold;
 pub mod key;
 pub mod outcome;
 pub mod plan;
+pub mod queue;
 pub mod reason;
 pub mod received;
 pub mod reference;

@@ -29,6 +29,8 @@ pub struct Policy {
     pub dry_run: bool,
     /// Most services that one change may restart.
     pub max_services: usize,
+    /// More, asked for by a message that may not raise it.
+    pub asked_in_vain: Option<usize>,
     /// How long after a change a restart may start, so that every replica of the store has it.
     pub settle: SignedDuration,
     /// How long the invocation may itself wait for that; what settles later is held.
@@ -336,7 +338,9 @@ fn detail(service: &Service, planned: &Planned, reached: &BTreeMap<Key, usize>, 
         }
         Reason::BlastRadius => planned.asked_by.iter().find(|(_, reason)| **reason == Reason::BlastRadius).map(|(key, _)| {
             let services = reached.get(key).copied().unwrap_or_default();
-            format!("{key} would restart {services} services; at most {} may be", policy.max_services)
+            let in_vain = |asked| format!("; max_services={asked} holds where the function is invoked directly, not in a message");
+            let in_vain = policy.asked_in_vain.map(in_vain).unwrap_or_default();
+            format!("{key} would restart {services} services; at most {} may be{in_vain}", policy.max_services)
         }),
         Reason::Paused => until.or_else(|| Some("until the pause tag is removed".to_owned())),
         Reason::RestartBudget => {

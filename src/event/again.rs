@@ -6,10 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::json::{self, Malformed};
+use super::json::{self, MOST_ENTRIES, Malformed};
 use crate::domain::again::{Again, Waiting, Wish};
 use crate::domain::arn::{Place, ServiceId};
-use crate::domain::change::{Change, ChangeKind, Whom};
+use crate::domain::change::{Change, ChangeKind, Whom, distinct};
 use crate::domain::key::{Key, Kind};
 use crate::domain::reason::Reason;
 use crate::domain::text::bounded;
@@ -17,7 +17,7 @@ use crate::domain::text::bounded;
 /// It grows when a field goes or changes its meaning.
 const VERSION: u32 = 1;
 
-/// Bytes of a message, well below what a queue takes (1 MiB; 256 KiB where its owner has not raised that).
+/// Bytes of a message, well below what a queue takes (256 KiB).
 const LONGEST: usize = 200_000;
 
 #[derive(Serialize)]
@@ -31,57 +31,64 @@ struct Message {
     version: u32,
     #[serde(deserialize_with = "json::time")]
     not_before: Timestamp,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::or_default")]
     hops: u32,
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "is_none", deserialize_with = "json::or_default")]
     unlisted: u32,
+    #[serde(default, deserialize_with = "json::list")]
     work: Vec<Work>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "json::members")]
     waiting: BTreeMap<String, Wait>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     wish: Option<Asked>,
 }
 
-/// Changes that are to be looked at for the same services: for all, where neither list is there.
-#[derive(Serialize, Deserialize)]
+/// Changes that are to be looked at for the same services: for all, where neither list is there. Where there are no changes, the list goes on that the work
+/// before it began.
+#[derive(Default, Serialize, Deserialize)]
 struct Work {
+    #[serde(default, deserialize_with = "json::list")]
     changes: Vec<Told>,
-    #[serde(rename = "for", default, skip_serializing_if = "Option::is_none")]
-    only: Option<BTreeSet<String>>,
-    #[serde(rename = "not_for", default, skip_serializing_if = "Option::is_none")]
-    but: Option<BTreeSet<String>>,
+    #[serde(rename = "for", default, skip_serializing_if = "Option::is_none", deserialize_with = "json::maybe_texts")]
+    only: Option<Vec<String>>,
+    #[serde(rename = "not_for", default, skip_serializing_if = "Option::is_none", deserialize_with = "json::maybe_texts")]
+    but: Option<Vec<String>>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Told {
+    #[serde(deserialize_with = "json::text")]
     kind: String,
+    #[serde(deserialize_with = "json::text")]
     path: String,
+    #[serde(deserialize_with = "json::text")]
     partition: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "json::any_text")]
     account: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "json::any_text")]
     region: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "json::maybe_text")]
     stage: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "json::maybe_text")]
     suffix: Option<String>,
     #[serde(deserialize_with = "json::time")]
     at: Timestamp,
     what: What,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "json::maybe_text")]
     version: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "json::maybe_text")]
     previous: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "json::maybe_text")]
     etag: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "json::maybe_text")]
     by: Option<String>,
+    #[serde(deserialize_with = "json::text")]
     event: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "json::any_text")]
     source: String,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not", deserialize_with = "json::or_default")]
     ignored: bool,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not", deserialize_with = "json::or_default")]
     learnt: bool,
 }
 
@@ -95,21 +102,21 @@ enum What {
 
 #[derive(Serialize, Deserialize)]
 struct Wait {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "json::maybe_text")]
     told: Option<String>,
-    #[serde(default)]
-    waited_seconds: i64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::seconds")]
+    waited_seconds: u32,
+    #[serde(default, deserialize_with = "json::or_default")]
     looks: u32,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Asked {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::members")]
     services: BTreeMap<String, Option<(String, String, String)>>,
     #[serde(rename = "asked_at", deserialize_with = "json::time")]
     at: Timestamp,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "json::maybe_services")]
     max_services: Option<usize>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
@@ -117,34 +124,56 @@ struct Asked {
     sender: Option<String>,
 }
 
-/// The bodies of the messages that tell of work for later: one, unless it is too long for a queue.
+/// The bodies of the messages that tell of work for later: one, unless it is too long for a queue, or has more in a list than [`decode`] takes.
 #[must_use]
 pub fn encode(again: &Again) -> Vec<String> {
-    let text = serde_json::to_string(&Envelope { again: &Message::from(again) }).unwrap_or_default();
-    match (text.len() > LONGEST).then(|| halves(again)).flatten() {
-        Some(halves) => halves.iter().flat_map(encode).collect(),
-        None => vec![text],
+    let write = || serde_json::to_string(&Envelope { again: &Message::from(again) }).unwrap_or_default();
+    let text = (!is_too_much(again)).then(write);
+    match text.filter(|text| text.len() <= LONGEST) {
+        Some(text) => vec![text],
+        // What cannot be parted goes as it is.
+        None => halves(again).map_or_else(|| vec![write()], |halves| halves.iter().flat_map(encode).collect()),
     }
 }
+
+/// Whether a list has too many entries. Those of services that need no second look go on from one list to the next.
+fn is_too_much(again: &Again) -> bool {
+    let Again { not_before: _, hops: _, unlisted: _, changes, waiting, wish } = again;
+    let (mut most, mut names) = (0, 0);
+    for whom in distinct(changes) {
+        match whom {
+            Whom::Everyone => {}
+            Whom::Only(these) => (most, names) = (most.max(these.len()), names + these.len()),
+            Whom::EveryoneBut(others) => names += others.len(),
+        }
+    }
+    let wished = wish.as_ref().map_or(0, |wish| wish.services.len());
+    let work = changes.len() + names / MOST_ENTRIES;
+    [most, work, waiting.len(), wished].iter().any(|entries| *entries > MOST_ENTRIES) || names > MOST_NAMES
+}
+
+/// With more names than this, a message is too long whatever they are: the shortest is `"a/b",`.
+const MOST_NAMES: usize = LONGEST / 6;
 
 /// Half of the services each; where one is left, or all but some are meant, half of the changes. In the end a list of those that need no second look is left
 /// out: looking twice does no harm.
 fn halves(again: &Again) -> Option<Vec<Again>> {
-    let these = |change: &Change| if let Whom::Only(these) = &change.whom { these.clone() } else { BTreeSet::new() };
-    let mut services: BTreeSet<_> = again.changes.iter().flat_map(these).chain(again.waiting.keys().cloned()).collect();
-    services.extend(again.wish.iter().flat_map(|wish| wish.services.keys().cloned()));
+    let these = distinct(&again.changes).filter_map(|whom| if let Whom::Only(these) = whom { Some(these) } else { None });
+    let mut services: BTreeSet<&ServiceId> = these.flat_map(|these| these.iter()).chain(again.waiting.keys()).collect();
+    services.extend(again.wish.iter().flat_map(|wish| wish.services.keys()));
     if let Some(middle) = services.iter().nth(services.len() / 2).filter(|_| services.len() > 1) {
         return Some(vec![part(again, |id| id < middle, true), part(again, |id| id >= middle, false)]);
     }
     match again.changes.as_slice() {
-        [Change { whom: Whom::EveryoneBut(_), .. }] => {
-            let changes = again.changes.iter().map(|change| Change { whom: Whom::Everyone, ..change.clone() });
-            Some(vec![Again { changes: changes.collect(), ..again.clone() }])
-        }
-        [] | [_] => None,
+        // With a list, even an empty one, it is known that this is not the first look.
+        [change] => matches!(&change.whom, Whom::EveryoneBut(others) if !others.is_empty()).then(|| {
+            vec![Again { changes: vec![Change { whom: Whom::everyone_but(BTreeSet::new()), ..change.clone() }], ..again.clone() }]
+        }),
+        [] => None,
         several => {
             let (first, second) = several.split_at(several.len() / 2);
-            Some(vec![Again { changes: first.to_vec(), ..again.clone() }, Again { changes: second.to_vec(), ..again.clone() }])
+            let wish = again.wish.clone().map(|wish| Wish { services: BTreeMap::new(), ..wish });
+            Some(vec![Again { changes: first.to_vec(), ..again.clone() }, Again { changes: second.to_vec(), wish, ..again.clone() }])
         }
     }
 }
@@ -152,13 +181,18 @@ fn halves(again: &Again) -> Option<Vec<Again>> {
 /// What concerns some services; and what names none, where `others` asks for it too.
 fn part(again: &Again, is_in: impl Fn(&ServiceId) -> bool, others: bool) -> Again {
     let Again { not_before, hops, unlisted, changes, waiting, wish } = again;
-    let changes = changes.iter().filter_map(|change| match &change.whom {
-        Whom::Only(these) => {
-            let these: BTreeSet<_> = these.iter().filter(|id| is_in(id)).cloned().collect();
-            (!these.is_empty()).then(|| Change { whom: Whom::Only(these), ..change.clone() })
-        }
-        Whom::Everyone | Whom::EveryoneBut(_) => others.then(|| change.clone()),
-    });
+    let parts: BTreeMap<usize, Option<Whom>> = distinct(changes)
+        .map(|whom| {
+            let part = match whom {
+                Whom::Only(these) => Some(these.iter().filter(|id| is_in(id)).cloned().collect::<BTreeSet<_>>())
+                    .filter(|these| !these.is_empty())
+                    .map(Whom::only),
+                Whom::Everyone | Whom::EveryoneBut(_) => others.then(|| whom.clone()),
+            };
+            (whom.place(), part)
+        })
+        .collect();
+    let changes = changes.iter().filter_map(|change| Some(Change { whom: parts.get(&change.whom.place())?.clone()?, ..change.clone() }));
     let waiting = waiting.iter().filter(|(id, _)| is_in(id)).map(|(id, waiting)| (id.clone(), *waiting)).collect();
     let wish = wish.as_ref().map(|wish| {
         let services = wish.services.iter().filter(|(id, _)| is_in(id)).map(|(id, place)| (id.clone(), place.clone())).collect();
@@ -174,16 +208,24 @@ pub(super) fn decode(text: &RawValue) -> Result<Again, Malformed> {
         return Err(Malformed::at("version", format!("a number up to {VERSION}: a newer version of ecs-reloader sent this")));
     }
     let mut changes = Vec::new();
-    for (place, Work { changes: told, only, but }) in work.into_iter().enumerate() {
+    let mut work = work.into_iter().enumerate().peekable();
+    while let Some((place, Work { changes: told, mut only, mut but })) = work.next() {
+        while let Some((_, more)) = work.next_if(|(_, more)| more.changes.is_empty()) {
+            only.iter_mut().zip(more.only).for_each(|(only, more)| only.extend(more));
+            but.iter_mut().zip(more.but).for_each(|(but, more)| but.extend(more));
+        }
         let whom = match (only, but) {
-            (Some(only), _) => Whom::Only(services(&only)?),
-            (None, Some(but)) => Whom::EveryoneBut(services(&but)?),
+            (Some(only), _) => Whom::only(services(&only)?),
+            (None, Some(but)) => Whom::everyone_but(services(&but)?),
             (None, None) => Whom::Everyone,
         };
         for told in told {
             let change = told.into_change(whom.clone());
             changes.push(change.ok_or_else(|| Malformed::at(format!("work[{place}].changes"), "a kind: ssm, s3, secret or appconfig"))?);
         }
+    }
+    if changes.len() > MOST_ENTRIES {
+        return Err(Malformed::at("work", "at most 1000 changes"));
     }
     let waiting = waiting.into_iter().map(|(id, wait)| Ok((service(&id)?, Waiting::from(wait)))).collect::<Result<_, _>>()?;
     let wish = wish.map(Wish::try_from).transpose()?;
@@ -199,32 +241,38 @@ fn service(text: &str) -> Result<ServiceId, Malformed> {
     ServiceId::from_path(text).ok_or_else(|| Malformed::at("", "services as cluster/name"))
 }
 
-fn services(texts: &BTreeSet<String>) -> Result<BTreeSet<ServiceId>, Malformed> {
+fn services(texts: &[String]) -> Result<BTreeSet<ServiceId>, Malformed> {
     texts.iter().map(|text| service(text)).collect()
 }
 
-fn names(ids: &BTreeSet<ServiceId>) -> BTreeSet<String> {
-    ids.iter().map(ToString::to_string).collect()
+fn names<'a>(ids: impl IntoIterator<Item = &'a ServiceId>) -> Vec<String> {
+    ids.into_iter().map(ToString::to_string).collect()
+}
+
+/// The changes for the same services, and the list of these, which goes on where it has too many entries.
+fn work(changes: &[&Change]) -> Vec<Work> {
+    let first = Work { changes: changes.iter().map(|change| Told::from(*change)).collect(), ..Work::default() };
+    match changes.first().map(|change| &change.whom) {
+        None | Some(Whom::Everyone) => vec![first],
+        Some(Whom::Only(these)) => vec![Work { only: Some(names(&**these)), ..first }],
+        Some(Whom::EveryoneBut(others)) => {
+            let mut others = others.iter();
+            let mut next = || names(others.by_ref().take(MOST_ENTRIES));
+            let first = Work { but: Some(next()), ..first };
+            let more = std::iter::repeat_with(next).take_while(|names| !names.is_empty());
+            std::iter::once(first).chain(more.map(|names| Work { but: Some(names), ..Work::default() })).collect()
+        }
+    }
 }
 
 impl From<&Again> for Message {
     fn from(again: &Again) -> Self {
         let Again { not_before, hops, unlisted, changes, waiting, wish } = again;
-        let mut groups: Vec<(&Whom, Vec<Told>)> = Vec::new();
+        let mut groups: BTreeMap<usize, Vec<&Change>> = BTreeMap::new();
         for change in changes {
-            match groups.iter_mut().find(|(whom, _)| **whom == change.whom) {
-                Some((_, told)) => told.push(Told::from(change)),
-                None => groups.push((&change.whom, vec![Told::from(change)])),
-            }
+            groups.entry(change.whom.place()).or_default().push(change);
         }
-        let work = groups.into_iter().map(|(whom, changes)| {
-            let (only, but) = match whom {
-                Whom::Everyone => (None, None),
-                Whom::Only(these) => (Some(names(these)), None),
-                Whom::EveryoneBut(others) => (None, Some(names(others))),
-            };
-            Work { changes, only, but }
-        });
+        let work = groups.into_values().flat_map(|changes| work(&changes));
         Self {
             version: VERSION,
             not_before: *not_before,
@@ -303,14 +351,14 @@ impl Told {
 
 impl From<Waiting> for Wait {
     fn from(Waiting { told, waited, looks }: Waiting) -> Self {
-        Self { told: told.map(|reason| reason.code().to_owned()), waited_seconds: waited.as_secs(), looks }
+        Self { told: told.map(|reason| reason.code().to_owned()), waited_seconds: json::to_seconds(waited), looks }
     }
 }
 
 impl From<Wait> for Waiting {
     fn from(Wait { told, waited_seconds, looks }: Wait) -> Self {
         let told = told.and_then(|code| Reason::ALL.iter().find(|reason| reason.code() == code).copied());
-        Self { told, waited: SignedDuration::from_secs(waited_seconds), looks }
+        Self { told, waited: SignedDuration::from_secs(waited_seconds.into()), looks }
     }
 }
 
@@ -336,49 +384,4 @@ impl TryFrom<Asked> for Wish {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::arn::Place;
-
-    fn id(number: usize) -> ServiceId {
-        ServiceId { cluster: "production".to_owned(), name: format!("{number:0>200}") }
-    }
-
-    fn sent(again: &Again) -> Vec<Again> {
-        let bodies = encode(again);
-        assert!(bodies.iter().all(|body| body.len() <= LONGEST), "{:?}", bodies.iter().map(String::len).collect::<Vec<_>>());
-        let message = |body: &String| serde_json::from_str::<serde_json::Value>(body).unwrap()["again"].to_string();
-        bodies.iter().map(|body| decode(&RawValue::from_string(message(body)).unwrap()).unwrap()).collect()
-    }
-
-    fn again(whom: Whom, services: usize) -> Again {
-        let at = "2026-01-31T10:00:00Z".parse().unwrap();
-        let key = Key::parameter(Place::of_region("123456789012", "eu-west-1"), "/app/x");
-        let changes = vec![Change { whom, ..Change::new(key, at, ChangeKind::Written, "e") }];
-        let waiting = (0..services).map(|number| (id(number), Waiting { looks: 3, ..Waiting::default() })).collect();
-        let services = (0..services).map(|number| (id(number), None)).collect();
-        let wish = Some(Wish { services, asked_at: at, dry_run: false, max_services: None, reason: None, sender: None });
-        Again { not_before: at, hops: 1, unlisted: 0, changes, waiting, wish }
-    }
-
-    #[test]
-    fn what_is_too_long_for_one_message_names_each_service_once() {
-        let whole = again(Whom::Only((0..2000).map(id).collect()), 2000);
-
-        let parts = sent(&whole);
-
-        let wishes = || parts.iter().flat_map(|part| part.wish.iter().flat_map(|wish| wish.services.keys()));
-        let waiting = || parts.iter().flat_map(|part| part.waiting.keys());
-        let named = |part: &Again| if let Whom::Only(these) = &part.changes[0].whom { these.len() } else { 0 };
-        assert!(parts.len() > 1);
-        assert_eq!((wishes().count(), waiting().count(), parts.iter().map(named).sum()), (2000, 2000, 2000));
-        assert_eq!(wishes().collect::<BTreeSet<_>>().len(), 2000);
-    }
-
-    #[test]
-    fn a_list_that_is_too_long_of_those_that_need_no_second_look_is_left_out() {
-        let parts = sent(&again(Whom::EveryoneBut((0..2000).map(id).collect()), 0));
-
-        assert_eq!(parts.iter().map(|part| part.changes[0].whom.clone()).collect::<Vec<_>>(), [Whom::Everyone]);
-    }
-}
+mod tests;

@@ -2,7 +2,7 @@
 //! complete.
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::envelope::EventBridge;
 use super::json::{self, Malformed};
@@ -13,19 +13,33 @@ use crate::domain::reason::IgnoredReason;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", expecting = "the detail of an AppConfig event")]
-struct Detail {
+struct Detail<'a> {
     application: Named,
     environment: Named,
     configuration_profile: Named,
     /// A number for hosted configurations, else the version of their source.
-    configuration_version: Option<Value>,
+    #[serde(borrow)]
+    configuration_version: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", expecting = "an Id and a Name")]
 struct Named {
+    #[serde(deserialize_with = "json::text")]
     id: String,
+    #[serde(deserialize_with = "json::text")]
     name: String,
+}
+
+/// Bytes of a version that is told: it is a number, or the version of a parameter, an object or a pipeline.
+const LONGEST_VERSION: usize = 1024;
+
+impl Detail<'_> {
+    fn version(&self) -> Option<String> {
+        let told = self.configuration_version?.get();
+        let version = serde_json::from_str(told).unwrap_or_else(|_| told.to_owned());
+        (version.len() <= LONGEST_VERSION).then_some(version)
+    }
 }
 
 /// One change for the three names and one for the three ids: a term may say either.
@@ -34,7 +48,7 @@ pub(super) fn decode(event: &EventBridge<'_>) -> Result<Vec<Told>, Malformed> {
         return Ok(vec![ignored(event.name(), IgnoredReason::UnknownKind)]);
     }
     let detail: Detail = json::read(event.detail.get()).map_err(|malformed| malformed.in_field("detail"))?;
-    let version = detail.configuration_version.as_ref().map(|version| version.as_str().map_or_else(|| version.to_string(), str::to_owned));
+    let version = detail.version();
     let told = |part: fn(&Named) -> &str| {
         let Detail { application, environment, configuration_profile: profile, .. } = &detail;
         let parts = [application, environment, profile].map(part);

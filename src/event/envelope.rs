@@ -4,27 +4,34 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::json::{self, Malformed};
+use super::json::{self, Few, MOST_ENTRIES, Malformed};
 use super::{Inbox, Message, Told, again, appconfig, ignored, manual, s3, secrets, ssm};
 use crate::domain::arn::{Arn, Place};
+use crate::domain::queue::Queue;
 use crate::domain::reason::IgnoredReason;
 use crate::domain::text::bounded;
 
 const ANY_EVENT: &str = "an event of Amazon EventBridge, a notification of Amazon S3, either of them inside Amazon SNS or SQS, or {\"reload\": {…}} or {\"sweep\": {…}}";
 const TOO_DEEP: &str = "nothing deeper than SNS inside SQS";
+const NOT_OWN: &str = "deferred work in a message of the function's own queue alone, RELOADER_QUEUE_URL";
+const FEW_RECORDS: &str = "at most 1000 records";
+
+/// Most records of an event of Lambda: "Configuring scaling behavior for SQS event source mappings", AWS Lambda Developer Guide.
+const MOST_RECORDS: usize = 10_000;
 
 /// Just enough of a payload to tell what it is.
 #[derive(Deserialize)]
 #[serde(expecting = "an object")]
 struct Probe<'a> {
+    #[serde(default, deserialize_with = "json::maybe_text")]
     source: Option<String>,
-    #[serde(rename = "detail-type")]
+    #[serde(rename = "detail-type", default, deserialize_with = "json::maybe_text")]
     detail_type: Option<String>,
     #[serde(borrow, rename = "Records")]
-    records: Option<Vec<&'a RawValue>>,
-    #[serde(rename = "Type")]
+    records: Option<Few<Vec<&'a RawValue>, MOST_RECORDS>>,
+    #[serde(rename = "Type", default, deserialize_with = "json::maybe_text")]
     sns_type: Option<String>,
-    #[serde(rename = "Event")]
+    #[serde(rename = "Event", default, deserialize_with = "json::maybe_text")]
     s3_event: Option<String>,
     #[serde(borrow)]
     reload: Option<&'a RawValue>,
@@ -38,7 +45,7 @@ struct Probe<'a> {
 #[derive(Deserialize)]
 #[serde(expecting = "a record")]
 struct RecordProbe {
-    #[serde(rename = "eventSource", alias = "EventSource")]
+    #[serde(rename = "eventSource", alias = "EventSource", deserialize_with = "json::text")]
     source: String,
 }
 
@@ -46,9 +53,12 @@ struct RecordProbe {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", expecting = "an SQS record")]
 struct SqsRecord {
+    #[serde(deserialize_with = "json::text")]
     message_id: String,
     body: String,
-    #[serde(default)]
+    #[serde(rename = "eventSourceARN", default, deserialize_with = "json::maybe_text")]
+    queue_arn: Option<String>,
+    #[serde(default, deserialize_with = "json::or_default")]
     attributes: SqsAttributes,
 }
 
@@ -56,6 +66,7 @@ struct SqsRecord {
 #[serde(rename_all = "PascalCase", expecting = "the attributes of an SQS record")]
 struct SqsAttributes {
     /// Milliseconds since 1970, as text.
+    #[serde(default, deserialize_with = "json::maybe_text")]
     sent_timestamp: Option<String>,
     sender_id: Option<String>,
 }
@@ -80,16 +91,19 @@ struct SnsMessage {
 #[derive(Deserialize)]
 #[serde(expecting = "an event of EventBridge")]
 pub(super) struct EventBridge<'a> {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::any_text")]
     pub(super) id: String,
-    #[serde(rename = "detail-type")]
+    #[serde(rename = "detail-type", deserialize_with = "json::text")]
     pub(super) detail_type: String,
+    #[serde(deserialize_with = "json::text")]
     pub(super) source: String,
+    #[serde(deserialize_with = "json::text")]
     pub(super) account: String,
+    #[serde(deserialize_with = "json::text")]
     pub(super) region: String,
     #[serde(deserialize_with = "json::time")]
     pub(super) time: Timestamp,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::texts")]
     pub(super) resources: Vec<String>,
     #[serde(borrow)]
     pub(super) detail: &'a RawValue,
@@ -114,14 +128,23 @@ impl EventBridge<'_> {
 #[derive(Clone, Copy)]
 struct Depth {
     sns_may_follow: bool,
+    /// Whether it stands directly in a message of the function's own queue.
+    is_own: bool,
     sent_at: Timestamp,
 }
 
-pub(super) fn open(payload: &str, now: Timestamp) -> Inbox {
-    let depth = Depth { sns_may_follow: true, sent_at: now };
+impl Depth {
+    /// The same, of a message that was sent then: not later than what it came in.
+    fn sent(self, at: Option<Timestamp>) -> Self {
+        Self { sent_at: at.map_or(self.sent_at, |at| at.min(self.sent_at)), ..self }
+    }
+}
+
+pub(super) fn open(payload: &str, now: Timestamp, own: Option<&Queue>) -> Inbox {
+    let depth = Depth { sns_may_follow: true, is_own: false, sent_at: now };
     match probe(payload) {
-        Ok(Probe { records: Some(records), .. }) if records.iter().any(|record| is_queued(record)) => {
-            let messages = records.iter().enumerate().map(|(place, record)| open_queued(record, place, depth)).collect();
+        Ok(Probe { records: Some(Few(records)), .. }) if records.iter().any(|record| is_queued(record)) => {
+            let messages = records.iter().enumerate().map(|(place, record)| open_queued(record, place, depth, own)).collect();
             Inbox { from_queue: true, messages }
         }
         probed => {
@@ -139,12 +162,13 @@ fn is_queued(record: &RawValue) -> bool {
     json::read::<RecordProbe>(record.get()).is_ok_and(|record| record.source == "aws:sqs")
 }
 
-fn open_queued(record: &RawValue, place: usize, depth: Depth) -> Message {
+fn open_queued(record: &RawValue, place: usize, depth: Depth, own: Option<&Queue>) -> Message {
     let at = format!("Records[{place}]");
     match json::read::<SqsRecord>(record.get()) {
-        Ok(SqsRecord { message_id, body, attributes }) => {
+        Ok(SqsRecord { message_id, body, queue_arn, attributes }) => {
             let sent_at = attributes.sent_timestamp.and_then(|text| Timestamp::from_millisecond(text.parse().ok()?).ok());
-            let inside = Depth { sent_at: sent_at.unwrap_or(depth.sent_at), ..depth };
+            let is_own = own.is_some_and(|own| queue_arn.is_some_and(|arn| own.is_named_by(&arn)));
+            let inside = Depth { is_own, ..depth.sent(sent_at) };
             let told = mend(look(&body, inside), |malformed| malformed.in_text(&format!("{at}.body")));
             let sender = attributes.sender_id.as_deref().map(bounded);
             Message { id: Some(message_id), told: sent_by(sender.as_deref(), told), sender }
@@ -160,6 +184,7 @@ fn message_id(record: &RawValue) -> Option<String> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Id {
+        #[serde(deserialize_with = "json::text")]
         message_id: String,
     }
     Some(json::read::<Id>(record.get()).ok()?.message_id)
@@ -211,7 +236,7 @@ fn look(payload: &str, depth: Depth) -> Vec<Told> {
 }
 
 fn look_at(payload: &str, probe: Probe<'_>, depth: Depth) -> Vec<Told> {
-    if let Some(records) = probe.records {
+    if let Some(Few(records)) = probe.records {
         look_at_records(&records, depth)
     } else if let Some(source) = probe.source {
         let told = look_at_event(payload, &source, probe.detail_type.as_deref());
@@ -226,10 +251,8 @@ fn look_at(payload: &str, probe: Probe<'_>, depth: Depth) -> Vec<Told> {
     } else if let Some(sweep) = probe.sweep {
         vec![manual::decode_sweep(sweep).map_or_else(|malformed| Told::Malformed(malformed.in_field("sweep")), Told::Sweep)]
     } else if let Some(again) = probe.again {
-        vec![
-            again::decode(again)
-                .map_or_else(|malformed| Told::Malformed(malformed.in_field("again")), |again| Told::Again(Box::new(again))),
-        ]
+        let work = if depth.is_own { again::decode(again) } else { Err(Malformed::at("", NOT_OWN)) };
+        vec![work.map_or_else(|malformed| Told::Malformed(malformed.in_field("again")), |again| Told::Again(Box::new(again)))]
     } else {
         vec![Told::Malformed(Malformed::at("", ANY_EVENT))]
     }
@@ -238,6 +261,9 @@ fn look_at(payload: &str, probe: Probe<'_>, depth: Depth) -> Vec<Told> {
 fn look_at_records(records: &[&RawValue], depth: Depth) -> Vec<Told> {
     if records.is_empty() {
         return vec![ignored("Records", IgnoredReason::NoRecords)];
+    }
+    if records.len() > MOST_ENTRIES {
+        return vec![Told::Malformed(Malformed::at("Records", FEW_RECORDS))];
     }
     let mut all = Vec::new();
     let mut is_malformed = false;
@@ -272,7 +298,7 @@ fn look_into_sns(message: &SnsMessage, at: &str, depth: Depth) -> Vec<Told> {
     if !depth.sns_may_follow {
         return vec![Told::Malformed(Malformed::at("", TOO_DEEP))];
     }
-    let inside = Depth { sns_may_follow: false, sent_at: message.timestamp.unwrap_or(depth.sent_at) };
+    let inside = Depth { sns_may_follow: false, is_own: false, ..depth.sent(message.timestamp) };
     mend(look(&message.message, inside), |malformed| malformed.in_text(at))
 }
 

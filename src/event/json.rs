@@ -1,9 +1,11 @@
 //! JSON into structs, with errors that say where and what was expected, and never repeat what was there.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::marker::PhantomData;
 
-use jiff::Timestamp;
-use serde::de::{Error, Unexpected};
+use jiff::{SignedDuration, Timestamp};
+use serde::de::{Error, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_path_to_error::{Path, Segment};
 
@@ -92,13 +94,174 @@ const A_TIME: &str = "a time such as 2026-01-31T10:00:00Z";
 /// Reads a time; to be named in `#[serde(deserialize_with)]`.
 pub(super) fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
     let text = String::deserialize(from)?;
-    text.parse().map_err(|_| D::Error::invalid_value(Unexpected::Str(&text), &A_TIME))
+    read_time(&text)
 }
 
 /// The same where it may be missing; it then needs `#[serde(default)]` too.
 pub(super) fn maybe_time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Timestamp>, D::Error> {
     let text = Option::<String>::deserialize(from)?;
-    text.map(|text| text.parse().map_err(|_| D::Error::invalid_value(Unexpected::Str(&text), &A_TIME))).transpose()
+    text.map(|text| read_time(&text)).transpose()
+}
+
+/// A time of this century: one that is thousands of years away is a mistake, and whoever computes with it makes another.
+fn read_time<E: Error>(text: &str) -> Result<Timestamp, E> {
+    let time = text.parse().ok().filter(|time| (FIRST..LAST).contains(time));
+    time.ok_or_else(|| E::invalid_value(Unexpected::Str(text), &A_TIME))
+}
+
+/// Most entries of a list in a message. What is longer is malformed: no message may use the memory and the time of its neighbours.
+pub(super) const MOST_ENTRIES: usize = 1_000;
+
+/// Bytes of the longest text in a message that has no limit of its own: an ARN has up to 2,048 characters.
+const LONGEST_TEXT: usize = 2_048;
+const SHORT: &str = "a text of at most 2048 bytes";
+
+/// The longest time that a message may tell, in seconds: a hundred years.
+const LONGEST_TIME: u32 = 100 * 366 * 24 * 60 * 60;
+const SECONDS: &str = "a number of seconds from 0 to 3162240000";
+
+/// The most services that a message may speak of.
+const MOST_SERVICES: usize = 1_000_000;
+const SERVICES: &str = "a number of services from 1 to 1000000";
+
+/// The times that a message may tell.
+const FIRST: Timestamp = Timestamp::constant(946_684_800, 0); // 2000-01-01T00:00:00Z
+const LAST: Timestamp = Timestamp::constant(4_102_444_800, 0); // 2100-01-01T00:00:00Z
+
+/// A text of bounded length.
+#[derive(Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Text(pub(super) String);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        if text.len() > LONGEST_TEXT { Err(D::Error::invalid_length(text.len(), &SHORT)) } else { Ok(Self(text)) }
+    }
+}
+
+/// A list, or the members of an object, of bounded length.
+pub(super) struct Few<C, const MOST: usize = MOST_ENTRIES>(pub(super) C);
+
+fn too_many<E: Error>(most: usize) -> E {
+    E::invalid_length(most.saturating_add(1), &format!("at most {most} entries").as_str())
+}
+
+impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for Few<Vec<T>, MOST> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Entries<T, const MOST: usize>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>, const MOST: usize> Visitor<'de> for Entries<T, MOST> {
+            type Value = Few<Vec<T>, MOST>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+                let mut few = Vec::new();
+                while let Some(entry) = entries.next_element()? {
+                    if few.len() == MOST {
+                        return Err(too_many(MOST));
+                    }
+                    few.push(entry);
+                }
+                Ok(Few(few))
+            }
+        }
+
+        from.deserialize_seq(Entries(PhantomData))
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Few<BTreeMap<String, T>> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Members<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+            type Value = Few<BTreeMap<String, T>>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+                let mut few = BTreeMap::new();
+                while let Some((Text(name), value)) = members.next_entry()? {
+                    few.insert(name, value);
+                    if few.len() > MOST_ENTRIES {
+                        return Err(too_many(MOST_ENTRIES));
+                    }
+                }
+                Ok(Few(few))
+            }
+        }
+
+        from.deserialize_map(Members(PhantomData))
+    }
+}
+
+/// Reads what may be `null`, which is as good as not there. This and the following are to be named in `#[serde(default, deserialize_with)]`.
+pub(super) fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_default())
+}
+
+/// Reads a list of at most [`MOST_ENTRIES`], or none.
+pub(super) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Vec<T>, D::Error> {
+    Ok(maybe_list(from)?.unwrap_or_default())
+}
+
+/// The same, where it matters whether there is one.
+pub(super) fn maybe_list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<Vec<T>>, D::Error> {
+    Ok(Option::<Few<Vec<T>>>::deserialize(from)?.map(|Few(entries)| entries))
+}
+
+/// Reads a list of texts.
+pub(super) fn texts<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    Ok(list::<_, Text>(from)?.into_iter().map(|Text(text)| text).collect())
+}
+
+/// The same, where it matters whether there is one.
+pub(super) fn maybe_texts<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<String>>, D::Error> {
+    Ok(maybe_list::<_, Text>(from)?.map(|texts| texts.into_iter().map(|Text(text)| text).collect()))
+}
+
+/// Reads an object of at most [`MOST_ENTRIES`] members, or none.
+pub(super) fn members<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<BTreeMap<String, T>, D::Error> {
+    Ok(Option::<Few<BTreeMap<String, T>>>::deserialize(from)?.map(|Few(members)| members).unwrap_or_default())
+}
+
+/// Reads a text, which must be there.
+pub(super) fn text<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    Ok(Text::deserialize(from)?.0)
+}
+
+/// Reads a text that may be missing.
+pub(super) fn maybe_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    Ok(Option::<Text>::deserialize(from)?.map(|Text(text)| text))
+}
+
+/// Reads a text that is empty where it is missing.
+pub(super) fn any_text<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    Ok(maybe_text(from)?.unwrap_or_default())
+}
+
+/// Reads a duration, which has no sign: what waited for less than no time would never grow old.
+pub(super) fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+    let told = Option::<i64>::deserialize(from)?.unwrap_or_default();
+    let seconds = u32::try_from(told).ok().filter(|seconds| *seconds <= LONGEST_TIME);
+    seconds.ok_or_else(|| D::Error::invalid_value(Unexpected::Signed(told), &SECONDS))
+}
+
+/// The seconds of a duration, as [`seconds`] takes them.
+pub(super) fn to_seconds(duration: SignedDuration) -> u32 {
+    u32::try_from(duration.as_secs().max(0)).unwrap_or(u32::MAX).min(LONGEST_TIME)
+}
+
+/// Reads a number of services that may be missing.
+pub(super) fn maybe_services<'de, D: Deserializer<'de>>(from: D) -> Result<Option<usize>, D::Error> {
+    let Some(told) = Option::<i64>::deserialize(from)? else { return Ok(None) };
+    let services = usize::try_from(told).ok().filter(|services| (1..=MOST_SERVICES).contains(services));
+    services.map(Some).ok_or_else(|| D::Error::invalid_value(Unexpected::Signed(told), &SERVICES))
 }
 
 /// What serde expected. Its text begins with what it found instead, which may be anything and is left out.
@@ -126,7 +289,8 @@ fn in_plain_words(expected: &str) -> &str {
         "a boolean" => "true or false",
         "a sequence" => "a list",
         "a map" => "an object",
-        "u8" | "u16" | "u32" | "u64" | "usize" => "a number from 0 on",
+        "u32" => "a number from 0 to 4294967295",
+        "u8" | "u16" | "u64" | "usize" => "a number from 0 on",
         "i8" | "i16" | "i32" | "i64" => "a whole number",
         "string or map" | "variant identifier" => "a string",
         text if text.starts_with("a tuple of size ") => "a list of three strings or null",

@@ -83,15 +83,16 @@ impl Manual {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object with changed, at, services, dry_run, max_services or reason")]
 struct Reload {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::texts")]
     changed: Vec<String>,
     #[serde(default, deserialize_with = "json::maybe_time")]
     at: Option<Timestamp>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::texts")]
     services: Vec<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::or_default")]
     dry_run: bool,
-    max_services: Option<u32>,
+    #[serde(default, deserialize_with = "json::maybe_services")]
+    max_services: Option<usize>,
     reason: Option<String>,
 }
 
@@ -131,7 +132,7 @@ pub(super) fn decode(reload: &RawValue, sent_at: Timestamp) -> Result<Manual, Ma
             services: ids.collect::<Result<_, _>>()?,
             asked_at: sent_at,
             dry_run,
-            max_services: max_services.map(|most| usize::try_from(most).unwrap_or(usize::MAX)),
+            max_services,
             reason: reason.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(bounded),
             sender: None,
         },

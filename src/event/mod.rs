@@ -15,6 +15,7 @@ use jiff::Timestamp;
 
 use crate::domain::again::Again;
 use crate::domain::change::Change;
+use crate::domain::queue::Queue;
 use crate::domain::reason::IgnoredReason;
 use crate::domain::summary::IgnoredEvent;
 use crate::domain::text::bounded;
@@ -83,8 +84,9 @@ fn ignored(event: impl Into<String>, reason: IgnoredReason) -> Told {
     Told::Ignored(IgnoredEvent { event: bounded(&event).chars().take(LONGEST_NAME).collect(), reason })
 }
 
-/// Reads a payload. `now` is when a manual invocation that tells no time was made.
+/// Reads a payload. `now` is when a manual invocation that tells no time was made. What an earlier invocation left to do is read from messages of the
+/// queue `own` alone: whoever may invoke the function, or write to a topic that it listens to, must not tell it that.
 #[must_use]
-pub fn decode(payload: &str, now: Timestamp) -> Inbox {
-    envelope::open(payload, now)
+pub fn decode(payload: &str, now: Timestamp, own: Option<&Queue>) -> Inbox {
+    envelope::open(payload, now, own)
 }

@@ -24,15 +24,18 @@ const LONGEST_KEY: usize = 1024;
 struct Detail {
     bucket: Bucket,
     object: Object,
+    #[serde(default, deserialize_with = "json::maybe_text")]
     requester: Option<String>,
-    #[serde(rename = "deletion-type")]
+    #[serde(rename = "deletion-type", default, deserialize_with = "json::maybe_text")]
     deletion_type: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(expecting = "a bucket")]
 struct Bucket {
+    #[serde(deserialize_with = "json::text")]
     name: String,
+    #[serde(default, deserialize_with = "json::maybe_text")]
     arn: Option<String>,
 }
 
@@ -41,9 +44,9 @@ struct Bucket {
 #[serde(expecting = "an object in a bucket")]
 struct Object {
     key: String,
-    #[serde(rename = "version-id", alias = "versionId")]
+    #[serde(rename = "version-id", alias = "versionId", default, deserialize_with = "json::maybe_text")]
     version: Option<String>,
-    #[serde(alias = "eTag")]
+    #[serde(alias = "eTag", default, deserialize_with = "json::maybe_text")]
     etag: Option<String>,
 }
 
@@ -51,10 +54,13 @@ struct Object {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", expecting = "an S3 record")]
 struct Record {
+    #[serde(deserialize_with = "json::text")]
     event_version: String,
+    #[serde(deserialize_with = "json::text")]
     event_name: String,
     #[serde(deserialize_with = "json::time")]
     event_time: Timestamp,
+    #[serde(deserialize_with = "json::text")]
     aws_region: String,
     user_identity: Option<UserIdentity>,
     response_elements: Option<ResponseElements>,
@@ -64,13 +70,14 @@ struct Record {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", expecting = "an identity")]
 struct UserIdentity {
+    #[serde(default, deserialize_with = "json::maybe_text")]
     principal_id: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(expecting = "response elements")]
 struct ResponseElements {
-    #[serde(rename = "x-amz-request-id")]
+    #[serde(rename = "x-amz-request-id", default, deserialize_with = "json::maybe_text")]
     request_id: Option<String>,
 }
 

@@ -27,8 +27,9 @@ const LONGEST_NAME: usize = 512;
 #[serde(rename_all = "camelCase", expecting = "the detail of a Secrets Manager event")]
 struct LabelUpdated {
     name: String,
-    #[serde(rename = "labelUpdated")]
+    #[serde(rename = "labelUpdated", deserialize_with = "json::text")]
     label: String,
+    #[serde(default, deserialize_with = "json::maybe_text")]
     version_id: Option<String>,
 }
 
@@ -36,6 +37,7 @@ struct LabelUpdated {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", expecting = "the detail of a CloudTrail event")]
 struct ApiCall {
+    #[serde(deserialize_with = "json::text")]
     event_name: String,
     #[serde(deserialize_with = "json::time")]
     event_time: Timestamp,
@@ -48,6 +50,7 @@ struct ApiCall {
 #[derive(Deserialize)]
 #[serde(expecting = "an identity")]
 struct UserIdentity {
+    #[serde(default, deserialize_with = "json::maybe_text")]
     arn: Option<String>,
 }
 
@@ -55,11 +58,16 @@ struct UserIdentity {
 #[serde(rename_all = "camelCase", expecting = "request parameters")]
 struct Request {
     /// A name, a whole ARN, or one without its last six characters.
+    #[serde(default, deserialize_with = "json::maybe_text")]
     secret_id: Option<String>,
     /// Becomes the id of the version that the call makes.
+    #[serde(default, deserialize_with = "json::maybe_text")]
     client_request_token: Option<String>,
+    #[serde(default, deserialize_with = "json::maybe_text")]
     version_stage: Option<String>,
+    #[serde(default, deserialize_with = "json::maybe_texts")]
     version_stages: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "json::maybe_text")]
     move_to_version_id: Option<String>,
 }
 
@@ -67,12 +75,15 @@ struct Request {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", expecting = "response elements")]
 struct Response {
+    #[serde(default, deserialize_with = "json::maybe_text")]
     arn: Option<String>,
-    #[serde(rename = "aRN")]
+    #[serde(rename = "aRN", default, deserialize_with = "json::maybe_text")]
     a_rn: Option<String>,
-    #[serde(rename = "ARN")]
+    #[serde(rename = "ARN", default, deserialize_with = "json::maybe_text")]
     capital_arn: Option<String>,
+    #[serde(default, deserialize_with = "json::maybe_text")]
     name: Option<String>,
+    #[serde(default, deserialize_with = "json::maybe_text")]
     version_id: Option<String>,
 }
 

@@ -17,6 +17,7 @@ const LONGEST_NAME: usize = 2048;
 #[derive(Deserialize)]
 #[serde(expecting = "the detail of a Parameter Store event")]
 struct Detail {
+    #[serde(deserialize_with = "json::text")]
     operation: String,
     name: String,
     exception: Option<IgnoredAny>,

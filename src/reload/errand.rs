@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::aws::Listed;
 use crate::domain::again::{Again, Waiting, Wish};
 use crate::domain::arn::{Place, ServiceId};
-use crate::domain::change::{Change, ChangeKind, Whom, coalesce};
+use crate::domain::change::{Change, ChangeKind, Whom, coalesce, distinct};
 use crate::domain::key::Key;
 use crate::domain::received::{Reach, ReceivedChange};
 use crate::domain::service::{Service, ServiceStatus};
@@ -21,6 +21,8 @@ pub(super) struct Errand {
     pub(super) wish: Option<Wish>,
     /// What is known of the services that were looked at before.
     pub(super) waiting: BTreeMap<ServiceId, Waiting>,
+    /// Whether messages tell of it, not a direct invocation: they loosen no limit that the function is set to.
+    pub(super) queued: bool,
     /// The messages that tell of it.
     pub(super) tellers: BTreeSet<usize>,
     /// The messages that told each key.
@@ -36,6 +38,17 @@ pub(super) struct Errand {
 impl Errand {
     fn of(wish: &Wish) -> Self {
         Self { wish: Some(wish.clone()), ..Self::default() }
+    }
+
+    /// Most services that one change may restart, where the function is set to `most`.
+    pub(super) fn max_services(&self, most: usize) -> usize {
+        let asked = self.wish.as_ref().and_then(|wish| wish.max_services).unwrap_or(most);
+        if self.queued { asked.min(most) } else { asked }
+    }
+
+    /// What a person asks for, where that is more than `most`.
+    pub(super) fn raises(&self, most: usize) -> Option<usize> {
+        self.wish.as_ref()?.max_services.filter(|asked| *asked > most)
     }
 
     pub(super) fn concerns(&self, listed: &Listed) -> bool {
@@ -56,8 +69,8 @@ impl Errand {
 
     /// The services that messages name: they need not be listed.
     pub(super) fn named(&self) -> impl Iterator<Item = &ServiceId> {
-        let only = self.changes.values().filter_map(|change| if let Whom::Only(these) = &change.whom { Some(these) } else { None });
-        only.flatten().chain(self.wish.iter().flat_map(|wish| wish.services.keys()))
+        let only = distinct(self.changes.values()).filter_map(|whom| if let Whom::Only(these) = whom { Some(these) } else { None });
+        only.flat_map(|these| these.iter()).chain(self.wish.iter().flat_map(|wish| wish.services.keys()))
     }
 
     /// Says of lines about this request who sent it, what the person said of it, and which services it names.
@@ -172,6 +185,7 @@ pub(super) fn errands(inbox: &Inbox, watching: &[Listed]) -> Vec<Errand> {
             }
         }
     }
-    let errands = std::iter::once(told).chain(asked.into_values()).map(Errand::coalesced);
+    let errands = std::iter::once(told).chain(asked.into_values());
+    let errands = errands.map(|errand| Errand { queued: inbox.from_queue, ..errand.coalesced() });
     errands.filter(|errand| errand.wish.is_some() || !errand.changes.is_empty()).collect()
 }

@@ -80,6 +80,8 @@ impl Reload<'_> {
         }
         let groups = grouped(keep_together(due, self.settings.max_in_flight));
         let mut unsent = BTreeSet::new();
+        let most = self.settings.max_services;
+        let raises = errand.raises(most).filter(|_| !errand.queued);
         for (at, group) in groups {
             let again = again(errand, at, &group);
             let sent = self.send(queue, &again, now).await;
@@ -87,6 +89,9 @@ impl Reload<'_> {
             for (id, left, ..) in group {
                 if let Some(line) = lines.get_mut(&id.to_string()) {
                     (line.next_look, line.again) = (sent.map(|_| at), is_owed(left.told));
+                    if line.again && raises.is_some() {
+                        line.add_detail(&format!("it goes on under RELOADER_MAX_SERVICES={most}"));
+                    }
                 }
                 if sent.is_none() {
                     unsent.extend(errand.tellers_of(&left.keys));
@@ -205,7 +210,7 @@ fn again(errand: &Errand, not_before: Timestamp, group: &[Due<'_>]) -> Again {
     for (id, left, ..) in group {
         left.keys.iter().for_each(|key| _ = whom.entry(key).or_default().insert(ServiceId::clone(id)));
     }
-    let changes = whom.into_iter().filter_map(|(key, these)| Some(Change { whom: Whom::Only(these), ..errand.changes.get(key)?.clone() }));
+    let changes = whom.into_iter().filter_map(|(key, these)| Some(Change { whom: Whom::only(these), ..errand.changes.get(key)?.clone() }));
     let wish = errand.wish.clone().map(|mut wish| {
         let these: BTreeSet<_> = group.iter().map(|(id, ..)| *id).collect();
         wish.services.retain(|id, _| these.contains(id));
@@ -218,8 +223,9 @@ fn again(errand: &Errand, not_before: Timestamp, group: &[Due<'_>]) -> Again {
 /// What was told now is looked at once more, for the services that are not known yet.
 fn second_looks<'a>(errand: &'a Errand, lines: &[ServiceLine]) -> impl Iterator<Item = Change> + use<'a> {
     let known: BTreeSet<_> = lines.iter().filter_map(|line| ServiceId::from_path(&line.service)).collect();
+    let whom = Whom::everyone_but(known);
     let concerns = |change: &&Change| change.kind == ChangeKind::Written && !change.ignored;
-    errand.told_now().filter(concerns).map(move |change| Change { whom: Whom::EveryoneBut(known.clone()), ..change.clone() })
+    errand.told_now().filter(concerns).map(move |change| Change { whom: whom.clone(), ..change.clone() })
 }
 
 impl ServiceLine {

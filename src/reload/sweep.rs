@@ -9,6 +9,7 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::errand::Errand;
 use super::{Findings, Reload};
 use crate::aws::Listed;
 use crate::domain::arn::ServiceId;
@@ -189,7 +190,7 @@ impl Reload<'_> {
     /// Restarts what is stale, or tells of it.
     async fn repair(&self, repair: bool, stale: Vec<Suspicion>, services: &mut [Service], looked_at: Instant) -> Vec<ServiceLine> {
         let changes = changes(stale);
-        let policy = Policy { notify_only: self.settings.notify_only || !repair, ..self.policy(None) };
+        let policy = Policy { notify_only: self.settings.notify_only || !repair, ..self.policy(&Errand::default()) };
         let rolled = self.carry_out(&changes, services, &policy, looked_at).await;
         // The next sweep goes on with it.
         let lines = rolled.values().map(|rolled| ServiceLine::decided(rolled, &changes));
@@ -198,7 +199,7 @@ impl Reload<'_> {
 
     /// A line a service, for the first of the reasons why nothing restarts it.
     fn tell(&self, told: Vec<Suspicion>, services: &[Service]) -> BTreeMap<ServiceId, ServiceLine> {
-        let policy = Policy { notify_only: true, ..self.policy(None) };
+        let policy = Policy { notify_only: true, ..self.policy(&Errand::default()) };
         let mut whys: BTreeMap<&'static str, Vec<Suspicion>> = BTreeMap::new();
         for suspicion in told {
             whys.entry(suspicion.only_told.unwrap_or_default()).or_default().push(suspicion);
@@ -236,7 +237,7 @@ fn suspicions(changes: BTreeMap<Key, Change>, services: &[Service]) -> Vec<Suspi
 
 /// The changes, each for its own services alone.
 fn changes(suspicions: Vec<Suspicion>) -> BTreeMap<Key, Change> {
-    let change = |Suspicion { change, services, only_told: _ }| Change { whom: Whom::Only(services), ..change };
+    let change = |Suspicion { change, services, only_told: _ }| Change { whom: Whom::only(services), ..change };
     coalesce(suspicions.into_iter().map(change))
 }
 

@@ -44,9 +44,12 @@ async fn a_restart_whose_answer_was_lost_and_that_was_rolled_back_at_once_is_not
 
 #[tokio::test(start_paused = true)]
 async fn a_call_whose_answer_was_lost_is_found_and_not_made_again() {
-    for fault in
-        [Fault::reset_after_effect(UPDATE), Fault::silent_after_effect(UPDATE), Fault::slow(UPDATE, Duration::from_secs(20)).times(1)]
-    {
+    for fault in [
+        Fault::reset_after_effect(UPDATE),
+        Fault::silent_after_effect(UPDATE),
+        Fault::garbled(UPDATE),
+        Fault::slow(UPDATE, Duration::from_secs(20)).times(1),
+    ] {
         let scenario = Scenario::with([api()]).await;
         scenario.account.inject(fault.clone());
 

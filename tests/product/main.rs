@@ -6,6 +6,7 @@ mod auto;
 mod decisions;
 mod faults;
 mod holds;
+mod hostile;
 mod learn;
 mod malformed;
 mod manual;

@@ -56,6 +56,7 @@ fn policy() -> Policy {
         notify_only: false,
         dry_run: false,
         max_services: 100,
+        asked_in_vain: None,
         settle: SignedDuration::from_secs(2),
         patience: SignedDuration::from_secs(60),
         min_interval: SignedDuration::ZERO,
