@@ -143,6 +143,7 @@ fn summarise(request_id: &str, inbox: &Inbox, reloaded: &Reloaded, returned: usi
         watching: reloaded.watching.len(),
         task_definitions: reloaded.task_definitions,
         mistakes: reloaded.mistakes.len(),
+        incomplete_listings: reloaded.incomplete.len(),
         returned,
         sent: reloaded.sent,
         sweeps_completed: usize::from(reloaded.swept.is_some()),
@@ -161,6 +162,7 @@ fn summarise(request_id: &str, inbox: &Inbox, reloaded: &Reloaded, returned: usi
         services,
         ignored_events: ignored,
         malformed_events: malformed,
+        incomplete: reloaded.incomplete.clone(),
         not_swept: swept.unswept,
     }
 }

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::time::Instant;
 
-use crate::aws::{self, Aws, Listed};
+use crate::aws::{self, Aws, IN_A_CIRCLE, Listed, Listing};
 use crate::clock::Clock;
 use crate::domain::arn::{Place, ServiceId};
 use crate::domain::change::Change;
@@ -57,6 +57,8 @@ pub struct Reload<'a> {
 pub struct Reloaded {
     /// Every service that has opted in.
     pub watching: Vec<Listed>,
+    /// What was read in part alone, and worked with all the same.
+    pub incomplete: Vec<String>,
     /// How many keys changed.
     pub changes: usize,
     /// The changes, each with how many services it concerns.
@@ -142,12 +144,14 @@ impl Reload<'_> {
     /// ceil(S/100) + ceil(n/10) + n calls, and what `learn` asks beside them. Services that say `auto` are looked at for every change, and their task definitions read once. An older change, and a service in which a
     /// deployment runs, cost up to two more for each restart, for the deployment history.
     pub async fn run(&self, inbox: &Inbox) -> Reloaded {
-        let watching = match self.list(inbox).await {
-            Ok(watching) => watching,
+        let Listing { found: watching, is_whole } = match self.list(inbox).await {
+            Ok(listing) => listing,
             Err(error) => return self.put_off(inbox, error).await,
         };
         let mistakes = watching.iter().flat_map(|listed| listed.tags.mistakes().map(|mistake| (listed.id.clone(), mistake.to_string())));
-        let mut reloaded = Reloaded { mistakes: mistakes.collect(), watching, ..Reloaded::default() };
+        let incomplete =
+            if is_whole { Vec::new() } else { vec![format!("the services that watch, {} of them: {IN_A_CIRCLE}", watching.len())] };
+        let mut reloaded = Reloaded { mistakes: mistakes.collect(), watching, incomplete, ..Reloaded::default() };
         for mut errand in errands(inbox, &reloaded.watching) {
             let mut performed = Box::pin(self.perform(&mut errand, &reloaded.watching)).await;
             self.go_on(&errand, &mut performed).await;
@@ -165,20 +169,21 @@ impl Reload<'_> {
             reloaded.sent += sent;
         }
         if let Some(sweep) = asks_for_a_sweep(inbox) {
-            let (lines, findings) = Box::pin(self.sweep(sweep, &reloaded.watching)).await;
+            let (lines, mut findings) = Box::pin(self.sweep(sweep, &reloaded.watching)).await;
+            findings.unswept.extend(reloaded.incomplete.iter().cloned());
             reloaded.services.extend(lines);
             reloaded.swept = Some(findings);
         }
         reloaded
     }
 
-    async fn list(&self, inbox: &Inbox) -> Result<Vec<Listed>, Error> {
+    async fn list(&self, inbox: &Inbox) -> Result<Listing<Vec<Listed>>, Error> {
         if !needs_a_listing(inbox) {
-            return Ok(Vec::new());
+            return Ok(Listing { found: Vec::new(), is_whole: true });
         }
         // A listing that does not end leaves time to send what was told.
         let mut listed = self.aws.tagging.services_watching(&self.settings.tag_prefix, self.share_of_what_is_left(2)).await?;
-        listed.retain(|listed| self.is_in_reach(&listed.id));
+        listed.found.retain(|listed| self.is_in_reach(&listed.id));
         Ok(listed)
     }
 

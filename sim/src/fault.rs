@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::wire::page::Turns;
+
 /// What goes wrong with the calls that match. Without an extent it stays for ever.
 ///
 /// ```
@@ -46,6 +48,8 @@ pub(crate) enum Effect {
     Garbled,
     Hang,
     Slow(Duration),
+    /// Instead of its next page.
+    Turn(Turns),
 }
 
 impl Fault {
@@ -123,6 +127,19 @@ impl Fault {
     #[must_use]
     pub fn slow(action: &str, by: Duration) -> Self {
         Self::of(action, Effect::Slow(by))
+    }
+
+    /// A listing hands out its page tokens in a circle and never ends: an empty page, the first page, an empty page, the first page once more, and over again.
+    /// `GetResources` has been seen to.
+    #[must_use]
+    pub fn tokens_in_a_circle(action: &str) -> Self {
+        Self::of(action, Effect::Turn(Turns::InACircle))
+    }
+
+    /// A listing hands out a new page token with every answer and never ends: an empty page, the first page, and over again.
+    #[must_use]
+    pub fn tokens_without_end(action: &str) -> Self {
+        Self::of(action, Effect::Turn(Turns::WithoutEnd))
     }
 
     /// Only calls about this target: `cluster/service`, a parameter, a secret, `bucket/key`, a queue, a type of resources.

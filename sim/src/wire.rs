@@ -51,6 +51,10 @@ pub(crate) fn handle(world: &mut World, request: &Request<Bytes>) -> Reply {
             let outcome = admit_and_perform(world, &request);
             Reply::at_once(answer(world, request, outcome))
         }
+        Some(Effect::Turn(turns)) => {
+            let outcome = admit(world, &request, |world| request.turn(world, turns));
+            Reply::at_once(answer(world, request, outcome))
+        }
         Some(Effect::Slow(delay)) => {
             let outcome = admit_and_perform(world, &request);
             Reply::Answer { response: answer(world, request, outcome), delay }
@@ -84,8 +88,17 @@ pub(crate) fn handle(world: &mut World, request: &Request<Bytes>) -> Reply {
 }
 
 fn admit_and_perform(world: &mut World, request: &ApiRequest) -> ApiResult<Response<Bytes>> {
+    admit(world, request, |world| request.perform(world))
+}
+
+/// Throttled where the bucket is empty.
+fn admit(
+    world: &mut World,
+    request: &ApiRequest,
+    perform: impl FnOnce(&mut World) -> ApiResult<Response<Bytes>>,
+) -> ApiResult<Response<Bytes>> {
     if world.limiter.admit(request.api.iam_prefix(), &request.operation, world.clock.now) {
-        request.perform(world)
+        perform(world)
     } else {
         Err(request.api.throttle())
     }

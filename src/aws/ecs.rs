@@ -16,6 +16,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::cache::Cache;
 use super::look::{fate, service};
+use super::pages::{Listing, Pages};
 use super::task_definition::references;
 use super::{Error, SdkConfig, answered, impatient, patient, quota, timestamp, unrationed};
 use crate::domain::arn::ServiceId;
@@ -154,13 +155,13 @@ impl Ecs {
     ///
     /// # Errors
     /// It was not told before the instant `by`.
-    pub async fn oldest_task(&self, id: &ServiceId, by: Instant) -> Result<Option<Timestamp>, Error> {
-        let (target, mut oldest, mut token) = (id.to_string(), None, None);
+    pub async fn oldest_task(&self, id: &ServiceId, by: Instant) -> Result<Listing<Option<Timestamp>>, Error> {
+        let (target, mut oldest, mut pages) = (id.to_string(), None, Pages::default());
         loop {
             if !self.tasks.admit(by).await {
                 return Err(Error::late("ListTasks", Some(target)));
             }
-            let request = self.reads.list_tasks().cluster(&id.cluster).service_name(&id.name).set_next_token(token);
+            let request = self.reads.list_tasks().cluster(&id.cluster).service_name(&id.name).set_next_token(pages.token());
             let listed = answered("ListTasks", &target, by, request.send()).await?;
             if !listed.task_arns().is_empty() {
                 if !self.tasks.admit(by).await {
@@ -171,9 +172,8 @@ impl Ecs {
                 let created = described.tasks().iter().filter_map(|task| timestamp(task.created_at()?));
                 oldest = oldest.into_iter().chain(created).min();
             }
-            token = listed.next_token.filter(|token| !token.is_empty());
-            if token.is_none() {
-                return Ok(oldest);
+            if !pages.go_on(listed.next_token) {
+                return Ok(pages.listing(oldest));
             }
         }
     }
@@ -202,19 +202,23 @@ impl Ecs {
         let after = CreatedAt::builder().after(DateTime::from_secs(since.as_second())).build();
         let request =
             self.reads.list_service_deployments().cluster(&id.cluster).service(&id.name).created_at(after).max_results(DEPLOYMENTS_AT_ONCE);
-        let mut token = None;
-        let mut told: Vec<ServiceDeploymentBrief> = Vec::new();
+        let mut pages = Pages::default();
+        let (mut told, mut known): (Vec<ServiceDeploymentBrief>, _) = (Vec::new(), BTreeSet::new());
         loop {
             if !self.histories.admit(by).await {
                 return Err(Error::late(LIST_DEPLOYMENTS, Some(id.to_string())));
             }
-            let answer = request.clone().set_next_token(token).send().await;
+            let answer = request.clone().set_next_token(pages.token()).send().await;
             let answer = answer.map_err(|error| Error::new(LIST_DEPLOYMENTS, Some(id.to_string()), &error))?;
-            told.extend(answer.service_deployments.unwrap_or_default());
-            token = answer.next_token.filter(|token| !token.is_empty());
-            if token.is_none() {
+            let briefs = answer.service_deployments.unwrap_or_default().into_iter();
+            told.extend(briefs.filter(|brief| known.insert(brief.service_deployment_arn.clone())));
+            if !pages.go_on(answer.next_token) {
                 break;
             }
+        }
+        // What is missing may be a rollback.
+        if !pages.is_whole() {
+            return Err(Error::in_a_circle(LIST_DEPLOYMENTS, Some(id.to_string())));
         }
         let revisions: Vec<_> = told.iter().filter_map(|brief| brief.target_service_revision_arn().map(str::to_owned)).collect();
         let ran = self.task_definitions(&revisions, by).await;

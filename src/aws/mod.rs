@@ -3,6 +3,7 @@
 mod cache;
 mod ecs;
 mod look;
+mod pages;
 mod quota;
 mod s3;
 mod secretsmanager;
@@ -26,12 +27,13 @@ use crate::domain::outcome::Cause;
 
 pub use aws_types::SdkConfig;
 pub use ecs::{Ecs, Looks, Restarted};
+pub use pages::{IN_A_CIRCLE, Listing};
 pub use quota::{QUOTAS, Quota};
 pub use s3::{ListedObjects, S3};
 pub use secretsmanager::{ListedSecret, SecretsManager};
 pub use sqs::Sqs;
 pub use ssm::{Described, DescribedParameters, Ssm};
-pub use tagging::{Listed, Tagging};
+pub use tagging::{IgnoredKeys, Listed, Tagging};
 
 /// The clients of every AWS service that the function calls. They share the HTTP client, and so the connections, of the configuration
 /// that they are made from.
@@ -98,6 +100,11 @@ impl Error {
     /// A call that was given up because its time was over.
     fn late(operation: &'static str, target: Option<String>) -> Self {
         Self { operation, target, cause: Cause::Unavailable, message: "no answer in time".to_owned() }
+    }
+
+    /// A listing that ended at a page token that had been handed out before, where what is missing matters.
+    fn in_a_circle(operation: &'static str, target: Option<String>) -> Self {
+        Self { operation, target, cause: Cause::Unavailable, message: IN_A_CIRCLE.to_owned() }
     }
 
     /// An answer that lacks what the API promises.

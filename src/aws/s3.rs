@@ -8,6 +8,7 @@ use aws_sdk_s3::types::ObjectVersion;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::pages::Pages;
 use super::{Error, SdkConfig, answered, impatient, timestamp, unrationed, willing};
 
 const LIST: &str = "ListObjectsV2";
@@ -27,6 +28,8 @@ pub struct ListedObjects {
     pub modified_at: BTreeMap<String, Timestamp>,
     /// Whether there are more than were looked at.
     pub is_cut_off: bool,
+    /// Whether the listing ended at a page token that had been handed out before.
+    pub is_in_a_circle: bool,
 }
 
 /// Amazon S3.
@@ -47,11 +50,18 @@ impl S3 {
     /// # Errors
     /// It was not told before the instant `by`.
     pub async fn modified_at(&self, bucket: &str, key: &str, by: Instant) -> Result<Option<Timestamp>, Error> {
-        let request = self.client.list_objects_v2().bucket(bucket).prefix(key).max_keys(1);
-        let answer = answered(LIST, &format!("{bucket}/{key}"), by, request.send()).await?;
-        // A key comes before those that go on behind it.
-        let found = answer.contents().iter().find(|told| told.key() == Some(key));
-        Ok(found.and_then(|told| timestamp(told.last_modified()?)))
+        let (target, mut pages) = (format!("{bucket}/{key}"), Pages::default());
+        loop {
+            let request = self.client.list_objects_v2().bucket(bucket).prefix(key).max_keys(1).set_continuation_token(pages.token());
+            let answer = answered(LIST, &target, by, request.send()).await?;
+            // A key comes before those that go on behind it.
+            if let Some(first) = answer.contents().first() {
+                return Ok(first.last_modified().filter(|_| first.key() == Some(key)).and_then(timestamp));
+            }
+            if !pages.go_on(answer.next_continuation_token) {
+                return if pages.is_whole() { Ok(None) } else { Err(Error::in_a_circle(LIST, Some(target))) };
+            }
+        }
     }
 
     /// When the objects below a prefix were written that were written at `since` or later. Ten thousand are looked at, at most.
@@ -59,16 +69,21 @@ impl S3 {
     /// # Errors
     /// They could not be listed before the instant `by`.
     pub async fn modified_below(&self, bucket: &str, prefix: &str, since: Timestamp, by: Instant) -> Result<ListedObjects, Error> {
-        let (mut listed, mut token) = (ListedObjects::default(), None);
+        let (mut listed, mut pages) = (ListedObjects::default(), Pages::default());
+        let mut last = String::new();
         for _ in 0..MOST_PAGES {
-            let request = self.client.list_objects_v2().bucket(bucket).prefix(prefix).set_continuation_token(token);
+            let request = self.client.list_objects_v2().bucket(bucket).prefix(prefix).set_continuation_token(pages.token());
             let answer = answered(LIST, &format!("{bucket}/{prefix}"), by, request.send()).await?;
             let told = answer.contents().iter().filter_map(|told| Some((told.key()?, timestamp(told.last_modified()?)?)));
-            listed.looked_at += answer.contents().len();
+            // Keys are told in their order: one that does not come after the last was counted before.
+            let keys: Vec<_> = answer.contents().iter().filter_map(|told| told.key()).filter(|key| *key > last.as_str()).collect();
+            listed.looked_at += keys.len();
+            if let Some(newest) = keys.last() {
+                (*newest).clone_into(&mut last);
+            }
             listed.modified_at.extend(told.filter(|(_, at)| *at >= since).map(|(key, at)| (key.to_owned(), at)));
-            token = answer.next_continuation_token.filter(|token| !token.is_empty());
-            if token.is_none() {
-                return Ok(listed);
+            if !pages.go_on(answer.next_continuation_token) {
+                return Ok(ListedObjects { is_in_a_circle: !pages.is_whole(), ..listed });
             }
         }
         Ok(ListedObjects { is_cut_off: true, ..listed })

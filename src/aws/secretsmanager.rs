@@ -1,16 +1,21 @@
 //! Secrets Manager: when a secret changed and which version it had before, and never its value.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::config::Builder;
 use aws_sdk_secretsmanager::types::SecretVersionsListEntry;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::pages::{Listing, Pages};
 use super::{Error, SdkConfig, answered, impatient, quota, timestamp, unrationed, willing};
 use crate::domain::key::CURRENT;
 use crate::pace::Pace;
 
-/// Most secrets of one answer.
+const LIST_VERSIONS: &str = "ListSecretVersionIds";
+
+/// Most secrets, or versions of one, of one answer.
 const PAGE: i32 = 100;
 
 /// What a listing tells of a secret.
@@ -43,27 +48,40 @@ impl SecretsManager {
     /// [`ListSecrets`](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_ListSecrets.html)
     ///
     /// # Errors
-    /// They could not be listed to the end before the instant `by`.
-    pub async fn list(&self, by: Instant) -> Result<Vec<ListedSecret>, Error> {
-        let (mut listed, mut token) = (Vec::new(), None);
+    /// They could not be listed before the instant `by`.
+    pub async fn list(&self, by: Instant) -> Result<Listing<Vec<ListedSecret>>, Error> {
+        let (mut listed, mut pages) = (BTreeMap::new(), Pages::default());
         loop {
             if !self.listings.admit(by).await {
                 return Err(Error::late("ListSecrets", None));
             }
-            let request = self.client.list_secrets().max_results(PAGE).set_next_token(token);
+            let request = self.client.list_secrets().max_results(PAGE).set_next_token(pages.token());
             let answer = answered("ListSecrets", "the account", by, request.send()).await?;
             listed.extend(answer.secret_list().iter().filter_map(|told| {
                 let (changed_at, rotated_at) = (told.last_changed_date(), told.last_rotated_date());
-                Some(ListedSecret {
-                    name: told.name()?.to_owned(),
-                    arn: told.arn()?.to_owned(),
-                    changed_at: changed_at.and_then(timestamp),
-                    rotated_at: rotated_at.and_then(timestamp),
-                })
+                let (name, arn) = (told.name()?.to_owned(), told.arn()?.to_owned());
+                let (changed_at, rotated_at) = (changed_at.and_then(timestamp), rotated_at.and_then(timestamp));
+                Some((arn.clone(), ListedSecret { name, arn, changed_at, rotated_at }))
             }));
-            token = answer.next_token.filter(|token| !token.is_empty());
-            if token.is_none() {
-                return Ok(listed);
+            if !pages.go_on(answer.next_token) {
+                return Ok(pages.listing(listed.into_values().collect()));
+            }
+        }
+    }
+
+    /// The versions of a secret that have a label, in the order in which they are told.
+    /// [`ListSecretVersionIds`](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_ListSecretVersionIds.html)
+    async fn versions(&self, name: &str, by: Instant) -> Result<Listing<Vec<SecretVersionsListEntry>>, Error> {
+        let (mut versions, mut pages) = (Vec::new(), Pages::default());
+        loop {
+            if !self.listings.admit(by).await {
+                return Err(Error::late(LIST_VERSIONS, Some(name.to_owned())));
+            }
+            let request = self.client.list_secret_version_ids().secret_id(name).max_results(PAGE).set_next_token(pages.token());
+            let answer = answered(LIST_VERSIONS, name, by, request.send()).await?;
+            versions.extend(answer.versions.unwrap_or_default());
+            if !pages.go_on(answer.next_token) {
+                return Ok(pages.listing(versions));
             }
         }
     }
@@ -74,12 +92,12 @@ impl SecretsManager {
     /// # Errors
     /// It was not told before the instant `by`.
     pub async fn version_created_at(&self, name: &str, label: &str, by: Instant) -> Result<Option<Timestamp>, Error> {
-        if !self.listings.admit(by).await {
-            return Err(Error::late("ListSecretVersionIds", Some(name.to_owned())));
+        let versions = self.versions(name, by).await?;
+        let labelled = versions.found.iter().find(|told| told.version_stages().iter().any(|stage| stage == label));
+        match labelled {
+            None if !versions.is_whole => Err(Error::in_a_circle(LIST_VERSIONS, Some(name.to_owned()))),
+            labelled => Ok(labelled.and_then(|told| timestamp(told.created_date()?))),
         }
-        let answer = answered("ListSecretVersionIds", name, by, self.client.list_secret_version_ids().secret_id(name).send()).await?;
-        let labelled = answer.versions().iter().find(|told| told.version_stages().iter().any(|stage| stage == label));
-        Ok(labelled.and_then(|told| timestamp(told.created_date()?)))
     }
 
     /// The id of the version that was current before `version`, where that one is current now and there was one. Only versions with a label
@@ -89,15 +107,15 @@ impl SecretsManager {
     /// # Errors
     /// It was not told before the instant `by`.
     pub async fn previous_version(&self, name: &str, version: Option<&str>, by: Instant) -> Result<Option<String>, Error> {
-        if !self.listings.admit(by).await {
-            return Err(Error::late("ListSecretVersionIds", Some(name.to_owned())));
-        }
-        let answer = answered("ListSecretVersionIds", name, by, self.client.list_secret_version_ids().secret_id(name).send()).await?;
+        let versions = self.versions(name, by).await?;
         let at = |label: &str| {
             let labelled = |told: &&SecretVersionsListEntry| told.version_stages().iter().any(|stage| stage == label);
-            answer.versions().iter().find(labelled).and_then(SecretVersionsListEntry::version_id)
+            versions.found.iter().find(labelled).and_then(SecretVersionsListEntry::version_id)
         };
         let is_current = version.is_none_or(|version| at(CURRENT) == Some(version));
-        Ok(at("AWSPREVIOUS").filter(|_| is_current).map(str::to_owned))
+        match at("AWSPREVIOUS") {
+            None if !versions.is_whole => Err(Error::in_a_circle(LIST_VERSIONS, Some(name.to_owned()))),
+            previous => Ok(previous.filter(|_| is_current).map(str::to_owned)),
+        }
     }
 }

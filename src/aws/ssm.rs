@@ -8,6 +8,7 @@ use aws_sdk_ssm::types::{ParameterMetadata, ParameterStringFilter};
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
+use super::pages::Pages;
 use super::{Error, SdkConfig, impatient, quota, timestamp, unrationed, willing};
 use crate::pace::Pace;
 
@@ -99,7 +100,7 @@ impl Ssm {
         }
     }
 
-    /// An answer may be empty and yet not the last.
+    /// An answer may be empty and yet not the last. What was found stays found where the listing fails.
     async fn describe_all(
         &self,
         option: &str,
@@ -111,20 +112,20 @@ impl Ssm {
         let filter = filter.map_err(|_| Error::incomplete(DESCRIBE, None, "a filter"))?;
         let filters = (!names.is_empty()).then(|| vec![filter]);
         let request = self.client.describe_parameters().set_parameter_filters(filters).max_results(PAGE);
-        let mut token = None;
+        let mut pages = Pages::default();
         loop {
             if !self.pace.admit(by).await {
                 return Err(Error::late(DESCRIBE, None));
             }
-            let asked = request.clone().set_next_token(token).send();
+            let asked = request.clone().set_next_token(pages.token()).send();
             let answer = timeout_at(by, asked).await.map_err(|_| Error::late(DESCRIBE, None))?;
             let answer = answer.map_err(|error| Error::new(DESCRIBE, None, &error))?;
             found.extend(answer.parameters().iter().filter_map(described));
-            token = answer.next_token.filter(|token| !token.is_empty());
-            if token.is_none() {
-                return Ok(());
+            if !pages.go_on(answer.next_token) {
+                break;
             }
         }
+        if pages.is_whole() { Ok(()) } else { Err(Error::in_a_circle(DESCRIBE, None)) }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The Resource Groups Tagging API: who has opted in.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_resourcegroupstagging::Client;
@@ -11,6 +11,7 @@ use aws_sdk_resourcegroupstagging::types::{ResourceTagMapping, TagFilter};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, timeout_at};
 
+use super::pages::{Listing, Pages};
 use super::{Error, SdkConfig, impatient, patient, quota, unrationed};
 use crate::domain::arn::{Place, ServiceId};
 use crate::domain::key::Key;
@@ -45,13 +46,16 @@ impl Listed {
     }
 }
 
+/// The keys whose owners want nobody to be restarted.
+pub type IgnoredKeys = Listing<BTreeSet<Key>>;
+
 /// The Resource Groups Tagging API.
 #[derive(Debug)]
 pub struct Tagging {
     client: Client,
     pace: Pace,
     /// The keys whose owners want nobody to be restarted, as of an instant.
-    ignored: Mutex<Option<(Timestamp, Arc<BTreeSet<Key>>)>>,
+    ignored: Mutex<Option<(Timestamp, Arc<IgnoredKeys>)>>,
 }
 
 impl Tagging {
@@ -64,30 +68,29 @@ impl Tagging {
     /// The services that carry the tag `prefix:watch`, a hundred a call.
     ///
     /// # Errors
-    /// The listing could not be read to its end before the instant `by`. [`GetResources`](https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html)
-    pub async fn services_watching(&self, prefix: &str, by: Instant) -> Result<Vec<Listed>, Error> {
+    /// The listing could not be read before the instant `by`: a part of it would hide how many services a change concerns. [`GetResources`](https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html)
+    pub async fn services_watching(&self, prefix: &str, by: Instant) -> Result<Listing<Vec<Listed>>, Error> {
         let opted_in = TagFilter::builder().key(format!("{prefix}:watch")).build();
         let request = self.client.get_resources().resource_type_filters("ecs:service").tag_filters(opted_in);
-        let mut listed = Vec::new();
-        self.list(request, by, |resource| listed.extend(read(resource, prefix))).await?;
-        Ok(listed)
+        let listing = self.list(request, by).await?;
+        Ok(listing.map(|resources| resources.values().filter_map(|resource| read(resource, prefix)).collect()))
     }
 
-    /// Hands every resource of a listing to `take`, page by page.
-    async fn list(&self, request: GetResourcesFluentBuilder, by: Instant, mut take: impl FnMut(&ResourceTagMapping)) -> Result<(), Error> {
+    /// Every resource of a listing, by its ARN.
+    async fn list(&self, request: GetResourcesFluentBuilder, by: Instant) -> Result<Listing<BTreeMap<String, ResourceTagMapping>>, Error> {
         let request = request.resources_per_page(PAGE);
-        let mut token = None;
+        let (mut resources, mut pages) = (BTreeMap::new(), Pages::default());
         loop {
             if !self.pace.admit(by).await {
                 return Err(Error::late(LIST, None));
             }
-            let asked = request.clone().set_pagination_token(token).send();
+            let asked = request.clone().set_pagination_token(pages.token()).send();
             let answer = timeout_at(by, asked).await.map_err(|_| Error::late(LIST, None))?;
             let answer = answer.map_err(|error| Error::new(LIST, None, &error))?;
-            answer.resource_tag_mapping_list().iter().for_each(&mut take);
-            token = answer.pagination_token.filter(|token| !token.is_empty());
-            if token.is_none() {
-                return Ok(());
+            let told = answer.resource_tag_mapping_list.unwrap_or_default().into_iter();
+            resources.extend(told.filter_map(|resource| Some((resource.resource_arn()?.to_owned(), resource))));
+            if !pages.go_on(answer.pagination_token) {
+                return Ok(pages.listing(resources));
             }
         }
     }
@@ -97,7 +100,7 @@ impl Tagging {
     ///
     /// # Errors
     /// They could not be listed to the end before the instant `by`, and never were.
-    pub async fn ignored_keys(&self, prefix: &str, now: Timestamp, by: Instant) -> Result<Arc<BTreeSet<Key>>, Error> {
+    pub async fn ignored_keys(&self, prefix: &str, now: Timestamp, by: Instant) -> Result<Arc<IgnoredKeys>, Error> {
         let known = self.ignored.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some((told, keys)) = &known
             && now.duration_since(*told) < KEPT
@@ -114,12 +117,11 @@ impl Tagging {
         }
     }
 
-    async fn list_ignored(&self, prefix: &str, by: Instant) -> Result<BTreeSet<Key>, Error> {
+    async fn list_ignored(&self, prefix: &str, by: Instant) -> Result<IgnoredKeys, Error> {
         let ignored = TagFilter::builder().key(format!("{prefix}:ignore")).values("true").build();
         let request = self.client.get_resources().resource_type_filters("ssm:parameter").resource_type_filters("secretsmanager:secret");
-        let mut keys = BTreeSet::new();
-        self.list(request.tag_filters(ignored), by, |resource| keys.extend(key_of(resource))).await?;
-        Ok(keys)
+        let listing = self.list(request.tag_filters(ignored), by).await?;
+        Ok(listing.map(|resources| resources.values().filter_map(key_of).collect()))
     }
 }
 

@@ -39,6 +39,9 @@ pub struct Summary {
     pub ignored_events: Vec<IgnoredEvent>,
     /// Events that could not be read.
     pub malformed_events: Vec<MalformedEvent>,
+    /// What was read in part alone, and worked with all the same.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub incomplete: Vec<String>,
     /// What a sweep could not compare.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_swept: Vec<String>,
@@ -87,6 +90,8 @@ pub struct Counts {
     pub mistakes: usize,
     /// Changes of which something could not be learnt.
     pub look_ups_failed: usize,
+    /// Listings that were read in part alone.
+    pub incomplete_listings: usize,
     /// Messages given back to the queue.
     pub returned: usize,
     /// Messages sent for what is left to do.

@@ -8,7 +8,7 @@ use futures_util::{StreamExt, stream};
 use tokio::time::Instant;
 
 use super::Reload;
-use crate::aws::Described;
+use crate::aws::{Described, IN_A_CIRCLE};
 use crate::domain::change::{Change, ChangeKind};
 use crate::domain::key::{Key, Kind};
 
@@ -53,7 +53,12 @@ impl Reload<'_> {
                 None => {}
             }
             match &ignored {
-                Some(Ok(keys)) => change.ignored = keys.iter().any(|ignored| ignored.is_the_thing_of(&change.key)),
+                Some(Ok(keys)) => {
+                    change.ignored = keys.found.iter().any(|ignored| ignored.is_the_thing_of(&change.key));
+                    if !change.ignored && !keys.is_whole {
+                        change.note(&format!("whether its owner wants it ignored is not known: {IN_A_CIRCLE}"));
+                    }
+                }
                 Some(Err(error)) => change.note(&format!("whether its owner wants it ignored is not known: {error}")),
                 None => {}
             }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::errand::Errand;
 use super::{Findings, Reload};
-use crate::aws::Listed;
+use crate::aws::{IN_A_CIRCLE, Listed, Listing};
 use crate::domain::arn::ServiceId;
 use crate::domain::change::{Change, Whom, coalesce, end_of_second};
 use crate::domain::key::{CURRENT, Key, Kind};
@@ -110,7 +110,10 @@ impl Reload<'_> {
         let by = self.share_of_what_is_left(2);
         match self.aws.tagging.ignored_keys(&self.settings.tag_prefix, self.clock.now(), by).await {
             Ok(ignored) => {
-                let is_ignored = |suspicion: &Suspicion| ignored.iter().any(|key| key.is_the_thing_of(&suspicion.change.key));
+                if !ignored.is_whole {
+                    unswept.push(format!("which keys are ignored: {IN_A_CIRCLE}"));
+                }
+                let is_ignored = |suspicion: &Suspicion| ignored.found.iter().any(|key| key.is_the_thing_of(&suspicion.change.key));
                 suspicions.into_iter().filter(|suspicion| !is_ignored(suspicion)).collect()
             }
             Err(error) => {
@@ -178,10 +181,14 @@ impl Reload<'_> {
             (id, oldest)
         });
         let oldest: BTreeMap<_, _> = oldest.buffered(IN_FLIGHT).collect().await;
-        unswept.extend(oldest.iter().filter_map(|(id, told)| Some(format!("the tasks of {id}: {}", told.as_ref().err()?))));
+        unswept.extend(oldest.iter().filter_map(|(id, told)| match told {
+            Ok(told) if told.is_whole => None,
+            Ok(_) => Some(format!("the tasks of {id}: {IN_A_CIRCLE}")),
+            Err(error) => Some(format!("the tasks of {id}: {error}")),
+        }));
         for suspicion in &mut suspicions {
             let t = suspicion.change.at;
-            suspicion.services.retain(|id| matches!(oldest.get(id), Some(Ok(Some(created_at))) if *created_at <= t));
+            suspicion.services.retain(|id| matches!(oldest.get(id), Some(Ok(Listing { found: Some(created_at), .. })) if *created_at <= t));
         }
         suspicions.retain(|suspicion| !suspicion.services.is_empty());
         suspicions

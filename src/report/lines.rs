@@ -37,7 +37,7 @@ impl<'a> Counted<'a> {
 }
 
 #[derive(Serialize)]
-pub(super) struct NotSwept<'a> {
+pub(super) struct Missing<'a> {
     pub(super) what: &'a str,
 }
 
@@ -72,6 +72,7 @@ pub(super) fn change_level(change: &ReceivedChange) -> Level {
 }
 
 pub(super) fn summary_level(summary: &Summary) -> Level {
-    let services = summary.services.iter().map(service_level).max().unwrap_or(Level::Info);
+    let listings = if summary.incomplete.is_empty() { Level::Info } else { Level::Warn };
+    let services = summary.services.iter().map(service_level).max().unwrap_or(Level::Info).max(listings);
     if summary.counts.malformed > 0 || summary.error.is_some() { Level::Error } else { services }
 }

@@ -35,6 +35,7 @@ pub(super) fn of<'a>(summary: &Summary, function: &'a str) -> impl Iterator<Item
         ("RestartsFailed", services(&ServiceLine::has_failed)),
         ("ServicesThatLostAKey", services(&|line| line.lost_a_key)),
         ("ListingsFailed", usize::from(summary.error.is_some())),
+        ("ListingsIncomplete", counts.incomplete_listings),
         ("TagMistakes", counts.mistakes),
         ("LookUpsFailed", counts.look_ups_failed),
         ("MessagesReturned", counts.returned),

@@ -49,8 +49,10 @@ impl Reporter {
         for event in &summary.malformed_events {
             self.line(now, Level::Error, "malformed", &summary.request_id, event);
         }
-        for what in &summary.not_swept {
-            self.line(now, Level::Warn, "not swept", &summary.request_id, &lines::NotSwept { what });
+        for (message, told) in [("incomplete", &summary.incomplete), ("not swept", &summary.not_swept)] {
+            for what in told {
+                self.line(now, Level::Warn, message, &summary.request_id, &lines::Missing { what });
+            }
         }
         for service in &summary.services {
             self.line(now, lines::service_level(service), "service", &summary.request_id, service);

@@ -8,6 +8,7 @@ mod faults;
 mod holds;
 mod hostile;
 mod learn;
+mod listings;
 mod malformed;
 mod manual;
 mod owner;

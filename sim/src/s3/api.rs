@@ -5,6 +5,7 @@ use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::request::TOKEN;
 use super::{Bucket, S3Request, Version, document, no_bucket, versions};
 use crate::error::{ApiError, ApiResult};
 use crate::wire::protocol::response;
@@ -147,12 +148,16 @@ struct Contents<'a> {
 fn list_objects(world: &World, request: &S3Request) -> ApiResult<Response<Bytes>> {
     let bucket = world.buckets.bucket(&request.bucket)?;
     let prefix = request.query("prefix").unwrap_or_default();
-    let after = request.query("continuation-token").or_else(|| request.query("start-after")).unwrap_or_default();
+    let after = request.query(TOKEN).or_else(|| request.query("start-after")).unwrap_or_default();
     let max_keys = request.query("max-keys").and_then(|size| size.parse().ok()).unwrap_or(MOST_KEYS).min(MOST_KEYS);
 
     let mut found = bucket.live().filter(|(key, ..)| key.starts_with(prefix) && key.as_str() > after);
-    let page: Vec<_> = found.by_ref().take(max_keys).collect();
-    let is_truncated = found.next().is_some();
+    let mut page: Vec<_> = found.by_ref().take(max_keys).collect();
+    let is_truncated = found.next().is_some() || request.turn.is_some();
+    if request.turn.as_ref().is_some_and(|turn| turn.is_empty) {
+        page.clear();
+    }
+    let last = page.last().filter(|_| is_truncated).map(|(key, ..)| key.as_str());
     let contents = page.iter().map(|(key, _, version)| Contents {
         key: key.as_str(),
         last_modified: listed_time(version.modified_at),
@@ -166,7 +171,7 @@ fn list_objects(world: &World, request: &S3Request) -> ApiResult<Response<Bytes>
         max_keys,
         key_count: page.len(),
         is_truncated,
-        next_continuation_token: page.last().filter(|_| is_truncated).map(|(key, ..)| key.as_str()),
+        next_continuation_token: request.turn.as_ref().map(|turn| turn.next.as_str()).or(last),
         contents: contents.collect(),
     }))
 }

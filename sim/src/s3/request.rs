@@ -8,7 +8,12 @@ use http::{Method, Request};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-#[derive(Debug)]
+use crate::wire::page::{Turn, Turns};
+
+/// The parameter of `ListObjectsV2` with the token of a page.
+pub(super) const TOKEN: &str = "continuation-token";
+
+#[derive(Clone, Debug)]
 pub(crate) struct S3Request {
     pub(crate) method: Method,
     /// Empty for calls about the account.
@@ -17,6 +22,8 @@ pub(crate) struct S3Request {
     pub(super) key: String,
     query: BTreeMap<String, String>,
     pub(super) body: Bytes,
+    /// Where the listing that it asks for never ends.
+    pub(super) turn: Option<Turn>,
 }
 
 impl S3Request {
@@ -43,7 +50,16 @@ impl S3Request {
             key: decoded(key).into_owned(),
             query: query.collect(),
             body: if chunked { unchunked(body.clone()) } else { body.clone() },
+            turn: None,
         }
+    }
+
+    /// Asks for a page of a listing that never ends.
+    pub(crate) fn turned(&self, turns: Turns) -> Self {
+        let mut turned = self.clone();
+        let token = turned.query.remove(TOKEN);
+        turned.turn = Some(Turn::after(token.as_deref(), turns));
+        turned
     }
 
     pub(super) fn query(&self, name: &str) -> Option<&str> {

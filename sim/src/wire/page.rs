@@ -1,4 +1,6 @@
-//! Paging as most AWS APIs do it: so many a page, an opaque token for the rest.
+//! Paging as most AWS APIs do it: so many a page, an opaque token for the rest. And as no API should.
+
+use serde_json::{Value, json};
 
 use crate::error::{ApiError, ApiResult};
 
@@ -25,4 +27,41 @@ pub(crate) fn of<'a, T>(items: &'a [T], size: usize, token: Option<&str>) -> Api
 
 fn start_of(token: &str) -> Option<usize> {
     token.strip_prefix("page-")?.parse().ok()
+}
+
+/// How a listing goes wrong.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Turns {
+    /// The fourth page has the token of the second.
+    InACircle,
+    WithoutEnd,
+}
+
+/// What a listing that never ends answers instead of its next page.
+#[derive(Clone, Debug)]
+pub(crate) struct Turn {
+    /// Nothing is on the page; else the first page's content.
+    pub(crate) is_empty: bool,
+    pub(crate) next: String,
+}
+
+impl Turn {
+    /// The page that `token` asks for.
+    pub(crate) fn after(token: Option<&str>, turns: Turns) -> Self {
+        let place: u64 = token.and_then(|token| token.strip_prefix("turn-")?.parse().ok()).unwrap_or_default();
+        let next = match turns {
+            Turns::InACircle if place == 3 => 2,
+            Turns::InACircle | Turns::WithoutEnd => place + 1,
+        };
+        Self { is_empty: place.is_multiple_of(2), next: format!("turn-{next}") }
+    }
+
+    /// Makes it of the first page's JSON, whose token is the member `name`.
+    pub(crate) fn change(self, page: &mut Value, name: &str) {
+        let Some(members) = page.as_object_mut() else { return };
+        if self.is_empty {
+            members.values_mut().filter_map(Value::as_array_mut).for_each(Vec::clear);
+        }
+        members.insert(name.to_owned(), json!(self.next));
+    }
 }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response, header};
 use serde_json::Value;
 
+use super::page::{Turn, Turns};
 use crate::config::AccountConfig;
 use crate::error::{ApiError, ApiResult};
 use crate::s3::S3Request;
@@ -47,6 +48,15 @@ impl Api {
         match self {
             Self::Tagging => "tagging",
             Self::Ecs | Self::Ssm | Self::Secrets | Self::Sqs | Self::S3 => self.iam_prefix(),
+        }
+    }
+
+    /// What this API calls its page tokens, in questions and answers.
+    fn token_name(self) -> &'static str {
+        match self {
+            Self::Ecs => "nextToken",
+            Self::Tagging => "PaginationToken",
+            Self::Ssm | Self::Secrets | Self::Sqs | Self::S3 => "NextToken",
         }
     }
 
@@ -109,17 +119,33 @@ impl ApiRequest {
     }
 
     pub(super) fn perform(&self, world: &mut World) -> ApiResult<Response<Bytes>> {
-        let input = self.input.clone();
-        let output = match (self.api, &self.s3) {
-            (Api::S3, Some(request)) => return crate::s3::api::perform(world, request),
-            (Api::Ecs, _) => ecs::api::perform(world, &self.operation, input),
-            (Api::Tagging, _) => tagging::perform(world, &self.operation, input),
-            (Api::Ssm, _) => ssm::api::perform(world, &self.operation, input, &self.principal),
-            (Api::Secrets, _) => secrets::api::perform(world, &self.operation, input, &self.principal),
-            (Api::Sqs, _) => sqs::api::perform(world, &self.operation, input),
-            (Api::S3, None) => Err(ApiError::unknown_operation()),
-        };
-        Ok(self.api.json_response(&output?))
+        match &self.s3 {
+            Some(request) => crate::s3::api::perform(world, request),
+            None => Ok(self.api.json_response(&self.output(world, self.input.clone())?)),
+        }
+    }
+
+    /// One page of a listing that never ends.
+    pub(super) fn turn(&self, world: &mut World, turns: Turns) -> ApiResult<Response<Bytes>> {
+        if let Some(request) = &self.s3 {
+            return crate::s3::api::perform(world, &request.turned(turns));
+        }
+        let (mut input, name) = (self.input.clone(), self.api.token_name());
+        let token = input.as_object_mut().and_then(|members| members.remove(name));
+        let mut page = self.output(world, input)?;
+        Turn::after(token.as_ref().and_then(Value::as_str), turns).change(&mut page, name);
+        Ok(self.api.json_response(&page))
+    }
+
+    fn output(&self, world: &mut World, input: Value) -> ApiResult {
+        match self.api {
+            Api::Ecs => ecs::api::perform(world, &self.operation, input),
+            Api::Tagging => tagging::perform(world, &self.operation, input),
+            Api::Ssm => ssm::api::perform(world, &self.operation, input, &self.principal),
+            Api::Secrets => secrets::api::perform(world, &self.operation, input, &self.principal),
+            Api::Sqs => sqs::api::perform(world, &self.operation, input),
+            Api::S3 => Err(ApiError::unknown_operation()),
+        }
     }
 }
 

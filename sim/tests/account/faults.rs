@@ -126,3 +126,43 @@ async fn a_fault_ends_at_its_time() {
 
     assert_eq!((early.code(), early.message()), (Some("ClientException"), Some("Not now.")));
 }
+
+#[tokio::test(start_paused = true)]
+async fn tokens_in_a_circle_tell_the_same_page_again_and_again() {
+    let account = two_services();
+    account.inject(Fault::tokens_in_a_circle("ecs:ListTasks"));
+    account.settle().await;
+    let (mut token, mut told) = (None, Vec::new());
+
+    for _ in 0..6 {
+        let answer = ecs(&account).list_tasks().cluster("web").service_name("api").set_next_token(token).send().await.unwrap();
+        token = answer.next_token.clone();
+        told.push((answer.task_arns().len(), token.clone().unwrap()));
+    }
+
+    let tasks = told[1].0;
+    assert!(tasks > 0, "{told:?}");
+    let numbers: Vec<_> = told.iter().map(|(number, _)| *number).collect();
+    assert_eq!(numbers, [0, tasks, 0, tasks, 0, tasks]);
+    assert_eq!((&told[1].1, &told[2].1), (&told[3].1, &told[4].1), "the fourth token was handed out before");
+}
+
+#[tokio::test(start_paused = true)]
+async fn tokens_without_end_are_new_each_time() {
+    let account = account();
+    account.add_bucket("config");
+    account.put_object("config", "a");
+    account.inject(Fault::tokens_without_end("s3:ListObjectsV2"));
+    let s3 = aws_sdk_s3::Client::new(&account.sdk_config());
+    let (mut token, mut keys, mut tokens) = (None, 0, std::collections::BTreeSet::new());
+
+    for _ in 0..6 {
+        let answer = s3.list_objects_v2().bucket("config").set_continuation_token(token).send().await.unwrap();
+        assert_eq!(answer.is_truncated(), Some(true));
+        keys += answer.contents().len();
+        token = answer.next_continuation_token;
+        tokens.extend(token.clone());
+    }
+
+    assert_eq!((keys, tokens.len()), (3, 6));
+}

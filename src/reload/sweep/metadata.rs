@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::IN_FLIGHT;
-use crate::aws::{Described, ListedObjects, ListedSecret};
+use crate::aws::{Described, IN_A_CIRCLE, ListedObjects, ListedSecret};
 use crate::domain::arn::Place;
 use crate::domain::change::{Change, ChangeKind, SWEEP, end_of_second};
 use crate::domain::key::{Key, Kind};
@@ -77,7 +77,8 @@ impl Reload<'_> {
     async fn parameters(&self, subjects: &Subjects, home: &Place, by: Instant) -> Found {
         let mut found = Found::default();
         let prefixes: BTreeSet<_> = subjects.prefixes_of(Kind::Parameter).collect();
-        let below = self.aws.ssm.describe_below(&prefixes, by).await;
+        // A listing that does not end leaves time for the names.
+        let below = self.aws.ssm.describe_below(&prefixes, halfway(by)).await;
         for (name, told) in &below.found {
             found.told(Key::parameter(home.clone(), name), told.at, Some(told));
         }
@@ -111,7 +112,10 @@ impl Reload<'_> {
                 return found;
             }
         };
-        for ListedSecret { name, arn, changed_at, rotated_at } in listed {
+        if !listed.is_whole {
+            found.unswept.push(format!("all secrets: {IN_A_CIRCLE}"));
+        }
+        for ListedSecret { name, arn, changed_at, rotated_at } in listed.found {
             let Some(at) = changed_at.into_iter().chain(rotated_at).max() else { continue };
             let secret = Key::secret(home.clone(), &name);
             let staged = exact.iter().filter(|key| key.is_the_thing_of(&secret)).map(|key| Key::clone(key));
@@ -139,13 +143,15 @@ impl Reload<'_> {
         for (path, listed) in listings {
             let bucket = path.split('/').next().unwrap_or_default();
             match listed {
-                Ok(ListedObjects { looked_at, modified_at, is_cut_off }) => {
+                Ok(ListedObjects { looked_at, modified_at, is_cut_off, is_in_a_circle }) => {
                     found.keys += looked_at - modified_at.len();
                     for (name, at) in &modified_at {
                         found.told(Key::object(&home.partition, bucket, name), *at, None);
                     }
                     if is_cut_off {
                         found.unswept.push(format!("s3:{path}: it holds more than {looked_at} objects"));
+                    } else if is_in_a_circle {
+                        found.unswept.push(format!("s3:{path}: {IN_A_CIRCLE}"));
                     } else {
                         whole.push(path);
                     }
@@ -168,6 +174,12 @@ impl Reload<'_> {
         });
         exact.buffered(IN_FLIGHT).fold(found, async |all, some| all.and(some)).await
     }
+}
+
+/// An instant between now and another.
+fn halfway(by: Instant) -> Instant {
+    let now = Instant::now();
+    now + by.saturating_duration_since(now) / 2
 }
 
 impl Subjects {
