@@ -1,6 +1,7 @@
 //! An invocation of Lambda becomes a reload and its answer.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::time::Duration;
 
 use aws_lambda_events::sqs::SqsBatchResponse;
@@ -49,7 +50,7 @@ pub enum Answer {
 }
 
 /// An invocation that failed before anything was started, so that Lambda may repeat it.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum Error {
     /// The payload is nothing that the function understands.
     #[error(transparent)]
@@ -71,6 +72,13 @@ impl Error {
             Self::Reload(reload::Error::Unlisted(_)) => "ListingFailed",
             Self::NothingStarted(_) => "NothingStarted",
         }
+    }
+}
+
+/// The runtime writes the `Debug` text of what a handler returns into the log: people read it.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {self}", self.kind())
     }
 }
 

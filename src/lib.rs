@@ -12,7 +12,7 @@
 //! * [`event`]: payloads to changes
 //! * [`aws`]: the SDK's clients to domain types; the only place that names an SDK
 //! * [`rollout`]: carries a plan out, one file a strategy
-//! * [`report`]: summary line, a line a service, metrics
+//! * [`report`]: summary line, a line a request, a change and a service, metrics
 //! * [`reload`]: the job, in one function
 //! * [`settings`]: the environment to settings
 //! * [`lambda`]: an invocation to a reload and its answer

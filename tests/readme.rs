@@ -3,13 +3,17 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use ecs_reloader::aws::{QUOTAS, Quota};
 use ecs_reloader::domain::outcome::RestartResult;
 use ecs_reloader::domain::reason::{Decision, IgnoredReason, Reason};
+use ecs_reloader::event::{Told, decode};
 use ecs_reloader::settings::{self, Settings};
 use serde::Serialize;
 
+/// Later than every time in a request that is shown.
+const NOW: &str = "2026-02-28T12:00:00Z";
 const README: &str = include_str!("../README.md");
 
 fn word(said: impl Serialize) -> String {
@@ -65,5 +69,25 @@ fn every_alarm_is_told() {
 
     for alarm in alarms {
         assert!(README.contains(&format!("| `{alarm}Alarm` |")), "{alarm}");
+    }
+}
+
+#[test]
+fn every_request_that_is_shown_is_read_as_one_and_every_event_file_exists() {
+    let requests = ["{\"reload\":", "{\"sweep\":"].into_iter().flat_map(|start| README.match_indices(start));
+    let mut shown = 0;
+    for (place, _) in requests {
+        let request = serde_json::Deserializer::from_str(&README[place..]).into_iter::<serde_json::Value>().next().unwrap().unwrap();
+
+        let told = decode(&request.to_string(), NOW.parse().unwrap()).messages.remove(0).told;
+
+        assert!(matches!(told[..], [Told::Asked(_) | Told::Sweep(_)]), "{request}: {told:?}");
+        shown += 1;
+    }
+    assert!(shown >= 4, "{shown}");
+    for (place, _) in README.match_indices("events/") {
+        let file: String = README[place..].chars().take_while(|c| c.is_ascii_alphanumeric() || "/-.".contains(*c)).collect();
+
+        assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(&file).exists(), "{file}");
     }
 }

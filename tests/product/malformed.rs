@@ -31,7 +31,9 @@ async fn every_malformed_payload_is_told_as_such_and_the_next_event_works() {
             let failed = answer.unwrap()["batchItemFailures"].as_array().unwrap().len();
             assert_eq!(failed, 1, "{name}: a queue keeps it until it is a dead letter");
         } else {
-            assert_eq!(answer.unwrap_err().kind(), "MalformedEvent", "{name}");
+            let error = answer.unwrap_err();
+            assert_eq!(error.kind(), "MalformedEvent", "{name}");
+            assert_eq!(format!("{error:?}"), format!("MalformedEvent: {error}"), "{name}: what Lambda's runtime writes into the log");
         }
         assert!(scenario.actions().is_empty(), "{name}");
         assert_eq!((scenario.lines("malformed").len(), &scenario.metric("EventsMalformed")[0]), (1, &1.into()), "{name}");
