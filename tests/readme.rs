@@ -79,7 +79,7 @@ fn every_request_that_is_shown_is_read_as_one_and_every_event_file_exists() {
     for (place, _) in requests {
         let request = serde_json::Deserializer::from_str(&README[place..]).into_iter::<serde_json::Value>().next().unwrap().unwrap();
 
-        let told = decode(&request.to_string(), NOW.parse().unwrap()).messages.remove(0).told;
+        let told = decode(&request.to_string(), NOW.parse().unwrap(), None).messages.remove(0).told;
 
         assert!(matches!(told[..], [Told::Asked(_) | Told::Sweep(_)]), "{request}: {told:?}");
         shown += 1;

@@ -148,12 +148,6 @@ impl Change {
         Self { key, at, kind, version, previous, etag, by, ignored: false, learnt: false, note, event, source: "", whom: Whom::Everyone }
     }
 
-    /// The same, told by one of [`SOURCES`].
-    #[must_use]
-    pub fn from_source(self, source: &str) -> Self {
-        Self { source: SOURCES.into_iter().find(|known| *known == source).unwrap_or_default(), ..self }
-    }
-
     /// Keeps what else was learnt of it, beside what is known already.
     pub fn note(&mut self, note: &str) {
         let note = self.note.take().map_or_else(|| note.to_owned(), |known| format!("{known}; {note}"));
@@ -181,6 +175,12 @@ pub const REQUEST: &str = "request";
 
 /// Who tells of changes: the sources of events as AWS writes them, and people.
 pub const SOURCES: [&str; 6] = ["aws.ssm", "aws.secretsmanager", "aws.s3", "aws:s3", "aws.appconfig", REQUEST];
+
+/// The one of [`SOURCES`] that has this name; empty where none has it.
+#[must_use]
+pub fn known_source(name: &str) -> &'static str {
+    SOURCES.into_iter().find(|known| *known == name).unwrap_or_default()
+}
 
 /// The id of the event of a change that the sweep found.
 pub const SWEEP: &str = "sweep";

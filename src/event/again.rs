@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::json::{self, MOST_ENTRIES, Malformed};
 use crate::domain::again::{Again, Waiting, Wish};
 use crate::domain::arn::{Place, ServiceId};
-use crate::domain::change::{Change, ChangeKind, Whom, distinct};
+use crate::domain::change::{Change, ChangeKind, Whom, distinct, known_source};
 use crate::domain::key::{Key, Kind};
 use crate::domain::reason::Reason;
 use crate::domain::text::bounded;
@@ -345,7 +345,17 @@ impl Told {
             What::Deleted => ChangeKind::Deleted,
             What::Written => ChangeKind::Written,
         };
-        Some(Change { version, previous, etag, by, ignored, learnt, whom, ..Change::new(key, at, kind, &event).from_source(&source) })
+        Some(Change {
+            version,
+            previous,
+            etag,
+            by,
+            source: known_source(&source),
+            ignored,
+            learnt,
+            whom,
+            ..Change::new(key, at, kind, &event)
+        })
     }
 }
 

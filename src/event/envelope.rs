@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use super::json::{self, Few, MOST_ENTRIES, Malformed};
 use super::{Inbox, Message, Told, again, appconfig, ignored, manual, s3, secrets, ssm};
 use crate::domain::arn::{Arn, Place};
+use crate::domain::change::known_source;
 use crate::domain::queue::Queue;
 use crate::domain::reason::IgnoredReason;
 use crate::domain::text::bounded;
@@ -203,7 +204,7 @@ fn sender_id(record: &RawValue) -> Option<String> {
 fn from_source(source: &str, mut told: Vec<Told>) -> Vec<Told> {
     for one in &mut told {
         if let Told::Changed(change) = one {
-            **change = (**change).clone().from_source(source);
+            change.source = known_source(source);
         }
     }
     told

@@ -55,7 +55,7 @@ impl Manual {
         self.changed
             .iter()
             .flat_map(|term| term.keys(home))
-            .map(|key| Change::new(key, self.at, ChangeKind::Written, "manual").from_source(REQUEST))
+            .map(|key| Change { source: REQUEST, ..Change::new(key, self.at, ChangeKind::Written, "manual") })
     }
 
     /// Whether it names keys, instead of services.

@@ -41,6 +41,15 @@ pub(super) struct Missing<'a> {
     pub(super) what: &'a str,
 }
 
+/// Lines that were too many for one invocation.
+#[derive(Serialize)]
+pub(super) struct LeftOut<'a> {
+    /// The message of those lines.
+    pub(super) kind: &'a str,
+    /// How many were left out.
+    pub(super) more: usize,
+}
+
 #[derive(Serialize)]
 pub(super) struct MistakeLine<'a> {
     pub(super) service: String,

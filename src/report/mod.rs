@@ -18,6 +18,9 @@ use crate::domain::summary::Summary;
 
 pub use telemetry::{Level, telemetry};
 
+/// Lines of one kind that an invocation writes about changes and requests: a batch may hold a hundred thousand of them.
+const MOST_LINES: usize = 1_000;
+
 /// Writes lines of flat JSON. They do not go through `tracing`: they are written at every log level, and metrics must be lines of their own.
 pub struct Reporter {
     out: Mutex<Box<dyn Write + Send>>,
@@ -65,18 +68,26 @@ impl Reporter {
 
     /// Tells what was asked for, and by whom.
     pub fn requests<'a>(&self, requests: impl IntoIterator<Item = &'a RequestLine>, request_id: &str, now: Timestamp) {
-        for request in requests {
-            self.line(now, Level::Info, "request", request_id, request);
-        }
+        self.lines(now, "request", request_id, requests.into_iter().map(|request| (Level::Info, request)));
     }
 
     /// Tells of each change. What nobody watches is left out unless the level is `DEBUG`: it may be every upload to a bucket.
     pub fn changes<'a>(&self, changes: impl IntoIterator<Item = &'a ReceivedChange>, request_id: &str, now: Timestamp) {
-        for change in changes {
-            let level = lines::change_level(change);
-            if level > Level::Debug || self.level <= Level::Debug {
-                self.line(now, level, "change", request_id, change);
+        let changes = changes.into_iter().map(|change| (lines::change_level(change), change));
+        self.lines(now, "change", request_id, changes.filter(|(level, _)| *level > Level::Debug || self.level <= Level::Debug));
+    }
+
+    /// Writes the first [`MOST_LINES`] of a kind, and how many more there were.
+    fn lines<'a, T: Serialize + 'a>(&self, now: Timestamp, kind: &str, request_id: &str, lines: impl Iterator<Item = (Level, &'a T)>) {
+        let mut count: usize = 0;
+        for (level, fields) in lines {
+            if count < MOST_LINES {
+                self.line(now, level, kind, request_id, fields);
             }
+            count += 1;
+        }
+        if let more @ 1.. = count.saturating_sub(MOST_LINES) {
+            self.line(now, Level::Warn, "left out", request_id, &lines::LeftOut { kind, more });
         }
     }
 

@@ -312,6 +312,23 @@ async fn the_changes_of_a_request_have_their_lines_with_its_reason_and_sender_wh
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_a_storm_of_changes_a_thousand_have_lines_and_the_rest_is_counted() {
+    let scenario = Scenario::with([]).await;
+    let keys = |from: usize| (from..from + 700).map(|number| format!("ssm:/app/k{number}")).collect::<Vec<_>>();
+    let record = |from: usize| {
+        let body = json!({ "reload": { "changed": keys(from) } }).to_string();
+        json!({ "messageId": from.to_string(), "body": body, "eventSource": "aws:sqs", "attributes": { "SentTimestamp": "1769853600000" } })
+    };
+
+    scenario.invoke(&json!({ "Records": [record(0), record(700)] })).await.unwrap();
+
+    let left_out = scenario.lines("left out");
+    assert_eq!((scenario.lines("change").len(), left_out.len()), (1000, 1));
+    assert_eq!((&left_out[0]["kind"], &left_out[0]["more"], &left_out[0]["level"]), (&"change".into(), &400.into(), &"WARN".into()));
+    assert!(scenario.log_text().len() < 400_000, "{}", scenario.log_text().len());
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_others_wrote_is_bounded_and_on_one_line_in_every_line() {
     let scenario = Scenario::with([service("web/api").watching("s3:config/")]).await;
     let mut event = scenario.write("s3:config/x");
