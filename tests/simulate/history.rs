@@ -48,6 +48,17 @@ const ACTIONS: [&str; 18] = [
     "*",
 ];
 
+/// Listings whose page tokens may go wrong.
+const LISTINGS: [&str; 7] = [
+    "tag:GetResources",
+    "ecs:ListServiceDeployments",
+    "ecs:ListTasks",
+    "ssm:DescribeParameters",
+    "secretsmanager:ListSecrets",
+    "secretsmanager:ListSecretVersionIds",
+    "s3:ListObjectsV2",
+];
+
 /// No history calls that often while it settles: something has gone wild.
 const A_STORM: usize = 20_000;
 
@@ -288,7 +299,7 @@ impl History {
 
     fn go_wrong(&mut self, rng: &mut Rng) {
         let action = pick(rng, &ACTIONS);
-        let fault = match rng.usize(..8) {
+        let fault = match rng.usize(..10) {
             0 => Fault::throttled(action),
             1 => Fault::server_error(action, 500),
             2 => Fault::reset(action),
@@ -296,6 +307,8 @@ impl History {
             4 => Fault::reset_after_effect(action),
             5 => Fault::silent_after_effect(action),
             6 => Fault::hang(action),
+            7 => Fault::tokens_in_a_circle(pick(rng, &LISTINGS)),
+            8 => Fault::tokens_without_end(pick(rng, &LISTINGS)),
             _ => Fault::slow(action, seconds(rng, 0, 9)),
         };
         let one = rng.usize(..self.subjects.len());

@@ -107,7 +107,9 @@ fn has_failed_to_read_history(calls: &[Call], subject: &Subject, before: &Call) 
         operation => operation == "DescribeServiceRevisions" && read.input.to_string().contains(&revision),
     };
     let is_lately = |read: &Call| read.time <= before.time && before.time.duration_since(read.time) < SignedDuration::from_mins(1);
-    calls.iter().any(|read| read.result != CallResult::Ok && read.principal == before.principal && is_lately(read) && is_of_it(read))
+    // No service of a history has more deployments than a page holds: a token is one of a listing that does not end.
+    let has_failed = |read: &Call| read.result != CallResult::Ok || !read.input["nextToken"].is_null();
+    calls.iter().any(|read| has_failed(read) && read.principal == before.principal && is_lately(read) && is_of_it(read))
 }
 
 /// 1: every running task holds the newest version, except where the recorded decision says otherwise.
