@@ -281,6 +281,36 @@ def test_boto3_changes_configuration_in_the_simulated_account(simulated_server: 
         assert versions == [1, 2]
 
 
+def test_boto3_continues_and_stops_deployments_in_the_simulated_account(simulated_server: Server):
+    ecs = simulated_server.client("ecs")
+    ecs.create_cluster(clusterName="approvals")
+    ecs.register_task_definition(family="app", containerDefinitions=[{"name": "app", "image": "app:1", "memory": 128}])
+    pause = {"targetType": "PAUSE", "lifecycleStages": ["PRE_SCALE_UP"], "timeoutConfiguration": {"timeoutInMinutes": 10, "action": "ROLLBACK"}}
+    configuration = {"lifecycleHooks": [pause], "alarms": {"alarmNames": ["errors"], "enable": True, "rollback": True}}
+    service = {"cluster": "approvals", "serviceName": "api", "taskDefinition": "app", "desiredCount": 1}
+    ecs.create_service(**service, deploymentConfiguration=configuration)
+
+    def newest() -> dict:
+        brief = ecs.list_service_deployments(cluster="approvals", service="api")["serviceDeployments"][0]
+        return ecs.describe_service_deployments(serviceDeploymentArns=[brief["serviceDeploymentArn"]])["serviceDeployments"][0]
+
+    waiting = eventually(lambda: seen if (seen := newest()).get("lifecycleHookDetails") else None, INDEX_LAG_SECONDS, "not at its hook")
+    [hook] = waiting["lifecycleHookDetails"]
+    told = ecs.describe_services(cluster="approvals", services=["api"])["services"][0]["deploymentConfiguration"]
+    assert (waiting["status"], waiting["lifecycleStage"]) == ("IN_PROGRESS", "PRE_SCALE_UP")
+    assert (hook["targetType"], hook["status"], hook["timeoutAction"]) == ("PAUSE", "AWAITING_ACTION", "ROLLBACK")
+    assert datetime.now(UTC) < hook["expiresAt"] < datetime.now(UTC) + timedelta(minutes=11)
+    assert (waiting["alarms"]["status"], waiting["deploymentCircuitBreaker"]["status"]) == ("MONITORING", "DISABLED")
+    assert (told["lifecycleHooks"], told["alarms"]) == (configuration["lifecycleHooks"], configuration["alarms"])
+
+    arn = waiting["serviceDeploymentArn"]
+    ecs.continue_service_deployment(serviceDeploymentArn=arn, hookId=hook["hookId"], action="CONTINUE")
+    eventually(lambda: newest()["lifecycleStage"] == "SCALE_UP", INDEX_LAG_SECONDS, "not continued")
+    ecs.stop_service_deployment(serviceDeploymentArn=arn, stopType="ROLLBACK")
+    ended = eventually(lambda: seen if (seen := newest())["status"] == "ROLLBACK_FAILED" else None, INDEX_LAG_SECONDS, "not stopped")
+    assert ended["statusReason"]
+
+
 def test_the_aws_cli_talks_to_the_simulated_account(simulated_server: Server):
     simulated_server.aws("ecs", "create-cluster", "--cluster-name", "by-hand")
     simulated_server.aws("ecs", "register-task-definition", "--family", "app", "--container-definitions", '[{"name": "app", "image": "app:1"}]')

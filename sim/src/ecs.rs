@@ -23,7 +23,7 @@ use crate::config::AccountConfig;
 use crate::error::{ApiError, ApiResult};
 use crate::tagging::Tags;
 pub use history::EndedBy;
-pub use lifecycle::{Hook, Stage};
+pub use lifecycle::{Approver, Hook, Stage};
 pub(crate) use model::{EcsService, Read, Status, TaskId};
 
 /// All of ECS in one account and Region.
@@ -102,6 +102,14 @@ impl Ecs {
     /// A hook of a service has answered, or its time is up.
     pub(crate) fn hook_ends(&mut self, clock: &mut Clockwork, service: &str, hook: &str) {
         self.with_service(service, |service| lifecycle::hook_ends(service, clock, hook));
+    }
+
+    /// A person acts on a hook of a service, where it still awaits that.
+    pub(crate) fn person_acts(&mut self, clock: &mut Clockwork, service: &str, hook: &str, goes_on: bool) {
+        self.with_service(service, |service| {
+            lifecycle::act(service, clock, hook, goes_on);
+            scheduler::reconcile(service, clock);
+        });
     }
 
     /// An alarm of a service goes off.

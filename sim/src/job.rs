@@ -13,6 +13,8 @@ pub(crate) enum Job {
     Reconcile(String),
     /// A lifecycle hook of a service, `cluster/name`, answers, or its time is up.
     HookEnds(String, String),
+    /// A person acts on a hook of a service, `cluster/name`, and perhaps lets the deployment go on.
+    PersonActs(String, String, bool),
     /// A task reads one of the things, or all below one of the prefixes, that it refers to.
     TaskReads(TaskId, Read),
     /// A task has its containers running, or fails to.

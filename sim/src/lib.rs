@@ -48,7 +48,7 @@ pub use config::AccountConfig;
 pub use ecs::builder::{Controller, Service, service};
 pub use ecs::task_definition::{TaskDefinition, task_definition};
 pub use ecs::view::{DeploymentView, HistoryView, HookView, ServiceView, StaleTask, TaskView};
-pub use ecs::{EndedBy, Hook, Stage};
+pub use ecs::{Approver, EndedBy, Hook, Stage};
 pub use event_bus::{EventDelivery, EventRule};
 pub use event_source_mapping::EventSourceMapping;
 pub use fault::Fault;

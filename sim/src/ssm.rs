@@ -60,6 +60,12 @@ impl ParameterStore {
         live.map(|(known, stored, _)| (format!("ssm:{known}"), stored.writes)).collect()
     }
 
+    /// The times at which a parameter was written, oldest first, since it was last deleted.
+    pub(crate) fn written_at(&self, name: &str) -> Vec<Timestamp> {
+        let versions = self.parameters.get(name).map(|stored| stored.versions.as_slice()).unwrap_or_default();
+        versions.iter().map(|version| version.modified_at).collect()
+    }
+
     pub(crate) fn ensure_exists(&mut self, config: &AccountConfig, name: &str, now: Timestamp) {
         if self.versions_of(name).is_empty() {
             self.write(Put::by_owner(config, name), now);

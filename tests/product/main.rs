@@ -7,6 +7,7 @@ mod decisions;
 mod faults;
 mod holds;
 mod hostile;
+mod kinds;
 mod learn;
 mod listings;
 mod malformed;

@@ -57,6 +57,18 @@ pub struct Hook {
     pub(super) timeout: Duration,
     /// At the time-out the deployment goes on; it is rolled back otherwise.
     pub(super) continues: bool,
+    pub(super) approver: Option<Approver>,
+}
+
+/// A person who looks after a PAUSE hook, and now and then forgets to.
+#[derive(Clone, Copy, Debug)]
+pub struct Approver {
+    /// How probable it is that a deployment is continued.
+    pub approves: f64,
+    /// How probable it is that a deployment is rolled back.
+    pub rejects: f64,
+    /// How long that takes at most.
+    pub within: Duration,
 }
 
 #[derive(Clone, Debug)]
@@ -89,13 +101,20 @@ impl Hook {
     /// hooks for Amazon ECS service deployments").
     #[must_use]
     pub fn pause(stage: Stage) -> Self {
-        Self { stage, target: HookTarget::Pause, timeout: Duration::from_hours(24), continues: false }
+        Self { stage, target: HookTarget::Pause, timeout: Duration::from_hours(24), continues: false, approver: None }
     }
 
     /// A Lambda hook, whose function answers SUCCEEDED or FAILED after a while.
     #[must_use]
     pub fn lambda(stage: Stage, takes: Duration, succeeds: bool) -> Self {
         Self { target: HookTarget::Lambda { takes, succeeds }, ..Self::pause(stage) }
+    }
+
+    /// A person acts on a PAUSE hook, by chance.
+    #[must_use]
+    pub fn attended_by(mut self, approver: Approver) -> Self {
+        self.approver = Some(approver);
+        self
     }
 
     /// Another time-out.
@@ -201,6 +220,14 @@ fn run(clock: &mut Clockwork, service: &str, hook: Hook) -> HookRun {
     };
     let id = format!("{prefix}-{}", clock.token(43));
     clock.after(next, Job::HookEnds(service.to_owned(), id.clone()));
+    if let Some(approver) = hook.approver {
+        let chance = clock.random.f64();
+        let delay = clock.within(approver.within);
+        let goes_on = chance < approver.approves;
+        if goes_on || chance < approver.approves + approver.rejects {
+            clock.after(delay, Job::PersonActs(service.to_owned(), id.clone(), goes_on));
+        }
+    }
     HookRun { id, hook, status, began_at: clock.now, expires_at, ended_at: None }
 }
 

@@ -1,5 +1,6 @@
 //! What the owner of the account does to configuration: parameters, objects, secrets and AppConfig, without a call on record.
 
+use jiff::Timestamp;
 use serde_json::json;
 
 use crate::account::Account;
@@ -11,6 +12,12 @@ impl Account {
     pub fn put_parameter(&self, name: &str) -> u64 {
         // The owner's put overwrites: it cannot fail.
         self.change(|world| world.put_parameter(Put::by_owner(&world.config, name))).unwrap_or_default()
+    }
+
+    /// The times at which a parameter was written, oldest first, by whomever.
+    #[must_use]
+    pub fn parameter_writes(&self, name: &str) -> Vec<Timestamp> {
+        self.look(|world| world.parameters.written_at(name))
     }
 
     /// Deletes a parameter, if there is one. An event tells of it.

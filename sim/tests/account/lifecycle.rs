@@ -6,7 +6,7 @@ use aws_sdk_ecs::types::{
     DeploymentLifecycleHookAction, DeploymentLifecycleHookStatus, DeploymentLifecycleHookTargetType, ResourceManagementType,
     ServiceDeployment, ServiceDeploymentRollbackMonitorsStatus as Monitor, ServiceDeploymentStatus,
 };
-use sim::{Account, EndedBy, Fault, HistoryView, Hook, Stage, service};
+use sim::{Account, Approver, EndedBy, Fault, HistoryView, Hook, Stage, service};
 
 use crate::{account, ecs, restart};
 
@@ -354,4 +354,36 @@ async fn a_service_of_ecs_anywhere_has_the_launch_type_external_and_rolls_as_any
     assert_eq!(api.deployment_controller().unwrap().r#type().as_str(), "ECS");
     assert_eq!(api.resource_management_type(), Some(&ResourceManagementType::Customer));
     assert_eq!((newest(&account).status, api.deployments().len()), ("SUCCESSFUL", 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_person_who_looks_after_a_hook_acts_in_time_or_forgets_it() {
+    for (approves, rejects, status, by) in [
+        (1.0, 0.0, "SUCCESSFUL", None),
+        (0.0, 1.0, "ROLLBACK_SUCCESSFUL", Some(EndedBy::Rejection)),
+        (0.0, 0.0, "ROLLBACK_SUCCESSFUL", Some(EndedBy::HookTimeout)),
+    ] {
+        let account = account();
+        let approver = Approver { approves, rejects, within: 20 * MINUTE };
+        account.add(service("web/api").hook(Hook::pause(Stage::PreScaleUp).expiring_after(60 * MINUTE).attended_by(approver)));
+
+        restart(&account, "web/api").await;
+        account.settle().await;
+
+        assert_eq!((newest(&account).status, newest(&account).ended_by), (status, by));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn writes_of_a_parameter_are_known_whoever_made_them() {
+    let account = account();
+    account.add(service("web/api").desired(1).writing("/own", 1));
+    account.put_parameter("/own");
+
+    restart(&account, "web/api").await;
+    account.settle().await;
+
+    let started_at = account.service("web/api").unwrap().tasks[0].started_at.unwrap();
+    assert_eq!(account.parameter_writes("/own"), [account.parameter_writes("/own")[0], started_at]);
+    assert!(account.parameter_writes("/other").is_empty());
 }
