@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use ecs_reloader::domain::key::Kind;
 use ecs_reloader::domain::tags::Tags;
 use ecs_reloader::home;
 use libfuzzer_sys::fuzz_target;
@@ -36,5 +37,8 @@ fuzz_target!(|bytes: &[u8]| {
     for term in watch.terms.iter().chain(&watch.exclusions) {
         assert_eq!(term.key(&home()).is_none(), term.is_prefix());
         assert!(term.key(&home()).is_none_or(|key| term.matches(&key, &home())), "{term:?}");
+        let path = term.key(&home()).filter(|key| key.kind() == Kind::Parameter).map(|key| key.path().to_owned());
+        let path = path.or_else(|| term.prefix(&home()).filter(|_| term.kind() == Kind::Parameter).map(str::to_owned));
+        assert!(path.is_none_or(|path| !path.starts_with('/') && !path.contains("//")), "{term:?}");
     }
 });

@@ -20,6 +20,8 @@ const PREVIOUS: &str = "AWSPREVIOUS";
 const PENDING: &str = "AWSPENDING";
 /// A hyphen and this many letters and digits end a secret's ARN.
 const SUFFIX: usize = 6;
+/// The id of a version has this many characters at least.
+const SHORTEST_ID: usize = 32;
 
 /// All secrets of the account, by name.
 #[derive(Debug, Default)]
@@ -77,6 +79,14 @@ impl<'a> Selector<'a> {
         let id = if in_arn { SecretId::Arn(id) } else { SecretId::Name(id) };
         Self { id, stage: if stage.is_empty() { CURRENT } else { stage }, version }
     }
+
+    /// `text` is what follows `/aws/reference/secretsmanager/` in a parameter's name: `NAME`, `NAME:version-stage` or `NAME:version-id`.
+    pub(crate) fn of_parameter(text: &'a str) -> Self {
+        let (name, version) = text.split_once(':').unwrap_or((text, CURRENT));
+        let is_id = SHORTEST_ID <= version.len();
+        let (stage, version) = if is_id { (CURRENT, version) } else { (version, "") };
+        Self { id: SecretId::Name(name), stage, version }
+    }
 }
 
 impl Secrets {
@@ -120,11 +130,18 @@ impl Secrets {
         let known = secret.versions.iter().rev().find(|version| wanted(&version.id)).map(|version| version.id.clone());
         let id = known.unwrap_or_else(|| {
             let id = if selector.version.is_empty() { clock.uuid() } else { selector.version.to_owned() };
-            secret.versions.push(Version { id: id.clone(), value: "value".to_owned(), created_at: clock.now, labels: Vec::new() });
+            secret.versions.push(Version::new(&id, clock.now));
             id
         });
         for label in [CURRENT, selector.stage] {
-            if secret.holder(label).is_none() {
+            if secret.holder(label).is_some() {
+                continue;
+            }
+            if label == PREVIOUS {
+                let before = clock.uuid();
+                secret.versions.insert(0, Version::new(&before, clock.now));
+                secret.attach(label, &before);
+            } else {
                 secret.attach(label, &id);
             }
         }
@@ -164,6 +181,12 @@ impl<'a> SecretId<'a> {
 pub(crate) fn name_in(resource: &str) -> Option<&str> {
     let (name, suffix) = resource.rsplit_once('-')?;
     (suffix.len() == SUFFIX && suffix.bytes().all(|byte| byte.is_ascii_alphanumeric())).then_some(name)
+}
+
+impl Version {
+    fn new(id: &str, created_at: Timestamp) -> Self {
+        Self { id: id.to_owned(), value: "value".to_owned(), created_at, labels: Vec::new() }
+    }
 }
 
 impl Secret {

@@ -18,7 +18,7 @@ impl<'a> Thing<'a> {
     /// and for what another account or Region has.
     fn parse(reference: &'a str, config: &AccountConfig) -> Option<Self> {
         match reference.split_once(':')? {
-            ("ssm", name) => Some(Self::Parameter(name.to_owned())),
+            ("ssm", name) => Some(Self::parse_parameter(name, name.to_owned())),
             ("s3", path) => Some(Self::Object(path)),
             ("secret", rest) => Some(Self::Secret(Selector::parse(rest, false))),
             ("appconfig", path) => Some(Self::AppConfig(path)),
@@ -36,10 +36,16 @@ impl<'a> Thing<'a> {
         match service {
             _ if partition != "aws" => None,
             "s3" => Some(Self::Object(resource)),
-            "ssm" if here => resource.strip_prefix("parameter/").map(|name| Self::Parameter(parameter_name(name))),
+            "ssm" if here => resource.strip_prefix("parameter/").map(|name| Self::parse_parameter(name, parameter_name(name))),
             "secretsmanager" if here => resource.strip_prefix("secret:").map(|rest| Self::Secret(Selector::parse(rest, true))),
             _ => None,
         }
+    }
+
+    /// The parameter `name`, or the secret that Parameter Store hands out by the name `text`.
+    fn parse_parameter(text: &'a str, name: String) -> Self {
+        let secret = text.strip_prefix('/').unwrap_or(text).strip_prefix("aws/reference/secretsmanager/");
+        secret.map_or(Self::Parameter(name), |secret| Self::Secret(Selector::of_parameter(secret)))
     }
 }
 

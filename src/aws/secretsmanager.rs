@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::pages::{Listing, Pages};
 use super::{Error, SdkConfig, answered, impatient, quota, timestamp, unrationed, willing};
-use crate::domain::key::CURRENT;
+use crate::domain::key::{CURRENT, PREVIOUS};
 use crate::pace::Pace;
 
 const LIST_VERSIONS: &str = "ListSecretVersionIds";
@@ -113,7 +113,7 @@ impl SecretsManager {
             versions.found.iter().find(labelled).and_then(SecretVersionsListEntry::version_id)
         };
         let is_current = version.is_none_or(|version| at(CURRENT) == Some(version));
-        match at("AWSPREVIOUS") {
+        match at(PREVIOUS) {
             None if !versions.is_whole => Err(Error::in_a_circle(LIST_VERSIONS, Some(name.to_owned()))),
             previous => Ok(previous.filter(|_| is_current).map(str::to_owned)),
         }

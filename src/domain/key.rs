@@ -10,6 +10,15 @@ use super::arn::{Arn, Place};
 /// The stage that a secret's readers read, unless they name another one.
 pub const CURRENT: &str = "AWSCURRENT";
 
+/// The stage that Secrets Manager attaches to the version which [`CURRENT`] leaves.
+pub const PREVIOUS: &str = "AWSPREVIOUS";
+
+/// The label, unless it is one that moves whenever the current version does. [`PREVIOUS`] has no event of its own: whoever reads it is to be restarted
+/// when [`CURRENT`] moves. "What's in a Secrets Manager secret?", AWS Secrets Manager User Guide.
+pub(super) fn moving_label(label: &str) -> Option<&str> {
+    (label != CURRENT && label != PREVIOUS).then_some(label)
+}
+
 /// What kind of thing a key names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
@@ -50,7 +59,7 @@ struct Parts {
     kind: Kind,
     place: Place,
     path: String,
-    /// Which of a secret's versions, where it is not [`CURRENT`]: a label of the owner's own moves without the current version.
+    /// Which of a secret's versions, where it is neither [`CURRENT`] nor [`PREVIOUS`]: a label of the owner's own moves without the current version.
     stage: Option<String>,
     /// The six characters at the end of a secret's ARN, where known. A name has one ARN at a time, so they are no part of the identity.
     suffix: Option<String>,
@@ -89,10 +98,10 @@ impl Key {
         Self(Arc::new(Parts { kind, place, path: path.to_owned(), stage: None, suffix: None }))
     }
 
-    /// The version of a secret that a label stands at.
+    /// The version of a secret that a label stands at. The previous version changes with the current one, and is the same key.
     #[must_use]
     pub fn at_stage(self, stage: &str) -> Self {
-        let stage = (stage != CURRENT).then(|| stage.to_owned());
+        let stage = moving_label(stage).map(str::to_owned);
         Self(Arc::new(Parts { stage, ..Arc::unwrap_or_clone(self.0) }))
     }
 
@@ -121,7 +130,7 @@ impl Key {
         &self.0.path
     }
 
-    /// The label of a secret, where it is not [`CURRENT`].
+    /// The label of a secret, where it is neither [`CURRENT`] nor [`PREVIOUS`].
     #[must_use]
     pub fn stage(&self) -> Option<&str> {
         self.0.stage.as_deref()
@@ -280,6 +289,7 @@ mod tests {
 
         assert_eq!(secret, secret.clone().with_suffix(Some("AbCdEf")));
         assert_eq!(secret, secret.clone().at_stage("AWSCURRENT"));
+        assert_eq!(secret, secret.clone().at_stage("AWSPREVIOUS"), "it moves with the current version");
         assert_ne!(secret, secret.clone().at_stage("CANARY"));
         assert_eq!(secret.clone().with_suffix(Some("-AbCdEf")).suffix(), None);
     }

@@ -1,5 +1,7 @@
 //! What a service listens to: the terms of its `reloader:watch` tags.
 
+use std::ops::RangeInclusive;
+
 use super::arn::{Arn, Place};
 use super::key::{self, Key, Kind};
 use super::reference::References;
@@ -63,8 +65,10 @@ pub struct Term {
     /// `None`: the account and Region of whoever says it.
     place: Option<Place>,
     path: String,
-    /// The label of a secret, where it is not the current one; nothing but a reference names one.
+    /// The label of a secret that moves by itself, where the term names one.
     stage: Option<String>,
+    /// The path stood in the ARN of a secret, so that it may end in the six characters of a whole one.
+    from_secret_arn: bool,
 }
 
 impl Term {
@@ -73,30 +77,30 @@ impl Term {
     /// # Errors
     /// What was expected instead.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
-        if text.starts_with("arn:") {
-            let (term, pinned) = Self::parse_arn(text)?;
-            return if pinned { Err("the ARN of a secret without a version-id, which never changes") } else { Ok(term) };
-        }
-        let (word, path) = text.split_once(':').ok_or(ANY_TERM)?;
-        let kind = Kind::ALL.into_iter().find(|kind| kind.word() == word).ok_or(ANY_TERM)?;
-        let path = match kind {
-            Kind::Parameter if path.is_empty() => return Err("a parameter's name after ssm:"),
-            Kind::Parameter => parameter_path(path)?,
-            Kind::Object | Kind::Secret | Kind::Profile => path,
+        let (term, pinned) = match text.split_once(':').ok_or(ANY_TERM)? {
+            ("arn", _) => Self::parse_arn(text)?,
+            ("ssm", "") => return Err("a parameter's name after ssm:"),
+            (word, path) => {
+                let kind = Kind::ALL.into_iter().find(|kind| kind.word() == word).ok_or(ANY_TERM)?;
+                Self::parse_bare(kind, path)?
+            }
         };
-        Self { kind, place: None, path: path.to_owned(), stage: None }.well_formed()
+        if pinned { Err("a secret without a version-id, which never changes") } else { Ok(term) }
     }
 
     /// Reads a reference of a task definition: an ARN, or the name of a `bare` in the service's own account and Region. Tells whether it names
     /// a version that never changes.
     pub(super) fn parse_reference(text: &str, bare: Kind) -> Result<(Self, bool), &'static str> {
-        let (term, pinned) = if text.starts_with("arn:") {
-            Self::parse_arn(text)?
-        } else {
-            let path = if bare == Kind::Parameter { parameter_path(text)? } else { text };
-            (Self { kind: bare, place: None, path: path.to_owned(), stage: None }.well_formed()?, false)
-        };
+        let (term, pinned) = if text.starts_with("arn:") { Self::parse_arn(text)? } else { Self::parse_bare(bare, text)? };
         if term.is_prefix() { Err("the name or ARN of one thing, which does not end in a slash") } else { Ok((term, pinned)) }
+    }
+
+    /// A bare parameter's name begins with a slash or not: both are the same parameter.
+    fn parse_bare(kind: Kind, path: &str) -> Result<(Self, bool), &'static str> {
+        match kind {
+            Kind::Parameter => Self::parse_parameter(None, key::without_slash(path)),
+            Kind::Object | Kind::Secret | Kind::Profile => Ok((Self::of(kind, None, path).well_formed()?, false)),
+        }
     }
 
     fn parse_arn(text: &str) -> Result<(Self, bool), &'static str> {
@@ -106,9 +110,42 @@ impl Term {
         if kind != Kind::Object && (arn.account.is_empty() || arn.region.is_empty()) {
             return Err("an ARN with account and Region");
         }
-        let (stage, pinned) = if kind == Kind::Secret { version_of(arn.resource)? } else { (None, false) };
-        let term = Self { kind, place: Some(arn.place()), path, stage: stage.map(str::to_owned) }.well_formed()?;
-        Ok((term, pinned))
+        let place = Some(arn.place());
+        match kind {
+            Kind::Parameter => Self::parse_parameter(place, &path),
+            Kind::Secret => {
+                let (stage, pinned) = version_of(arn.resource)?;
+                let term = Self { stage: stage.map(str::to_owned), from_secret_arn: true, ..Self::of(kind, place, &path) };
+                Ok((term.well_formed()?, pinned))
+            }
+            Kind::Object | Kind::Profile => Ok((Self::of(kind, place, &path).well_formed()?, false)),
+        }
+    }
+
+    /// A parameter, or the secret that stands behind its name: Parameter Store keeps nothing of its own below that path, knows no metadata of it and
+    /// sends no event. It takes a version of the secret after a colon.
+    ///
+    /// "Referencing AWS Secrets Manager secrets from Parameter Store parameters", AWS Systems Manager User Guide.
+    fn parse_parameter(place: Option<Place>, path: &str) -> Result<(Self, bool), &'static str> {
+        let Some(secret) = path.strip_prefix(SECRETS) else {
+            return Ok((Self::of(Kind::Parameter, place, path).well_formed()?, false));
+        };
+        let (name, version) = secret.split_once(':').map_or((secret, None), |(name, version)| (name, Some(version)));
+        let of_stage = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+        if version.is_some_and(|version| version.is_empty() || !version.chars().all(of_stage)) {
+            return Err("the name of a secret, then at most one colon and a version-id or a staging label");
+        }
+        let (stage, pinned) = match version {
+            Some(id) if VERSION_ID.contains(&id.len()) => (None, true),
+            Some(label) => (key::moving_label(label), false),
+            None => (None, false),
+        };
+        let term = Self { stage: stage.map(str::to_owned), ..Self::of(Kind::Secret, place, name) };
+        Ok((term.well_formed()?, pinned))
+    }
+
+    fn of(kind: Kind, place: Option<Place>, path: &str) -> Self {
+        Self { kind, place, path: path.to_owned(), stage: None, from_secret_arn: false }
     }
 
     /// What kind of thing it names.
@@ -146,20 +183,20 @@ impl Term {
         if self.is_prefix() {
             key.path().starts_with(&self.path)
         } else {
-            key.path() == self.path || (self.place.is_some() && self.names_whole_arn(key))
+            key.path() == self.path || (self.from_secret_arn && self.names_whole_arn(key))
         }
     }
 
     /// An ARN of a secret may be whole, with six more characters, or not.
     fn names_whole_arn(&self, key: &Key) -> bool {
         let named = || key::without_suffix(&self.path).filter(|(name, _)| *name == key.path());
-        self.kind == Kind::Secret && named().is_some_and(|(_, suffix)| key.suffix().is_none_or(|known| known == suffix))
+        named().is_some_and(|(_, suffix)| key.suffix().is_none_or(|known| known == suffix))
     }
 
     /// The one key that it names, said from `home`; `None` for a prefix. The ARN of a secret is taken for a whole one where it may be.
     #[must_use]
     pub fn key(&self, home: &Place) -> Option<Key> {
-        let whole = key::without_suffix(&self.path).filter(|_| self.kind == Kind::Secret && self.place.is_some());
+        let whole = key::without_suffix(&self.path).filter(|_| self.from_secret_arn);
         let (path, suffix) = whole.map_or((self.path.as_str(), None), |(name, suffix)| (name, Some(suffix)));
         (!self.is_prefix()).then(|| self.key_of(path, home).with_suffix(suffix))
     }
@@ -181,14 +218,20 @@ impl Term {
         let fault = match self.kind {
             Kind::Parameter => {
                 let letters = |c: char| c.is_ascii_alphanumeric() || "_.-/".contains(c);
-                let fault = "a parameter's name: letters, digits and _ . - / (a version or label cannot be watched)";
-                (!path.chars().all(letters)).then_some(fault)
+                if !path.chars().all(letters) {
+                    Some("a parameter's name: letters, digits and _ . - / (a version or label cannot be watched)")
+                } else if path.starts_with('/') || path.contains("//") {
+                    Some("a parameter's name with at most one leading slash, and one slash between its segments")
+                } else {
+                    None
+                }
             }
             Kind::Object => {
                 let named = path.split_once('/').is_some_and(|(bucket, _)| !bucket.is_empty());
                 (!named).then_some("s3:bucket/key, s3:bucket/prefix/ or, for the whole bucket, s3:bucket/")
             }
-            Kind::Secret => path.is_empty().then_some("a secret's name after secret:"),
+            Kind::Secret if path.is_empty() => Some("a secret's name, or the beginning of names that ends in a slash"),
+            Kind::Secret => path.contains(':').then_some("a secret's name, in which no colon can be (its ARN takes a version)"),
             Kind::Profile => {
                 let segments: Vec<_> = path.split('/').collect();
                 let named = segments.len() == 3 && segments.iter().all(|segment| !segment.is_empty());
@@ -199,7 +242,13 @@ impl Term {
     }
 }
 
-/// The stage, where it is not the current one, and whether there is a version id: `secret:name-AbCdEf:json-key:version-stage:version-id`, all
+/// Where Parameter Store hands out secrets, as the names of parameters are kept here: without the leading slash.
+const SECRETS: &str = "aws/reference/secretsmanager/";
+
+/// Characters of a secret's version-id; nobody has a label of that length. `ClientRequestToken` of `PutSecretValue`, AWS Secrets Manager API Reference.
+const VERSION_ID: RangeInclusive<usize> = 32..=64;
+
+/// The stage, where it is one that moves by itself, and whether there is a version id: `secret:name-AbCdEf:json-key:version-stage:version-id`, all
 /// three optional, stage and id not together. "Specifying sensitive data using Secrets Manager secrets", Amazon ECS Developer Guide.
 fn version_of(resource: &str) -> Result<(Option<&str>, bool), &'static str> {
     let mut parts = resource.split(':').skip(3);
@@ -207,16 +256,10 @@ fn version_of(resource: &str) -> Result<(Option<&str>, bool), &'static str> {
     if parts.next().is_some() || (!stage.is_empty() && !id.is_empty()) {
         return Err("the ARN of a secret, then at most :json-key:version-stage: or :json-key::version-id");
     }
-    Ok((Some(stage).filter(|stage| !stage.is_empty() && *stage != key::CURRENT), !id.is_empty()))
+    Ok((key::moving_label(stage).filter(|stage| !stage.is_empty()), !id.is_empty()))
 }
 
 const ANY_TERM: &str = "auto, ssm:/name, ssm:/path/, s3:bucket/key, s3:bucket/prefix/, secret:name, secret:prefix/, appconfig:application/environment/profile or an ARN";
-
-/// A bare parameter term begins with the slash or with the name.
-fn parameter_path(path: &str) -> Result<&str, &'static str> {
-    let path = key::without_slash(path);
-    if path.starts_with('/') { Err("a parameter's name with one leading slash") } else { Ok(path) }
-}
 
 #[cfg(test)]
 mod tests {
@@ -299,10 +342,19 @@ mod tests {
             ("smm:/app", "auto, ssm:"),
             ("ssm:", "a parameter's name after ssm:"),
             ("ssm://app", "one leading slash"),
+            ("ssm:/app//db", "one slash between its segments"),
+            ("ssm:/app//", "one slash between its segments"),
+            ("arn:aws:ssm:eu-west-1:123456789012:parameter//app/db", "one leading slash"),
+            ("arn:aws:ssm:eu-west-1:123456789012:parameter/app//db", "one slash between its segments"),
             ("ssm:/app/db:3", "a version or label cannot be watched"),
             ("s3:bucket", "for the whole bucket"),
             ("s3:/key", "s3:bucket/key"),
             ("secret:", "a secret's name"),
+            ("secret:prod/db:CANARY", "no colon"),
+            ("ssm:/aws/reference/secretsmanager/", "a secret's name"),
+            ("ssm:/aws/reference/secretsmanager/db:", "a staging label"),
+            ("ssm:/aws/reference/secretsmanager/db:a:b", "a staging label"),
+            ("ssm:/aws/reference/secretsmanager/db:a1b2c3d4-5678-90ab-cdef-000000000001", "without a version-id"),
             ("appconfig:a/b", "application/environment/profile"),
             ("arn:aws:sns:eu-west-1:123456789012:topic", "the ARN of a parameter"),
             ("arn:aws:ssm:::parameter/app", "account and Region"),
@@ -311,6 +363,31 @@ mod tests {
             let told = Term::parse(text).unwrap_err();
             assert!(told.contains(expected), "{text}: {told}");
         }
+    }
+
+    /// A secret's name may begin with a slash, so that two of them are none too many.
+    #[test]
+    fn a_parameter_that_hands_out_a_secret_is_that_secret() {
+        let secret = |name: &str| Key::secret(home(), name);
+        let arn = |name: &str| format!("arn:aws:ssm:eu-west-1:123456789012:parameter/aws/reference/secretsmanager/{name}");
+        for (name, expected) in [
+            ("prod/db", secret("prod/db")),
+            ("/prod/db", secret("/prod/db")),
+            ("prod/db-backup", secret("prod/db-backup")),
+            ("prod/db:CANARY", secret("prod/db").at_stage("CANARY")),
+            ("prod/db:AWSCURRENT", secret("prod/db")),
+            ("prod/db:AWSPREVIOUS", secret("prod/db")),
+        ] {
+            for term in [format!("ssm:/aws/reference/secretsmanager/{name}"), format!("ssm:aws/reference/secretsmanager/{name}"), arn(name)]
+            {
+                let keys: Vec<_> = Term::parse(&term).unwrap().keys(&home()).collect();
+                assert_eq!(keys, std::slice::from_ref(&expected), "{term}");
+                assert!(matches(&term, &expected), "{term}");
+            }
+        }
+        assert!(matches("ssm:/aws/reference/secretsmanager/prod/", &secret("prod/db")));
+        assert!(!matches("ssm:/aws/reference/secretsmanager/prod/", &secret("production")));
+        assert!(!matches("ssm:/aws/reference/secretsmanager/prod/db", &secret("prod/db").at_stage("CANARY")));
     }
 
     #[test]

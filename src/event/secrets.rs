@@ -9,12 +9,12 @@ use super::json::{self, Malformed};
 use super::{Told, changed, ignored};
 use crate::domain::arn::{Arn, Place};
 use crate::domain::change::{Change, ChangeKind, end_of_event_time};
-use crate::domain::key::{CURRENT, Key, without_suffix};
+use crate::domain::key::{CURRENT, Key, PREVIOUS, without_suffix};
 use crate::domain::reason::IgnoredReason;
 use crate::domain::watch::Term;
 
 /// Labels that Secrets Manager moves by itself: nobody reads a new value because of them.
-const OWN_LABELS: [&str; 2] = ["AWSPENDING", "AWSPREVIOUS"];
+const OWN_LABELS: [&str; 2] = ["AWSPENDING", PREVIOUS];
 
 /// Labels of one version ("AWS Secrets Manager quotas"). Each is a change by the same caller.
 const MOST_LABELS: usize = 20;

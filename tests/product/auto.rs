@@ -45,6 +45,8 @@ async fn every_field_that_refers_to_something_is_followed() {
         ("web/json-key", task_definition().secret("DB", &format!("{secret}:password::"))),
         ("web/stage", task_definition().secret("DB", &format!("{secret}::AWSCURRENT:"))),
         ("web/registry", task_definition().repository_credentials(&secret)),
+        ("web/by-parameter", task_definition().secret("DB", "/aws/reference/secretsmanager/prod/db")),
+        ("web/by-parameter-arn", task_definition().secret("DB", &parameter("/aws/reference/secretsmanager/prod/db"))),
     ];
     let of_object = [
         ("web/file", task_definition().environment_file(&object)),
@@ -71,6 +73,52 @@ async fn every_field_that_refers_to_something_is_followed() {
         assert_eq!(restarted, expected);
         done += restarted.len();
     }
+}
+
+/// Secrets Manager sends no event when it moves AWSPREVIOUS, which it does whenever AWSCURRENT moves.
+#[tokio::test(start_paused = true)]
+async fn who_reads_the_previous_version_is_restarted_when_the_current_one_changes() {
+    let (scenario, secret) = with_secret().await;
+    scenario.account.put_secret("prod/db");
+    scenario.account.settle().await;
+    let of_parameter = "/aws/reference/secretsmanager/prod/db:AWSPREVIOUS";
+    scenario.account.add(auto("web/previous", task_definition().secret("OLD", &format!("{secret}::AWSPREVIOUS:"))));
+    scenario.account.add(auto("web/by-parameter", task_definition().secret("OLD", of_parameter)));
+    scenario.account.run_for(Duration::from_mins(1)).await;
+    let read = scenario.service("web/previous").tasks[0].read.clone();
+    assert!(read.contains_key("secret:prod/db::AWSPREVIOUS:"), "{read:?}");
+
+    scenario.account.put_secret("prod/db");
+
+    assert!(!scenario.account.stale_tasks().is_empty());
+    assert!(scenario.is_all_fresh().await);
+    assert_eq!(scenario.restarted(), ["web/by-parameter", "web/previous"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_a_parameters_name_hands_out_is_followed_excluded_and_pinned_as_that_secret() {
+    let (scenario, _) = with_secret().await;
+    let version = scenario.account.put_secret("prod/db");
+    scenario.account.move_stage("prod/db", "CANARY", &version);
+    scenario.account.settle().await;
+    let by_name = |end: &str| task_definition().secret("DB", &format!("/aws/reference/secretsmanager/prod/db{end}"));
+    scenario.account.add(auto("web/canary", by_name(":CANARY")));
+    scenario.account.add(auto("web/pinned", by_name(&format!(":{version}"))));
+    scenario.account.add(service("web/excluded").watching("auto -ssm:/aws/reference/secretsmanager/prod/").referring(by_name("")));
+    scenario.account.add(service("web/term").watching("ssm:/aws/reference/secretsmanager/prod/db"));
+    scenario.account.add(service("web/prefix").watching("ssm:/aws/reference/secretsmanager/prod/"));
+    scenario.account.run_for(Duration::from_mins(1)).await;
+
+    scenario.account.put_secret("prod/db");
+    scenario.account.settle().await;
+
+    assert_eq!(scenario.restarted(), ["web/prefix", "web/term"]);
+    let lines = scenario.lines("service");
+    let reason_of = |name: &str| lines.iter().find(|line| line["service"] == name).map(|line| line["reason"].clone());
+    assert_eq!((reason_of("web/pinned"), reason_of("web/excluded")), (Some("pinned".into()), Some("excluded".into())));
+    assert_eq!(reason_of("web/canary"), None);
+    let stale: Vec<_> = scenario.account.stale_tasks().into_iter().map(|task| task.service).collect();
+    assert!(stale.iter().all(|service| service == "web/excluded") && !stale.is_empty(), "{stale:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -180,3 +180,27 @@ async fn a_configuration_of_appconfig_is_read_before_and_after_its_deployment() 
 
     assert_eq!(stale(&account), ["appconfig:shop/prod/flags"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_parameters_name_hands_out_the_current_a_labelled_or_a_pinned_version_of_a_secret() {
+    let account = account();
+    let version = "a1b2c3d4-5678-90ab-cdef-000000000001";
+    let by_name = |end: &str| format!("/aws/reference/secretsmanager/prod/db{end}");
+    let definition = task_definition()
+        .secret("A", &by_name(""))
+        .secret("B", &by_name(":AWSPREVIOUS"))
+        .secret("C", &by_name(&format!(":{version}")))
+        .secret("D", &format!("arn:aws:ssm:eu-west-1:123456789012:parameter{}", by_name(":blue")))
+        .secret("E", "/aws/reference/secretsmanager//prod/slash");
+    account.add(api(definition));
+    let pinned = format!("secret:prod/db:::{version}");
+    assert_eq!(held(&account), ["secret:/prod/slash", "secret:prod/db", &pinned, "secret:prod/db::AWSPREVIOUS:", "secret:prod/db::blue:"]);
+
+    account.put_secret("prod/db");
+
+    assert_eq!(
+        stale(&account),
+        ["secret:prod/db", "secret:prod/db::AWSPREVIOUS:"],
+        "the label that the current version leaves moves as well"
+    );
+}
