@@ -1,6 +1,6 @@
 //! Systems Manager Parameter Store: what a parameter's event does not tell, and never its value.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use aws_sdk_ssm::Client;
 use aws_sdk_ssm::config::Builder;
@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::pages::Pages;
 use super::{Error, SdkConfig, impatient, quota, timestamp, unrationed, willing};
+use crate::domain::outcome::Cause;
 use crate::pace::Pace;
 
 /// Most values of one filter.
@@ -17,6 +18,10 @@ const VALUES_AT_ONCE: usize = 50;
 
 /// Most parameters of one answer.
 const PAGE: i32 = 50;
+
+/// How often names that AWS refused together are asked for in two halves: a bad one among fifty takes six. What is refused for another reason must not
+/// use up the account's calls.
+const MOST_SPLITS: usize = 24;
 
 const DESCRIBE: &str = "DescribeParameters";
 
@@ -53,15 +58,15 @@ impl Ssm {
         Self { client: Client::from_conf(config.build()), pace: quota::PARAMETERS.limit.share(concurrency) }
     }
 
-    /// The newest versions of parameters, by their names without a leading slash. Fifty names a call, none after the instant `by`.
+    /// The newest versions of parameters, by their names without a leading slash. Fifty names a call, none after the instant `by`; up to twelve more
+    /// calls for each name that AWS refuses, so that the others of its call are told.
     /// [`DescribeParameters`](https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_DescribeParameters.html)
     pub async fn describe(&self, paths: &[&str], by: Instant) -> DescribedParameters {
         let mut described = DescribedParameters::default();
         let names: Vec<_> = paths.iter().flat_map(|path| spellings(path)).collect();
-        for names in names.chunks(VALUES_AT_ONCE) {
-            if let Err(error) = self.describe_all("Equals", names, by, &mut described.found).await {
-                described.failed.extend(names.iter().map(|name| (path_of(name), error.to_string())));
-            }
+        let (calls, mut splits) = (names.chunks(VALUES_AT_ONCE).collect(), MOST_SPLITS);
+        for (names, error) in self.describe_apart("Equals", calls, by, &mut splits, &mut described.found).await {
+            described.failed.extend(names.iter().map(|name| (path_of(name), error.to_string())));
         }
         described
     }
@@ -72,14 +77,15 @@ impl Ssm {
         let mut described = DescribedParameters::default();
         let outermost = |path: &&&str| !paths.iter().any(|other| other != *path && path.starts_with(other));
         let prefixes: Vec<_> = paths.iter().filter(outermost).copied().collect();
+        let mut splits = MOST_SPLITS;
         for together in prefixes.chunks(VALUES_AT_ONCE) {
-            let failed = self.describe_each_below(together, by, &mut described).await;
+            let failed = self.describe_each_below(together, by, &mut splits, &mut described).await;
             let first_from = |path: &str| described.found.range(path.to_owned()..).next();
             let is_empty = |path: &&&str| !first_from(path).is_some_and(|(name, _)| name.starts_with(**path));
             let empty: Vec<_> = together.iter().filter(is_empty).copied().collect();
             if together.len() > 1 && !failed {
                 for path in empty {
-                    self.describe_each_below(&[path], by, &mut described).await;
+                    self.describe_each_below(&[path], by, &mut splits, &mut described).await;
                 }
             }
         }
@@ -87,17 +93,41 @@ impl Ssm {
     }
 
     /// Tells whether it failed.
-    async fn describe_each_below(&self, paths: &[&str], by: Instant, described: &mut DescribedParameters) -> bool {
+    async fn describe_each_below(&self, paths: &[&str], by: Instant, splits: &mut usize, described: &mut DescribedParameters) -> bool {
         let names: Vec<_> = paths.iter().map(|path| format!("/{path}")).collect();
         // A name may have no slash at all.
         let names = if paths.contains(&"") { &[] } else { names.as_slice() };
-        match self.describe_all("BeginsWith", names, by, &mut described.found).await {
-            Ok(()) => false,
-            Err(error) => {
-                described.failed.extend(paths.iter().map(|path| ((*path).to_owned(), error.to_string())));
-                true
+        let failed = self.describe_apart("BeginsWith", [names].into(), by, splits, &mut described.found).await;
+        for (names, error) in &failed {
+            let paths = if names.is_empty() { vec![String::new()] } else { names.iter().map(|name| path_of(name)).collect() };
+            described.failed.extend(paths.into_iter().map(|path| (path, error.to_string())));
+        }
+        !failed.is_empty()
+    }
+
+    /// Asks for the names of each of these calls together, and at last for the halves of what AWS refuses together, the larger ones first, so that a bad name
+    /// is told apart from the rest. Answers the names that could not be asked for, and why.
+    async fn describe_apart<'a>(
+        &self,
+        option: &str,
+        mut calls: VecDeque<&'a [String]>,
+        by: Instant,
+        splits: &mut usize,
+        found: &mut BTreeMap<String, Described>,
+    ) -> Vec<(&'a [String], Error)> {
+        let mut failed = Vec::new();
+        while let Some(names) = calls.pop_front() {
+            match self.describe_all(option, names, by, found).await {
+                Ok(()) => {}
+                Err(error) if error.cause == Cause::Rejected && names.len() > 1 && *splits > 0 => {
+                    *splits -= 1;
+                    let (first, second) = names.split_at(names.len() / 2);
+                    calls.extend([first, second]);
+                }
+                Err(error) => failed.push((names, error)),
             }
         }
+        failed
     }
 
     /// An answer may be empty and yet not the last. What was found stays found where the listing fails.

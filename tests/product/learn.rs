@@ -140,3 +140,21 @@ async fn fifty_parameters_are_asked_for_in_one_call() {
     assert_eq!((scenario.number_of("ssm:DescribeParameters"), scenario.restarted().len()), (2, 1));
     assert_eq!(scenario.lines("summary")[0]["look_ups_failed"], 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_aws_refuses_leaves_the_others_known() {
+    // Alone, the function has time for the calls that it takes.
+    let scenario = api().await.setting("RELOADER_CONCURRENCY", "1").with_queue();
+    scenario.account.inject(Fault::error("ssm:DescribeParameters", "ValidationException", "Invalid filter.", 400).target("/app/bad"));
+    for name in ["/app/a", "/app/b", "/app/bad", "/app/c", "/app/d"] {
+        scenario.account.put_parameter(name);
+    }
+
+    scenario.account.settle().await;
+
+    let lines = scenario.lines("service");
+    let changes = lines[0]["changes"].as_array().unwrap();
+    let unknown: Vec<_> = changes.iter().filter(|change| change["version"].is_null()).collect();
+    assert!(changes.len() == 5 && unknown.len() == 1 && unknown[0]["key"] == "ssm:/app/bad", "{changes:#?}");
+    assert!(unknown[0]["note"].as_str().unwrap().contains("ValidationException"), "{unknown:#?}");
+}

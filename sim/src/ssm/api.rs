@@ -13,6 +13,7 @@ use crate::world::World;
 
 const MOST_A_PAGE: usize = 50;
 const MOST_FILTER_VALUES: usize = 50;
+const LONGEST_FILTER_VALUE: usize = 1024;
 
 pub(crate) fn perform(world: &mut World, operation: &str, input: Value, principal: &str) -> ApiResult {
     match operation {
@@ -31,7 +32,9 @@ pub(crate) fn perform(world: &mut World, operation: &str, input: Value, principa
 
 pub(crate) fn target_of(input: &Value) -> String {
     let text = |name: &str| input.get(name).and_then(Value::as_str);
-    text("Name").or(text("ResourceId")).unwrap_or_default().to_owned()
+    let filters = input.get("ParameterFilters").and_then(Value::as_array).into_iter().flatten();
+    let values = filters.filter_map(|filter| filter.get("Values")?.as_array()).flatten().filter_map(Value::as_str);
+    text("Name").or(text("ResourceId")).map_or_else(|| values.collect::<Vec<_>>().join(","), str::to_owned)
 }
 
 #[derive(Deserialize)]
@@ -129,6 +132,13 @@ fn describe(world: &mut World, input: &DescribeParameters) -> ApiResult {
     }
     if input.parameter_filters.iter().any(|filter| filter.values.len() > MOST_FILTER_VALUES) {
         return Err(ApiError::new("ValidationException", "Member must have length less than or equal to 50."));
+    }
+    let values = input.parameter_filters.iter().flat_map(|filter| &filter.values);
+    if values.into_iter().any(|value| !(1..=LONGEST_FILTER_VALUE).contains(&value.chars().count())) {
+        let message = "1 validation error detected: Value at 'parameterFilters.1.member.values' failed to satisfy constraint: \
+                       Member must satisfy constraint: [Member must have length less than or equal to 1024, Member must have length greater \
+                       than or equal to 1]";
+        return Err(ApiError::new("ValidationException", message));
     }
     let seen_until = world.clock.now - world.config.parameter_metadata_lag;
     let mut found = Vec::new();

@@ -6,7 +6,7 @@ use aws_sdk_resourcegroupstagging::types::TagFilter;
 use aws_sdk_ssm::error::ProvideErrorMetadata as _;
 use aws_sdk_ssm::types::{ParameterStringFilter, ResourceTypeForTagging, Tag};
 use serde_json::{Value, json};
-use sim::{Account, AccountConfig, EventRule, RateLimits};
+use sim::{Account, AccountConfig, EventRule, Fault, RateLimits};
 
 use crate::{account, secrets_manager, ssm, tagging};
 
@@ -32,6 +32,22 @@ async fn fifty_parameters_are_described_by_name_in_one_call() {
     assert_eq!(described.parameters().len(), 50);
     assert_eq!(described.parameters()[0].last_modified_user(), Some("arn:aws:iam::123456789012:user/owner"));
     assert_eq!(refused.code(), Some("ValidationException"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_value_that_is_too_long_fails_the_whole_call_and_a_fault_may_be_about_one_name() {
+    let account = account();
+    account.put_parameter("/app/x");
+    let describe = |name: &str| ssm(&account).describe_parameters().parameter_filters(named(["/app/x", name])).send();
+    let longest = format!("/{}", "x".repeat(1023));
+
+    assert_eq!(describe(&longest).await.unwrap().parameters().len(), 1);
+    let too_long = describe(&format!("{longest}x")).await.unwrap_err().into_service_error();
+    assert_eq!(too_long.code(), Some("ValidationException"));
+
+    account.inject(Fault::error("ssm:DescribeParameters", "InvalidFilterValue", "No.", 400).target("/app/bad"));
+    assert_eq!(describe("/app/good").await.unwrap().parameters().len(), 1);
+    assert_eq!(describe("/app/bad").await.unwrap_err().into_service_error().code(), Some("InvalidFilterValue"));
 }
 
 #[tokio::test(start_paused = true)]

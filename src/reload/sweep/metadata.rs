@@ -91,7 +91,7 @@ impl Reload<'_> {
             match (alone.found.get(key.path()), alone.failed.get(key.path())) {
                 (Some(told), _) => found.told(key.clone(), told.at, Some(told)),
                 (None, Some(cause)) => found.unswept.push(format!("{key}: {cause}")),
-                (None, None) => {}
+                (None, None) => found.unswept.push(format!("{key}: {}", unknown(key))),
             }
         }
         found
@@ -180,6 +180,15 @@ impl Reload<'_> {
 fn halfway(by: Instant) -> Instant {
     let now = Instant::now();
     now + by.saturating_duration_since(now) / 2
+}
+
+/// Why metadata tells nothing of a parameter.
+fn unknown(key: &Key) -> &'static str {
+    if key.path().starts_with("aws/service/") {
+        "DescribeParameters tells nothing of AWS's public parameters, and no event comes from them"
+    } else {
+        "DescribeParameters does not know it: no such parameter, or a new one"
+    }
 }
 
 impl Subjects {
