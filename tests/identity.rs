@@ -1,7 +1,8 @@
 //! One identity for every spelling of a key, and none that two keys share.
 
 use ecs_reloader::domain::arn::Place;
-use ecs_reloader::domain::key::Key;
+use ecs_reloader::domain::key::{Key, Kind};
+use ecs_reloader::domain::reference::References;
 use ecs_reloader::domain::tags::Tags;
 use ecs_reloader::domain::watch::{Listening, Term};
 use ecs_reloader::event::{Told, decode};
@@ -37,7 +38,15 @@ fn key() -> impl Strategy<Value = Key> {
 fn spellings(key: &Key) -> Vec<String> {
     let mut spellings = vec![key.to_string(), key.arn(), key.clone().with_suffix(None).arn()];
     spellings.extend(key.to_string().strip_prefix("ssm:/").map(|name| format!("ssm:{name}")));
+    spellings.extend(by_parameter(key));
     spellings
+}
+
+/// The names by which Parameter Store hands out a secret.
+fn by_parameter(key: &Key) -> Vec<String> {
+    let name = format!("/aws/reference/secretsmanager/{}", key.path());
+    let spellings = || [format!("ssm:{name}"), format!("{}{name}", Key::parameter(key.place().clone(), "").arn().trim_end_matches('/'))];
+    if key.kind() == Kind::Secret { spellings().to_vec() } else { Vec::new() }
 }
 
 /// Where a service is that means `key` by a bare term.
@@ -57,7 +66,7 @@ proptest! {
             prop_assert!(term.matches(&key, &home(&key)), "{text}");
         }
         // A secret's partial ARN may look like a whole one; its name and its whole ARN never mislead.
-        for text in [key.to_string(), key.arn()] {
+        for text in [key.to_string(), key.arn()].into_iter().chain(by_parameter(&key)) {
             prop_assert_eq!(Term::parse(&text).unwrap().key(&home(&key)), Some(key.clone()), "{}", text);
         }
     }
@@ -108,7 +117,7 @@ proptest! {
         let Told::Changed(change) = &inbox.messages[0].told[0] else { panic!("{inbox:?}") };
         for text in [change.key.to_string(), arn] {
             let tags = Tags::parse("reloader", [("reloader:watch", text.as_str())]);
-            prop_assert_eq!(tags.watch.unwrap().listens(&change.key, &place, None), Listening::Yes, "{}", text);
+            prop_assert_eq!(tags.watch.unwrap().listens(&change.key, &place, &References::default(), None), Listening::Yes, "{}", text);
         }
     }
 }

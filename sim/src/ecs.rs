@@ -89,9 +89,9 @@ impl Ecs {
         arn
     }
 
-    /// What the tasks of a task definition read.
-    fn references_of(&self, config: &AccountConfig, arn: &str) -> Vec<Read> {
-        self.task_definition(arn).map(|definition| references::of(&definition.content, config)).unwrap_or_default()
+    /// What the tasks of a task definition read, and the Service Connect proxy beside their containers.
+    fn references_of(&self, config: &AccountConfig, arn: &str, service_connect: Option<&Value>) -> Vec<Read> {
+        self.task_definition(arn).map(|definition| references::of(&definition.content, service_connect, config)).unwrap_or_default()
     }
 
     /// What is due for one service: its scheduler looks at it.

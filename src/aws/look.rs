@@ -1,9 +1,11 @@
 //! What Amazon ECS tells of a service, in domain types.
 
-use aws_sdk_ecs::types;
+use aws_sdk_ecs::types::{self, ServiceConnectConfiguration};
 
+use super::task_definition::add_log_options;
 use super::timestamp;
 use crate::domain::arn::ServiceId;
+use crate::domain::reference::References;
 use crate::domain::service::{
     Controller, Deployment, DeploymentStrategy, Fate, History, RolloutState, Service, ServiceEvent, ServiceStatus,
 };
@@ -37,10 +39,20 @@ pub(super) fn service(told: &types::Service, prefix: &str) -> Option<Service> {
         deployments: told.deployments().iter().filter_map(deployment).collect(),
         task_definition: task_definition(told),
         references: None,
+        own_references: service_connect(told),
         tags: Tags::parse(prefix, told.tags().iter().filter_map(|tag| Some((tag.key()?, tag.value().unwrap_or_default())))),
         events: told.events().iter().filter_map(event).take(EVENTS).collect(),
         history: History::NotAsked,
     })
+}
+
+/// Service Connect's proxy runs beside the containers of the task definition, and is configured with each deployment of the service.
+fn service_connect(told: &types::Service) -> References {
+    let primary = told.deployments().iter().find(|deployment| deployment.status() == Some("PRIMARY"));
+    let configuration = primary.and_then(types::Deployment::service_connect_configuration).filter(|configuration| configuration.enabled());
+    let mut references = References::default();
+    add_log_options(&mut references, configuration.and_then(ServiceConnectConfiguration::log_configuration), "serviceConnectConfiguration");
+    references
 }
 
 /// Of a service that CodeDeploy or a third party deploys, the service's own field may be stale; its primary task set tells.

@@ -15,6 +15,7 @@ use super::pages::{Listing, Pages};
 use super::{Error, SdkConfig, impatient, patient, quota, unrationed};
 use crate::domain::arn::{Place, ServiceId};
 use crate::domain::key::Key;
+use crate::domain::reference::References;
 use crate::domain::tags::Tags;
 use crate::domain::watch::{Listening, Term};
 use crate::pace::Pace;
@@ -42,7 +43,7 @@ impl Listed {
     /// How it stands to a key, as far as its tags alone tell.
     #[must_use]
     pub fn listens(&self, key: &Key) -> Listening {
-        self.tags.watch.as_ref().map_or(Listening::No, |watch| watch.listens(key, &self.home, None))
+        self.tags.watch.as_ref().map_or(Listening::No, |watch| watch.listens(key, &self.home, &References::default(), None))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a task definition refers to, field by field.
 
-use aws_sdk_ecs::types::{ContainerDefinition, LogConfiguration, TaskDefinition};
+use aws_sdk_ecs::types::{ContainerDefinition, KeyValuePair, LogConfiguration, TaskDefinition};
 
 use crate::domain::key::Kind;
 use crate::domain::reference::References;
@@ -27,9 +27,7 @@ fn add_container(references: &mut References, container: &ContainerDefinition, a
     for secret in container.secrets() {
         references.add(|| format!("{at}.secrets[{}]", secret.name()), secret.value_from(), Kind::Parameter);
     }
-    for option in container.log_configuration().map(LogConfiguration::secret_options).unwrap_or_default() {
-        references.add(|| format!("{at}.logConfiguration.secretOptions[{}]", option.name()), option.value_from(), Kind::Parameter);
-    }
+    add_log_options(references, container.log_configuration(), at);
     if let Some(credentials) = container.repository_credentials() {
         references.add(|| format!("{at}.repositoryCredentials"), credentials.credentials_parameter(), Kind::Secret);
     }
@@ -41,10 +39,37 @@ fn add_container(references: &mut References, container: &ContainerDefinition, a
     if let Some(file) = option("config-file-value").filter(|_| option("config-file-type").is_some_and(|kind| kind == "s3")) {
         references.add(|| format!("{at}.firelensConfiguration.options[config-file-value]"), file, Kind::Object);
     }
-    for (place, spec) in container.credential_specs().iter().enumerate() {
-        // Those that name a file lie on the instance.
-        if let Some((_, arn)) = spec.split_once(':').filter(|(_, rest)| !rest.starts_with("file:")) {
-            references.add(|| format!("{at}.credentialSpecs[{place}]"), arn, Kind::Parameter);
+    let options = [("credentialSpecs", container.credential_specs()), ("dockerSecurityOptions", container.docker_security_options())];
+    for (field, options) in options {
+        for (place, location) in options.iter().enumerate().filter_map(|(place, option)| Some((place, credential_spec(option)?))) {
+            references.add(|| format!("{at}.{field}[{place}]"), location, Kind::Parameter);
         }
     }
+    for (name, file) in container.environment().iter().filter_map(init_file) {
+        references.add(|| format!("{at}.environment[{name}]"), file, Kind::Object);
+    }
+}
+
+/// `secretOptions`, of a container's log driver or of the one of Service Connect's proxy.
+pub(super) fn add_log_options(references: &mut References, logs: Option<&LogConfiguration>, at: &str) {
+    for option in logs.map(LogConfiguration::secret_options).unwrap_or_default() {
+        references.add(|| format!("{at}.logConfiguration.secretOptions[{}]", option.name()), option.value_from(), Kind::Parameter);
+    }
+}
+
+/// Where a credential spec is, of `credentialspec:ARN` and `credentialspecdomainless:ARN`. One that is a file lies on the instance, and the other options of
+/// Docker's security name none.
+///
+/// `dockerSecurityOptions` and `credentialSpecs` of `ContainerDefinition`, Amazon ECS API Reference.
+fn credential_spec(option: &str) -> Option<&str> {
+    let (word, location) = option.split_once(':')?;
+    (matches!(word, "credentialspec" | "credentialspecdomainless") && !location.contains("://")).then_some(location)
+}
+
+/// The name of the variable, and the object that the init process of AWS for Fluent Bit copies at the container's start. No other variable is looked at:
+/// it may hold anything. [Init process](https://github.com/aws/aws-for-fluent-bit/tree/mainline/use_cases/init-process-for-fluent-bit)
+fn init_file(variable: &KeyValuePair) -> Option<(&str, &str)> {
+    let name = variable.name()?;
+    let rest = name.strip_prefix("aws_fluent_bit_init_")?;
+    (rest.starts_with("s3") || rest.starts_with("S3")).then_some((name, variable.value()?))
 }

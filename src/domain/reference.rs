@@ -1,11 +1,9 @@
-//! What a task definition refers to: the things that a task reads when it starts.
-
-use std::fmt;
+//! What a task definition, or a service, refers to: the things that a task reads when it starts.
 
 use super::key::Kind;
 use super::watch::Term;
 
-/// The references of one task definition.
+/// The references of one task definition, or of one service itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct References {
     /// What new tasks read anew.
@@ -25,10 +23,12 @@ pub struct UnreadReference {
     pub expected: &'static str,
 }
 
-impl fmt::Display for UnreadReference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl UnreadReference {
+    /// The mistake in words, where `owner` is what has the field: `the task definition`.
+    #[must_use]
+    pub fn in_words(&self, owner: &str) -> String {
         let Self { field, expected } = self;
-        write!(f, "{field} of the task definition does not parse: expected {expected}")
+        format!("{field} of {owner} does not parse: expected {expected}")
     }
 }
 
@@ -50,7 +50,7 @@ impl References {
         self.followed.len() + self.pinned.len() + self.unread.len()
     }
 
-    /// Whether the task definition refers to nothing.
+    /// Whether nothing is referred to.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -9,7 +9,7 @@ use super::arn::{Place, ServiceId};
 use super::key::Key;
 use super::reference::References;
 use super::tags::Tags;
-use super::watch::Listening;
+use super::watch::{Listening, Term};
 
 /// What the plan needs to know of a service, as it was at one moment.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +34,8 @@ pub struct Service {
     pub task_definition: Option<String>,
     /// What that refers to, where it was asked for.
     pub references: Option<Arc<References>>,
+    /// What the service itself refers to, beside its task definition.
+    pub own_references: References,
     /// The owner's word.
     pub tags: Tags,
     /// The newest first, at most five.
@@ -176,23 +178,37 @@ impl Service {
             deployments: Vec::new(),
             task_definition: None,
             references: None,
+            own_references: References::default(),
             tags,
             events: Vec::new(),
             history: History::NotAsked,
         }
     }
 
+    /// Whether it watches what it refers to.
+    #[must_use]
+    pub fn says_auto(&self) -> bool {
+        self.tags.watch.as_ref().is_some_and(|watch| watch.auto)
+    }
+
+    /// The references that it watches because it says `auto`, as far as they are known: its own, and those of its task definition.
+    pub fn followed(&self) -> impl Iterator<Item = &Term> {
+        let own = self.own_references.followed.iter();
+        own.chain(self.references.iter().flat_map(|references| &references.followed)).filter(|_| self.says_auto())
+    }
+
     /// How it stands to a key.
     #[must_use]
     pub fn listens(&self, key: &Key) -> Listening {
         let watch = self.tags.watch.as_ref();
-        watch.map_or(Listening::No, |watch| watch.listens(key, &self.home, self.references.as_deref()))
+        watch.map_or(Listening::No, |watch| watch.listens(key, &self.home, &self.own_references, self.references.as_deref()))
     }
 
     /// Whether it refers to any version of the thing.
     #[must_use]
     pub fn refers_to(&self, key: &Key) -> bool {
-        self.tags.watch.as_ref().is_some_and(|watch| watch.refers_to(key, &self.home, self.references.as_deref()))
+        let watch = self.tags.watch.as_ref();
+        watch.is_some_and(|watch| watch.refers_to(key, &self.home, &self.own_references, self.references.as_deref()))
     }
 
     /// The deployment that new tasks belong to.
@@ -253,8 +269,10 @@ impl Service {
 
     /// Everything of it that does not parse, in words.
     pub fn mistakes(&self) -> impl Iterator<Item = String> {
-        let references = self.references.iter().flat_map(|references| references.unread.iter().map(ToString::to_string));
-        self.tags.mistakes().map(ToString::to_string).chain(references)
+        let of_definition = self.references.iter().flat_map(|references| &references.unread);
+        let of_definition = of_definition.map(|unread| unread.in_words("the task definition"));
+        let own = self.own_references.unread.iter().filter(|_| self.says_auto()).map(|unread| unread.in_words("the service"));
+        self.tags.mistakes().map(ToString::to_string).chain(of_definition).chain(own)
     }
 
     /// The deployment history, as far as it was read.

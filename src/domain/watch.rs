@@ -26,23 +26,25 @@ pub enum Listening {
     Excluded,
     /// Its task definition names a version of it that never changes.
     Pinned,
-    /// The task definition decides, and is not known.
+    /// The task definition decides, and was not read.
     AskTaskDefinition,
     /// Nothing names it.
     No,
 }
 
 impl Watch {
-    /// How a service whose account and Region are `home`, and whose task definition has these references, stands to `key`.
+    /// The relation to `key` of a service whose account and Region are `home`. It has references of its `own`, and those of its task `definition`,
+    /// where that was read.
     #[must_use]
-    pub fn listens(&self, key: &Key, home: &Place, references: Option<&References>) -> Listening {
+    pub fn listens(&self, key: &Key, home: &Place, own: &References, definition: Option<&References>) -> Listening {
         let names = |terms: &[Term]| terms.iter().any(|term| term.matches(key, home));
-        let listening = match references {
+        let listening = match definition {
             _ if names(&self.terms) => Listening::Yes,
             _ if !self.auto => Listening::No,
+            _ if names(&own.followed) => Listening::Yes,
             None => Listening::AskTaskDefinition,
-            Some(references) if names(&references.followed) => Listening::Yes,
-            Some(references) if names(&references.pinned) => Listening::Pinned,
+            Some(definition) if names(&definition.followed) => Listening::Yes,
+            Some(definition) if names(&definition.pinned) || names(&own.pinned) => Listening::Pinned,
             Some(_) => Listening::No,
         };
         let excluded = || self.exclusions.iter().any(|term| term.names_thing(key, home));
@@ -51,10 +53,11 @@ impl Watch {
 
     /// Whether such a service refers to any version of the thing, pinned ones among them.
     #[must_use]
-    pub fn refers_to(&self, key: &Key, home: &Place, references: Option<&References>) -> bool {
+    pub fn refers_to(&self, key: &Key, home: &Place, own: &References, definition: Option<&References>) -> bool {
         let names = |terms: &[Term]| terms.iter().any(|term| term.names_thing(key, home));
-        let by_definition = |references: &References| names(&references.followed) || names(&references.pinned);
-        (names(&self.terms) || (self.auto && references.is_some_and(by_definition))) && !names(&self.exclusions)
+        let refers = |references: &References| names(&references.followed) || names(&references.pinned);
+        let by_reference = || self.auto && (refers(own) || definition.is_some_and(refers));
+        (names(&self.terms) || by_reference()) && !names(&self.exclusions)
     }
 }
 
@@ -322,17 +325,29 @@ mod tests {
             ..Watch::default()
         };
 
-        assert_eq!(watch.listens(&parameter("/app/db"), &home(), None), Listening::Yes);
-        assert_eq!(watch.listens(&parameter("/app/flags/a"), &home(), None), Listening::Excluded);
-        assert_eq!(watch.listens(&parameter("/other"), &home(), None), Listening::No);
+        assert_eq!(watch.listens(&parameter("/app/db"), &home(), &References::default(), None), Listening::Yes);
+        assert_eq!(watch.listens(&parameter("/app/flags/a"), &home(), &References::default(), None), Listening::Excluded);
+        assert_eq!(watch.listens(&parameter("/other"), &home(), &References::default(), None), Listening::No);
     }
 
     #[test]
     fn auto_leaves_what_no_term_names_to_the_task_definition() {
         let watch = Watch { auto: true, terms: vec![Term::parse("ssm:/app/").unwrap()], exclusions: Vec::new() };
 
-        assert_eq!(watch.listens(&parameter("/app/db"), &home(), None), Listening::Yes);
-        assert_eq!(watch.listens(&parameter("/other"), &home(), None), Listening::AskTaskDefinition);
+        assert_eq!(watch.listens(&parameter("/app/db"), &home(), &References::default(), None), Listening::Yes);
+        assert_eq!(watch.listens(&parameter("/other"), &home(), &References::default(), None), Listening::AskTaskDefinition);
+    }
+
+    #[test]
+    fn what_the_service_itself_refers_to_needs_no_task_definition() {
+        let watch = Watch { auto: true, ..Watch::default() };
+        let mut own = References::default();
+        own.add(String::new, "/app/db", Kind::Parameter);
+
+        assert_eq!(watch.listens(&parameter("/app/db"), &home(), &own, None), Listening::Yes);
+        assert_eq!(watch.listens(&parameter("/other"), &home(), &own, None), Listening::AskTaskDefinition);
+        assert!(watch.refers_to(&parameter("/app/db"), &home(), &own, None));
+        assert_eq!(Watch::default().listens(&parameter("/app/db"), &home(), &own, None), Listening::No, "only `auto` asks for it");
     }
 
     #[test]

@@ -83,8 +83,7 @@ impl Reload<'_> {
 
     /// The references of the services that say `auto`; a service of which they cannot be read is not swept.
     async fn refer(&self, services: &mut Vec<Service>, unswept: &mut Vec<String>) {
-        let says_auto = |service: &Service| service.tags.watch.as_ref().is_some_and(|watch| watch.auto);
-        let wanted = services.iter().filter(|service| says_auto(service)).filter_map(|service| service.task_definition.clone());
+        let wanted = services.iter().filter(|service| service.says_auto()).filter_map(|service| service.task_definition.clone());
         let told = self.aws.ecs.references(wanted.collect(), self.share_of_what_is_left(2)).await;
         services.retain_mut(|service| {
             match service.task_definition.as_ref().map(|arn| told.get(arn)) {

@@ -38,6 +38,7 @@ async fn every_field_that_refers_to_something_is_followed() {
         ("web/arn", task_definition().secret("DB", &whole)),
         ("web/log", task_definition().container("log").log_secret("token", &whole)),
         ("web/spec", task_definition().credential_spec(&format!("credentialspecdomainless:{whole}"))),
+        ("web/option", task_definition().docker_security_option(&format!("credentialspec:{whole}"))),
         ("web/share", task_definition().volume_credentials(&whole)),
     ];
     let of_secret = [
@@ -52,6 +53,8 @@ async fn every_field_that_refers_to_something_is_followed() {
         ("web/file", task_definition().environment_file(&object)),
         ("web/firelens", task_definition().container("router").log_router_file(&object)),
         ("web/spec-file", task_definition().credential_spec(&format!("credentialspec:{object}"))),
+        ("web/option-file", task_definition().docker_security_option(&format!("credentialspecdomainless:{object}"))),
+        ("web/init", task_definition().environment("MODE", "x").environment("aws_fluent_bit_init_s3_1", &object)),
     ];
     let names = |group: &[(&str, TaskDefinition)]| {
         let mut names: Vec<_> = group.iter().map(|(name, _)| (*name).to_owned()).collect();
@@ -73,6 +76,50 @@ async fn every_field_that_refers_to_something_is_followed() {
         assert_eq!(restarted, expected);
         done += restarted.len();
     }
+}
+
+/// It stands in what `DescribeServices` answers anyway.
+#[tokio::test(start_paused = true)]
+async fn what_service_connects_log_driver_refers_to_is_followed_without_a_task_definition() {
+    let (scenario, secret) = with_secret().await;
+    scenario.account.add(auto("web/by-name", task_definition()).service_connect_log_secret("token", "/app/db"));
+    scenario.account.add(auto("web/secret", task_definition()).service_connect_log_secret("token", &secret));
+    scenario.account.add(service("web/term").watching("ssm:/other").service_connect_log_secret("token", "/app/db"));
+    scenario.account.add(service("web/excluded").watching("auto -ssm:/app/").service_connect_log_secret("token", "/app/db"));
+    scenario.account.run_for(Duration::from_mins(1)).await;
+
+    scenario.account.put_parameter("/app/db");
+    scenario.account.settle().await;
+
+    assert_eq!(scenario.restarted(), ["web/by-name"]);
+    let read: Vec<_> = scenario.account.calls().into_iter().filter(|call| call.action() == DESCRIBE).map(|call| call.target).collect();
+    assert!(read.iter().all(|arn| !arn.contains("by-name")), "{read:?}");
+
+    scenario.account.put_secret("prod/db");
+    scenario.account.settle().await;
+    assert_eq!(scenario.restarted(), ["web/by-name", "web/secret"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_the_environment_and_the_security_options_nothing_else_is_looked_at_or_told() {
+    let object = format!("arn:aws:s3:::{BUCKET}/app/prod.env");
+    let definition = task_definition()
+        .environment("DEFAULTS", &object)
+        .environment("PASSWORD", "arn:aws:hunter2")
+        .environment("aws_fluent_bit_init_file_1", &object)
+        .environment("aws_fluent_bit_init_s3_1", "hunter3")
+        .docker_security_option("label:hunter4")
+        .docker_security_option("credentialspec:file://hunter5.json");
+    let scenario = Scenario::with([auto("web/api", definition).service_connect_log_secret("token", "arn:aws:sns:hunter6")]).await;
+
+    let answer = scenario.changed("s3:config/app/prod.env").await;
+
+    assert_eq!((scenario.restarted().len(), &answer["mistakes"]), (0, &2.into()), "{answer:#}");
+    let told = scenario.lines("mistake");
+    let told: Vec<_> = told.iter().map(|line| line["mistake"].as_str().unwrap()).collect();
+    assert!(told[0].starts_with("containerDefinitions[app].environment[aws_fluent_bit_init_s3_1] of the task definition"), "{told:?}");
+    assert!(told[1].starts_with("serviceConnectConfiguration.logConfiguration.secretOptions[token] of the service"), "{told:?}");
+    assert!(!scenario.log_text().contains("hunter"));
 }
 
 /// Secrets Manager sends no event when it moves AWSPREVIOUS, which it does whenever AWSCURRENT moves.

@@ -355,15 +355,17 @@ async fn a_secret_that_a_parameters_name_hands_out_is_swept_as_that_secret() {
     let previous = task_definition().secret("DB", "/aws/reference/secretsmanager/prod/db:AWSPREVIOUS");
     scenario.account.add(service("web/previous").watching("auto").referring(previous));
     scenario.account.add(service("web/prefix").watching("ssm:/aws/reference/secretsmanager/prod/"));
+    let proxied = service("web/proxied").watching("auto").service_connect_log_secret("token", "/aws/reference/secretsmanager/prod/db");
+    scenario.account.add(proxied);
     scenario.account.run_for(AN_HOUR).await;
 
     scenario.account.put_secret("prod/db");
     scenario.account.run_for(Duration::from_mins(30)).await;
     let answer = sweep(&scenario).await;
 
-    assert_eq!((&answer["stale"], &answer["unswept"]), (&4.into(), &0.into()), "{answer:#}");
+    assert_eq!((&answer["stale"], &answer["unswept"]), (&5.into(), &0.into()), "{answer:#}");
     assert!(scenario.is_all_fresh().await);
-    assert_eq!(scenario.restarted(), ["web/by-name", "web/prefix", "web/previous", "web/shop"]);
+    assert_eq!(scenario.restarted(), ["web/by-name", "web/prefix", "web/previous", "web/proxied", "web/shop"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use super::history::HistoryStatus;
 use super::lifecycle::{Alarms, Hook};
 use super::model::{Behaviour, CircuitBreaker, Deployment, EcsService, Failing, Guard, LaunchType, Read, Rollout, Status, Strategy};
@@ -41,6 +43,8 @@ pub struct Service {
     tags: Tags,
     watched: Vec<String>,
     definition: TaskDefinition,
+    /// `serviceConnectConfiguration`.
+    proxy: Option<Value>,
     desired: usize,
     minimum_percent: usize,
     maximum_percent: usize,
@@ -73,6 +77,7 @@ pub fn service(id: &str) -> Service {
         tags: Tags::new(),
         watched: Vec::new(),
         definition: task_definition(),
+        proxy: None,
         desired: 2,
         minimum_percent: 100,
         maximum_percent: 200,
@@ -141,6 +146,15 @@ impl Service {
     /// six characters makes the secret with this very ARN.
     pub fn referring(mut self, definition: impl Into<TaskDefinition>) -> Self {
         self.definition = definition.into();
+        self
+    }
+
+    /// `serviceConnectConfiguration` whose proxy logs with a secret option: a parameter's name, or the ARN of a parameter or a secret. It exists from
+    /// the start, in version 1.
+    pub fn service_connect_log_secret(mut self, name: &str, value_from: &str) -> Self {
+        let secret = json!([{ "name": name, "valueFrom": value_from }]);
+        let logs = json!({ "logDriver": "splunk", "secretOptions": secret });
+        self.proxy = Some(json!({ "enabled": true, "namespace": "internal", "logConfiguration": logs }));
         self
     }
 
@@ -251,7 +265,7 @@ impl World {
         }
         let created_at = self.clock.now - service.age;
         let task_definition = self.ecs.register(&self.config, &name, service.definition.into_content(), created_at);
-        let references = self.ecs.references_of(&self.config, &task_definition);
+        let references = self.ecs.references_of(&self.config, &task_definition, service.proxy.as_ref());
         for read in behaviour.reads.iter().chain(&references).filter(|read| read.required) {
             self.ensure_exists(&read.pattern);
         }
@@ -273,6 +287,7 @@ impl World {
             failed_tasks: 0,
             scaled_at: None,
             shifted_at: None,
+            service_connect: service.proxy.clone(),
             references,
         };
         deployment.reason = format!("ECS deployment {} completed.", deployment.id());
@@ -295,6 +310,7 @@ impl World {
             launch_type: service.launch_type,
             express: service.express,
             task_definition,
+            service_connect: service.proxy,
             deployments: Vec::new(),
             last_completed: Some(deployment.clone()),
             history: Vec::new(),

@@ -10,7 +10,7 @@ const MOST_ACTIVE: usize = 5;
 
 /// Makes a new deployment the primary one; the scheduler turns to it a little later.
 ///
-/// `references` are those of the task definition that the service has by now.
+/// `references` are those of the task definition and the Service Connect configuration that the service has by now.
 ///
 /// # Errors
 /// Five active deployments exist already.
@@ -36,6 +36,7 @@ pub(super) fn start(service: &mut EcsService, clock: &mut Clockwork, references:
         failed_tasks: 0,
         scaled_at: None,
         shifted_at: None,
+        service_connect: service.service_connect.clone(),
         references,
     };
     deployment.reason = format!("ECS deployment {} in progress.", deployment.id());
@@ -163,6 +164,7 @@ fn roll_back_to(service: &mut EcsService, clock: &mut Clockwork, mut target: Dep
     target.scaled_at = None;
     target.shifted_at = None;
     service.task_definition.clone_from(&target.task_definition);
+    service.service_connect.clone_from(&target.service_connect);
     service.deployments.retain(|deployment| deployment.revision != revision);
     service.deployments.insert(0, target);
     service.failures_in_a_row = 0;

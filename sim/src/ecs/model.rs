@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::builder::Controller;
 use super::history::ServiceDeployment;
@@ -51,6 +52,8 @@ pub(crate) struct EcsService {
     /// Express Mode: Amazon ECS manages what belongs to the service.
     pub(super) express: bool,
     pub(super) task_definition: String,
+    /// `serviceConnectConfiguration` of the deployments to come.
+    pub(super) service_connect: Option<Value>,
     /// The primary first, then the active ones, newest first.
     pub(super) deployments: Vec<Deployment>,
     /// What a rollback goes back to.
@@ -151,7 +154,9 @@ pub(crate) struct Deployment {
     pub(super) scaled_at: Option<Timestamp>,
     /// When its traffic had gone over, or a rolling deployment had all its tasks healthy, and its bake time began.
     pub(super) shifted_at: Option<Timestamp>,
-    /// What its task definition refers to.
+    /// `serviceConnectConfiguration`, as it was given.
+    pub(super) service_connect: Option<Value>,
+    /// What its task definition and its Service Connect proxy refer to.
     pub(super) references: Vec<Read>,
 }
 

@@ -47,6 +47,16 @@ impl TaskDefinition {
         self.append("credentialSpecs", json!(location))
     }
 
+    /// `dockerSecurityOptions`: `credentialspec:ARN`, `credentialspecdomainless:ARN`, `credentialspec:file://FILE` or another option.
+    pub fn docker_security_option(self, option: &str) -> Self {
+        self.append("dockerSecurityOptions", json!(option))
+    }
+
+    /// `environment`: the values of `aws_fluent_bit_init_s3_N` are the ARNs of objects that are read at the start.
+    pub fn environment(self, name: &str, value: &str) -> Self {
+        self.append("environment", json!({ "name": name, "value": value }))
+    }
+
     /// `logConfiguration.secretOptions`, one of them: a parameter or a secret.
     pub fn log_secret(self, name: &str, value_from: &str) -> Self {
         let secret = json!([{ "name": name, "valueFrom": value_from }]);

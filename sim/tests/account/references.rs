@@ -1,5 +1,6 @@
 //! What tasks read because their task definition refers to it.
 
+use aws_sdk_ecs::types::{LogConfiguration, LogDriver, ServiceConnectConfiguration};
 use serde_json::{Value, json};
 use sim::{Account, Service, TaskDefinition, service, task_definition};
 
@@ -34,15 +35,23 @@ async fn a_task_holds_what_every_field_of_every_container_refers_to() {
         .repository_credentials(&secret("app/registry"))
         .log_router_file("arn:aws:s3:::settings/fluent.conf")
         .credential_spec("credentialspec:arn:aws:ssm:eu-west-1:123456789012:parameter/app/spec")
+        .docker_security_option("credentialspecdomainless:arn:aws:s3:::settings/spec.json")
+        .docker_security_option("credentialspec:file://spec.json")
+        .docker_security_option("no-new-privileges")
+        .environment("aws_fluent_bit_init_s3_1", "arn:aws:s3:::settings/init.conf")
+        .environment("DEFAULTS", "arn:aws:s3:::settings/defaults")
         .volume_credentials(&secret("app/volume"));
 
-    account.add(api(definition));
+    account.add(api(definition).service_connect_log_secret("token", &secret("app/proxy")));
 
     let expected = [
         "s3:settings/app/prod.env",
         "s3:settings/fluent.conf",
+        "s3:settings/init.conf",
+        "s3:settings/spec.json",
         "secret:app/json",
         "secret:app/log",
+        "secret:app/proxy",
         "secret:app/registry",
         "secret:app/volume",
         "ssm:/app/by-arn",
@@ -203,4 +212,28 @@ async fn a_parameters_name_hands_out_the_current_a_labelled_or_a_pinned_version_
         ["secret:prod/db", "secret:prod/db::AWSPREVIOUS:"],
         "the label that the current version leaves moves as well"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_service_connect_configuration_is_a_deployment_that_reads_its_secrets() {
+    let account = account();
+    account.add(api(task_definition()).service_connect_log_secret("token", "/proxy/old"));
+    account.put_parameter("/proxy/new");
+    let log_secret = aws_sdk_ecs::types::Secret::builder().name("token").value_from("/proxy/new").build().unwrap();
+    let logs = LogConfiguration::builder().log_driver(LogDriver::Splunk).secret_options(log_secret).build().unwrap();
+    let configuration = |enabled| ServiceConnectConfiguration::builder().enabled(enabled).log_configuration(logs.clone()).build();
+    let update =
+        |enabled| ecs(&account).update_service().cluster("web").service("api").service_connect_configuration(configuration(enabled));
+
+    let updated = update(true).send().await.unwrap().service.unwrap();
+    assert_eq!(updated.deployments()[0].service_connect_configuration(), Some(&configuration(true)));
+    account.settle().await;
+    assert_eq!(held(&account), ["ssm:/proxy/new"]);
+    restart(&account, "web/api").await;
+    account.settle().await;
+    assert_eq!(held(&account), ["ssm:/proxy/new"], "a forced deployment keeps it");
+
+    update(false).send().await.unwrap();
+    account.settle().await;
+    assert!(held(&account).is_empty(), "without the proxy nothing is read for it");
 }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::domain::arn::Place;
 use crate::domain::change::coalesce;
+use crate::domain::reference::References;
 use crate::domain::service::{Deployment, DeploymentStrategy, Fate, PastDeployment, RolloutState};
 use crate::domain::tags::Tags;
 
@@ -33,6 +34,7 @@ fn service(name: &str, tags: &[(&str, &str)]) -> Service {
         deployments: vec![Deployment { primary: true, ..deployment("first", "2026-01-30T10:00:00Z", RolloutState::Completed) }],
         task_definition: Some("app:1".to_owned()),
         references: None,
+        own_references: References::default(),
         tags: Tags::parse("reloader", watch.iter().chain(tags).copied()),
         events: Vec::new(),
         history: History::NotAsked,

@@ -42,8 +42,7 @@ pub(super) fn subjects(services: &[Service], home: &Place, unswept: &mut Vec<Str
     let mut elsewhere = BTreeSet::new();
     for service in services {
         let Some(watch) = &service.tags.watch else { continue };
-        let followed = service.references.iter().filter(|_| watch.auto).flat_map(|references| &references.followed);
-        for term in watch.terms.iter().chain(followed) {
+        for term in watch.terms.iter().chain(service.followed()) {
             if term.is_prefix() {
                 match term.prefix(home) {
                     Some(path) => _ = subjects.prefixes.insert((term.kind(), path.to_owned())),

@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::super::builder::{Controller, service};
 use super::super::lifecycle::{Alarms, Hook, Stage};
@@ -26,6 +26,7 @@ pub(super) struct CreateService {
     deployment_controller: Option<ControllerInput>,
     scheduling_strategy: Option<String>,
     launch_type: Option<String>,
+    service_connect_configuration: Option<Value>,
     #[serde(default)]
     tags: Vec<TagPair>,
 }
@@ -97,7 +98,7 @@ pub(super) fn create(world: &mut World, input: CreateService) -> ApiResult {
     let reference = input.task_definition.as_deref().unwrap_or_default();
     let definition = world.ecs.task_definition(reference).map(|definition| definition.arn.clone());
     let task_definition = definition.ok_or_else(|| ApiError::new("ClientException", "TaskDefinition not found."))?;
-    let references = world.ecs.references_of(&world.config, &task_definition);
+    let references = world.ecs.references_of(&world.config, &task_definition, input.service_connect_configuration.as_ref());
     let tags = to_tags(&input.tags)?;
     let daemon = input.scheduling_strategy.as_deref() == Some("DAEMON");
     let configuration = &input.deployment_configuration;
@@ -122,6 +123,7 @@ pub(super) fn create(world: &mut World, input: CreateService) -> ApiResult {
         launch_type: if input.launch_type.as_deref() == Some("EXTERNAL") { LaunchType::External } else { LaunchType::Fargate },
         express: false,
         task_definition,
+        service_connect: input.service_connect_configuration,
         deployments: Vec::new(),
         last_completed: None,
         history: Vec::new(),

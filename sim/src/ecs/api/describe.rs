@@ -169,6 +169,9 @@ fn deployment_json(service: &EcsService, position: usize, deployment: &Deploymen
     });
     if let Some(fields) = fields.as_object_mut() {
         fields.extend(platform(service.launch_type, "1.4.0"));
+        if let Some(service_connect) = &deployment.service_connect {
+            fields.insert("serviceConnectConfiguration".to_owned(), service_connect.clone());
+        }
         // The API reference tells the rollout state of rolling deployments alone.
         if service.strategy == Strategy::Rolling {
             fields.insert("rolloutState".to_owned(), json!(rollout_name(deployment.rollout)));

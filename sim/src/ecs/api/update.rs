@@ -1,5 +1,5 @@
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::super::builder::Controller;
 use super::super::model::{EcsService, Status};
@@ -18,6 +18,7 @@ pub(super) struct UpdateService {
     service: String,
     desired_count: Option<usize>,
     task_definition: Option<String>,
+    service_connect_configuration: Option<Value>,
     #[serde(default)]
     force_new_deployment: bool,
 }
@@ -33,7 +34,9 @@ pub(super) fn update(world: &mut World, input: &UpdateService) -> ApiResult {
         None => None,
     };
     let target = definition.as_ref().unwrap_or(&world.ecs.service(&id)?.task_definition);
-    let references = world.ecs.references_of(&world.config, target);
+    let known = world.ecs.service(&id)?.service_connect.as_ref();
+    let service_connect = input.service_connect_configuration.as_ref().or(known).cloned();
+    let references = world.ecs.references_of(&world.config, target, service_connect.as_ref());
     let clock = &mut world.clock;
     let service = world.ecs.services.get_mut(&id).ok_or_else(super::super::service_not_found)?;
     if service.status != Status::Active {
@@ -42,10 +45,12 @@ pub(super) fn update(world: &mut World, input: &UpdateService) -> ApiResult {
     refuse_foreign_controller(service.controller, input.force_new_deployment, definition.is_some())?;
 
     let new_definition = definition.filter(|arn| *arn != service.task_definition);
-    if input.force_new_deployment || new_definition.is_some() {
-        let before = service.task_definition.clone();
-        service.task_definition = new_definition.unwrap_or_else(|| before.clone());
-        deployment::start(service, clock, references).inspect_err(|_| service.task_definition = before)?;
+    if input.force_new_deployment || new_definition.is_some() || service_connect != service.service_connect {
+        let before = (service.task_definition.clone(), service.service_connect.clone());
+        service.task_definition = new_definition.unwrap_or_else(|| before.0.clone());
+        service.service_connect = service_connect;
+        let started = deployment::start(service, clock, references);
+        started.inspect_err(|_| (service.task_definition, service.service_connect) = before)?;
     }
     if let Some(desired) = input.desired_count {
         service.desired = desired;
@@ -86,7 +91,14 @@ impl World {
 
 impl UpdateService {
     fn of(cluster: String, service: String) -> Self {
-        Self { cluster: Some(cluster), service, desired_count: None, task_definition: None, force_new_deployment: false }
+        Self {
+            cluster: Some(cluster),
+            service,
+            desired_count: None,
+            task_definition: None,
+            service_connect_configuration: None,
+            force_new_deployment: false,
+        }
     }
 }
 
