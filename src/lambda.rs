@@ -116,6 +116,7 @@ impl Reloader {
         self.reporter.requests(&requests(&inbox), &context.request_id, clock.now());
         self.reporter.changes(&reloaded.received, &context.request_id, clock.now());
         self.reporter.mistakes(&reloaded.mistakes, &context.request_id, clock.now());
+        self.reporter.strangers(&reloaded.strangers, &context.request_id, clock.now());
         self.reporter.report(&summary, clock.now());
 
         if inbox.from_queue {
@@ -150,7 +151,7 @@ fn summarise(request_id: &str, inbox: &Inbox, reloaded: &Reloaded, returned: usi
         malformed: malformed.len(),
         watching: reloaded.watching.len(),
         task_definitions: reloaded.task_definitions,
-        mistakes: reloaded.mistakes.len(),
+        mistakes: reloaded.mistakes.len() + reloaded.strangers.len(),
         incomplete_listings: reloaded.incomplete.len(),
         returned,
         sent: reloaded.sent,

@@ -67,6 +67,8 @@ pub struct Reloaded {
     pub task_definitions: usize,
     /// Tags of services that have opted in, and references of task definitions, that do not parse.
     pub mistakes: BTreeSet<(ServiceId, String)>,
+    /// Resources that carry our tags and are not what these are for, by their ARNs, and what their owners can do.
+    pub strangers: BTreeMap<String, &'static str>,
     /// What was decided about each service that a change concerns, and what became of it.
     pub services: Vec<ServiceLine>,
     /// The places in the inbox of the messages whose work is not all done, and that nothing else goes on with.
@@ -174,6 +176,7 @@ impl Reload<'_> {
             reloaded.services.extend(lines);
             reloaded.swept = Some(findings);
         }
+        reloaded.strangers = self.aws.tagging.take_strangers();
         reloaded
     }
 

@@ -16,6 +16,7 @@ use crate::event_source_mapping::EventSourceMapping;
 use crate::fault::Fault;
 use crate::lambda::Function;
 use crate::sqs::Redrive;
+use crate::tagging::IndexedTags;
 
 impl Account {
     /// Adds a service that has been running, and known to the tag index, for a while. Its cluster comes to be with it.
@@ -62,6 +63,12 @@ impl Account {
     pub fn scale(&self, service: &str, desired: usize) {
         // What does not exist has no tasks.
         let _ = self.change(|world| world.scale(service, desired));
+    }
+
+    /// Lets the tag index list a resource that nothing else here knows: a service whose ARN has the short format, or one of a kind that came later.
+    pub fn index(&self, arn: &str, tags: &[(&str, &str)]) {
+        let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        self.change(|world| world.tag_index.learn(arn.to_owned(), IndexedTags(tags)));
     }
 
     /// Sets a tag of a service, or takes it away; the index learns of it later.

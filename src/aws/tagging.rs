@@ -57,13 +57,15 @@ pub struct Tagging {
     pace: Pace,
     /// The keys whose owners want nobody to be restarted, as of an instant.
     ignored: Mutex<Option<(Timestamp, Arc<IgnoredKeys>)>>,
+    /// Resources that were listed and are not what was asked for, and what their owners can do.
+    strangers: Mutex<BTreeMap<String, &'static str>>,
 }
 
 impl Tagging {
     pub(super) fn new(config: &SdkConfig, concurrency: u32) -> Self {
         let config = Builder::from(config).retry_config(patient()).retry_partition(unrationed()).timeout_config(impatient());
         let pace = quota::TAGGED.limit.share(concurrency);
-        Self { client: Client::from_conf(config.build()), pace, ignored: Mutex::default() }
+        Self { client: Client::from_conf(config.build()), pace, ignored: Mutex::default(), strangers: Mutex::default() }
     }
 
     /// The services that carry the tag `prefix:watch`, a hundred a call.
@@ -74,7 +76,11 @@ impl Tagging {
         let opted_in = TagFilter::builder().key(format!("{prefix}:watch")).build();
         let request = self.client.get_resources().resource_type_filters("ecs:service").tag_filters(opted_in);
         let listing = self.list(request, by).await?;
-        Ok(listing.map(|resources| resources.values().filter_map(|resource| read(resource, prefix)).collect()))
+        let listed = |resource: &ResourceTagMapping| {
+            let (id, home) = self.known(resource, service_of)?;
+            Some(Listed { id, home, tags: tags_of(resource, prefix) })
+        };
+        Ok(listing.map(|resources| resources.values().filter_map(listed).collect()))
     }
 
     /// Every resource of a listing, by its ARN.
@@ -118,20 +124,44 @@ impl Tagging {
         }
     }
 
+    /// The resources that listings named since the last call and that are not what was asked for, by their ARNs, with what their owners can do.
+    pub fn take_strangers(&self) -> BTreeMap<String, &'static str> {
+        std::mem::take(&mut self.strangers.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The resource as what was asked for; one that is not is noted.
+    fn known<T>(&self, resource: &ResourceTagMapping, read: impl FnOnce(&str) -> Result<T, &'static str>) -> Option<T> {
+        let arn = resource.resource_arn()?;
+        let note = |advice: &&'static str| {
+            self.strangers.lock().unwrap_or_else(PoisonError::into_inner).insert(arn.to_owned(), advice);
+        };
+        read(arn).inspect_err(note).ok()
+    }
+
     async fn list_ignored(&self, prefix: &str, by: Instant) -> Result<IgnoredKeys, Error> {
         let ignored = TagFilter::builder().key(format!("{prefix}:ignore")).values("true").build();
         let request = self.client.get_resources().resource_type_filters("ssm:parameter").resource_type_filters("secretsmanager:secret");
         let listing = self.list(request.tag_filters(ignored), by).await?;
-        Ok(listing.map(|resources| resources.values().filter_map(key_of).collect()))
+        Ok(listing.map(|resources| resources.values().filter_map(|resource| self.known(resource, key_of)).collect()))
     }
 }
 
-fn key_of(resource: &ResourceTagMapping) -> Option<Key> {
-    Term::parse(resource.resource_arn()?).ok()?.key(&Place::default())
+fn tags_of(resource: &ResourceTagMapping, prefix: &str) -> Tags {
+    Tags::parse(prefix, resource.tags().iter().map(|tag| (tag.key(), tag.value())))
 }
 
-fn read(resource: &ResourceTagMapping, prefix: &str) -> Option<Listed> {
-    let (id, home) = ServiceId::from_arn(resource.resource_arn()?)?;
-    let tags = Tags::parse(prefix, resource.tags().iter().map(|tag| (tag.key(), tag.value())));
-    Some(Listed { id, home, tags })
+fn key_of(arn: &str) -> Result<Key, &'static str> {
+    Term::parse(arn).ok().and_then(|term| term.key(&Place::default())).ok_or(NO_KEY)
 }
+
+fn service_of(arn: &str) -> Result<(ServiceId, Place), &'static str> {
+    ServiceId::from_arn(arn).ok_or(if ServiceId::is_short_arn(arn) { SHORT_ARN } else { NO_SERVICE })
+}
+
+/// "Amazon Resource Names (ARNs) and IDs", Amazon ECS Developer Guide.
+const SHORT_ARN: &str = "a service whose ARN has the short format, which names no cluster, is never restarted: turn on serviceLongArnFormat \
+                         (aws ecs put-account-setting), then tag the service by its long ARN, service/CLUSTER/NAME (aws ecs tag-resource)";
+
+const NO_SERVICE: &str = "this is no ARN of a service in the long format, service/CLUSTER/NAME: nothing is restarted for this tag";
+
+const NO_KEY: &str = "this is no ARN of a parameter or of a secret that can be ignored: its change restarts as before";

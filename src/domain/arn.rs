@@ -103,6 +103,13 @@ impl ServiceId {
         Some((Self::from_path(arn.resource.strip_prefix("service/")?)?, arn.place()))
     }
 
+    /// Whether it is the ARN of a service in the short format, which no cluster can be read from.
+    #[must_use]
+    pub fn is_short_arn(text: &str) -> bool {
+        let service = Arn::parse(text).filter(|arn| arn.service == "ecs").and_then(|arn| arn.resource.strip_prefix("service/"));
+        service.is_some_and(|name| !name.contains('/'))
+    }
+
     /// Reads `cluster/name`.
     #[must_use]
     pub fn from_path(text: &str) -> Option<Self> {
@@ -140,6 +147,9 @@ mod tests {
     #[test]
     fn a_service_in_the_short_arn_format_has_no_identity() {
         assert_eq!(ServiceId::from_arn("arn:aws:ecs:eu-west-1:123456789012:service/api"), None);
+        assert!(ServiceId::is_short_arn("arn:aws:ecs:eu-west-1:123456789012:service/api"));
+        assert!(!ServiceId::is_short_arn("arn:aws:ecs:eu-west-1:123456789012:service/web/api"));
+        assert!(!ServiceId::is_short_arn("arn:aws:ecs:eu-west-1:123456789012:cluster/web"));
         assert_eq!(ServiceId::from_arn("arn:aws:ecs:eu-west-1:123456789012:service/web/api").unwrap().0.to_string(), "web/api");
     }
 

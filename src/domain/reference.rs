@@ -1,6 +1,7 @@
 //! What a task definition, or a service, refers to: the things that a task reads when it starts.
 
 use super::key::Kind;
+use super::text::bounded;
 use super::watch::Term;
 
 /// The references of one task definition, or of one service itself.
@@ -28,7 +29,7 @@ impl UnreadReference {
     #[must_use]
     pub fn in_words(&self, owner: &str) -> String {
         let Self { field, expected } = self;
-        format!("{field} of {owner} does not parse: expected {expected}")
+        format!("{} of {owner} does not parse: expected {expected}", bounded(field))
     }
 }
 

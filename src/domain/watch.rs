@@ -130,6 +130,9 @@ impl Term {
     ///
     /// "Referencing AWS Secrets Manager secrets from Parameter Store parameters", AWS Systems Manager User Guide.
     fn parse_parameter(place: Option<Place>, path: &str) -> Result<(Self, bool), &'static str> {
+        if path.starts_with("aws/") && SECRETS.starts_with(path) {
+            return Err("a parameter of your own, or a secret's name after /aws/reference/secretsmanager/");
+        }
         let Some(secret) = path.strip_prefix(SECRETS) else {
             return Ok((Self::of(Kind::Parameter, place, path).well_formed()?, false));
         };
@@ -366,6 +369,7 @@ mod tests {
             ("s3:/key", "s3:bucket/key"),
             ("secret:", "a secret's name"),
             ("secret:prod/db:CANARY", "no colon"),
+            ("ssm:/aws/", "a parameter of your own"),
             ("ssm:/aws/reference/secretsmanager/", "a secret's name"),
             ("ssm:/aws/reference/secretsmanager/db:", "a staging label"),
             ("ssm:/aws/reference/secretsmanager/db:a:b", "a staging label"),

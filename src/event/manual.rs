@@ -101,6 +101,8 @@ const BOTH: &str =
     "changed or services, not both: send two requests, such as {\"changed\": [\"ssm:/app/x\"]} and then {\"services\": [\"cluster/name\"]}";
 const ONLY_CHANGED: &str = "nothing: at and max_services are for changed; services are restarted now, as many as are named";
 
+const LONG_ARN: &str = "cluster/name, since an ARN in the short format names no cluster";
+
 /// How far a caller's clock may be ahead of ours.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(1);
 
@@ -120,7 +122,8 @@ pub(super) fn decode(reload: &RawValue, sent_at: Timestamp) -> Result<Manual, Ma
     });
     let ids = services.iter().enumerate().map(|(place, text)| {
         let id = ServiceId::from_arn(text).map(|(id, home)| (id, Some(home))).or_else(|| Some((ServiceId::from_path(text)?, None)));
-        id.ok_or_else(|| Malformed::at(format!("services[{place}]"), "cluster/name or a service's ARN in the long format"))
+        let expected = if ServiceId::is_short_arn(text) { LONG_ARN } else { "cluster/name or a service's ARN in the long format" };
+        id.ok_or_else(|| Malformed::at(format!("services[{place}]"), expected))
     });
     if at.is_some_and(|at| at.duration_since(sent_at) > CLOCKS_DIFFER) {
         return Err(Malformed::at("at", "a time that has passed"));

@@ -56,6 +56,12 @@ pub(super) struct MistakeLine<'a> {
     pub(super) mistake: &'a str,
 }
 
+#[derive(Serialize)]
+pub(super) struct StrangerLine<'a> {
+    pub(super) resource: &'a str,
+    pub(super) mistake: &'a str,
+}
+
 /// An error is what a person must look at; a warning what goes on by itself, or waits for its owner.
 pub(super) fn service_level(line: &ServiceLine) -> Level {
     let result = match line.result {

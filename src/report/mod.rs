@@ -4,7 +4,7 @@ mod lines;
 mod metrics;
 mod telemetry;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
@@ -15,6 +15,7 @@ use serde::Serialize;
 use crate::domain::arn::ServiceId;
 use crate::domain::received::{ReceivedChange, RequestLine};
 use crate::domain::summary::Summary;
+use crate::domain::text::bounded;
 
 pub use telemetry::{Level, telemetry};
 
@@ -99,6 +100,16 @@ impl Reporter {
             let service = id.to_string();
             if told.insert(format!("{service}: {mistake}")) {
                 self.line(now, Level::Warn, "mistake", request_id, &lines::MistakeLine { service, mistake });
+            }
+        }
+    }
+
+    /// Tells of tagged resources that are not what the tag is for, each once in the life of the process: nobody would hear of them otherwise.
+    pub fn strangers(&self, strangers: &BTreeMap<String, &'static str>, request_id: &str, now: Timestamp) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        for (arn, mistake) in strangers {
+            if told.insert(format!("{arn}: {mistake}")) {
+                self.line(now, Level::Warn, "mistake", request_id, &lines::StrangerLine { resource: &bounded(arn), mistake });
             }
         }
     }

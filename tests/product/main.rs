@@ -20,3 +20,4 @@ mod restart;
 mod secrets;
 mod support;
 mod sweep;
+mod terms;

@@ -82,3 +82,12 @@ async fn ecs_refuses_tags_with_characters_that_it_does_not_allow() {
         assert_eq!(refused.unwrap_err().into_service_error().code(), Some("InvalidParameterException"), "{value}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_nothing_else_knows_can_be_listed_by_its_type() {
+    let account = account();
+    account.index("arn:aws:ecs:eu-west-1:123456789012:service/short", &[("reloader:watch", "auto")]);
+    account.index("arn:aws:ssm:eu-west-1:123456789012:parameter/app/x", &[("reloader:watch", "auto")]);
+
+    assert_eq!(watching(&account).await, ["short"]);
+}
