@@ -369,6 +369,21 @@ async fn a_secret_that_a_parameters_name_hands_out_is_swept_as_that_secret() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_secret_or_an_object_that_is_not_there_is_named_once() {
+    let scenario = long_deployed().await;
+    let arn = scenario.account.secret_arn("prod/db").unwrap();
+    scenario.account.add(service("web/whole").watching(&format!("{arn} secret:prod/db s3:config/app/prod.env")));
+    let gone = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/gone-AbCdEf";
+    scenario.account.add(service("web/gone").watching(&format!("{gone} s3:config/gone secret:prod/other")));
+
+    let answer = sweep(&scenario).await;
+
+    let named: Vec<_> = answer["not_swept"].as_array().unwrap().iter().map(|what| what.as_str().unwrap()).collect();
+    let begin: Vec<_> = named.iter().map(|what| what.split(": ").next().unwrap()).collect();
+    assert_eq!(begin, ["secret:prod/gone", "secret:prod/other", "s3:config/gone"], "{named:#?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_parameter_of_which_metadata_tells_nothing_is_named() {
     let public = "/aws/service/ami-amazon-linux-latest/x";
     let services = [

@@ -20,6 +20,8 @@ use crate::reload::Reload;
 #[derive(Debug, Default)]
 pub(super) struct Subjects {
     keys: BTreeSet<Key>,
+    /// What each term means that names one secret: an ARN may mean two.
+    secrets: BTreeSet<Vec<Key>>,
     /// Everything below these paths.
     prefixes: BTreeSet<(Kind, String)>,
 }
@@ -51,6 +53,9 @@ pub(super) fn subjects(services: &[Service], home: &Place, unswept: &mut Vec<Str
             } else {
                 let (here, there): (Vec<_>, Vec<_>) =
                     Term::keys(term, home).partition(|key| key.is_at(home) && key.kind() != Kind::Profile);
+                if term.kind() == Kind::Secret && !here.is_empty() {
+                    subjects.secrets.insert(here.clone());
+                }
                 subjects.keys.extend(here);
                 elsewhere.extend(there.iter().map(|key| match key.kind() {
                     Kind::Profile => format!("{key}: AppConfig is not asked"),
@@ -127,6 +132,10 @@ impl Reload<'_> {
                 found.told(key.with_suffix(arn.rsplit('-').next()), at, None);
             }
         }
+        if listed.is_whole {
+            let unlisted = found.unlisted(&subjects.secrets);
+            found.unswept.extend(unlisted);
+        }
         found
     }
 
@@ -166,7 +175,7 @@ impl Reload<'_> {
             let Some((bucket, name)) = key.path().split_once('/') else { return found };
             match self.aws.s3.modified_at(bucket, name, by).await {
                 Ok(Some(at)) => found.told(key.clone(), at, None),
-                Ok(None) => {}
+                Ok(None) => found.unswept.push(format!("{key}: there is no such object")),
                 Err(error) => found.unswept.push(format!("{key}: {error}")),
             }
             found
@@ -207,6 +216,13 @@ impl Found {
         self.keys += other.keys;
         self.unswept.extend(other.unswept);
         self
+    }
+
+    /// Of terms, each with the secrets that it may mean, those that mean none which was listed, in words.
+    fn unlisted(&self, terms: &BTreeSet<Vec<Key>>) -> Vec<String> {
+        let known: BTreeSet<_> = self.changes.iter().map(|change| &change.key).collect();
+        let unknown = terms.iter().filter(|keys| keys.iter().all(|key| !known.contains(key))).filter_map(|keys| keys.first());
+        unknown.map(|key| format!("{key}: ListSecrets does not list it: no such secret, a new one, or one deleted")).collect()
     }
 
     fn told(&mut self, key: Key, at: Timestamp, told: Option<&Described>) {
