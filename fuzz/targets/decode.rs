@@ -31,7 +31,7 @@ static OWN_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| {
         include_str!("../../src/event/s3.rs"),
         include_str!("../../src/event/secrets.rs"),
         include_str!("../../src/event/ssm.rs"),
-        include_str!("../../src/domain/watch.rs"),
+        include_str!("../../src/domain/term.rs"),
     ];
     let texts = sources.into_iter().flat_map(|source| source.split('"'));
     let seen = include_str!("../../events/decoded.txt").lines().filter_map(|line| Some(line.rsplit_once(": expected ")?.1));

@@ -14,6 +14,7 @@ pub mod reference;
 pub mod service;
 pub mod summary;
 pub mod tags;
+pub mod term;
 pub mod text;
 pub mod watch;
 pub mod window;

@@ -1,8 +1,8 @@
 //! What a task definition, or a service, refers to: the things that a task reads when it starts.
 
 use super::key::Kind;
+use super::term::Term;
 use super::text::bounded;
-use super::watch::Term;
 
 /// The references of one task definition, or of one service itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

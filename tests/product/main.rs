@@ -21,3 +21,4 @@ mod secrets;
 mod support;
 mod sweep;
 mod terms;
+mod unswept;
