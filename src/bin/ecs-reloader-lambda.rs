@@ -1,6 +1,7 @@
 //! The function: builds everything once, then handles one invocation after another.
 
 use std::io;
+use std::process::ExitCode;
 
 use ecs_reloader::aws::Aws;
 use ecs_reloader::lambda::Reloader;
@@ -25,10 +26,21 @@ fn now() -> Timestamp {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_runtime::Error> {
+async fn main() -> ExitCode {
     let level = Level::parse(&ProcessEnv.var("AWS_LAMBDA_LOG_LEVEL").unwrap_or_default());
     telemetry(level);
-    let settings = Settings::load(&ProcessEnv).inspect_err(|error| tracing::error!(%error, "the function cannot start"))?;
+    match run(level).await {
+        Ok(()) => ExitCode::SUCCESS,
+        // A `main` that returns the error would write its debug text as well.
+        Err(error) => {
+            tracing::error!(%error, "the function cannot start, or not go on");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(level: Level) -> Result<(), lambda_runtime::Error> {
+    let settings = Settings::load(&ProcessEnv)?;
     for name in &settings.without_effect {
         tracing::warn!(setting = name, reason = "not-supported-yet", "this setting has no effect in this version");
     }
