@@ -1,5 +1,6 @@
 //! The job: changes in, restarts out.
 
+mod deletions;
 mod errand;
 mod later;
 mod learn;
@@ -134,6 +135,8 @@ struct Performed {
     task_definitions: usize,
     /// The keys of which it is not known whether they concern a service.
     undecided: BTreeMap<ServiceId, BTreeSet<Key>>,
+    /// Why it is not known whether a service refers to what was deleted.
+    unread_definitions: BTreeMap<ServiceId, String>,
     left: BTreeMap<ServiceId, Left>,
     unfinished: BTreeSet<usize>,
     stranded: BTreeSet<ServiceId>,
@@ -161,7 +164,7 @@ impl Reload<'_> {
             let home = reloaded.watching.first().map(|listed| &listed.home);
             let reach = |key: &Key| Some(Reach { services_with_mistakes, ..performed.reach.get(key).copied().unwrap_or_default() });
             reloaded.received.extend(errand.received(home, reach));
-            let Performed { lines, mistakes, reach: _, task_definitions, undecided: _, left: _, unfinished, stranded, sent } = performed;
+            let Performed { lines, mistakes, task_definitions, unfinished, stranded, sent, .. } = performed;
             reloaded.changes += errand.changes.len();
             reloaded.task_definitions += task_definitions;
             reloaded.mistakes.extend(mistakes);
@@ -205,11 +208,12 @@ impl Reload<'_> {
         let refused = |id| ServiceLine::unread(id, &failed("its cluster is not one of RELOADER_CLUSTERS"));
         let mut performed = Performed { lines: out_of_reach.into_iter().map(refused).collect(), ..Performed::default() };
 
-        let looked_at = Instant::now();
+        let (looked_at, asked_at) = (Instant::now(), self.clock.now());
         let home = watching.first().map(|listed| listed.home.clone()).unwrap_or_default();
         let terms_name =
             |change: &Change| watching.iter().any(|listed| change.whom.includes(&listed.id) && is_decided(listed.listens(&change.key)));
         let named_by_terms = errand.unlearnt(&home, terms_name);
+        let mut asked_for: BTreeSet<_> = named_by_terms.iter().map(|change| change.key.clone()).collect();
         let (mut services, learnt) = join(self.look(ids, errand, watching, &mut performed), self.learn(named_by_terms)).await;
         errand.learns(learnt);
         self.read_references(errand, &mut services, &mut performed).await;
@@ -217,12 +221,18 @@ impl Reload<'_> {
         let named_by_references = errand.unlearnt(&home, |change| {
             services.iter().any(|service| change.whom.includes(&service.id) && is_decided(service.listens(&change.key)))
         });
+        asked_for.extend(named_by_references.iter().map(|change| change.key.clone()));
         errand.learns(self.learn(named_by_references).await);
+        self.read_who_misses(errand, &mut services, &mut performed).await;
+        self.date_exactly(errand, &services, &asked_for, asked_at).await;
         for (id, rolled) in self.carry_out(&errand.changes, &mut services, &policy, looked_at).await {
             count(&mut performed.reach, rolled.planned.asked_by.keys(), |reach| reach.affected += 1);
             let mut line = ServiceLine::decided(&rolled, &errand.changes);
             let known = errand.waiting.get(&id).copied().unwrap_or_default();
             line.looks = if known.told == Some(rolled.planned.reason) { known.looks.max(1) } else { 0 };
+            if let Some(cause) = performed.unread_definitions.get(&id) {
+                line.add_detail(&format!("whether its task definition refers to what was deleted is not known: {cause}"));
+            }
             performed.lines.push(line);
             if let Some(left) = Left::after(&rolled) {
                 performed.left.insert(id, left);

@@ -34,9 +34,14 @@ fn told(told: &Told) -> String {
     let change = |change: &Change| {
         let Change { key, at, kind, version, etag, by, event, .. } = change;
         let mut text = format!("{kind:?} {key} t={at}");
-        for (name, value) in
-            [("version", version.as_deref()), ("etag", etag.as_deref()), ("by", by.as_deref()), ("event", Some(event.as_str()))]
-        {
+        let perhaps = key.perhaps().map(|other| other.to_string());
+        for (name, value) in [
+            ("perhaps", perhaps.as_deref()),
+            ("version", version.as_deref()),
+            ("etag", etag.as_deref()),
+            ("by", by.as_deref()),
+            ("event", Some(event.as_str())),
+        ] {
             if let Some(value) = value.filter(|value| !value.is_empty()) {
                 write!(text, " {name}={value}").unwrap();
             }
@@ -161,4 +166,32 @@ fn every_event_file_decodes_to_its_recorded_line() {
     let recorded = std::fs::read_to_string(folder.join("decoded.txt")).unwrap_or_default();
 
     assert!(decoded == recorded, "events/decoded.txt differs; it should read:\n{decoded}");
+}
+
+/// A clock an hour before all that the files tell, to which a queue's records are set as well.
+#[test]
+fn no_source_tells_of_what_is_yet_to_come() {
+    let clock: Timestamp = "2026-01-31T09:00:00.25Z".parse().unwrap();
+    let latest: Timestamp = "2026-01-31T09:00:01Z".parse().unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("events");
+    let mut changes = 0;
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        let payload = std::fs::read_to_string(&path).unwrap();
+        let sent_at = format!("\"{}\"", clock.as_millisecond());
+        let payload = ["\"1769853601000\"", "\"1769853604000\""].iter().fold(payload, |payload, told| payload.replace(told, &sent_at));
+        for told in decode(&payload, clock, own_queue().as_ref()).messages.into_iter().flat_map(|message| message.told) {
+            let told = match told {
+                Told::Changed(change) => vec![*change],
+                Told::Again(again) => again.changes,
+                Told::Asked(manual) => manual.changes(&Place::default()).collect(),
+                Told::Sweep(_) | Told::Ignored(_) | Told::Malformed(_) => Vec::new(),
+            };
+            changes += told.len();
+            for change in told {
+                assert!(change.at <= latest, "{}: {change:?}", path.display());
+            }
+        }
+    }
+    assert!(changes > 40, "{changes}");
 }

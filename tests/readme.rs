@@ -32,10 +32,13 @@ fn every_reason_stands_in_a_row_with_its_decision() {
 
 #[test]
 fn every_result_and_every_reason_to_ignore_an_event_is_told() {
-    use IgnoredReason::{CallFailed, NoRecords, NotSupportedYet, NotValidated, PendingVersion, TestEvent, UnknownKind, UnknownSource};
+    use IgnoredReason::{
+        CallFailed, Folder, NoRecords, NotSupportedYet, NotValidated, PendingVersion, TestEvent, UnknownKind, UnknownSource,
+    };
     use RestartResult::{Denied, Failed, OutOfTime, Started, Throttled};
     let results = [Started, Throttled, OutOfTime, Denied, Failed].map(word);
-    let ignored = [TestEvent, UnknownSource, UnknownKind, NotValidated, PendingVersion, CallFailed, NoRecords, NotSupportedYet].map(word);
+    let ignored =
+        [TestEvent, UnknownSource, UnknownKind, NotValidated, PendingVersion, CallFailed, NoRecords, Folder, NotSupportedYet].map(word);
 
     for said in results.iter().chain(&ignored) {
         assert!(README.contains(&format!("`{said}`")), "{said}");

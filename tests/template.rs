@@ -251,3 +251,11 @@ fn the_queue_outlasts_the_function_as_lambda_asks() {
     assert!(number("/Resources/Queue/Properties/RedrivePolicy/maxReceiveCount") >= 5);
     assert_eq!(function(&template).pointer("/RecursiveLoop").unwrap(), "Allow");
 }
+
+#[test]
+fn deployments_of_profiles_that_end_in_any_way_reach_the_queue() {
+    let template = template();
+    let told = template.pointer("/Resources/ProfileRule/Properties/EventPattern/detail-type").unwrap();
+
+    assert_eq!(*told, serde_json::json!(["On Deployment Complete", "On Deployment Rollback", "On Deployment Rolled Back"]));
+}

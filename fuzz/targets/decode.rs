@@ -97,7 +97,7 @@ fuzz_target!(|bytes: &[u8]| {
 
 /// Bytes of everything in a change that a payload tells.
 fn size(change: &Change) -> usize {
-    let Change { key, version, previous, etag, by, note, event, at: _, kind: _, ignored: _, learnt: _, source: _, whom: _ } = change;
+    let Change { key, version, previous, etag, by, note, event, at: _, kind: _, ignored: _, learnt: _, crowded: _, source: _, whom: _ } = change;
     let place = key.place();
     let optional = [version, previous, etag, by, note].into_iter().flatten().map(String::len).sum::<usize>();
     let of_key = [key.path(), key.stage().unwrap_or_default(), key.suffix().unwrap_or_default(), &place.account, &place.region];

@@ -78,10 +78,10 @@ impl EventRule {
         Self::new("aws.secretsmanager", &["AWS API Call via CloudTrail", "AWS Service Event via CloudTrail"], queue)
     }
 
-    /// Every `On Deployment Complete` of AppConfig goes to `queue`.
+    /// Every deployment of AppConfig that is complete, or was rolled back, goes to `queue`.
     #[must_use]
     pub fn appconfig(queue: &str) -> Self {
-        Self::new("aws.appconfig", &["On Deployment Complete"], queue)
+        Self::new("aws.appconfig", &["On Deployment Complete", "On Deployment Rollback", "On Deployment Rolled Back"], queue)
     }
 
     fn matches(&self, event: &Value) -> bool {

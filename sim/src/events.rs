@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-pub use appconfig::{AppConfigDeployment, Named, appconfig_deployment_complete};
+pub use appconfig::{AppConfigDeployment, Named, appconfig_deployment, appconfig_deployment_complete};
 pub use cloudtrail::{ApiCall, ArnSpelling, secret_api_call, secret_rotation};
 pub use secrets::{Secret, secret_label_updated};
 

@@ -42,6 +42,7 @@ mod wire;
 mod world;
 
 pub use account::{Account, Answer};
+pub use appconfig::id_of as appconfig_id_of;
 pub use call::{Call, CallResult};
 pub use cloudtrail::Trail;
 pub use config::AccountConfig;

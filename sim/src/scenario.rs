@@ -132,6 +132,11 @@ impl Account {
         self.change(|world| world.config.parameter_metadata_lag = lag);
     }
 
+    /// Changes how far ahead the clock is that dates what metadata tells from now on.
+    pub fn set_metadata_clock_ahead(&self, ahead: Duration) {
+        self.change(|world| world.config.metadata_clock_ahead = ahead);
+    }
+
     /// Lets a queue feed a function from now on, while the account is driven.
     pub fn connect(&self, mapping: EventSourceMapping, function: Arc<dyn Function>) {
         self.change(|world| {

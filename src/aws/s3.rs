@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::Builder;
-use aws_sdk_s3::types::ObjectVersion;
+use aws_sdk_s3::types::{Object, ObjectVersion};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
@@ -64,7 +64,8 @@ impl S3 {
         }
     }
 
-    /// When the objects below a prefix were written that were written at `since` or later. Ten thousand are looked at, at most.
+    /// When the objects below a prefix were written that were written at `since` or later, folders of the console left out. Ten thousand are
+    /// looked at, at most.
     ///
     /// # Errors
     /// They could not be listed before the instant `by`.
@@ -74,13 +75,14 @@ impl S3 {
         for _ in 0..MOST_PAGES {
             let request = self.client.list_objects_v2().bucket(bucket).prefix(prefix).set_continuation_token(pages.token());
             let answer = answered(LIST, &format!("{bucket}/{prefix}"), by, request.send()).await?;
-            let told = answer.contents().iter().filter_map(|told| Some((told.key()?, timestamp(told.last_modified()?)?)));
+            let told = answer.contents().iter().filter(|told| !is_folder(told));
             // Keys are told in their order: one that does not come after the last was counted before.
-            let keys: Vec<_> = answer.contents().iter().filter_map(|told| told.key()).filter(|key| *key > last.as_str()).collect();
+            let keys: Vec<_> = told.clone().filter_map(Object::key).filter(|key| *key > last.as_str()).collect();
             listed.looked_at += keys.len();
             if let Some(newest) = keys.last() {
                 (*newest).clone_into(&mut last);
             }
+            let told = told.filter_map(|told| Some((told.key()?, timestamp(told.last_modified()?)?)));
             listed.modified_at.extend(told.filter(|(_, at)| *at >= since).map(|(key, at)| (key.to_owned(), at)));
             if !pages.go_on(answer.next_continuation_token) {
                 return Ok(ListedObjects { is_in_a_circle: !pages.is_whole(), ..listed });
@@ -101,4 +103,9 @@ impl S3 {
         let mut of_ours = answer.versions().iter().filter(|told| told.key() == Some(key)).filter_map(ObjectVersion::version_id);
         Ok(of_ours.by_ref().find(|told| *told == version).and_then(|_| of_ours.next()).map(str::to_owned))
     }
+}
+
+/// Whether it is what the console's "Create folder" writes.
+fn is_folder(told: &Object) -> bool {
+    told.size() == Some(0) && told.key().is_some_and(|key| key.ends_with('/'))
 }

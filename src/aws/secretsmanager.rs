@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::config::Builder;
-use aws_sdk_secretsmanager::types::SecretVersionsListEntry;
+use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, SecretVersionsListEntry};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
@@ -44,18 +44,38 @@ impl SecretsManager {
         Self { client: Client::from_conf(config.build()), listings: quota::SECRETS.limit.share(concurrency) }
     }
 
+    /// When anything of a secret changed last, the move of a label, a restoration and a description among it; nothing where it is not there, or is being
+    /// deleted. The listing may lag by minutes.
+    /// [`ListSecrets`](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_ListSecrets.html)
+    ///
+    /// # Errors
+    /// It was not told before the instant `by`.
+    pub async fn changed_at(&self, name: &str, by: Instant) -> Result<Option<Timestamp>, Error> {
+        let filter = Filter::builder().key(FilterNameStringType::Name).values(name).build();
+        let listed = self.list_those(Some(vec![filter]), by).await?;
+        // The filter lets through what begins like that.
+        match listed.found.into_iter().find(|listed| listed.name == name) {
+            None if !listed.is_whole => Err(Error::in_a_circle("ListSecrets", Some(name.to_owned()))),
+            found => Ok(found.and_then(|listed| listed.changed_at)),
+        }
+    }
+
     /// All secrets of the account that are not being deleted, a hundred a call.
     /// [`ListSecrets`](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_ListSecrets.html)
     ///
     /// # Errors
     /// They could not be listed before the instant `by`.
     pub async fn list(&self, by: Instant) -> Result<Listing<Vec<ListedSecret>>, Error> {
+        self.list_those(None, by).await
+    }
+
+    async fn list_those(&self, filters: Option<Vec<Filter>>, by: Instant) -> Result<Listing<Vec<ListedSecret>>, Error> {
         let (mut listed, mut pages) = (BTreeMap::new(), Pages::default());
         loop {
             if !self.listings.admit(by).await {
                 return Err(Error::late("ListSecrets", None));
             }
-            let request = self.client.list_secrets().max_results(PAGE).set_next_token(pages.token());
+            let request = self.client.list_secrets().set_filters(filters.clone()).max_results(PAGE).set_next_token(pages.token());
             let answer = answered("ListSecrets", "the account", by, request.send()).await?;
             listed.extend(answer.secret_list().iter().filter_map(|told| {
                 let (changed_at, rotated_at) = (told.last_changed_date(), told.last_rotated_date());

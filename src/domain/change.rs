@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::arn::ServiceId;
 use super::key::Key;
@@ -129,6 +129,8 @@ pub struct Change {
     pub ignored: bool,
     /// Whether metadata was asked about it.
     pub learnt: bool,
+    /// Whether another event named the same second for this key: which of them a source tells of is not known then.
+    pub crowded: bool,
     /// What could not be learnt of it.
     pub note: Option<String>,
     /// The id of the event that told of it.
@@ -145,7 +147,8 @@ impl Change {
     pub fn new(key: Key, at: Timestamp, kind: ChangeKind, event: &str) -> Self {
         let event = event.to_owned();
         let (version, previous, etag, by, note) = (None, None, None, None, None);
-        Self { key, at, kind, version, previous, etag, by, ignored: false, learnt: false, note, event, source: "", whom: Whom::Everyone }
+        let (ignored, learnt, crowded, source, whom) = (false, false, false, "", Whom::Everyone);
+        Self { key, at, kind, version, previous, etag, by, ignored, learnt, crowded, note, event, source, whom }
     }
 
     /// Keeps what else was learnt of it, beside what is known already.
@@ -154,8 +157,61 @@ impl Change {
         self.note = Some(note);
     }
 
+    /// Takes the time that the source itself tells, which was asked for at `asked_at`. A later one moves the change later. One within the event's own
+    /// second is exact, where it was told so late that no replica lags, and where no other event named that second. None moves it before that second: a
+    /// source may lag, and tell of the version before.
+    pub fn is_dated(&mut self, told: Timestamp, asked_at: Timestamp) {
+        let is_exact = self.has_whole_second() && self.is_in_second(told) && !self.crowded && asked_at >= self.tells_exactly_from();
+        if told >= self.at || is_exact {
+            self.at = told;
+        }
+    }
+
+    /// From when on the source's own time is exact.
+    #[must_use]
+    pub fn tells_exactly_from(&self) -> Timestamp {
+        self.at.saturating_add(REPLICAS_LAG).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Whether all that is known of its time is the second, which a source may tell better: whoever deployed in that second may have read the change.
+    #[must_use]
+    pub fn has_whole_second(&self) -> bool {
+        self.at.subsec_nanosecond() == 0
+    }
+
+    /// Whether an instant lies in the second that the change's event names.
+    #[must_use]
+    pub fn is_in_second(&self, at: Timestamp) -> bool {
+        at.as_second() == self.second() && at.subsec_nanosecond() != 0
+    }
+
+    /// The second that its event names.
+    fn second(&self) -> i64 {
+        if self.has_whole_second() { self.at.as_second().saturating_sub(1) } else { self.at.as_second() }
+    }
+
+    /// Whether metadata knows of something that was written at `told`, which is not before the second of this deletion: it was written again.
+    #[must_use]
+    pub fn was_undone(&self, told: Timestamp) -> bool {
+        self.kind == ChangeKind::Deleted && told.as_second() >= self.second()
+    }
+
+    /// Whether the key is gone for all that can be known: metadata was asked, and left nothing open.
+    #[must_use]
+    pub fn is_surely_gone(&self) -> bool {
+        self.kind == ChangeKind::Deleted && self.learnt && self.note.is_none()
+    }
+
+    /// Whether one event told of both.
+    fn is_told_with(&self, other: &Self) -> bool {
+        self.event == other.event && self.source != REQUEST && !["", SWEEP].contains(&self.event.as_str())
+    }
+
     /// Takes what an event about the same version knows more: two roads tell of one change, each in part.
-    fn completed_by(self, other: Self) -> Self {
+    fn completed_by(mut self, other: Self) -> Self {
+        if let Some(perhaps) = other.key.perhaps() {
+            self.key = self.key.or_perhaps(&perhaps);
+        }
         if self.version.is_some() && other.version.is_some() && self.version != other.version {
             return self;
         }
@@ -163,8 +219,11 @@ impl Change {
         Self { key, version: self.version.or(other.version), etag: self.etag.or(other.etag), by: self.by.or(other.by), ..self }
     }
 
-    /// A label that moves after a write must not hide the write.
+    /// A label that moves after a write must not hide the write; and what was learnt of an event is not forgotten where that comes again.
     fn beats(&self, other: &Self) -> bool {
+        if self.is_told_with(other) && self.learnt != other.learnt {
+            return self.learnt;
+        }
         let told = |change: &Self| (change.kind != ChangeKind::Labelled, change.at, change.kind);
         told(self) > told(other)
     }
@@ -185,11 +244,22 @@ pub fn known_source(name: &str) -> &'static str {
 /// The id of the event of a change that the sweep found.
 pub const SWEEP: &str = "sweep";
 
+/// How long after a write an answer of a replica may not know of it.
+const REPLICAS_LAG: SignedDuration = SignedDuration::from_secs(2);
+
 /// The instant *t* of an event time. Several services tell whole seconds: the change may have come at any moment of that second, so only
-/// a deployment created after its end is certain to have read it.
+/// a deployment created after its end is certain to have read it. A time ahead of `clock`, when the message was sent, is that instant: a clock
+/// that goes wrong must hide no later change.
 #[must_use]
-pub fn end_of_event_time(told: Timestamp) -> Timestamp {
+pub fn end_of_event_time(told: Timestamp, clock: Timestamp) -> Timestamp {
+    let told = told.min(clock);
     if told.subsec_nanosecond() == 0 { end_of_second(told) } else { told }
+}
+
+/// The instant *t* that somebody worked out before `clock`: it may be the end of the second that `clock` is in, and no later.
+#[must_use]
+pub fn not_ahead_of(t: Timestamp, clock: Timestamp) -> Timestamp {
+    t.min(end_of_second(clock))
 }
 
 /// The instant *t* of a time that a source tells exactly, where an event of whole seconds may tell of the same change.
@@ -208,8 +278,11 @@ pub fn coalesce(changes: impl IntoIterator<Item = Change>) -> BTreeMap<Key, Chan
             None => change,
             Some(mut other) => {
                 let whom = joined.or(std::mem::take(&mut change.whom), std::mem::take(&mut other.whom));
+                let is_label = [&change, &other].iter().any(|one| one.kind == ChangeKind::Labelled);
+                let meet = !is_label && change.second() == other.second();
+                let crowded = meet && (change.crowded || other.crowded || !change.is_told_with(&other));
                 let newer = if change.beats(&other) { change.completed_by(other) } else { other.completed_by(change) };
-                Change { whom, ..newer }
+                Change { whom, crowded: newer.crowded || crowded, ..newer }
             }
         };
         newest.insert(newer.key.clone(), newer);
@@ -290,9 +363,74 @@ mod tests {
 
     #[test]
     fn a_whole_second_ends_with_its_last_moment() {
-        let t = |text: &str| end_of_event_time(text.parse().unwrap()).to_string();
+        let t = |text: &str| end_of_event_time(text.parse().unwrap(), Timestamp::MAX).to_string();
 
         assert_eq!(t("2026-01-31T10:00:00Z"), "2026-01-31T10:00:01Z");
         assert_eq!(t("2026-01-31T10:00:00.250Z"), "2026-01-31T10:00:00.25Z");
+    }
+
+    /// A write that an event dates to the second from 10:00:00, told by its source to be of `told`, asked at `asked_at`.
+    fn dated(told: &str, asked_at: &str, crowded: bool) -> String {
+        let mut change = Change { crowded, ..change(ChangeKind::Written, "2026-01-31T10:00:01Z") };
+        change.is_dated(told.parse().unwrap(), asked_at.parse().unwrap());
+        change.at.to_string()
+    }
+
+    #[test]
+    fn the_sources_own_time_is_exact_where_it_was_told_late_enough_and_one_event_alone_names_its_second() {
+        let (within, late) = ("2026-01-31T10:00:00.25Z", "2026-01-31T10:00:03Z");
+
+        assert_eq!(dated(within, late, false), within);
+        assert_eq!(dated(within, "2026-01-31T10:00:02.9Z", false), "2026-01-31T10:00:01Z");
+        assert_eq!(dated(within, late, true), "2026-01-31T10:00:01Z");
+        // Whole seconds may be all that the source knows.
+        assert_eq!(dated("2026-01-31T10:00:00Z", late, false), "2026-01-31T10:00:01Z");
+    }
+
+    #[test]
+    fn a_source_moves_a_change_later_and_never_before_the_second_of_its_event() {
+        assert_eq!(dated("2026-01-31T10:00:09.5Z", "2026-01-31T10:00:09.6Z", true), "2026-01-31T10:00:09.5Z");
+        assert_eq!(dated("2026-01-31T09:59:59.999Z", "2026-01-31T10:09:00Z", false), "2026-01-31T10:00:01Z");
+    }
+
+    #[test]
+    fn two_events_of_one_second_crowd_it_and_one_that_comes_twice_does_not() {
+        let written = |event: &str, at: &str| Change { event: event.to_owned(), ..change(ChangeKind::Written, at) };
+        let crowded = |one: Change, other: Change| {
+            let turned = coalesce([other.clone(), one.clone()]).into_values().next().unwrap().crowded;
+            let crowded = coalesce([one, other]).into_values().next().unwrap().crowded;
+            assert_eq!(crowded, turned, "the order of arrival must not matter");
+            crowded
+        };
+        let (first, second) = ("2026-01-31T10:00:01Z", "2026-01-31T10:00:02Z");
+
+        assert!(crowded(written("a", first), written("b", first)));
+        assert!(crowded(written("a", "2026-01-31T10:00:00.5Z"), written("b", first)));
+        assert!(!crowded(written("a", first), written("a", first)));
+        assert!(!crowded(written("a", first), written("b", second)));
+        assert!(!crowded(written("a", first), change(ChangeKind::Labelled, first)));
+    }
+
+    #[test]
+    fn what_was_learnt_of_an_event_outlives_its_repetition() {
+        let told = change(ChangeKind::Written, "2026-01-31T10:00:01Z");
+        let learnt = Change { learnt: true, ..change(ChangeKind::Written, "2026-01-31T10:00:00.25Z") };
+
+        for changes in [[told.clone(), learnt.clone()], [learnt.clone(), told]] {
+            assert_eq!(coalesce(changes).into_values().next().unwrap().at, learnt.at);
+        }
+    }
+
+    #[test]
+    fn a_time_ahead_of_the_clock_is_now_and_the_second_that_runs_ends_all_the_same() {
+        let clock: Timestamp = "2026-01-31T10:00:00.5Z".parse().unwrap();
+        let t = |text: &str| end_of_event_time(text.parse().unwrap(), clock).to_string();
+        let worked_out = |text: &str| not_ahead_of(text.parse().unwrap(), clock).to_string();
+
+        assert_eq!(t("2026-01-31T11:00:00Z"), "2026-01-31T10:00:00.5Z");
+        assert_eq!(t("2026-01-31T10:00:00.75Z"), "2026-01-31T10:00:00.5Z");
+        assert_eq!(t("2026-01-31T10:00:00Z"), "2026-01-31T10:00:01Z");
+        assert_eq!(worked_out("2026-01-31T11:00:00Z"), "2026-01-31T10:00:01Z");
+        assert_eq!(worked_out("2026-01-31T10:00:01Z"), "2026-01-31T10:00:01Z");
     }
 }

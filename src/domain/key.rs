@@ -63,6 +63,8 @@ struct Parts {
     stage: Option<String>,
     /// The six characters at the end of a secret's ARN, where known. A name has one ARN at a time, so they are no part of the identity.
     suffix: Option<String>,
+    /// Another path that may be meant: what told of a change does not say which of the two it is. No part of the identity either.
+    also: Option<String>,
 }
 
 impl Key {
@@ -95,7 +97,7 @@ impl Key {
     #[must_use]
     pub fn of_kind(kind: Kind, place: Place, path: &str) -> Self {
         let place = if kind == Kind::Object { place.partition_only() } else { place };
-        Self(Arc::new(Parts { kind, place, path: path.to_owned(), stage: None, suffix: None }))
+        Self(Arc::new(Parts { kind, place, path: path.to_owned(), stage: None, suffix: None, also: None }))
     }
 
     /// The version of a secret that a label stands at. The previous version changes with the current one, and is the same key.
@@ -110,6 +112,28 @@ impl Key {
     pub fn with_suffix(self, suffix: Option<&str>) -> Self {
         let suffix = suffix.filter(|suffix| is_suffix(suffix)).map(str::to_owned);
         Self(Arc::new(Parts { suffix, ..Arc::unwrap_or_clone(self.0) }))
+    }
+
+    /// The same change, which may be one of `other`, of the same kind and place: whoever watches either of them is concerned.
+    #[must_use]
+    pub fn or_perhaps(self, other: &Self) -> Self {
+        if self.0.also.is_some() || other.path() == self.path() {
+            return self;
+        }
+        Self(Arc::new(Parts { also: Some(other.path().to_owned()), ..Arc::unwrap_or_clone(self.0) }))
+    }
+
+    /// The same without the other key that may be meant.
+    #[must_use]
+    pub fn alone(self) -> Self {
+        if self.0.also.is_none() { self } else { Self(Arc::new(Parts { also: None, ..Arc::unwrap_or_clone(self.0) })) }
+    }
+
+    /// The other key that may be meant.
+    #[must_use]
+    pub fn perhaps(&self) -> Option<Self> {
+        let path = self.0.also.clone()?;
+        Some(Self(Arc::new(Parts { path, also: None, ..Parts::clone(&self.0) })))
     }
 
     /// What the key names.
@@ -160,7 +184,7 @@ impl Key {
     /// Its ARN; a secret's without the six characters where they are not known, which Secrets Manager takes as well.
     #[must_use]
     pub fn arn(&self) -> String {
-        let Parts { kind, place: Place { partition, account, region }, path, stage: _, suffix } = &*self.0;
+        let Parts { kind, place: Place { partition, account, region }, path, stage: _, suffix, also: _ } = &*self.0;
         match kind {
             Kind::Parameter => format!("arn:{partition}:ssm:{region}:{account}:parameter/{path}"),
             Kind::Object => format!("arn:{partition}:s3:::{path}"),
@@ -192,7 +216,7 @@ impl Key {
     }
 
     fn identity(&self) -> (Kind, &Place, &str, Option<&str>) {
-        let Parts { kind, place, path, stage, suffix: _ } = &*self.0;
+        let Parts { kind, place, path, stage, suffix: _, also: _ } = &*self.0;
         (*kind, place, path, stage.as_deref())
     }
 }

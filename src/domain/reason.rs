@@ -136,6 +136,8 @@ pub enum IgnoredReason {
     CallFailed,
     /// A list of records with none in it.
     NoRecords,
+    /// An object without content whose key ends in a slash, as "Create folder" of the S3 console writes it.
+    Folder,
     /// A later version acts on it.
     NotSupportedYet,
 }

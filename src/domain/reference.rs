@@ -1,6 +1,7 @@
 //! What a task definition, or a service, refers to: the things that a task reads when it starts.
 
-use super::key::Kind;
+use super::arn::Place;
+use super::key::{Key, Kind};
 use super::term::Term;
 use super::text::bounded;
 
@@ -43,6 +44,12 @@ impl References {
             Ok((term, true)) => self.pinned.push(term),
             Err(expected) => self.unread.push(UnreadReference { field: field(), expected }),
         }
+    }
+
+    /// Whether any version of a thing is among them, for a service whose account and Region are `home`: without it a task does not start.
+    #[must_use]
+    pub fn name(&self, key: &Key, home: &Place) -> bool {
+        self.followed.iter().chain(&self.pinned).any(|term| term.names_thing(key, home))
     }
 
     /// How much there is to keep.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::arn::{Place, ServiceId};
+use super::change::Change;
 use super::key::Key;
 use super::reference::References;
 use super::tags::Tags;
@@ -211,6 +212,30 @@ impl Service {
         watch.is_some_and(|watch| watch.refers_to(key, &self.home, &self.own_references, self.references.as_deref()))
     }
 
+    /// The one of two keys that may be meant which concerns it.
+    #[must_use]
+    pub fn meant(&self, key: &Key) -> Key {
+        let concerns = |key: &Key| self.listens(key) != Listening::No;
+        key.perhaps().filter(|other| concerns(other) && !concerns(&key.clone().alone())).unwrap_or_else(|| key.clone())
+    }
+
+    /// Whether its next task will not start: its task definition, or the service itself, refers to what is gone, and no deployment since has shown that it needs that no
+    /// longer. Nothing where either is not known.
+    #[must_use]
+    pub fn misses(&self, change: &Change) -> bool {
+        let definition = self.references.as_deref();
+        let names = |key: &Key| definition.into_iter().chain([&self.own_references]).any(|references| references.name(key, &self.home));
+        let refers = names(&change.key) || change.key.perhaps().as_ref().is_some_and(names);
+        self.status == ServiceStatus::Active && change.is_surely_gone() && refers && !self.has_completed_since(change.at)
+    }
+
+    /// Whether a deployment created after `t` ended well: its tasks started.
+    fn has_completed_since(&self, t: Timestamp) -> bool {
+        let ended_well = |primary: &Deployment| primary.created_at > t && primary.state != RolloutState::Failed && !self.is_rolling();
+        let in_history = || self.past().iter().any(|past| past.fate == Fate::Succeeded && past.created_at > t);
+        self.primary().is_some_and(ended_well) || in_history()
+    }
+
     /// The deployment that new tasks belong to.
     #[must_use]
     pub fn primary(&self) -> Option<&Deployment> {
@@ -269,7 +294,9 @@ impl Service {
 
     /// Everything of it that does not parse, in words.
     pub fn mistakes(&self) -> impl Iterator<Item = String> {
-        let of_definition = self.references.iter().flat_map(|references| &references.unread);
+        // Those of others are read for deletions alone.
+        let followed = self.references.iter().filter(|_| self.says_auto());
+        let of_definition = followed.flat_map(|references| &references.unread);
         let of_definition = of_definition.map(|unread| unread.in_words("the task definition"));
         let own = self.own_references.unread.iter().filter(|_| self.says_auto()).map(|unread| unread.in_words("the service"));
         self.tags.mistakes().map(ToString::to_string).chain(of_definition).chain(own)

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::arn::{Place, ServiceId};
+use super::arn::ServiceId;
 use super::change::Change;
 use super::key::Key;
 use super::outcome::{Outcome, RestartResult, RolledOut};
 use super::reason::{Decision, IgnoredReason, Reason};
 use super::received::MalformedEvent;
-use super::service::ServiceEvent;
+use super::service::{Service, ServiceEvent};
 use super::text::bounded;
 
 /// The version of the JSON below; it grows when a field goes or changes its meaning.
@@ -160,9 +160,9 @@ pub struct ServiceLine {
     /// How many more did.
     #[serde(skip_serializing_if = "is_zero")]
     pub more_changes: usize,
-    /// Whether a key that it reads is gone: its next task will not start.
+    /// Whether a key that its task definition refers to is gone: its next task will not start.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub lost_a_key: bool,
+    pub missing_key: bool,
     /// Tags, and references of its task definition, that do not parse.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub mistakes: Vec<String>,
@@ -221,8 +221,10 @@ impl ServiceLine {
     #[must_use]
     pub fn decided(rolled: &RolledOut, changes: &BTreeMap<Key, Change>) -> Self {
         let RolledOut { planned, outcome, seen } = rolled;
+        let mut lost = planned.asked_by.iter().filter(|(_, reason)| **reason == Reason::Deleted).filter_map(|(key, _)| changes.get(key));
+        let missing_key = lost.any(|change| seen.misses(change));
         let asked_by = planned.asked_by.iter().take(CHANGES_TOLD);
-        let asked_by = asked_by.filter_map(|(key, reason)| Some(ChangeLine::new(changes.get(key)?.clone(), *reason, &seen.home)));
+        let asked_by = asked_by.filter_map(|(key, reason)| Some(ChangeLine::new(changes.get(key)?.clone(), *reason, seen)));
         Self {
             decision: Some(planned.reason.decision()),
             reason: Some(planned.reason),
@@ -231,7 +233,7 @@ impl ServiceLine {
             requested: planned.requested,
             changes: asked_by.collect(),
             more_changes: planned.asked_by.len().saturating_sub(CHANGES_TOLD),
-            lost_a_key: planned.asked_by.values().any(|reason| *reason == Reason::Deleted),
+            missing_key,
             mistakes: seen.mistakes().collect(),
             events: seen.events.iter().map(EventLine::from).collect(),
             ..Self::blank(&seen.id)
@@ -264,7 +266,7 @@ impl ServiceLine {
             again: false,
             changes: Vec::new(),
             more_changes: 0,
-            lost_a_key: false,
+            missing_key: false,
             mistakes: Vec::new(),
             events: Vec::new(),
         }
@@ -310,10 +312,12 @@ fn is_zero(count: &usize) -> bool {
 }
 
 impl ChangeLine {
-    fn new(change: Change, reason: Reason, home: &Place) -> Self {
-        let Change { key, at, kind: _, version, previous, etag, by, ignored: _, learnt: _, note, event, source: _, whom: _ } = change;
+    fn new(change: Change, reason: Reason, seen: &Service) -> Self {
+        let Change { key, at, kind: _, version, previous, etag, by, ignored: _, learnt: _, crowded: _, note, event, source: _, whom: _ } =
+            change;
         let [version, previous, etag, by] = [version, previous, etag, by].map(|text| text.as_deref().map(bounded));
-        Self { key: bounded(&key.seen_from(home)), at, reason, version, previous, etag, by, note, event: bounded(&event) }
+        let key = seen.meant(&key).seen_from(&seen.home);
+        Self { key: bounded(&key), at, reason, version, previous, etag, by, note, event: bounded(&event) }
     }
 }
 

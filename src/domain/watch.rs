@@ -33,9 +33,19 @@ pub enum Listening {
 
 impl Watch {
     /// The relation to `key` of a service whose account and Region are `home`. It has references of its `own`, and those of its task `definition`,
-    /// where that was read.
+    /// where that was read. Of two keys that may be meant, the one counts that it listens to.
     #[must_use]
     pub fn listens(&self, key: &Key, home: &Place, own: &References, definition: Option<&References>) -> Listening {
+        let listens = |key: &Key| self.listens_to(key, home, own, definition);
+        match (listens(key), key.perhaps().map(|other| listens(&other))) {
+            (listening, None | Some(Listening::No)) | (Listening::No, Some(listening)) => listening,
+            (Listening::Yes, Some(_)) | (_, Some(Listening::Yes)) => Listening::Yes,
+            (Listening::AskTaskDefinition, Some(_)) | (_, Some(Listening::AskTaskDefinition)) => Listening::AskTaskDefinition,
+            (listening, Some(_)) => listening,
+        }
+    }
+
+    fn listens_to(&self, key: &Key, home: &Place, own: &References, definition: Option<&References>) -> Listening {
         let names = |terms: &[Term]| terms.iter().any(|term| term.matches(key, home));
         let listening = match definition {
             _ if names(&self.terms) => Listening::Yes,
@@ -53,10 +63,12 @@ impl Watch {
     /// Whether such a service refers to any version of the thing, pinned ones among them.
     #[must_use]
     pub fn refers_to(&self, key: &Key, home: &Place, own: &References, definition: Option<&References>) -> bool {
-        let names = |terms: &[Term]| terms.iter().any(|term| term.names_thing(key, home));
-        let refers = |references: &References| names(&references.followed) || names(&references.pinned);
-        let by_reference = || self.auto && (refers(own) || definition.is_some_and(refers));
-        (names(&self.terms) || by_reference()) && !names(&self.exclusions)
+        let refers = |key: &Key| {
+            let names = |terms: &[Term]| terms.iter().any(|term| term.names_thing(key, home));
+            let by_reference = || self.auto && (own.name(key, home) || definition.is_some_and(|definition| definition.name(key, home)));
+            (names(&self.terms) || by_reference()) && !names(&self.exclusions)
+        };
+        refers(key) || key.perhaps().as_ref().is_some_and(refers)
     }
 }
 

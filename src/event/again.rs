@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::json::{self, MOST_ENTRIES, Malformed};
 use crate::domain::again::{Again, Waiting, Wish};
 use crate::domain::arn::{Place, ServiceId};
-use crate::domain::change::{Change, ChangeKind, Whom, distinct, known_source};
+use crate::domain::change::{Change, ChangeKind, Whom, distinct, known_source, not_ahead_of};
 use crate::domain::key::{Key, Kind};
 use crate::domain::reason::Reason;
 use crate::domain::text::bounded;
@@ -71,6 +71,8 @@ struct Told {
     stage: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "json::maybe_text")]
     suffix: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "json::maybe_text")]
+    also: Option<String>,
     #[serde(deserialize_with = "json::time")]
     at: Timestamp,
     what: What,
@@ -90,6 +92,8 @@ struct Told {
     ignored: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not", deserialize_with = "json::or_default")]
     learnt: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not", deserialize_with = "json::or_default")]
+    crowded: bool,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -201,8 +205,8 @@ fn part(again: &Again, is_in: impl Fn(&ServiceId) -> bool, others: bool) -> Agai
     Again { not_before: *not_before, hops: *hops, unlisted: *unlisted, changes: changes.collect(), waiting, wish }
 }
 
-/// Reads what [`encode`] of this version, or of one before it, wrote.
-pub(super) fn decode(text: &RawValue) -> Result<Again, Malformed> {
+/// Reads what [`encode`] of this version, or of one before it, wrote before `clock`.
+pub(super) fn decode(text: &RawValue, clock: Timestamp) -> Result<Again, Malformed> {
     let Message { version, not_before, hops, unlisted, work, waiting, wish } = json::read(text.get())?;
     if version > VERSION {
         return Err(Malformed::at("version", format!("a number up to {VERSION}: a newer version of ecs-reloader sent this")));
@@ -220,7 +224,7 @@ pub(super) fn decode(text: &RawValue) -> Result<Again, Malformed> {
             (None, None) => Whom::Everyone,
         };
         for told in told {
-            let change = told.into_change(whom.clone());
+            let change = told.into_change(whom.clone(), clock);
             changes.push(change.ok_or_else(|| Malformed::at(format!("work[{place}].changes"), "a kind: ssm, s3, secret or appconfig"))?);
         }
     }
@@ -287,7 +291,7 @@ impl From<&Again> for Message {
 
 impl From<&Change> for Told {
     fn from(change: &Change) -> Self {
-        let Change { key, at, kind, version, previous, etag, by, ignored, learnt, note, event, source, whom: _ } = change.clone();
+        let Change { key, at, kind, version, previous, etag, by, ignored, learnt, crowded, note, event, source, whom: _ } = change.clone();
         let Place { partition, account, region } = key.place().clone();
         Self {
             kind: key.kind().word().to_owned(),
@@ -297,6 +301,7 @@ impl From<&Change> for Told {
             region,
             stage: key.stage().map(str::to_owned),
             suffix: key.suffix().map(str::to_owned),
+            also: key.perhaps().map(|other| other.path().to_owned()),
             at,
             what: match kind {
                 ChangeKind::Labelled => What::Labelled,
@@ -312,50 +317,27 @@ impl From<&Change> for Told {
             ignored,
             // What could not be told is asked for again.
             learnt: learnt && note.is_none(),
+            crowded,
         }
     }
 }
 
 impl Told {
-    fn into_change(self, whom: Whom) -> Option<Change> {
-        let Self {
-            kind,
-            path,
-            partition,
-            account,
-            region,
-            stage,
-            suffix,
-            at,
-            what,
-            version,
-            previous,
-            etag,
-            by,
-            event,
-            source,
-            ignored,
-            learnt,
-        } = self;
+    fn into_change(self, whom: Whom, clock: Timestamp) -> Option<Change> {
+        let Self { kind, path, partition, account, region, stage, suffix, also, at, what, version, previous, etag, by, event, .. } = self;
+        let (source, ignored, learnt, crowded) = (self.source, self.ignored, self.learnt, self.crowded);
         let kind = Kind::ALL.into_iter().find(|known| known.word() == kind)?;
-        let key = Key::of_kind(kind, Place { partition, account, region }, &path);
+        let place = Place { partition, account, region };
+        let key = Key::of_kind(kind, place.clone(), &path);
+        let key = also.iter().fold(key, |key, also| key.or_perhaps(&Key::of_kind(kind, place.clone(), also)));
         let key = stage.iter().fold(key, |key, stage| key.at_stage(stage)).with_suffix(suffix.as_deref());
         let kind = match what {
             What::Labelled => ChangeKind::Labelled,
             What::Deleted => ChangeKind::Deleted,
             What::Written => ChangeKind::Written,
         };
-        Some(Change {
-            version,
-            previous,
-            etag,
-            by,
-            source: known_source(&source),
-            ignored,
-            learnt,
-            whom,
-            ..Change::new(key, at, kind, &event)
-        })
+        let (change, source) = (Change::new(key, not_ahead_of(at, clock), kind, &event), known_source(&source));
+        Some(Change { version, previous, etag, by, ignored, learnt, crowded, source, whom, ..change })
     }
 }
 

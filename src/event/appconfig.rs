@@ -1,6 +1,7 @@
 //! "AWS AppConfig deployment events to Amazon EventBridge" extension, AWS `AppConfig` User Guide: a deployment of a configuration profile is
-//! complete.
+//! complete, or was rolled back.
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -10,6 +11,11 @@ use super::{Told, changed, ignored};
 use crate::domain::change::{Change, ChangeKind, end_of_event_time};
 use crate::domain::key::Key;
 use crate::domain::reason::IgnoredReason;
+
+const COMPLETE: &str = "On Deployment Complete";
+
+/// AWS's pages spell it in both ways. Tasks that started in the middle of the deployment hold the value that was taken back.
+const ROLLED_BACK: [&str; 2] = ["On Deployment Rollback", "On Deployment Rolled Back"];
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", expecting = "the detail of an AppConfig event")]
@@ -42,25 +48,27 @@ impl Detail<'_> {
     }
 }
 
-/// One change for the three names and one for the three ids: a term may say either.
-pub(super) fn decode(event: &EventBridge<'_>) -> Result<Vec<Told>, Malformed> {
-    if event.detail_type != "On Deployment Complete" {
-        return Ok(vec![ignored(event.name(), IgnoredReason::UnknownKind)]);
+/// One change, by the three names and by the three ids: a term may say either.
+pub(super) fn decode(event: &EventBridge<'_>, clock: Timestamp) -> Result<Told, Malformed> {
+    let is_rolled_back = ROLLED_BACK.contains(&event.detail_type.as_str());
+    if event.detail_type != COMPLETE && !is_rolled_back {
+        return Ok(ignored(event.name(), IgnoredReason::UnknownKind));
     }
     let detail: Detail = json::read(event.detail.get()).map_err(|malformed| malformed.in_field("detail"))?;
-    let version = detail.version();
-    let told = |part: fn(&Named) -> &str| {
+    // A rollback tells the version that was given up: which one is in force again is not told.
+    let version = detail.version().filter(|_| !is_rolled_back);
+    let key = |part: fn(&Named) -> &str| {
         let Detail { application, environment, configuration_profile: profile, .. } = &detail;
         let parts = [application, environment, profile].map(part);
         if parts.iter().any(|part| part.is_empty() || part.contains('/')) {
             return None;
         }
         let [application, environment, profile] = parts;
-        let key = Key::profile(event.place(), application, environment, profile);
-        let change = Change::new(key, end_of_event_time(event.time), ChangeKind::Written, &event.id);
-        Some(changed(Change { version: version.clone(), ..change }))
+        Some(Key::profile(event.place(), application, environment, profile))
     };
-    let mut changes: Vec<_> = [told(|named| &named.name), told(|named| &named.id)].into_iter().flatten().collect();
-    changes.dedup();
-    if changes.is_empty() { Err(Malformed::at("detail", "names or ids without a slash")) } else { Ok(changes) }
+    let keys = [key(|named| &named.name), key(|named| &named.id)];
+    let key = keys.into_iter().flatten().reduce(|names, ids| names.or_perhaps(&ids));
+    let key = key.ok_or_else(|| Malformed::at("detail", "names or ids without a slash"))?;
+    let change = Change::new(key, end_of_event_time(event.time, clock), ChangeKind::Written, &event.id);
+    Ok(changed(Change { version, ..change }))
 }

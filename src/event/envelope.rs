@@ -131,6 +131,7 @@ struct Depth {
     sns_may_follow: bool,
     /// Whether it stands directly in a message of the function's own queue.
     is_own: bool,
+    /// When the message was sent: the clock that the times in it are held against, the same each time that the message is delivered.
     sent_at: Timestamp,
 }
 
@@ -240,7 +241,7 @@ fn look_at(payload: &str, probe: Probe<'_>, depth: Depth) -> Vec<Told> {
     if let Some(Few(records)) = probe.records {
         look_at_records(&records, depth)
     } else if let Some(source) = probe.source {
-        let told = look_at_event(payload, &source, probe.detail_type.as_deref());
+        let told = look_at_event(payload, &source, probe.detail_type.as_deref(), depth.sent_at);
         from_source(&source, told.unwrap_or_else(|malformed| vec![Told::Malformed(malformed)]))
     } else if probe.sns_type.as_deref() == Some("Notification") {
         json::read::<SnsMessage>(payload)
@@ -252,7 +253,7 @@ fn look_at(payload: &str, probe: Probe<'_>, depth: Depth) -> Vec<Told> {
     } else if let Some(sweep) = probe.sweep {
         vec![manual::decode_sweep(sweep).map_or_else(|malformed| Told::Malformed(malformed.in_field("sweep")), Told::Sweep)]
     } else if let Some(again) = probe.again {
-        let work = if depth.is_own { again::decode(again) } else { Err(Malformed::at("", NOT_OWN)) };
+        let work = if depth.is_own { again::decode(again, depth.sent_at) } else { Err(Malformed::at("", NOT_OWN)) };
         vec![work.map_or_else(|malformed| Told::Malformed(malformed.in_field("again")), |again| Told::Again(Box::new(again)))]
     } else {
         vec![Told::Malformed(Malformed::at("", ANY_EVENT))]
@@ -285,7 +286,7 @@ fn look_at_records(records: &[&RawValue], depth: Depth) -> Vec<Told> {
 
 fn look_at_record(source: &str, record: &RawValue, depth: Depth) -> Vec<Told> {
     match source {
-        "aws:s3" => from_source(source, vec![s3::decode_notification(record).unwrap_or_else(Told::Malformed)]),
+        "aws:s3" => from_source(source, vec![s3::decode_notification(record, depth.sent_at).unwrap_or_else(Told::Malformed)]),
         "aws:sns" if depth.sns_may_follow => match json::read::<SnsRecord>(record.get()) {
             Ok(record) => look_into_sns(&record.sns, "Sns.Message", depth),
             Err(malformed) => vec![Told::Malformed(malformed)],
@@ -303,13 +304,13 @@ fn look_into_sns(message: &SnsMessage, at: &str, depth: Depth) -> Vec<Told> {
     mend(look(&message.message, inside), |malformed| malformed.in_text(at))
 }
 
-fn look_at_event(payload: &str, source: &str, detail_type: Option<&str>) -> Result<Vec<Told>, Malformed> {
+fn look_at_event(payload: &str, source: &str, detail_type: Option<&str>, sent_at: Timestamp) -> Result<Vec<Told>, Malformed> {
     let name = || detail_type.map_or_else(|| source.to_owned(), |detail_type| format!("{source} {detail_type}"));
     match source {
-        "aws.ssm" => Ok(vec![ssm::decode(&json::read(payload)?)?]),
-        "aws.s3" => Ok(vec![s3::decode_event(&json::read(payload)?)?]),
-        "aws.secretsmanager" => secrets::decode(&json::read(payload)?),
-        "aws.appconfig" => appconfig::decode(&json::read(payload)?),
+        "aws.ssm" => Ok(vec![ssm::decode(&json::read(payload)?, sent_at)?]),
+        "aws.s3" => Ok(vec![s3::decode_event(&json::read(payload)?, sent_at)?]),
+        "aws.secretsmanager" => secrets::decode(&json::read(payload)?, sent_at),
+        "aws.appconfig" => Ok(vec![appconfig::decode(&json::read(payload)?, sent_at)?]),
         "aws.ecs" | "aws.codedeploy" => Ok(vec![ignored(name(), IgnoredReason::NotSupportedYet)]),
         _ => Ok(vec![ignored(name(), IgnoredReason::UnknownSource)]),
     }

@@ -130,7 +130,7 @@ pub(super) fn decode(reload: &RawValue, sent_at: Timestamp) -> Result<Manual, Ma
     }
     Ok(Manual {
         changed: terms.collect::<Result<_, _>>()?,
-        at: at.map_or(sent_at, end_of_event_time),
+        at: at.map_or(sent_at, |at| end_of_event_time(at, sent_at)),
         wish: Wish {
             services: ids.collect::<Result<_, _>>()?,
             asked_at: sent_at,

@@ -21,9 +21,10 @@ const LONGEST_KEY: usize = 1024;
 /// "EventBridge event message structure", Amazon S3 User Guide.
 #[derive(Deserialize)]
 #[serde(expecting = "the detail of an S3 event")]
-struct Detail {
+struct Detail<'a> {
     bucket: Bucket,
-    object: Object,
+    #[serde(borrow)]
+    object: Object<'a>,
     #[serde(default, deserialize_with = "json::maybe_text")]
     requester: Option<String>,
     #[serde(rename = "deletion-type", default, deserialize_with = "json::maybe_text")]
@@ -42,18 +43,21 @@ struct Bucket {
 /// EventBridge writes `version-id`, the bucket itself `versionId`.
 #[derive(Deserialize)]
 #[serde(expecting = "an object in a bucket")]
-struct Object {
+struct Object<'a> {
     key: String,
     #[serde(rename = "version-id", alias = "versionId", default, deserialize_with = "json::maybe_text")]
     version: Option<String>,
     #[serde(alias = "eTag", default, deserialize_with = "json::maybe_text")]
     etag: Option<String>,
+    /// In bytes; a deletion tells none.
+    #[serde(borrow)]
+    size: Option<&'a RawValue>,
 }
 
 /// "Event message structure", Amazon S3 User Guide.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", expecting = "an S3 record")]
-struct Record {
+struct Record<'a> {
     #[serde(deserialize_with = "json::text")]
     event_version: String,
     #[serde(deserialize_with = "json::text")]
@@ -64,7 +68,8 @@ struct Record {
     aws_region: String,
     user_identity: Option<UserIdentity>,
     response_elements: Option<ResponseElements>,
-    s3: Entity,
+    #[serde(borrow)]
+    s3: Entity<'a>,
 }
 
 #[derive(Deserialize)]
@@ -83,12 +88,13 @@ struct ResponseElements {
 
 #[derive(Deserialize)]
 #[serde(expecting = "a bucket and an object")]
-struct Entity {
+struct Entity<'a> {
     bucket: Bucket,
-    object: Object,
+    #[serde(borrow)]
+    object: Object<'a>,
 }
 
-pub(super) fn decode_event(event: &EventBridge<'_>) -> Result<Told, Malformed> {
+pub(super) fn decode_event(event: &EventBridge<'_>, clock: Timestamp) -> Result<Told, Malformed> {
     let kind = match event.detail_type.as_str() {
         // Whatever the reason (PutObject, POST Object, CopyObject, CompleteMultipartUpload): the object is another one now.
         "Object Created" => ChangeKind::Written,
@@ -101,13 +107,19 @@ pub(super) fn decode_event(event: &EventBridge<'_>) -> Result<Told, Malformed> {
     if kind == ChangeKind::Deleted && only_a_version(&object, deletion_type.as_deref() == Some("Delete Marker Created")) {
         return Ok(ignored(event.name(), IgnoredReason::UnknownKind));
     }
-    // EventBridge tells the key as it is.
-    let key = Key::object(&event.place().partition, &bucket.name, &object.key);
-    let change = Change::new(key, end_of_event_time(event.time), kind, &event.id);
+    if is_folder(&object, &object.key, kind) {
+        return Ok(ignored(event.name(), IgnoredReason::Folder));
+    }
+    let partition = event.place().partition;
+    let told = Key::object(&partition, &bucket.name, &object.key);
+    // AWS's pages show the key as it is, and others have seen it form-URL-encoded.
+    let decoded = form_decoded(&object.key).filter(|_| is_form_encoded(&object.key));
+    let key = decoded.iter().fold(told, |told, decoded| told.or_perhaps(&Key::object(&partition, &bucket.name, decoded)));
+    let change = Change::new(key, end_of_event_time(event.time, clock), kind, &event.id);
     Ok(changed(Change { version: object.version, etag: object.etag, by: requester, ..change }))
 }
 
-pub(super) fn decode_notification(record: &RawValue) -> Result<Told, Malformed> {
+pub(super) fn decode_notification(record: &RawValue, clock: Timestamp) -> Result<Told, Malformed> {
     let record: Record = json::read(record.get())?;
     if !record.event_version.starts_with("2.") {
         return Err(Malformed::at("eventVersion", "2.x"));
@@ -123,16 +135,29 @@ pub(super) fn decode_notification(record: &RawValue) -> Result<Told, Malformed> 
     if kind == ChangeKind::Deleted && only_a_version(&object, record.event_name.ends_with(":DeleteMarkerCreated")) {
         return Ok(ignored(format!("aws:s3 {}", record.event_name), IgnoredReason::UnknownKind));
     }
+    if is_folder(&object, &key, kind) {
+        return Ok(ignored(format!("aws:s3 {}", record.event_name), IgnoredReason::Folder));
+    }
     let partition = bucket.arn.as_deref().and_then(Arn::parse).map_or_else(|| partition_of(&record.aws_region), |arn| arn.partition);
     let event = record.response_elements.and_then(|elements| elements.request_id).unwrap_or_default();
-    let change = Change::new(Key::object(partition, &bucket.name, &key), end_of_event_time(record.event_time), kind, &event);
+    let change = Change::new(Key::object(partition, &bucket.name, &key), end_of_event_time(record.event_time, clock), kind, &event);
     let by = record.user_identity.and_then(|identity| identity.principal_id);
     Ok(changed(Change { version: object.version, etag: object.etag, by, ..change }))
 }
 
 /// Whether one version was deleted for good, and not the object by a marker: which version is the newest now is not told.
-fn only_a_version(object: &Object, by_marker: bool) -> bool {
+fn only_a_version(object: &Object<'_>, by_marker: bool) -> bool {
     object.version.is_some() && !by_marker
+}
+
+/// Whether it is what the console's "Create folder" writes: nothing reads it, and it comes and goes with what is below it ("Organizing objects in
+/// the Amazon S3 console by using folders", Amazon S3 User Guide).
+fn is_folder(object: &Object<'_>, key: &str, kind: ChangeKind) -> bool {
+    let is_empty = match object.size {
+        Some(size) => size.get() == "0",
+        None => kind == ChangeKind::Deleted,
+    };
+    is_empty && key.ends_with('/')
 }
 
 fn check(bucket: &Bucket, key: &str, outer: &str) -> Result<(), Malformed> {
@@ -143,6 +168,12 @@ fn check(bucket: &Bucket, key: &str, outer: &str) -> Result<(), Malformed> {
     } else {
         Ok(())
     }
+}
+
+/// Whether every `%` in it is followed by two hexadecimal digits.
+fn is_form_encoded(key: &str) -> bool {
+    let is_escape = |rest: &str| matches!(rest.as_bytes(), [high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit());
+    key.split('%').skip(1).all(is_escape)
 }
 
 /// The bucket writes `red flower+1.jpg` as `red+flower%2B1.jpg`.

@@ -93,16 +93,16 @@ impl Response {
     }
 }
 
-pub(super) fn decode(event: &EventBridge<'_>) -> Result<Vec<Told>, Malformed> {
+pub(super) fn decode(event: &EventBridge<'_>, clock: Timestamp) -> Result<Vec<Told>, Malformed> {
     match event.detail_type.as_str() {
-        "Secret Label Updated" => decode_label(event),
-        "AWS API Call via CloudTrail" => decode_call(event),
+        "Secret Label Updated" => decode_label(event, clock),
+        "AWS API Call via CloudTrail" => decode_call(event, clock),
         // A rotation's success, among others: it comes after the move of the label that it reports.
         _ => Ok(vec![ignored(event.name(), IgnoredReason::UnknownKind)]),
     }
 }
 
-fn decode_label(event: &EventBridge<'_>) -> Result<Vec<Told>, Malformed> {
+fn decode_label(event: &EventBridge<'_>, clock: Timestamp) -> Result<Vec<Told>, Malformed> {
     let detail: LabelUpdated = json::read(event.detail.get()).map_err(|malformed| malformed.in_field("detail"))?;
     let name = checked(&detail.name, "detail.name")?;
     if OWN_LABELS.contains(&detail.label.as_str()) {
@@ -111,11 +111,11 @@ fn decode_label(event: &EventBridge<'_>) -> Result<Vec<Told>, Malformed> {
     let suffix =
         event.resources.first().and_then(|arn| Arn::parse(arn)?.resource.strip_prefix("secret:")?.strip_prefix(name)?.strip_prefix('-'));
     let key = Key::secret(event.place(), name).with_suffix(suffix).at_stage(&detail.label);
-    let change = Change::new(key, end_of_event_time(event.time), ChangeKind::Written, &event.id);
+    let change = Change::new(key, end_of_event_time(event.time, clock), ChangeKind::Written, &event.id);
     Ok(vec![changed(Change { version: detail.version_id, ..change })])
 }
 
-fn decode_call(event: &EventBridge<'_>) -> Result<Vec<Told>, Malformed> {
+fn decode_call(event: &EventBridge<'_>, clock: Timestamp) -> Result<Vec<Told>, Malformed> {
     let call: ApiCall = json::read(event.detail.get()).map_err(|malformed| malformed.in_field("detail"))?;
     let name = || format!("{} {}", event.source, call.event_name);
     if !["PutSecretValue", "UpdateSecret", "UpdateSecretVersionStage", "DeleteSecret"].contains(&call.event_name.as_str()) {
@@ -137,7 +137,7 @@ fn decode_call(event: &EventBridge<'_>) -> Result<Vec<Told>, Malformed> {
     let by = call.user_identity.as_ref().and_then(|identity| identity.arn.clone());
     let keys = keys.iter().flat_map(|key| labels.iter().map(|label| key.clone().at_stage(label)));
     let changes = keys.map(|key| {
-        let change = Change::new(key, end_of_event_time(call.event_time), kind, &event.id);
+        let change = Change::new(key, end_of_event_time(call.event_time, clock), kind, &event.id);
         changed(Change { version: version.clone(), by: by.clone(), ..change })
     });
     Ok(changes.collect())

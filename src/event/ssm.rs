@@ -1,6 +1,7 @@
 //! "Parameter Store Change": "Configuring notifications or triggering actions based on Parameter Store events", AWS Systems Manager User
 //! Guide. The event tells neither value nor version.
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -23,7 +24,7 @@ struct Detail {
     exception: Option<IgnoredAny>,
 }
 
-pub(super) fn decode(event: &EventBridge<'_>) -> Result<Told, Malformed> {
+pub(super) fn decode(event: &EventBridge<'_>, clock: Timestamp) -> Result<Told, Malformed> {
     if event.detail_type != "Parameter Store Change" {
         return Ok(ignored(event.name(), IgnoredReason::UnknownKind));
     }
@@ -41,5 +42,5 @@ pub(super) fn decode(event: &EventBridge<'_>) -> Result<Told, Malformed> {
         return Err(Malformed::at("detail.name", format!("a parameter's name of 1 to {LONGEST_NAME} characters")));
     }
     let key = Key::parameter(event.place(), &detail.name);
-    Ok(changed(Change::new(key, end_of_event_time(event.time), kind, &event.id)))
+    Ok(changed(Change::new(key, end_of_event_time(event.time, clock), kind, &event.id)))
 }

@@ -13,7 +13,7 @@ use super::errand::Errand;
 use super::{Findings, Reload};
 use crate::aws::{IN_A_CIRCLE, Listed, Listing};
 use crate::domain::arn::ServiceId;
-use crate::domain::change::{Change, Whom, coalesce, end_of_second};
+use crate::domain::change::{Change, Whom, coalesce, end_of_second, not_ahead_of};
 use crate::domain::key::{CURRENT, Key, Kind};
 use crate::domain::outcome::{RestartResult, RolledOut};
 use crate::domain::plan::{Planned, Policy, plan};
@@ -144,7 +144,7 @@ impl Reload<'_> {
         for (suspicion, created) in asked {
             let key = &suspicion.change.key;
             let created = match created {
-                Ok(Some(created)) => end_of_second(created),
+                Ok(Some(created)) => not_ahead_of(end_of_second(created), self.clock.now()),
                 Ok(None) => {
                     unswept.push(format!("{key}: no version has the label"));
                     continue;

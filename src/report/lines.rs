@@ -77,7 +77,7 @@ pub(super) fn service_level(line: &ServiceLine) -> Level {
         Some(Decision::Refuse | Decision::Hold | Decision::Skip | Decision::Restart) | None => Level::Info,
     };
     let noted = line.changes.iter().any(|change| change.note.is_some());
-    let tags = if line.lost_a_key || noted || !line.mistakes.is_empty() { Level::Warn } else { Level::Info };
+    let tags = if line.missing_key || noted || !line.mistakes.is_empty() { Level::Warn } else { Level::Info };
     result.max(decision).max(tags)
 }
 

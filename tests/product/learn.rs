@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use sim::{Fault, service, task_definition};
+use sim::{EventSourceMapping, Fault, service, task_definition};
 
-use crate::support::{BUCKET, Scenario, line, reason};
+use crate::support::{BUCKET, QUEUE, Scenario, line, reason};
 
 async fn api() -> Scenario {
     Scenario::with([service("web/api").watching("ssm:/app/ secret:prod/ s3:config/")]).await
@@ -157,4 +157,106 @@ async fn a_name_that_aws_refuses_leaves_the_others_known() {
     let unknown: Vec<_> = changes.iter().filter(|change| change["version"].is_null()).collect();
     assert!(changes.len() == 5 && unknown.len() == 1 && unknown[0]["key"] == "ssm:/app/bad", "{changes:#?}");
     assert!(unknown[0]["note"].as_str().unwrap().contains("ValidationException"), "{unknown:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_ahead_of_the_clock_hides_no_later_change_of_its_key() {
+    let scenario = api().await.with_queue();
+    let mut ahead = scenario.told("Update", "/app/db");
+    ahead["time"] = (scenario.account.now() + Duration::from_hours(1)).strftime("%Y-%m-%dT%H:%M:%SZ").to_string().into();
+    scenario.account.send(QUEUE, &ahead.to_string());
+    scenario.account.run_for(Duration::from_mins(1)).await;
+    assert_eq!(scenario.restarted(), ["web/api"]);
+    scenario.account.run_for(Duration::from_mins(9)).await;
+
+    scenario.account.put_parameter("/app/db");
+    scenario.account.send(QUEUE, &ahead.to_string());
+    scenario.account.run_for(Duration::from_mins(1)).await;
+
+    assert_eq!(scenario.restarted(), ["web/api", "web/api"]);
+    assert!(scenario.is_all_fresh().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn metadata_ahead_of_the_clock_keeps_nobody_waiting() {
+    let scenario = api().await;
+    scenario.account.set_metadata_clock_ahead(Duration::from_hours(1));
+
+    let answer = scenario.changed("ssm:/app/db").await;
+
+    assert_eq!((reason(&answer).as_str(), scenario.restarted()), ("stale", vec!["web/api".to_owned()]));
+}
+
+/// As soon as a second has just begun.
+async fn at_the_beginning_of_a_second(scenario: &Scenario) {
+    let begun = u64::try_from(scenario.account.now().subsec_millisecond()).unwrap();
+    scenario.account.run_for(Duration::from_millis(1100 - begun)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_pipeline_writes_and_deploys_within_one_second_is_not_deployed_again() {
+    for queued in [true, false] {
+        let scenario = api().await;
+        scenario.account.put_parameter("/app/db");
+        scenario.account.run_for(Duration::from_mins(10)).await;
+        let scenario = if queued { scenario.with_queue() } else { scenario };
+
+        at_the_beginning_of_a_second(&scenario).await;
+        let event = scenario.write("ssm:/app/db");
+        scenario.account.run_for(Duration::from_millis(400)).await;
+        scenario.account.force("web/api");
+        if queued {
+            scenario.account.settle().await;
+        } else {
+            assert_eq!(reason(&scenario.invoke(&event).await.unwrap()), "fresh");
+        }
+
+        assert_eq!(scenario.restarted().len(), 1, "queued: {queued}");
+        assert!(scenario.is_all_fresh().await, "queued: {queued}");
+        // Where the queue gathers for five seconds, the first look-up is late enough.
+        assert_eq!(scenario.number_of("ssm:DescribeParameters"), if queued { 1 } else { 2 });
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_written_after_a_deployment_of_the_same_second_is_deployed() {
+    for queued in [true, false] {
+        let scenario = api().await;
+        scenario.account.put_parameter("/app/db");
+        scenario.account.run_for(Duration::from_mins(10)).await;
+        let scenario = if queued { scenario.with_queue() } else { scenario };
+        let scenario = scenario.setting("RELOADER_MIN_INTERVAL", "0s");
+
+        at_the_beginning_of_a_second(&scenario).await;
+        scenario.account.force("web/api");
+        scenario.account.run_for(Duration::from_millis(400)).await;
+        let event = scenario.write("ssm:/app/db");
+        if queued {
+            scenario.account.settle().await;
+        } else {
+            scenario.account.run_for(Duration::from_mins(12)).await;
+            scenario.invoke(&event).await.unwrap();
+        }
+
+        assert_eq!(scenario.restarted().len(), 2, "queued: {queued}");
+        assert!(scenario.is_all_fresh().await, "queued: {queued}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deployment_of_the_same_second_counts_too_where_its_service_is_looked_at_later() {
+    let scenario = api().await;
+    scenario.account.put_parameter("/app/db");
+    scenario.account.run_for(Duration::from_mins(10)).await;
+    let scenario = scenario.with_mapping(EventSourceMapping { window: Duration::ZERO, ..EventSourceMapping::new(QUEUE) });
+    scenario.account.inject(Fault::server_error("ecs:DescribeServices", 500).until(scenario.account.now() + Duration::from_secs(20)));
+
+    at_the_beginning_of_a_second(&scenario).await;
+    scenario.account.put_parameter("/app/db");
+    scenario.account.run_for(Duration::from_millis(400)).await;
+    scenario.account.force("web/api");
+    scenario.account.settle().await;
+
+    assert_eq!(scenario.restarted().len(), 1);
+    assert!(scenario.is_all_fresh().await);
 }

@@ -4,6 +4,7 @@
 
 mod auto;
 mod decisions;
+mod deletions;
 mod faults;
 mod holds;
 mod hostile;
@@ -12,6 +13,7 @@ mod learn;
 mod listings;
 mod malformed;
 mod manual;
+mod names;
 mod owner;
 mod pace;
 mod queue;

@@ -1,7 +1,8 @@
-//! Secrets, told by Secrets Manager and by CloudTrail; configuration profiles; keys that are gone.
+//! Secrets, told by Secrets Manager and by CloudTrail; configuration profiles; folders.
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use sim::events::ArnSpelling;
 use sim::{EventRule, Trail, service};
 
@@ -98,23 +99,49 @@ async fn a_completed_deployment_of_a_profile_restarts_those_that_watch_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deleted_key_is_warned_of_and_restarts_nobody() {
-    for (terms, delete) in [
-        ("secret:prod/db", (|scenario| scenario.account.delete_secret("prod/db")) as fn(&Scenario)),
-        ("s3:config/app/", |scenario| scenario.account.delete_object(BUCKET, "app/prod.env")),
-    ] {
-        let scenario = watching(terms).await;
-        scenario.account.put_object(BUCKET, "app/prod.env");
-        scenario.account.settle().await;
-        let before = scenario.restarted().len();
+async fn tasks_that_started_in_the_middle_of_a_deployment_that_was_rolled_back_are_replaced() {
+    for called in ["On Deployment Rollback", "On Deployment Rolled Back"] {
+        let scenario = watching("appconfig:shop/production/flags").await;
+        scenario.account.start_appconfig_deployment("shop", "production", "flags");
+        scenario.account.force("web/api");
+        scenario.account.run_for(Duration::from_mins(10)).await;
 
-        delete(&scenario);
-        scenario.account.settle().await;
+        scenario.account.roll_back_appconfig_deployment("shop", "production", "flags", called);
+        scenario.account.run_for(Duration::from_mins(1)).await;
 
-        let line = scenario.lines("service").pop().unwrap();
-        assert_eq!((&line["reason"], &line["level"], &line["lost_a_key"]), (&"deleted".into(), &"WARN".into(), &true.into()), "{line:#}");
-        assert_eq!(scenario.restarted().len(), before);
+        // Of the version in the event nobody has heard again.
+        let lines = scenario.lines("service");
+        let started: Vec<_> = lines.iter().filter(|line| line["result"] == "started").collect();
+        assert_eq!(started.len(), 1, "{called}: {lines:#?}");
+        assert_eq!(started[0]["changes"][0]["version"], Value::Null, "{called}");
+        assert!(scenario.is_all_fresh().await, "{called}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_folder_is_no_configuration() {
+    let scenario = watching("s3:config/").await;
+
+    scenario.account.create_folder(BUCKET, "app/");
+    scenario.account.delete_object(BUCKET, "app/");
+    scenario.account.create_folder(BUCKET, "app/");
+    scenario.account.settle().await;
+    let swept = scenario.invoke(&json!({ "sweep": {} })).await.unwrap();
+
+    assert!(scenario.restarted().is_empty());
+    let ignored = scenario.lines("ignored");
+    assert_eq!(ignored.iter().filter(|line| line["reason"] == "folder").count(), 3, "{ignored:#?}");
+    assert_eq!((&swept["stale"], &swept["keys_swept"]), (&0.into(), &0.into()), "{swept:#}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_without_content_is_one_like_any_other() {
+    let scenario = watching("s3:config/").await;
+
+    scenario.account.create_folder(BUCKET, "app/flags.yaml");
+    scenario.account.settle().await;
+
+    assert_eq!(scenario.restarted(), ["web/api"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -354,6 +354,11 @@ pub(crate) fn reasons(answer: &Value) -> BTreeMap<String, String> {
     services.map(|line| (line["service"].as_str().unwrap().to_owned(), line["reason"].as_str().unwrap_or("-").to_owned())).collect()
 }
 
+/// The services of an answer, in order.
+pub(crate) fn names_of(answer: &Value) -> Vec<String> {
+    reasons(answer).into_keys().collect()
+}
+
 /// The reason told for the only service of an answer.
 pub(crate) fn reason(answer: &Value) -> String {
     let reasons = reasons(answer);

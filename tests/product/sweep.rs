@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ecs_reloader::report::Level;
 use serde_json::{Value, json};
 use sim::{Account, AccountConfig, Fault, RateLimits, Service, service, task_definition};
 
@@ -82,6 +83,36 @@ async fn what_no_event_told_is_found_and_repaired() {
     assert_eq!(scenario.metric("ServicesStale"), [4]);
     assert_eq!(sweep(&scenario).await["stale"], 0);
     assert_eq!(scenario.restarted().len(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_deployed_within_the_second_in_which_its_parameter_was_written_is_fresh() {
+    let config = AccountConfig { scheduler_delay: Duration::ZERO, ..AccountConfig::default() };
+    let scenario = Scenario::build(config, [], Level::Info, [service("web/api").watching("ssm:/app/db")]).await;
+    scenario.account.put_parameter("/app/db");
+    scenario.account.run_for(AN_HOUR).await;
+    let begun = u64::try_from(scenario.account.now().subsec_millisecond()).unwrap();
+    scenario.account.run_for(Duration::from_millis(1100 - begun)).await;
+    scenario.account.put_parameter("/app/db");
+    scenario.account.run_for(Duration::from_millis(400)).await;
+    scenario.account.force("web/api");
+    scenario.account.run_for(AN_HOUR).await;
+
+    let answer = sweep(&scenario).await;
+
+    assert_eq!((&answer["stale"], scenario.restarted().len()), (&0.into(), 1), "{answer:#}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn metadata_ahead_of_the_clock_is_repaired_at_once() {
+    let scenario = long_deployed().await;
+    change_all(&scenario.account);
+    scenario.account.run_for(Duration::from_mins(30)).await;
+    scenario.account.set_metadata_clock_ahead(Duration::from_hours(6));
+
+    let answer = sweep(&scenario).await;
+
+    assert_eq!((&answer["stale"], &answer["started"]), (&4.into(), &4.into()), "{answer:#}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -160,7 +160,7 @@ fn list_objects(world: &World, request: &S3Request) -> ApiResult<Response<Bytes>
     let last = page.last().filter(|_| is_truncated).map(|(key, ..)| key.as_str());
     let contents = page.iter().map(|(key, _, version)| Contents {
         key: key.as_str(),
-        last_modified: listed_time(version.modified_at),
+        last_modified: listed_time(version.modified_at + world.config.metadata_clock_ahead),
         etag: quoted(&version.etag),
         size: version.size,
         storage_class: "STANDARD",

@@ -49,6 +49,16 @@ impl Account {
         })
     }
 
+    /// Writes an object without content, as "Create folder" of the S3 console does where the key ends in a slash.
+    pub fn create_folder(&self, bucket: &str, key: &str) {
+        self.change(|world| {
+            let now = world.clock.now;
+            world.buckets.ensure_bucket(bucket, now);
+            // The bucket exists: writing cannot fail.
+            let _ = world.put_object(bucket, key, b"");
+        });
+    }
+
     /// Deletes an object, if there is one. An event tells of it.
     pub fn delete_object(&self, bucket: &str, key: &str) {
         // What does not exist stays so.
@@ -103,5 +113,16 @@ impl Account {
     /// A deployment of an AppConfig configuration reaches its last target. An event tells of it.
     pub fn complete_appconfig_deployment(&self, application: &str, environment: &str, profile: &str) {
         self.change(|world| world.complete_appconfig_deployment(application, environment, profile));
+    }
+
+    /// A deployment of an AppConfig configuration begins: what reads the configuration from now on has the new value. An event tells of it.
+    pub fn start_appconfig_deployment(&self, application: &str, environment: &str, profile: &str) {
+        self.change(|world| world.start_appconfig_deployment(application, environment, profile));
+    }
+
+    /// The deployment that was begun last is rolled back: the value before it is in force again. An event tells of it; AWS's pages call it
+    /// `On Deployment Rollback` or `On Deployment Rolled Back`.
+    pub fn roll_back_appconfig_deployment(&self, application: &str, environment: &str, profile: &str, called: &str) {
+        self.change(|world| world.roll_back_appconfig_deployment(application, environment, profile, called));
     }
 }

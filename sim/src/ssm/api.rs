@@ -157,7 +157,7 @@ fn metadata(config: &AccountConfig, name: &str, stored: &Stored, version: &Versi
         "Name": name,
         "ARN": config.parameter_arn(name),
         "Type": stored.kind,
-        "LastModifiedDate": seconds(version.modified_at),
+        "LastModifiedDate": seconds(version.modified_at + config.metadata_clock_ahead),
         "LastModifiedUser": version.modified_by,
         "Version": version.number,
         "Tier": "Standard",

@@ -237,3 +237,15 @@ async fn another_service_connect_configuration_is_a_deployment_that_reads_its_se
     account.settle().await;
     assert!(held(&account).is_empty(), "without the proxy nothing is read for it");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_deployment_of_appconfig_that_is_rolled_back_leaves_behind_what_started_in_its_middle() {
+    let account = account();
+    account.add(service("web/old").desired(1).watching("appconfig:shop/prod/flags"));
+    account.start_appconfig_deployment("shop", "prod", "flags");
+    account.add(service("web/new").desired(1).watching("appconfig:shop/prod/flags"));
+    account.roll_back_appconfig_deployment("shop", "prod", "flags", "On Deployment Rolled Back");
+
+    let stale: Vec<_> = account.stale_tasks().into_iter().map(|stale| stale.service).collect();
+    assert_eq!(stale, ["web/new"]);
+}

@@ -14,7 +14,7 @@ fn short(number: usize) -> ServiceId {
 
 fn read(body: &str) -> Result<Again, Malformed> {
     let again = serde_json::from_str::<serde_json::Value>(body).unwrap()["again"].to_string();
-    decode(&RawValue::from_string(again).unwrap())
+    decode(&RawValue::from_string(again).unwrap(), Timestamp::MAX)
 }
 
 fn sent(again: &Again) -> Vec<Again> {
@@ -111,7 +111,7 @@ fn more_than_a_thousand_entries_and_numbers_out_of_range_are_malformed() {
     ] {
         let text = format!(r#"{{"version":1,"not_before":"2026-01-31T10:00:00Z",{member}}}"#);
 
-        let malformed = decode(&RawValue::from_string(text).unwrap()).unwrap_err();
+        let malformed = decode(&RawValue::from_string(text).unwrap(), Timestamp::MAX).unwrap_err();
 
         assert_eq!((malformed.at.as_str(), malformed.expected.as_str()), (at, expected));
     }
@@ -128,7 +128,7 @@ fn null_is_as_good_as_not_there() {
     );
     let none = r#"{"version":1,"not_before":"2026-01-31T10:00:00Z","work":null,"waiting":null,"wish":null}"#.to_owned();
 
-    let [all, none] = [text, none].map(|text| decode(&RawValue::from_string(text).unwrap()).unwrap());
+    let [all, none] = [text, none].map(|text| decode(&RawValue::from_string(text).unwrap(), Timestamp::MAX).unwrap());
 
     assert_eq!((all.changes[0].whom.clone(), all.waiting[&ServiceId::from_path("c/s").unwrap()]), (Whom::Everyone, Waiting::default()));
     assert_eq!((none.changes, none.waiting, none.wish), (Vec::new(), BTreeMap::new(), None));

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::IN_FLIGHT;
 use crate::aws::{Described, IN_A_CIRCLE, ListedObjects, ListedSecret};
 use crate::domain::arn::Place;
-use crate::domain::change::{Change, ChangeKind, SWEEP, end_of_second};
+use crate::domain::change::{Change, ChangeKind, SWEEP, end_of_second, not_ahead_of};
 use crate::domain::key::{Key, Kind};
 use crate::domain::service::Service;
 use crate::domain::watch::Term;
@@ -75,16 +75,16 @@ impl Reload<'_> {
         let (parameters, secrets, objects) =
             Box::pin(join3(self.parameters(subjects, home, by), self.secrets(subjects, home, by), self.objects(subjects, home, since, by)))
                 .await;
-        parameters.and(secrets).and(objects)
+        parameters.and(secrets).and(objects).not_ahead_of(self.clock.now())
     }
 
     async fn parameters(&self, subjects: &Subjects, home: &Place, by: Instant) -> Found {
-        let mut found = Found::default();
+        let (mut found, asked_at) = (Found::default(), self.clock.now());
         let prefixes: BTreeSet<_> = subjects.prefixes_of(Kind::Parameter).collect();
         // A listing that does not end leaves time for the names.
         let below = self.aws.ssm.describe_below(&prefixes, halfway(by)).await;
         for (name, told) in &below.found {
-            found.told(Key::parameter(home.clone(), name), told.at, Some(told));
+            found.described(Key::parameter(home.clone(), name), told, asked_at);
         }
         found.unswept.extend(below.failed.iter().map(|(path, error)| format!("ssm:/{path}: {error}")));
 
@@ -93,7 +93,7 @@ impl Reload<'_> {
         let alone = self.aws.ssm.describe(&paths, by).await;
         for key in exact {
             match (alone.found.get(key.path()), alone.failed.get(key.path())) {
-                (Some(told), _) => found.told(key.clone(), told.at, Some(told)),
+                (Some(told), _) => found.described(key.clone(), told, asked_at),
                 (None, Some(cause)) => found.unswept.push(format!("{key}: {cause}")),
                 (None, None) => found.unswept.push(format!("{key}: {}", unknown(key))),
             }
@@ -129,7 +129,7 @@ impl Reload<'_> {
                     found.rotated_at.insert(key.clone(), end_of_second(rotated_at));
                 }
                 // Who refers to a secret of this name that was deleted reads nothing of this one.
-                found.told(key.with_suffix(arn.rsplit('-').next()), at, None);
+                found.told(key.with_suffix(arn.rsplit('-').next()), at);
             }
         }
         if listed.is_whole {
@@ -154,7 +154,7 @@ impl Reload<'_> {
                 Ok(ListedObjects { looked_at, modified_at, is_cut_off, is_in_a_circle }) => {
                     found.keys += looked_at - modified_at.len();
                     for (name, at) in &modified_at {
-                        found.told(Key::object(&home.partition, bucket, name), *at, None);
+                        found.told(Key::object(&home.partition, bucket, name), *at);
                     }
                     if is_cut_off {
                         found.unswept.push(format!("s3:{path}: it holds more than {looked_at} objects"));
@@ -174,7 +174,7 @@ impl Reload<'_> {
             let mut found = Found::default();
             let Some((bucket, name)) = key.path().split_once('/') else { return found };
             match self.aws.s3.modified_at(bucket, name, by).await {
-                Ok(Some(at)) => found.told(key.clone(), at, None),
+                Ok(Some(at)) => found.told(key.clone(), at),
                 Ok(None) => found.unswept.push(format!("{key}: there is no such object")),
                 Err(error) => found.unswept.push(format!("{key}: {error}")),
             }
@@ -225,11 +225,26 @@ impl Found {
         unknown.map(|key| format!("{key}: ListSecrets does not list it: no such secret, a new one, or one deleted")).collect()
     }
 
-    fn told(&mut self, key: Key, at: Timestamp, told: Option<&Described>) {
-        let version = told.map(|told| told.version.to_string());
-        let previous = told.filter(|told| told.version > 1).map(|told| (told.version - 1).to_string());
-        let by = told.and_then(|told| told.by.clone());
+    /// What metadata tells of the future is now.
+    fn not_ahead_of(mut self, now: Timestamp) -> Self {
+        let changed = self.changes.iter_mut().map(|change| &mut change.at);
+        changed.chain(self.rotated_at.values_mut()).for_each(|at| *at = not_ahead_of(*at, now));
+        self
+    }
+
+    fn told(&mut self, key: Key, at: Timestamp) {
         self.keys += 1;
-        self.changes.push(Change { version, previous, by, ..Change::new(key, end_of_second(at), ChangeKind::Written, SWEEP) });
+        self.changes.push(Change::new(key, end_of_second(at), ChangeKind::Written, SWEEP));
+    }
+
+    /// The source's own time is exact where it was told late enough.
+    fn described(&mut self, key: Key, told: &Described, asked_at: Timestamp) {
+        self.told(key, told.at);
+        if let Some(change) = self.changes.last_mut() {
+            change.is_dated(told.at, asked_at);
+            change.version = Some(told.version.to_string());
+            change.previous = (told.version > 1).then(|| (told.version - 1).to_string());
+            change.by.clone_from(&told.by);
+        }
     }
 }

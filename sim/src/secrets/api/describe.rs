@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -17,7 +19,7 @@ pub(super) struct DescribeSecret {
 
 pub(super) fn secret(world: &World, input: &DescribeSecret) -> ApiResult {
     let secret = world.secrets.get(&input.secret_id)?;
-    let mut fields = metadata(secret);
+    let mut fields = metadata(secret, world.config.metadata_clock_ahead);
     fields.insert("VersionIdsToStages".to_owned(), labels_by_version(secret));
     Ok(Value::Object(fields))
 }
@@ -27,13 +29,42 @@ pub(super) fn secret(world: &World, input: &DescribeSecret) -> ApiResult {
 pub(super) struct ListSecrets {
     #[serde(default)]
     include_planned_deletion: bool,
+    #[serde(default)]
+    filters: Vec<Filter>,
     max_results: Option<usize>,
     next_token: Option<String>,
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Filter {
+    key: String,
+    values: Vec<String>,
+}
+
+impl Filter {
+    /// By name: all that begins so, and with `!` all that does not ("Search for secrets", AWS Secrets Manager User Guide).
+    fn accepts(&self, secret: &Secret) -> ApiResult<bool> {
+        let begins = |value: &String| match value.strip_prefix('!') {
+            Some(value) => !secret.name.starts_with(value),
+            None => secret.name.starts_with(value.as_str()),
+        };
+        match self.key.as_str() {
+            "name" => Ok(self.values.iter().any(begins)),
+            other => Err(ApiError::invalid_parameter(format!("The filter {other} is not simulated."))),
+        }
+    }
+}
+
 pub(super) fn list(world: &World, input: &ListSecrets) -> ApiResult {
     let wanted = |secret: &&Secret| input.include_planned_deletion || secret.deleted_at.is_none();
-    let found: Vec<_> = world.secrets.0.values().filter(wanted).map(list_entry).collect();
+    let mut found = Vec::new();
+    for secret in world.secrets.0.values().filter(wanted) {
+        let verdicts: ApiResult<Vec<bool>> = input.filters.iter().map(|filter| filter.accepts(secret)).collect();
+        if verdicts?.into_iter().all(|accepted| accepted) {
+            found.push(list_entry(secret, world.config.metadata_clock_ahead));
+        }
+    }
     let page = page::of(&found, size(input.max_results)?, input.next_token.as_deref())?;
     Ok(json!({ "SecretList": page.items, "NextToken": page.next }))
 }
@@ -56,7 +87,8 @@ pub(super) fn versions(world: &World, input: &ListSecretVersionIds) -> ApiResult
         .iter()
         .filter(wanted)
         .map(|version| {
-            let mut fields = json!({ "VersionId": version.id, "CreatedDate": seconds(version.created_at) });
+            let mut fields =
+                json!({ "VersionId": version.id, "CreatedDate": seconds(version.created_at + world.config.metadata_clock_ahead) });
             if let (false, Some(fields)) = (version.labels.is_empty(), fields.as_object_mut()) {
                 fields.insert("VersionStages".to_owned(), json!(version.labels));
             }
@@ -91,8 +123,8 @@ pub(super) fn value(world: &mut World, input: &GetSecretValue) -> ApiResult {
     }))
 }
 
-fn list_entry(secret: &Secret) -> Value {
-    let mut fields = metadata(secret);
+fn list_entry(secret: &Secret, ahead: Duration) -> Value {
+    let mut fields = metadata(secret, ahead);
     fields.insert("SecretVersionsToStages".to_owned(), labels_by_version(secret));
     Value::Object(fields)
 }
@@ -102,15 +134,15 @@ fn labels_by_version(secret: &Secret) -> Value {
     Value::Object(worn.map(|version| (version.id.clone(), json!(version.labels))).collect())
 }
 
-/// What is told of a secret, as far as it is known.
-fn metadata(secret: &Secret) -> Map<String, Value> {
+/// What is told of a secret, as far as it is known, by a clock that is so far ahead.
+fn metadata(secret: &Secret, ahead: Duration) -> Map<String, Value> {
     let known = [
         ("ARN", Some(json!(secret.arn))),
         ("Name", Some(json!(secret.name))),
         ("Description", secret.description.as_ref().map(|text| json!(text))),
         ("CreatedDate", Some(json!(seconds(secret.created_at)))),
-        ("LastChangedDate", Some(json!(seconds(secret.changed_at)))),
-        ("LastRotatedDate", secret.rotated_at.map(|time| json!(seconds(time)))),
+        ("LastChangedDate", Some(json!(seconds(secret.changed_at + ahead)))),
+        ("LastRotatedDate", secret.rotated_at.map(|time| json!(seconds(time + ahead)))),
         ("DeletedDate", secret.deleted_at.map(|time| json!(seconds(time)))),
         ("Tags", Some(json!(pairs(&secret.tags)))),
     ];
