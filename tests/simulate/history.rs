@@ -17,7 +17,12 @@ const BUCKET: &str = "config";
 const QUEUE_URL: &str = "https://sqs.eu-west-1.amazonaws.com/123456789012/changes";
 
 /// Things that change.
-const THINGS: [&str; 7] = ["ssm:/app/a", "ssm:/app/b", "ssm:/app2/a", SECRET, "s3:config/app/x", "s3:config/other", IGNORED];
+const THINGS: [&str; 9] =
+    ["ssm:/app/a", "ssm:/app/b", "ssm:/app2/a", SECRET, "s3:config/app/x", "s3:config/other", IGNORED, "s3:config/app/x+y", ENCODED];
+
+/// An object whose key may be taken for a form-URL-encoded one, and what that would be decoded: nobody ever writes that.
+pub(crate) const ENCODED: &str = "s3:config/a%2Bb";
+pub(crate) const DECODED: &str = "s3:config/a+b";
 
 /// Its owner wants nobody to be restarted for it.
 pub(crate) const IGNORED: &str = "ssm:/app/ignored";
@@ -71,8 +76,12 @@ pub(crate) struct History {
     pub(crate) writes: Vec<(Timestamp, &'static str)>,
     /// When a version of the secret was made the current one that was not new.
     pub(crate) moved: Option<Timestamp>,
+    /// `DescribeParameters` may tell of the version before.
+    pub(crate) metadata_lags: bool,
     /// What persons said was written, and when: that may ask for a restart, too.
     pub(crate) said: Vec<(Timestamp, &'static str)>,
+    /// What was deleted, and when.
+    pub(crate) deletions: Vec<(Timestamp, &'static str)>,
     /// What was gone for a while: tasks that need it did not start.
     pub(crate) deleted: BTreeSet<&'static str>,
     /// When a person asked for a service to be restarted.
@@ -125,10 +134,11 @@ impl History {
     async fn begin(rng: &mut Rng, seed: u64) -> Self {
         let rate_limits = pick(rng, &[RateLimits::Documented, RateLimits::Unlimited]);
         let latency_jitter = Duration::from_millis(pick(rng, &[0, 30, 500]));
+        let parameter_metadata_lag = Duration::from_millis(pick(rng, &[0, 0, 3000]));
         let config = AccountConfig {
             seed: seed ^ 0xacc,
             tag_index_lag: seconds(rng, 0, 60),
-            parameter_metadata_lag: Duration::from_millis(pick(rng, &[0, 0, 3000])),
+            parameter_metadata_lag,
             latency_jitter,
             rotation: ROTATION,
             rate_limits,
@@ -199,7 +209,9 @@ impl History {
             subjects,
             writes: Vec::new(),
             moved: None,
+            metadata_lags: !parameter_metadata_lag.is_zero(),
             said: Vec::new(),
+            deletions: Vec::new(),
             deleted: BTreeSet::new(),
             wishes: Vec::new(),
             restarts_per_hour: per_hour.parse().unwrap(),
@@ -221,7 +233,7 @@ impl History {
     }
 
     async fn happen(&mut self, rng: &mut Rng) {
-        match rng.usize(..28) {
+        match rng.usize(..29) {
             0..=5 => self.write(pick(rng, &THINGS)),
             6 => {
                 for _ in 0..rng.usize(2..8) {
@@ -239,6 +251,7 @@ impl History {
             20..=21 => self.scale(rng),
             22..=23 => self.ask(rng).await,
             24 => self.stop_for_a_while(rng).await,
+            25 => self.write_and_deploy(rng).await,
             _ => self.tag(rng),
         }
     }
@@ -259,6 +272,7 @@ impl History {
             }
         }
         self.deleted.insert(thing);
+        self.deletions.push((self.account.now(), thing));
         self.note(format!("delete {thing}"));
     }
 
@@ -337,11 +351,24 @@ impl History {
         }
     }
 
+    /// A pipeline writes what a service reads, and deploys it, most often within one second.
+    async fn write_and_deploy(&mut self, rng: &mut Rng) {
+        let subject = &self.subjects[rng.usize(..self.subjects.len())];
+        let name = subject.name.clone();
+        let things: Vec<_> = THINGS.into_iter().filter(|thing| subject.watches(thing)).collect();
+        if !things.is_empty() {
+            self.write(pick(rng, &things));
+            self.account.run_for(seconds(rng, 0, 1)).await;
+        }
+        self.account.force(&name);
+        self.note(format!("a pipeline restarts {name}"));
+    }
+
     /// While a deployment is rolled back, a person tells of a change that is older than it.
     async fn remember_during_rollback(&mut self, rng: &mut Rng, place: usize) {
         let at = self.account.now() - SignedDuration::from_mins(20);
         let subject = &self.subjects[place];
-        let things: Vec<_> = THINGS.into_iter().filter(|thing| subject.watches(thing)).collect();
+        let things: Vec<_> = THINGS.into_iter().filter(|thing| subject.watches(thing) || subject.watches_decoded(thing)).collect();
         let is_rolled_back = || {
             let service = self.account.service(&subject.name);
             service.is_some_and(|service| service.history.iter().any(|past| past.rolled_back_at.is_some() && past.finished_at.is_none()))

@@ -94,6 +94,7 @@ fn happened(history: &History) -> BTreeMap<String, u64> {
     count("invocations".to_owned(), ran.len());
     count("invocations lost".to_owned(), ran.iter().filter(|ran| ran.crashed).count());
     count("changes".to_owned(), history.writes.len());
+    count("excuse: a restart for what a key would be decoded".to_owned(), promises::owed_to_a_decoded_key(history));
     for call in history.account.calls().iter().filter(|call| call.principal.starts_with(FUNCTION)) {
         let is_sweeps = ["ListTasks", "DescribeTasks", "ListObjectsV2", "ListSecrets"].contains(&call.operation.as_str());
         let failed = !call.took_effect();

@@ -205,7 +205,29 @@ fn floors(history: &History) -> Vec<String> {
 /// 3 and 4: each restart is owed: something that the service watches was written, and has settled, and no deployment was made since. Those that persons
 /// ask for are owed too.
 fn only_what_is_owed(history: &History, subject: &Subject, restarts: &[Restart]) -> Vec<String> {
+    let wished = wished(history, subject);
+    let unowed: Vec<_> = unowed(history, subject, restarts, true);
+    let unwanted = if subject.mode.is_some() { restarts.first() } else { None };
+    let more = if unowed.len() > wished { unowed.last().copied() } else { None };
+    unwanted.into_iter().chain(more).map(|restart| format!("3: {} was restarted at {} for nothing", subject.name, restart.at)).collect()
+}
+
+/// How many restarts are owed to nothing but the write of an object whose key, form-URL-decoded, is what a service watches: that AWS tells it as it is
+/// is not proved.
+pub(crate) fn owed_to_a_decoded_key(history: &History) -> usize {
+    let lines = history.function.lines("service");
+    let excused = history.subjects.iter().map(|subject| {
+        let restarts = restarts(history, subject, &lines);
+        let unowed = |decoded| unowed(history, subject, &restarts, decoded).len();
+        unowed(false) - unowed(true)
+    });
+    excused.sum()
+}
+
+/// The restarts that no write asked for.
+fn unowed<'a>(history: &History, subject: &Subject, restarts: &'a [Restart], decoded: bool) -> Vec<&'a Restart> {
     let past = past(history, subject);
+    let calls = history.account.calls();
     let settle = SignedDuration::try_from(history.settle).unwrap();
     let is_owed = |restart: &&Restart| {
         // What another task definition failed with says nothing.
@@ -222,17 +244,37 @@ fn only_what_is_owed(history: &History, subject: &Subject, restarts: &[Restart])
         let is_reason = |(written, thing): &(Timestamp, &str)| {
             // Whether it is ignored could perhaps not be read.
             let in_doubt = restart.wish_unread && *thing == IGNORED && subject.terms.contains(&"ssm:/app/");
-            (subject.watches(thing) || in_doubt)
+            let is_exact = is_dated_exactly(history, &calls, restart, *written, thing);
+            let end = if is_exact { *written } else { *written + SignedDuration::from_secs(1) };
+            (subject.watches(thing) || in_doubt || (decoded && subject.watches_decoded(thing)))
                 && *written + settle <= restart.at
-                && since.is_none_or(|since| *written + SignedDuration::from_secs(1) >= since)
+                && since.is_none_or(|since| end >= since)
         };
         restart.raced || history.writes.iter().chain(&history.said).any(is_reason)
     };
-    let wished = wished(history, subject);
-    let unowed: Vec<_> = restarts.iter().filter(|restart| !subject.writes() && !is_owed(restart)).collect();
-    let unwanted = if subject.mode.is_some() { restarts.first() } else { None };
-    let more = if unowed.len() > wished { unowed.last().copied() } else { None };
-    unwanted.into_iter().chain(more).map(|restart| format!("3: {} was restarted at {} for nothing", subject.name, restart.at)).collect()
+    restarts.iter().filter(|restart| !subject.writes() && !is_owed(restart)).collect()
+}
+
+/// Whether the process that restarted a service had asked Parameter Store, which tells the truth, long after a parameter was written, and nothing else
+/// happened to that in the same second: then the instant itself is known, and not only its second.
+fn is_dated_exactly(history: &History, calls: &[Call], restart: &Restart, written: Timestamp, thing: &str) -> bool {
+    // The end of its second, two seconds for the replicas, and three for which a look-up may wait for its turn.
+    const LONG_AFTER: i64 = 7;
+    let Some(name) = thing.strip_prefix("ssm:") else { return false };
+    let is_same_second = |at: &Timestamp| at.as_second() == written.as_second();
+    let others = history.writes.iter().chain(&history.said).chain(&history.deletions);
+    let crowded = others.filter(|(at, other)| *other == thing && is_same_second(at)).count() > 1;
+    let prefixes = name.match_indices('/').map(|(at, _)| &name[..=at]);
+    let names: Vec<_> = prefixes.chain([name]).map(|name| format!("\"{name}\"")).collect();
+    let tells = |call: &&Call| {
+        let is_late = written.as_second() + LONG_AFTER < call.time.as_second() && call.time < restart.at;
+        let is_ok = call.operation == "DescribeParameters" && call.result == CallResult::Ok && call.principal == restart.by;
+        is_late && is_ok && names.iter().any(|name| call.input.to_string().contains(name))
+    };
+    let failed = |call: &Call| call.operation == "DescribeParameters" && call.result != CallResult::Ok;
+    // A source that tells a whole second may know no more.
+    let is_told = written.subsec_millisecond() != 0;
+    is_told && !history.metadata_lags && !crowded && !calls.iter().any(failed) && calls.iter().any(|call| tells(&call))
 }
 
 /// How many restarts persons asked for; one that a pipeline supersedes in vain is made again.
@@ -280,7 +322,13 @@ fn impatient(history: &History, subject: &Subject, restarts: &[Restart]) -> Vec<
         return Vec::new();
     }
     let past = past(history, subject);
-    let written = || history.writes.iter().chain(&history.said).filter(|(_, thing)| subject.watches(thing) || *thing == IGNORED);
+    let written = || {
+        history
+            .writes
+            .iter()
+            .chain(&history.said)
+            .filter(|(_, thing)| subject.watches(thing) || subject.watches_decoded(thing) || *thing == IGNORED)
+    };
     let is_early = |restart: &Restart, past: &HistoryView| {
         let runs = past.created_at + BELIEVED < restart.at && past.finished_at.is_none_or(|end| restart.at <= end);
         let is_reason = |at: Timestamp| past.created_at <= at + SignedDuration::from_secs(1) && at + PATIENCE <= restart.at;

@@ -7,10 +7,10 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use sim::{Service, TaskDefinition, service, task_definition};
 
-use crate::history::{IGNORED, pick};
+use crate::history::{DECODED, ENCODED, IGNORED, pick};
 
 /// Terms that watch the things that change. The prefix of one parameter's name is that of another one's.
-const TERMS: [&str; 7] = ["ssm:/app/", "ssm:/app/a", "ssm:/app/b", "secret:prod/s", "s3:config/app/", "ssm:/app2/a", "auto"];
+const TERMS: [&str; 8] = ["ssm:/app/", "ssm:/app/a", "ssm:/app/b", "secret:prod/s", "s3:config/app/", "ssm:/app2/a", "auto", DECODED];
 
 /// What a service that writes its own configuration writes.
 pub(crate) const OWN: &str = "ssm:/own";
@@ -165,6 +165,11 @@ impl Subject {
 
     pub(crate) fn watches(&self, thing: &str) -> bool {
         self.terms.iter().any(|term| concerns(term, thing))
+    }
+
+    /// Whether it watches what the key of an object would be, were it form-URL-encoded.
+    pub(crate) fn watches_decoded(&self, thing: &str) -> bool {
+        thing == ENCODED && self.watches(DECODED)
     }
 
     /// Whether it watched this from the start, also where it did not yet watch all that it reads.
