@@ -16,8 +16,9 @@ pub fn bounded(text: &str) -> String {
     text.chars().take(kept).map(shown).chain(is_longer.then_some('…')).collect()
 }
 
-/// Control characters, and those of Unicode that end a line or turn the direction of the text ("Unicode Bidirectional Algorithm", UAX #9).
-fn is_shown(character: char) -> bool {
+/// Whether a character may be shown as it is. Not shown are control characters, and those of Unicode that end a line or turn the direction of the text ("Unicode Bidirectional Algorithm", UAX #9).
+#[must_use]
+pub fn is_shown(character: char) -> bool {
     let breaks_line = matches!(character, '\u{2028}' | '\u{2029}');
     let turns = matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     !character.is_control() && !breaks_line && !turns

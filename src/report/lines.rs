@@ -1,13 +1,33 @@
 //! The log lines: flat JSON with a timestamp, a level and the request id.
 
+use std::io;
+
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::ser::Formatter;
 
 use super::Level;
 use crate::domain::outcome::RestartResult;
 use crate::domain::reason::Decision;
 use crate::domain::received::ReceivedChange;
 use crate::domain::summary::{Counts, ServiceLine, Summary};
+use crate::domain::text::is_shown;
+
+/// Compact JSON that a terminal shows as it is: what would move the cursor, end the line or turn the text round is escaped, wherever it stands.
+pub(super) struct Shown;
+
+impl Formatter for Shown {
+    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some((place, hidden)) = rest.char_indices().find(|(_, character)| !is_shown(*character)) {
+            let (before, after) = rest.split_at(place);
+            // All of them have four hexadecimal digits.
+            write!(out, "{before}\\u{:04x}", u32::from(hidden))?;
+            rest = after.strip_prefix(hidden).unwrap_or_default();
+        }
+        out.write_all(rest.as_bytes())
+    }
+}
 
 /// What every line begins with.
 #[derive(Serialize)]

@@ -11,6 +11,7 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::Serializer;
 
 use crate::domain::arn::ServiceId;
 use crate::domain::received::{ReceivedChange, RequestLine};
@@ -120,7 +121,8 @@ impl Reporter {
 
     /// A line that cannot be written has nowhere to be told of: standard output is the log.
     fn write(&self, line: &impl Serialize) {
-        if let Ok(mut text) = serde_json::to_vec(line) {
+        let mut text = Vec::new();
+        if line.serialize(&mut Serializer::with_formatter(&mut text, lines::Shown)).is_ok() {
             text.push(b'\n');
             let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
             let _ = out.write_all(&text).and_then(|()| out.flush());

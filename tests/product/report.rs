@@ -312,6 +312,19 @@ async fn the_changes_of_a_request_have_their_lines_with_its_reason_and_sender_wh
 }
 
 #[tokio::test(start_paused = true)]
+async fn nothing_in_the_log_moves_the_cursor_or_turns_the_text_round() {
+    let hidden = "\u{7f}a\u{9b}2J\u{202e}b\u{2028}é";
+    let scenario = Scenario::with([service("web/api").watching("ssm:/app/")]).await;
+    scenario.account.inject(Fault::error("ecs:UpdateService", "InvalidParameterException", hidden, 400));
+
+    scenario.changed("ssm:/app/db").await;
+
+    assert_eq!(scenario.lines("service")[0]["cause"], format!("InvalidParameterException: {hidden}"), "and nothing of it is lost");
+    let raw = |character: &char| hidden.contains(*character) && !character.is_ascii_graphic() && *character != 'é';
+    assert_eq!(scenario.log_text().chars().find(raw), None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn of_a_storm_of_changes_a_thousand_have_lines_and_the_rest_is_counted() {
     let scenario = Scenario::with([]).await;
     let keys = |from: usize| (from..from + 700).map(|number| format!("ssm:/app/k{number}")).collect::<Vec<_>>();
