@@ -8,7 +8,7 @@ pub use super::term::Term;
 /// The terms of a service's watch tags.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Watch {
-    /// Listens to whatever the task definition refers to.
+    /// Listens to whatever the service and its task definition refer to.
     pub auto: bool,
     /// Listens to these.
     pub terms: Vec<Term>,

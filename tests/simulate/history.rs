@@ -408,7 +408,7 @@ impl History {
         if subject.late && rng.bool() {
             subject.late = false;
             subject.widened_at = self.account.now();
-            self.account.tag_service(&name, "reloader:watch", Some(&subject.terms.join(" ")));
+            self.account.tag_service(&name, "reloader:watch", Some(&subject.watch_tag()));
             self.note(format!("{name} watches all that it reads"));
         } else {
             subject.pauses.push((self.account.now(), pause));
@@ -502,7 +502,7 @@ impl History {
             }
             if subject.late {
                 subject.widened_at = self.account.now();
-                self.account.tag_service(&subject.name, "reloader:watch", Some(&subject.terms.join(" ")));
+                self.account.tag_service(&subject.name, "reloader:watch", Some(&subject.watch_tag()));
             }
         }
         self.note("all is healed");

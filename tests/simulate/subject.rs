@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use sim::{Service, TaskDefinition, service, task_definition};
 
-use crate::history::{DECODED, ENCODED, IGNORED, pick};
+use crate::history::{DECODED, ENCODED, IGNORED, SECRET, pick};
 
 /// Terms that watch the things that change. The prefix of one parameter's name is that of another one's.
 const TERMS: [&str; 8] = ["ssm:/app/", "ssm:/app/a", "ssm:/app/b", "secret:prod/s", "s3:config/app/", "ssm:/app2/a", "auto", DECODED];
@@ -104,15 +104,14 @@ impl Subject {
 
     fn service(&self, rng: &mut Rng) -> Service {
         let desired = if self.rolls == Rolls::BelowDesired { rng.usize(2..4) } else { rng.usize(1..4) };
-        let all = self.terms.join(" ");
         let mut made = service(&self.name).desired(desired).deployed_ago(Duration::from_hours(2));
         made = made.task_seconds(rng.f64() * 30.0, rng.f64() * 10.0, rng.f64() * 20.0);
-        made = made.watching(&all);
+        made = made.watching(&self.watch_tag());
         if self.writes() {
             made = made.writing("/own", rng.u32(2..30));
         }
         if self.late {
-            made = made.tag("reloader:watch", self.terms[0]);
+            made = made.tag("reloader:watch", self.spelt(self.terms[0]));
         }
         if self.terms.contains(&"auto") {
             made = made.referring(Self::definition());
@@ -132,6 +131,17 @@ impl Subject {
             Quiet::OutsideWindow => made.tag("reloader:window", WINDOW),
             Quiet::Never => made,
         }
+    }
+
+    /// The tag that watches all that it reads.
+    pub(crate) fn watch_tag(&self) -> String {
+        self.terms.iter().map(|term| self.spelt(term)).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The term as the owner writes it: every other one names the secret by the parameter that hands it out.
+    fn spelt<'a>(&self, term: &'a str) -> &'a str {
+        let by_parameter = term == SECRET && self.name.ends_with(['1', '3', '5', '7', '9']);
+        if by_parameter { "ssm:/aws/reference/secretsmanager/prod/s" } else { term }
     }
 
     /// Whether its tasks write what they watch.
