@@ -153,6 +153,7 @@ fn summarise(request_id: &str, inbox: &Inbox, reloaded: &Reloaded, returned: usi
         task_definitions: reloaded.task_definitions,
         mistakes: reloaded.mistakes.len() + reloaded.strangers.len(),
         incomplete_listings: reloaded.incomplete.len(),
+        refused_changes: reloaded.refused_changes + swept.refused_changes,
         returned,
         sent: reloaded.sent,
         sweeps_completed: usize::from(reloaded.swept.is_some()),

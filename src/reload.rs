@@ -8,7 +8,7 @@ mod references;
 mod sweep;
 
 use futures_util::future::join;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::time::Instant;
 
@@ -16,6 +16,7 @@ use crate::aws::{self, Aws, IN_A_CIRCLE, Listed, Listing};
 use crate::clock::Clock;
 use crate::domain::arn::{Place, ServiceId};
 use crate::domain::change::Change;
+use crate::domain::history::Needed;
 use crate::domain::key::Key;
 use crate::domain::outcome::{Cause, Outcome, RestartResult, RolledOut};
 use crate::domain::plan::{Plan, Policy, plan};
@@ -82,6 +83,8 @@ pub struct Reloaded {
     pub error: Option<Error>,
     /// What a sweep found, where there was one.
     pub swept: Option<Findings>,
+    /// How many changes were refused whole, since they would restart too many services.
+    pub refused_changes: usize,
 }
 
 /// What a sweep found.
@@ -95,6 +98,8 @@ pub struct Findings {
     pub unrepaired: usize,
     /// What could not be compared, and why.
     pub unswept: Vec<String>,
+    /// How many changes it refused whole, since they would restart too many services.
+    pub refused_changes: usize,
 }
 
 impl Reloaded {
@@ -138,6 +143,8 @@ struct Performed {
     /// Why it is not known whether a service refers to what was deleted.
     unread_definitions: BTreeMap<ServiceId, String>,
     left: BTreeMap<ServiceId, Left>,
+    /// The changes that would restart too many services.
+    refused_changes: BTreeSet<Key>,
     unfinished: BTreeSet<usize>,
     stranded: BTreeSet<ServiceId>,
     sent: usize,
@@ -147,7 +154,8 @@ impl Reload<'_> {
     /// Decodes nothing and answers nobody: takes what was told, restarts what is stale. An inbox that concerns nobody costs the listing
     /// alone, and with a queue the message for the second look; explicit terms and a change younger than a minute cost
     /// ceil(S/100) + ceil(n/10) + n calls, and what `learn` asks beside them. Services that say `auto` are looked at for every change, and their task definitions read once. An older change, and a service in which a
-    /// deployment runs, cost up to two more for each restart, for the deployment history.
+    /// deployment runs, cost up to two more for each restart, for the deployment history, and one more where a deployment was rolled back or stopped, or
+    /// may stand at a hook; a change older than ten minutes two for a hundred tasks.
     pub async fn run(&self, inbox: &Inbox) -> Reloaded {
         let Listing { found: watching, is_whole } = match self.list(inbox).await {
             Ok(listing) => listing,
@@ -164,7 +172,7 @@ impl Reload<'_> {
             let home = reloaded.watching.first().map(|listed| &listed.home);
             let reach = |key: &Key| Some(Reach { services_with_mistakes, ..performed.reach.get(key).copied().unwrap_or_default() });
             reloaded.received.extend(errand.received(home, reach));
-            let Performed { lines, mistakes, task_definitions, unfinished, stranded, sent, .. } = performed;
+            let Performed { lines, mistakes, task_definitions, unfinished, stranded, sent, refused_changes, .. } = performed;
             reloaded.changes += errand.changes.len();
             reloaded.task_definitions += task_definitions;
             reloaded.mistakes.extend(mistakes);
@@ -172,6 +180,7 @@ impl Reload<'_> {
             reloaded.unfinished.extend(unfinished);
             reloaded.stranded.extend(stranded);
             reloaded.sent += sent;
+            reloaded.refused_changes += refused_changes.len();
         }
         if let Some(sweep) = asks_for_a_sweep(inbox) {
             let (lines, mut findings) = Box::pin(self.sweep(sweep, &reloaded.watching)).await;
@@ -225,10 +234,14 @@ impl Reload<'_> {
         errand.learns(self.learn(named_by_references).await);
         self.read_who_misses(errand, &mut services, &mut performed).await;
         self.date_exactly(errand, &services, &asked_for, asked_at).await;
+        for service in &mut services {
+            service.followed = errand.waiting.get(&service.id).and_then(|waiting| waiting.rollout.clone());
+        }
         for (id, rolled) in self.carry_out(&errand.changes, &mut services, &policy, looked_at).await {
             count(&mut performed.reach, rolled.planned.asked_by.keys(), |reach| reach.affected += 1);
+            performed.refused_changes.extend(rolled.planned.refused_changes().cloned());
             let mut line = ServiceLine::decided(&rolled, &errand.changes);
-            let known = errand.waiting.get(&id).copied().unwrap_or_default();
+            let known = errand.waiting.get(&id).cloned().unwrap_or_default();
             line.looks = if known.told == Some(rolled.planned.reason) { known.looks.max(1) } else { 0 };
             if let Some(cause) = performed.unread_definitions.get(&id) {
                 line.add_detail(&format!("whether its task definition refers to what was deleted is not known: {cause}"));
@@ -297,7 +310,7 @@ impl Reload<'_> {
         policy: &Policy,
         looked_at: Instant,
     ) -> BTreeMap<ServiceId, RolledOut> {
-        let (plan, unsure) = self.plan(changes, services, policy).await;
+        let (plan, needed) = self.plan(changes, services, policy).await;
         let job = Job {
             ecs: &self.aws.ecs,
             changes,
@@ -305,7 +318,7 @@ impl Reload<'_> {
             tag_prefix: &self.settings.tag_prefix,
             pace: self.pace,
             clock: self.clock,
-            unsure: &unsure,
+            needed: &needed,
             looked_at,
             until: self.until,
         };
@@ -318,27 +331,27 @@ impl Reload<'_> {
         rolled
     }
 
-    /// Plans, and tells whose deployment history is to be read shortly before they are restarted. It is read at once where nobody wants the
-    /// restart done, to tell what would have been, and where others wait for the restart to end, which perhaps is none.
+    /// Plans, and tells which evidence is to be read of services shortly before they are restarted. It is read at once where nothing is to be
+    /// restarted: to tell what would have been, or who ended a rollout; and where others wait for the restart to end, which perhaps is none.
     async fn plan(
         &self,
         changes: &BTreeMap<Key, Change>,
         services: &mut [Service],
         policy: &Policy,
-    ) -> (Plan, BTreeMap<ServiceId, Timestamp>) {
+    ) -> (Plan, BTreeMap<ServiceId, Needed>) {
         loop {
             let plan = plan(changes, services, policy, self.clock.now());
             let others_wait = plan.services.values().any(|planned| planned.reason == Reason::InFlightLimit);
             let is_restart = |id: &ServiceId| plan.services.get(id).is_some_and(|planned| planned.reason.decision() == Decision::Restart);
-            let unsure = plan.unsure(changes, services, policy, self.clock.now());
-            let (later, now): (BTreeMap<_, _>, BTreeMap<_, _>) = unsure.into_iter().partition(|(id, _)| is_restart(id) && !others_wait);
+            let needed = plan.evidence_needed(changes, services, policy, self.clock.now());
+            let (later, now): (BTreeMap<_, _>, BTreeMap<_, _>) = needed.into_iter().partition(|(id, _)| is_restart(id) && !others_wait);
             if now.is_empty() {
                 return (plan, later);
             }
-            let mut histories = self.aws.ecs.histories(now, self.share_of_what_is_left(3)).await;
+            let mut evidence = self.aws.ecs.evidence(now, self.share_of_what_is_left(3)).await;
             for service in services.iter_mut() {
-                if let Some(history) = histories.remove(&service.id) {
-                    service.history = history;
+                if let Some(evidence) = evidence.remove(&service.id) {
+                    *service = service.clone().with_evidence(evidence);
                 }
             }
         }

@@ -35,8 +35,8 @@ fn every_result_and_every_reason_to_ignore_an_event_is_told() {
     use IgnoredReason::{
         CallFailed, Folder, NoRecords, NotSupportedYet, NotValidated, PendingVersion, TestEvent, UnknownKind, UnknownSource,
     };
-    use RestartResult::{Denied, Failed, OutOfTime, Started, Throttled};
-    let results = [Started, Throttled, OutOfTime, Denied, Failed].map(word);
+    use RestartResult::{Abandoned, Denied, Failed, OutOfTime, RolloutFailed, Started, Throttled};
+    let results = [Started, Throttled, OutOfTime, Denied, Failed, Abandoned, RolloutFailed].map(word);
     let ignored =
         [TestEvent, UnknownSource, UnknownKind, NotValidated, PendingVersion, CallFailed, NoRecords, Folder, NotSupportedYet].map(word);
 

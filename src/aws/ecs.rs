@@ -10,25 +10,28 @@ use aws_sdk_ecs::config::retry::RetryConfig;
 use aws_sdk_ecs::operation::describe_services::DescribeServicesOutput;
 use aws_sdk_ecs::primitives::DateTime;
 use aws_sdk_ecs::types::{self, CreatedAt, Failure, ServiceDeploymentBrief, ServiceField};
+use futures_util::future::join;
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
 use super::cache::Cache;
-use super::look::{fate, service};
+use super::look::{approval, ended_by, past, service};
 use super::pages::{Listing, Pages};
 use super::task_definition::references;
 use super::{Error, SdkConfig, answered, impatient, patient, quota, timestamp, unrationed};
 use crate::domain::arn::ServiceId;
+use crate::domain::history::{EndedBy, Evidence, Fate, History, Needed, OldestTask, PastDeployment};
 use crate::domain::outcome::Cause;
 use crate::domain::reference::References;
-use crate::domain::service::{Deployment, History, PastDeployment, Service, ServiceEvent};
+use crate::domain::service::{Deployment, Service, ServiceEvent};
 use crate::pace::Pace;
 
 const DESCRIBE: &str = "DescribeServices";
 const DESCRIBE_DEFINITION: &str = "DescribeTaskDefinition";
 const LIST_DEPLOYMENTS: &str = "ListServiceDeployments";
 const DESCRIBE_REVISIONS: &str = "DescribeServiceRevisions";
+const DESCRIBE_DEPLOYMENTS: &str = "DescribeServiceDeployments";
 
 /// Most services of one `DescribeServices`.
 const DESCRIBED_AT_ONCE: usize = 10;
@@ -36,8 +39,8 @@ const DESCRIBED_AT_ONCE: usize = 10;
 /// Most deployments of one `ListServiceDeployments`.
 const DEPLOYMENTS_AT_ONCE: i32 = 100;
 
-/// Most revisions of one `DescribeServiceRevisions`.
-const REVISIONS_AT_ONCE: usize = 20;
+/// Most of one `DescribeServiceRevisions`, or of one `DescribeServiceDeployments`.
+const DESCRIBED_OF_HISTORY: usize = 20;
 
 /// Reads under way at once: enough to hide the round trip, and for a hundred services to be looked at in one.
 const READS_IN_FLIGHT: usize = 10;
@@ -178,27 +181,44 @@ impl Ecs {
         }
     }
 
-    /// The deployments of a service created after `since`; what they run is read with one more call for twenty of them.
+    /// Reads the evidence that is needed of services, ten of them at a time. One that cannot be read before the instant `by` says so.
+    pub async fn evidence(&self, needed: BTreeMap<ServiceId, Needed>, by: Instant) -> BTreeMap<ServiceId, Evidence> {
+        let read = |(id, needed): (ServiceId, Needed)| async move {
+            let (history, oldest_task) =
+                join(Box::pin(self.history(&id, needed, by)), Box::pin(self.oldest_task_of(&id, needed, by))).await;
+            (id, Evidence { history, oldest_task })
+        };
+        stream::iter(needed).map(read).buffered(READS_IN_FLIGHT).collect().await
+    }
+
+    async fn oldest_task_of(&self, id: &ServiceId, needed: Needed, by: Instant) -> Option<OldestTask> {
+        if !needed.oldest_task {
+            return None;
+        }
+        Some(match self.oldest_task(id, by).await {
+            Ok(Listing { found, is_whole: true }) => OldestTask::CreatedAt(found),
+            // What is missing may be older.
+            Ok(_) => OldestTask::Unreadable(Error::in_a_circle("ListTasks", Some(id.to_string())).to_string()),
+            Err(error) => OldestTask::Unreadable(error.to_string()),
+        })
+    }
+
+    async fn history(&self, id: &ServiceId, needed: Needed, by: Instant) -> Option<History> {
+        let since = needed.history_since?;
+        let late = || Err(Error::late(LIST_DEPLOYMENTS, Some(id.to_string())));
+        let whole = self.whole_history(id, since, needed.has_hooks, by);
+        let read = timeout_at(by, whole).await.unwrap_or_else(|_| late());
+        Some(read.map_or_else(|error| History::Unreadable(error.to_string()), History::Read))
+    }
+
+    /// The deployments of a service created after `since`. One more call for twenty of them reads the task definitions that they run, and one the
+    /// details of those that were rolled back or stopped, or may stand at a lifecycle hook.
     /// [`ListServiceDeployments`](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListServiceDeployments.html),
     /// [`DescribeServiceRevisions`](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServiceRevisions.html)
     ///
     /// # Errors
-    /// The list could not be read to its end, or not before the instant `by`.
-    async fn history(&self, id: &ServiceId, since: Timestamp, by: Instant) -> Result<Vec<PastDeployment>, Error> {
-        let late = || Err(Error::late(LIST_DEPLOYMENTS, Some(id.to_string())));
-        timeout_at(by, self.whole_history(id, since, by)).await.unwrap_or_else(|_| late())
-    }
-
-    /// The histories of services, each since an instant.
-    pub async fn histories(&self, since: BTreeMap<ServiceId, Timestamp>, by: Instant) -> BTreeMap<ServiceId, History> {
-        let read = |(id, since)| async move {
-            let history = self.history(&id, since, by).await;
-            (id, history.map_or_else(|error| History::Unreadable(error.to_string()), History::Read))
-        };
-        stream::iter(since).map(read).buffered(READS_IN_FLIGHT).collect().await
-    }
-
-    async fn whole_history(&self, id: &ServiceId, since: Timestamp, by: Instant) -> Result<Vec<PastDeployment>, Error> {
+    /// The list could not be read to its end.
+    async fn whole_history(&self, id: &ServiceId, since: Timestamp, has_hooks: bool, by: Instant) -> Result<Vec<PastDeployment>, Error> {
         let after = CreatedAt::builder().after(DateTime::from_secs(since.as_second())).build();
         let request =
             self.reads.list_service_deployments().cluster(&id.cluster).service(&id.name).created_at(after).max_results(DEPLOYMENTS_AT_ONCE);
@@ -222,11 +242,39 @@ impl Ecs {
         }
         let revisions: Vec<_> = told.iter().filter_map(|brief| brief.target_service_revision_arn().map(str::to_owned)).collect();
         let ran = self.task_definitions(&revisions, by).await;
-        let past = told.iter().filter_map(|brief| {
-            let task_definition = brief.target_service_revision_arn().and_then(|revision| ran.get(revision)).cloned();
-            Some(PastDeployment { created_at: timestamp(brief.created_at()?)?, fate: fate(brief.status()), task_definition })
-        });
-        Ok(past.collect())
+        let arn = |brief: &ServiceDeploymentBrief| brief.service_deployment_arn().unwrap_or_default().to_owned();
+        let mut past: Vec<_> = told.iter().filter_map(|brief| Some((arn(brief), past(brief, &ran)?))).collect();
+        self.detail(&mut past, has_hooks, by).await;
+        Ok(past.into_iter().map(|(_, past)| past).collect())
+    }
+
+    /// Reads who ended the deployments that were rolled back or stopped, and at which hook one stands; what cannot be read says so.
+    /// [`DescribeServiceDeployments`](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServiceDeployments.html)
+    async fn detail(&self, past: &mut [(String, PastDeployment)], has_hooks: bool, by: Instant) {
+        let created: Vec<_> = past.iter().map(|(_, past)| past.created_at).collect();
+        let mut wanted: Vec<_> = past.iter_mut().filter(|(_, past)| needs_detail(past, &created, has_hooks)).collect();
+        for some in wanted.chunks_mut(DESCRIBED_OF_HISTORY) {
+            let arns = some.iter().map(|(arn, _)| arn.clone()).collect();
+            let request = self.reads.describe_service_deployments().set_service_deployment_arns(Some(arns));
+            let answer = if self.histories.admit(by).await { timeout_at(by, request.send()).await.ok() } else { None };
+            for (arn, past) in some {
+                let is_it = |told: &&types::ServiceDeployment| told.service_deployment_arn() == Some(arn.as_str());
+                let found = match &answer {
+                    Some(Ok(answer)) => answer
+                        .service_deployments()
+                        .iter()
+                        .find(is_it)
+                        .ok_or_else(|| Error::incomplete(DESCRIBE_DEPLOYMENTS, Some(arn.clone()), "the service deployment")),
+                    Some(Err(error)) => Err(Error::new(DESCRIBE_DEPLOYMENTS, Some(arn.clone()), error)),
+                    None => Err(Error::late(DESCRIBE_DEPLOYMENTS, Some(arn.clone()))),
+                };
+                match found {
+                    Ok(told) if past.fate == Fate::Running => past.approval = approval(told),
+                    Ok(told) => past.ended_by = ended_by(told),
+                    Err(error) => past.ended_by = EndedBy::Unreadable(error.to_string()),
+                }
+            }
+        }
     }
 
     /// What task definitions refer to, by their ARNs. Each is read once in the life of the process; what is not told before the instant `by`
@@ -266,7 +314,7 @@ impl Ecs {
     /// What revisions run; one that cannot be read is left out, as it then proves nothing.
     async fn task_definitions(&self, revisions: &[String], by: Instant) -> BTreeMap<String, String> {
         let mut found = BTreeMap::new();
-        for some in revisions.chunks(REVISIONS_AT_ONCE) {
+        for some in revisions.chunks(DESCRIBED_OF_HISTORY) {
             let request = self.reads.describe_service_revisions().set_service_revision_arns(Some(some.to_vec()));
             let answer = if self.revisions.admit(by).await {
                 request.send().await.map_err(|error| Error::new(DESCRIBE_REVISIONS, None, &error))
@@ -286,6 +334,16 @@ impl Ecs {
             }
         }
         found
+    }
+}
+
+/// Whether a deployment did not stay, or may stand at a hook. What a newer one superseded needs no detail.
+fn needs_detail(past: &PastDeployment, created: &[Timestamp], has_hooks: bool) -> bool {
+    match past.fate {
+        Fate::Running => has_hooks,
+        Fate::RollingBack | Fate::RolledBack => true,
+        Fate::Stopped => !past.was_superseded(created.iter().copied()),
+        Fate::Succeeded => false,
     }
 }
 

@@ -1,14 +1,18 @@
 //! What Amazon ECS tells of a service, in domain types.
 
-use aws_sdk_ecs::types::{self, ServiceConnectConfiguration};
+use std::collections::BTreeMap;
+
+use aws_sdk_ecs::types::{
+    self, DeploymentLifecycleHookStatus as HookStatus, ServiceConnectConfiguration,
+    ServiceDeploymentRollbackMonitorsStatus as MonitorStatus,
+};
 
 use super::task_definition::add_log_options;
 use super::timestamp;
 use crate::domain::arn::ServiceId;
+use crate::domain::history::{Approval, EndedBy, Fate, History, OldestTask, PastDeployment};
 use crate::domain::reference::References;
-use crate::domain::service::{
-    Controller, Deployment, DeploymentStrategy, Fate, History, RolloutState, Service, ServiceEvent, ServiceStatus,
-};
+use crate::domain::service::{Controller, Deployment, DeploymentStrategy, RolloutState, Service, ServiceEvent, ServiceStatus};
 use crate::domain::tags::Tags;
 
 /// As many events of a service as a person reads at a glance.
@@ -34,6 +38,8 @@ pub(super) fn service(told: &types::Service, prefix: &str) -> Option<Service> {
             None | Some(types::DeploymentStrategy::Rolling) => DeploymentStrategy::Rolling,
             Some(_) => DeploymentStrategy::Shifting,
         },
+        has_lifecycle_hooks: told.deployment_configuration().is_some_and(|told| !told.lifecycle_hooks().is_empty()),
+        bakes: told.deployment_configuration().is_some_and(bakes),
         created_at: told.created_at().and_then(timestamp),
         desired: told.desired_count(),
         deployments: told.deployments().iter().filter_map(deployment).collect(),
@@ -43,6 +49,8 @@ pub(super) fn service(told: &types::Service, prefix: &str) -> Option<Service> {
         tags: Tags::parse(prefix, told.tags().iter().filter_map(|tag| Some((tag.key()?, tag.value().unwrap_or_default())))),
         events: told.events().iter().filter_map(event).take(EVENTS).collect(),
         history: History::NotAsked,
+        oldest_task: OldestTask::NotAsked,
+        followed: None,
     })
 }
 
@@ -53,6 +61,11 @@ fn service_connect(told: &types::Service) -> References {
     let mut references = References::default();
     add_log_options(&mut references, configuration.and_then(ServiceConnectConfiguration::log_configuration), "serviceConnectConfiguration");
     references
+}
+
+/// Whether a deployment goes on after all its tasks run: while alarms are watched (Amazon ECS computes for how long), or for a time of its own.
+fn bakes(told: &types::DeploymentConfiguration) -> bool {
+    told.alarms().is_some_and(|alarms| alarms.enable) || told.bake_time_in_minutes().is_some_and(|minutes| minutes > 0)
 }
 
 /// Of a service that CodeDeploy or a third party deploys, the service's own field may be stale; its primary task set tells.
@@ -74,6 +87,7 @@ fn deployment(told: &types::Deployment) -> Option<Deployment> {
             Some(types::DeploymentRolloutState::InProgress) => RolloutState::InProgress,
             _ => RolloutState::Untold,
         },
+        is_whole: told.desired_count > 0 && told.running_count >= told.desired_count,
     })
 }
 
@@ -81,8 +95,43 @@ fn event(told: &types::ServiceEvent) -> Option<ServiceEvent> {
     Some(ServiceEvent { at: timestamp(told.created_at()?)?, message: told.message()?.to_owned() })
 }
 
+/// One entry of the deployment history; `ran` are the task definitions of the revisions, as far as they could be read.
+pub(super) fn past(told: &types::ServiceDeploymentBrief, ran: &BTreeMap<String, String>) -> Option<PastDeployment> {
+    let revision = told.target_service_revision_arn();
+    Some(PastDeployment {
+        id: revision.and_then(|arn| arn.rsplit('/').next()).map(|number| format!("ecs-svc/{number}")),
+        created_at: timestamp(told.created_at()?)?,
+        finished_at: told.finished_at().and_then(timestamp),
+        fate: fate(told.status()),
+        status_reason: told.status_reason().filter(|reason| !reason.is_empty()).map(str::to_owned),
+        task_definition: revision.and_then(|revision| ran.get(revision)).cloned(),
+        ended_by: EndedBy::NotAsked,
+        approval: None,
+    })
+}
+
+/// The one who ended a deployment that is known not to have stayed.
+pub(super) fn ended_by(told: &types::ServiceDeployment) -> EndedBy {
+    let breaker = told.deployment_circuit_breaker().and_then(types::ServiceDeploymentCircuitBreaker::status);
+    let alarms = told.alarms().and_then(types::ServiceDeploymentAlarms::status);
+    let is_alarmed = told.alarms().is_some_and(|alarms| !alarms.triggered_alarm_names().is_empty());
+    let is_triggered = is_alarmed || [breaker, alarms].contains(&Some(&MonitorStatus::Triggered));
+    if is_triggered { EndedBy::FailureDetection } else { EndedBy::Decision }
+}
+
+/// The PAUSE hook at which a deployment waits for a person. A Lambda hook awaits nobody: its status is never `AWAITING_ACTION`.
+pub(super) fn approval(told: &types::ServiceDeployment) -> Option<Approval> {
+    let waits = |hook: &&types::DeploymentLifecycleHookDetail| hook.status() == Some(&HookStatus::AwaitingAction);
+    let hook = told.lifecycle_hook_details().iter().find(waits)?;
+    Some(Approval {
+        hook: hook.hook_id().unwrap_or_default().to_owned(),
+        deployment: told.service_deployment_arn().unwrap_or_default().to_owned(),
+        expires_at: hook.expires_at().and_then(timestamp),
+    })
+}
+
 /// Statuses that came after this version are taken for running: they then neither cover a change nor count as failed.
-pub(super) fn fate(status: Option<&types::ServiceDeploymentStatus>) -> Fate {
+fn fate(status: Option<&types::ServiceDeploymentStatus>) -> Fate {
     match status {
         Some(types::ServiceDeploymentStatus::Successful) => Fate::Succeeded,
         Some(types::ServiceDeploymentStatus::RollbackRequested | types::ServiceDeploymentStatus::RollbackInProgress) => Fate::RollingBack,

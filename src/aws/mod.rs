@@ -139,6 +139,8 @@ fn cause<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Cause {
             )
             | (_, 429) => Cause::Throttled,
             (Some("ServiceNotFoundException" | "ClusterNotFoundException" | "ServiceNotActiveException"), _) => Cause::NotFound,
+            // No code of its own tells it, and no field: the message is all there is. Where its words change, the restart has failed, as any other.
+            (Some("InvalidParameterException"), _) if says(answered.err(), "active deployments exist") => Cause::TooManyDeployments,
             // Credentials that are old, or of another time than the clock's, are renewed. What answered well and cannot be read took effect: it is
             // the same as an answer that was lost.
             (Some("ExpiredTokenException" | "RequestExpired" | "UnrecognizedClientException" | "InvalidSignatureException"), _)
@@ -150,6 +152,10 @@ fn cause<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Cause {
         SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => Cause::Unavailable,
         _ => Cause::Rejected,
     }
+}
+
+fn says(error: &impl ProvideErrorMetadata, words: &str) -> bool {
+    error.message().is_some_and(|message| message.contains(words))
 }
 
 /// Of an answer that breaks off, or is not what the API promises.

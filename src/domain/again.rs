@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::arn::{Place, ServiceId};
 use super::change::Change;
+use super::history::Rollout;
 use super::outcome::{Outcome, RolledOut};
 use super::plan::Planned;
 use super::reason::{Decision, Reason};
@@ -47,7 +48,7 @@ pub struct Wish {
 }
 
 /// How long a service has been waiting for something that has no known end.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Waiting {
     /// What was told of it last.
     pub told: Option<Reason>,
@@ -55,6 +56,8 @@ pub struct Waiting {
     pub waited: SignedDuration,
     /// How often it was looked at.
     pub looks: u32,
+    /// The deployment that this function started for it last.
+    pub rollout: Option<Rollout>,
 }
 
 /// Work for a later invocation.
@@ -103,6 +106,8 @@ impl Next {
             None => match (planned.reason, planned.until) {
                 (Reason::Fresh, _) if seen.is_rolling() => later(None),
                 (Reason::DeploymentInProgress, by) => later(by),
+                // Amazon ECS ends it at that time, so that it does not age.
+                (Reason::AwaitingApproval, by) => Some(Self::Later { by, ages: by.is_none() }),
                 (reason, _) if reason.decision() == Decision::Refuse && follows(planned, seen) => later(None),
                 (Reason::Paused, None) => Some(Self::Later { by: None, ages: false }),
                 (reason, until) if reason.decision() == Decision::Hold => until.map_or(later(None), |end| Some(Self::At(end))),
@@ -114,7 +119,7 @@ impl Next {
 
 /// Whether a change is covered by a rollout that still runs, whatever is decided for another.
 fn follows(planned: &Planned, seen: &Service) -> bool {
-    seen.is_rolling() && planned.asked_by.values().any(|reason| *reason == Reason::Fresh)
+    seen.is_rolling() && planned.asked_by.values().any(|reason| reason.is_covered())
 }
 
 impl Waiting {
@@ -146,7 +151,7 @@ impl Waiting {
                 let at = on_the_grid(now.saturating_add(pause / 2).unwrap_or(Timestamp::MAX), pause);
                 let at = by.map_or(at, |by| at.min(on_the_grid(by, STEP)));
                 let waited = if ages { self.waited.saturating_add(at.duration_since(now)) } else { self.waited };
-                (at, Self { told: Some(told), waited, looks: self.looks.saturating_add(1) })
+                (at, Self { told: Some(told), waited, looks: self.looks.saturating_add(1), ..self })
             }
         }
     }
@@ -154,7 +159,13 @@ impl Waiting {
     /// What is known of a service that two messages tell of: the younger wait holds, since a newer change asks for it.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
-        Self { told: self.told.or(other.told), waited: self.waited.min(other.waited), looks: self.looks.max(other.looks) }
+        let rollouts = self.rollout.into_iter().chain(other.rollout);
+        Self {
+            told: self.told.or(other.told),
+            waited: self.waited.min(other.waited),
+            looks: self.looks.max(other.looks),
+            rollout: rollouts.max_by_key(|rollout| rollout.started_at),
+        }
     }
 }
 
@@ -227,11 +238,11 @@ mod tests {
 
     #[test]
     fn neither_what_its_owner_wants_to_wait_nor_a_known_end_ages_or_makes_young() {
-        let waiting = Waiting { waited: SignedDuration::from_hours(1), looks: 20, told: None };
+        let waiting = Waiting { waited: SignedDuration::from_hours(1), looks: 20, ..Waiting::default() };
         let now = at("2026-01-31T10:00:00Z");
 
-        let (_, kept) = waiting.until_next(Next::Later { by: None, ages: false }, Reason::Paused, now);
-        let (end, until_then) = waiting.until_next(Next::At(at("2026-01-31T12:00:01Z")), Reason::OutsideWindow, now);
+        let (_, kept) = waiting.clone().until_next(Next::Later { by: None, ages: false }, Reason::Paused, now);
+        let (end, until_then) = waiting.clone().until_next(Next::At(at("2026-01-31T12:00:01Z")), Reason::OutsideWindow, now);
 
         assert_eq!(kept.waited, waiting.waited);
         assert_eq!((end, until_then.waited, until_then.looks), (at("2026-01-31T12:00:10Z"), waiting.waited, 0));

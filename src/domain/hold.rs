@@ -2,9 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::history::{Fate, PastDeployment};
 use super::plan::Policy;
 use super::reason::Reason;
-use super::service::{Fate, PastDeployment, RolloutState, Service};
+use super::service::{RolloutState, Service};
 use super::tags::Pause;
 
 /// Amazon ECS: "5 active deployments exist, unable to create new deployment."
@@ -102,7 +103,7 @@ fn over_budget(service: &Service, policy: &Policy, now: Timestamp) -> Option<Hol
 }
 
 fn in_progress(service: &Service, t: Option<Timestamp>, now: Timestamp) -> Option<Hold> {
-    if service.must_not_be_superseded() {
+    if service.must_not_be_superseded().is_some() {
         return Some(Hold::without_end(Reason::DeploymentInProgress));
     }
     let end = t?.saturating_add(PATIENCE_WITH_ROLLING).unwrap_or(Timestamp::MAX);
@@ -111,5 +112,5 @@ fn in_progress(service: &Service, t: Option<Timestamp>, now: Timestamp) -> Optio
 
 /// How long a deployment in progress is still waited for, where it may be superseded at all.
 pub(super) fn patience_ends(service: &Service, t: Timestamp) -> Option<Timestamp> {
-    if service.must_not_be_superseded() { None } else { t.saturating_add(PATIENCE_WITH_ROLLING).ok() }
+    if service.must_not_be_superseded().is_some() { None } else { t.saturating_add(PATIENCE_WITH_ROLLING).ok() }
 }

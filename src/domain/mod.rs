@@ -3,6 +3,7 @@
 pub mod again;
 pub mod arn;
 pub mod change;
+pub mod history;
 mod hold;
 pub mod key;
 pub mod outcome;

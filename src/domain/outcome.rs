@@ -18,6 +18,8 @@ pub enum Cause {
     Unavailable,
     /// The service or its cluster is not there.
     NotFound,
+    /// Five deployments of the service are active, and Amazon ECS takes no sixth.
+    TooManyDeployments,
     /// Anything else: asking again will not help.
     Rejected,
 }
@@ -28,7 +30,7 @@ impl Cause {
     pub fn passes(self) -> bool {
         match self {
             Self::Throttled | Self::Unavailable => true,
-            Self::Denied | Self::NotFound | Self::Rejected => false,
+            Self::Denied | Self::NotFound | Self::TooManyDeployments | Self::Rejected => false,
         }
     }
 }
@@ -90,6 +92,8 @@ pub enum RestartResult {
     Failed,
     /// Waited as long as the function allows for something that did not end.
     Abandoned,
+    /// The deployment that this function started was rolled back, or stopped, since its circuit breaker or an alarm was triggered.
+    RolloutFailed,
 }
 
 impl Outcome {

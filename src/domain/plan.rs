@@ -1,24 +1,25 @@
 //! Who is restarted: one pure function, and the plan that it makes.
 
+mod detail;
+mod evidence;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::arn::ServiceId;
 use super::change::{Change, ChangeKind};
-use super::hold::{AN_HOUR, BUDGET_REACHES_BACK, hold, is_creation, patience_ends};
+use super::history::Ended;
+use super::hold::{hold, patience_ends};
 use super::key::Key;
 use super::reason::{Decision, Reason};
-use super::service::{Controller, Fate, History, PastDeployment, Service, ServiceStatus};
+use super::service::{Controller, Service, ServiceStatus};
 use super::tags::{Mode, Strategy};
 use super::watch::Listening;
 
 /// A service named by a manual invocation counts as fresh where its last deployment was created this long before it was asked, or later,
 /// so that neither a repeated call nor a message that comes again restarts it twice.
 const JUST_RESTARTED: SignedDuration = SignedDuration::from_secs(60);
-
-/// A change older than this may already have been tried and rolled back, so the deployment history is asked before a restart.
-const YOUNG: SignedDuration = SignedDuration::from_secs(60);
 
 /// What the function, and the invocation, allow.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +73,8 @@ pub struct Planned {
     pub not_before: Timestamp,
     /// When a hold ends, or is to be looked at at the latest, where that is known.
     pub until: Option<Timestamp>,
+    /// The deployment that ended for what asks, where that is why nothing is started.
+    pub ended: Option<Ended>,
 }
 
 impl Plan {
@@ -79,39 +82,13 @@ impl Plan {
     pub fn restarts(&self) -> impl Iterator<Item = (&ServiceId, &Planned)> {
         self.services.iter().filter(|(_, planned)| planned.reason.decision() == Decision::Restart)
     }
+}
 
-    /// The services whose deployment history is to be read before they are restarted, each with the instant from which on: where the service was busy within the hour, restarts of it count; where the change
-    /// is older than a minute, or something happened in the service since, it may have been tried; where a deployment runs, it may be a rollback, which only the history tells for sure.
-    #[must_use]
-    pub fn unsure(
-        &self,
-        changes: &BTreeMap<Key, Change>,
-        services: &[Service],
-        policy: &Policy,
-        now: Timestamp,
-    ) -> BTreeMap<ServiceId, Timestamp> {
-        let asked = |service: &&Service| service.history == History::NotAsked;
-        let unsure = services.iter().filter(asked).filter_map(|service| {
-            let planned = self.services.get(&service.id)?;
-            if ![Some(planned.reason), planned.otherwise].contains(&Some(Reason::Stale)) {
-                return None;
-            }
-            let stale = planned.asked_by.iter().filter(|(_, reason)| **reason == Reason::Stale);
-            let wished = policy.named.contains(&service.id).then_some(policy.asked_at);
-            let oldest = stale.filter_map(|(key, _)| changes.get(key)).map(|change| change.at).chain(wished).min();
-            let happened_since = |t: &Timestamp| service.events.iter().any(|event| event.at > *t);
-            let tried = oldest.filter(|oldest| now.duration_since(*oldest) > YOUNG || happened_since(oldest));
-            let primary = service.primary().map(|primary| primary.created_at);
-            // What is rolled back was created after the deployment that is primary again.
-            let rolled_back = primary.filter(|_| service.is_rolling());
-            let young = |created_at: &Timestamp| now.duration_since(*created_at) < AN_HOUR && !is_creation(service, *created_at);
-            // A restart that was rolled back leaves no deployment behind, but events.
-            let is_busy = primary.as_ref().is_some_and(young) || service.events.iter().any(|event| now.duration_since(event.at) < AN_HOUR);
-            let restarted = is_busy.then(|| now.saturating_sub(BUDGET_REACHES_BACK).ok()).flatten();
-            let since = tried.into_iter().chain(rolled_back).chain(restarted).min()?;
-            Some((service.id.clone(), since))
-        });
-        unsure.collect()
+impl Planned {
+    /// The changes that restart nobody, since they reach too far; none where nobody wants a restart.
+    pub fn refused_changes(&self) -> impl Iterator<Item = &Key> {
+        let refused = self.asked_by.iter().filter(|(_, reason)| self.otherwise.is_none() && **reason == Reason::BlastRadius);
+        refused.map(|(key, _)| key)
     }
 }
 
@@ -141,7 +118,7 @@ pub fn plan(changes: &BTreeMap<Key, Change>, services: &[Service], policy: &Poli
             let planned = Planned { requested: named.is_some(), ..settle(service, reason, asked_by, changes, policy, now) };
             let wish = wish(service, policy).filter(|_| planned.reason.yields_to_wishes());
             let planned = Planned {
-                detail: detail(service, &planned, &reached, policy),
+                detail: detail::of(service, &planned, changes, &reached, policy),
                 otherwise: wish.is_some().then_some(planned.reason),
                 reason: wish.unwrap_or(planned.reason),
                 ..planned
@@ -165,8 +142,15 @@ fn settle(
     let stale = asked_by.iter().filter(|(_, reason)| **reason == Reason::Stale).filter_map(|(key, _)| changes.get(key));
     let settled = stale.map(|change| change.at).max().and_then(|at| at.saturating_add(policy.settle).ok()).unwrap_or(now);
     let reason = if reason == Reason::Stale && settled.duration_since(now) > policy.patience { Reason::Settling } else { reason };
+    let asking: Vec<_> = asked_by.iter().filter(|(_, asked)| **asked == reason).filter_map(|(key, _)| Some(changes.get(key)?.at)).collect();
+    // Nothing asks but a person.
+    let t = asking.iter().copied().min().unwrap_or(policy.asked_at);
     let until = match reason {
         Reason::Settling => Some(settled),
+        Reason::AwaitingApproval => {
+            let approval = service.approval_since(asking.iter().copied().min().unwrap_or_else(|| just_before(policy.asked_at)));
+            approval.and_then(|approval| approval.expires_at).filter(|expires_at| *expires_at > now)
+        }
         Reason::DeploymentInProgress => {
             let waiting = asked_by.iter().filter(|(_, reason)| **reason == Reason::DeploymentInProgress);
             waiting.filter_map(|(key, _)| patience_ends(service, changes.get(key)?.at)).min()
@@ -176,7 +160,8 @@ fn settle(
             hold(service, t, policy, now).filter(|hold| hold.reason == reason).and_then(|hold| hold.until)
         }
     };
-    Planned { reason, otherwise: None, detail: None, asked_by, requested: false, not_before: settled, until }
+    let ended = if matches!(reason, Reason::FailedAlready | Reason::Rejected) { service.ended_since(t) } else { None };
+    Planned { reason, otherwise: None, detail: None, asked_by, requested: false, not_before: settled, until, ended }
 }
 
 /// How many rollouts of each change run, whoever is asked to look at them; nothing stands for a person's wish.
@@ -188,8 +173,8 @@ fn running(
 ) -> BTreeMap<Option<Key>, usize> {
     let mut running = BTreeMap::new();
     for service in services.iter().filter(|service| service.is_rolling()) {
-        let covered = judged.get(&service.id).into_iter().flatten().filter(|(_, reason)| **reason == Reason::Fresh);
-        let is_wished = policy.named.contains(&service.id) && judge_named(service, policy, now) == Reason::Fresh;
+        let covered = judged.get(&service.id).into_iter().flatten().filter(|(_, reason)| reason.is_covered());
+        let is_wished = policy.named.contains(&service.id) && judge_named(service, policy, now).is_covered();
         for asked in covered.map(|(key, _)| Some(key.clone())).chain(is_wished.then_some(None)) {
             *running.entry(asked).or_default() += 1;
         }
@@ -251,19 +236,21 @@ fn judge_change(service: &Service, change: &Change, policy: &Policy, now: Timest
     let reason = key_alone
         .or_else(|| unfit(service))
         .or_else(|| (service.desired == 0).then_some(Reason::NoTasks))
-        .or_else(|| service.is_fresh(change.at).then_some(Reason::Fresh))
-        .or_else(|| service.failed_since(change.at).then_some(Reason::FailedAlready))
+        .or_else(|| service.approval_since(change.at).map(|_| Reason::AwaitingApproval))
+        .or_else(|| (service.is_fresh(change.at) || service.is_renewed_since(change.at)).then_some(Reason::Fresh))
+        .or_else(|| service.ended_since(change.at).map(|ended| ended.reason()))
         .or_else(|| hold(service, Some(change.at), policy, now).map(|hold| hold.reason));
     Some(reason.unwrap_or(Reason::Stale))
 }
 
 fn judge_named(service: &Service, policy: &Policy, now: Timestamp) -> Reason {
-    let just_now = policy.asked_at.saturating_sub(JUST_RESTARTED).unwrap_or(policy.asked_at);
+    let just_now = just_before(policy.asked_at);
     named_in_vain(service)
         .or_else(|| unfit(service))
         .or_else(|| (service.desired == 0).then_some(Reason::NoTasks))
+        .or_else(|| service.approval_since(just_now).map(|_| Reason::AwaitingApproval))
         .or_else(|| service.is_fresh(just_now).then_some(Reason::Fresh))
-        .or_else(|| service.failed_since(policy.asked_at).then_some(Reason::FailedAlready))
+        .or_else(|| service.ended_since(policy.asked_at).map(|ended| ended.reason()))
         .or_else(|| hold(service, None, policy, now).map(|hold| hold.reason))
         .unwrap_or(Reason::Stale)
 }
@@ -279,6 +266,10 @@ fn named_in_vain(service: &Service) -> Option<Reason> {
         ServiceStatus::Missing => Some(Reason::NoSuchService),
         ServiceStatus::Active => service.tags.watch.is_none().then_some(Reason::NotOptedIn),
     }
+}
+
+fn just_before(asked_at: Timestamp) -> Timestamp {
+    asked_at.saturating_sub(JUST_RESTARTED).unwrap_or(asked_at)
 }
 
 /// Why a service cannot be restarted at all.
@@ -320,77 +311,6 @@ fn wish(service: &Service, policy: &Policy) -> Option<Reason> {
     } else {
         policy.dry_run.then_some(Reason::DryRun)
     }
-}
-
-fn detail(service: &Service, planned: &Planned, reached: &BTreeMap<Key, usize>, policy: &Policy) -> Option<String> {
-    let until = planned.until.map(|end| format!("until {end}"));
-    match planned.reason {
-        Reason::NoSuchService => Some("Amazon ECS knows no service of this name in a cluster of this name".to_owned()),
-        Reason::NotOptedIn => Some("it has no watch tag, without which the function restarts no service".to_owned()),
-        Reason::InvalidTag => Some(service.tags.invalid.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
-        Reason::UnsupportedController => Some(format!("its deployment controller is {}", service.controller)),
-        Reason::NotSupportedYet => {
-            let what = match (service.controller, service.tags.strategy) {
-                (Controller::External, _) => "the strategy stop-tasks",
-                _ => unsupported_yet(service).unwrap_or("what its tags ask for"),
-            };
-            Some(format!("this version does not support {what}"))
-        }
-        Reason::BlastRadius => planned.asked_by.iter().find(|(_, reason)| **reason == Reason::BlastRadius).map(|(key, _)| {
-            let services = reached.get(key).copied().unwrap_or_default();
-            let in_vain = |asked| format!("; max_services={asked} holds where the function is invoked directly, not in a message");
-            let in_vain = policy.asked_in_vain.map(in_vain).unwrap_or_default();
-            format!("{key} would restart {services} services; at most {} may be{in_vain}", policy.max_services)
-        }),
-        Reason::Paused => until.or_else(|| Some("until the pause tag is removed".to_owned())),
-        Reason::RestartBudget => {
-            let most = policy.restarts_per_hour;
-            until.map(|until| format!("it was restarted {most} times within an hour; held {until}"))
-        }
-        Reason::DeploymentInProgress if service.may_roll_back() => {
-            unreadable(service).map(|why| format!("it may be a rollback, which is never superseded: {why}"))
-        }
-        Reason::DeploymentInProgress => until.map(|until| format!("a rolling deployment is superseded if it still runs; held {until}")),
-        Reason::OutsideWindow | Reason::MinInterval | Reason::Settling => until,
-        Reason::Excluded
-        | Reason::Pinned
-        | Reason::IgnoredKey
-        | Reason::LabelOnly
-        | Reason::Deleted
-        | Reason::Inactive
-        | Reason::Off
-        | Reason::Notify
-        | Reason::DryRun
-        | Reason::NoTasks
-        | Reason::FailedAlready
-        | Reason::TooManyDeployments
-        | Reason::InFlightLimit => None,
-        Reason::Fresh => is_request_alone(planned).then(|| "its newest deployment is younger than a minute".to_owned()),
-        Reason::Stale => {
-            let asked = is_request_alone(planned).then(|| "a request asked for it, not a change".to_owned());
-            let parts: Vec<_> = asked.into_iter().chain(unreadable(service).or_else(|| unknown_failure(service))).collect();
-            (!parts.is_empty()).then(|| parts.join("; "))
-        }
-    }
-}
-
-/// Whether no change concerns the service, but a request names it.
-fn is_request_alone(planned: &Planned) -> bool {
-    planned.requested && planned.asked_by.is_empty()
-}
-
-fn unreadable(service: &Service) -> Option<String> {
-    match &service.history {
-        History::Unreadable(cause) => Some(format!("its deployment history could not be read: {cause}")),
-        History::NotAsked | History::Read(_) => None,
-    }
-}
-
-/// A deployment that failed, and may have failed for this very change.
-fn unknown_failure(service: &Service) -> Option<String> {
-    let is_unknown = |past: &PastDeployment| matches!(past.fate, Fate::RollingBack | Fate::RolledBack) && past.task_definition.is_none();
-    let past = service.past().iter().find(|past| is_unknown(past))?;
-    Some(format!("its deployment history could not be read: the deployment of {} failed, perhaps for this change", past.created_at))
 }
 
 #[cfg(test)]

@@ -78,10 +78,14 @@ reasons! {
     NotSupportedYet = "not-supported-yet" => Refuse,
     /// Desired count 0: the next task will read the new value.
     NoTasks = "no-tasks" => Skip,
-    /// A good deployment newer than the change exists, whoever made it.
+    /// A deployment newer than the change stands at a PAUSE hook: a person decides about it.
+    AwaitingApproval = "awaiting-approval" => Hold,
+    /// A good deployment newer than the change exists, whoever made it; or all tasks are newer than the change.
     Fresh = "fresh" => Skip,
     /// A deployment newer than the change failed with the same task definition; another would read the same value.
     FailedAlready = "failed-already" => Refuse,
+    /// A person, a lifecycle hook or the time-out of one ended a deployment newer than the change: it is not started again.
+    Rejected = "rejected" => Refuse,
     /// The change would restart more services than the limit.
     BlastRadius = "blast-radius" => Refuse,
     /// `reloader:pause` is set.
@@ -94,7 +98,7 @@ reasons! {
     RestartBudget = "restart-budget" => Hold,
     /// The change is so young that not every replica of the store may have it.
     Settling = "settling" => Hold,
-    /// A deployment older than the change runs: a rollback, blue/green, linear or canary one is waited for, a rolling one for ten minutes.
+    /// A deployment older than the change runs: a plain rolling one is waited for ten minutes, any other, and a rollback, until it ends.
     DeploymentInProgress = "deployment-in-progress" => Hold,
     /// Amazon ECS takes no sixth active deployment.
     TooManyDeployments = "too-many-deployments" => Hold,
@@ -105,6 +109,12 @@ reasons! {
 }
 
 impl Reason {
+    /// Whether a deployment covers the change that is still to be followed.
+    #[must_use]
+    pub(super) fn is_covered(self) -> bool {
+        matches!(self, Self::Fresh | Self::AwaitingApproval)
+    }
+
     /// Whether the owner's or the caller's wish to do nothing stands before it: what comes later is told as what would have been done.
     #[must_use]
     pub(super) fn yields_to_wishes(self) -> bool {

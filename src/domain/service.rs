@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::arn::{Place, ServiceId};
 use super::change::Change;
+use super::history::{Approval, Ended, EndedBy, Evidence, Fate, History, OldestTask, PastDeployment, Rollout};
 use super::key::Key;
 use super::reference::References;
 use super::tags::Tags;
@@ -25,6 +26,10 @@ pub struct Service {
     pub controller: Controller,
     /// How Amazon ECS moves from one revision to the next.
     pub deployment_strategy: DeploymentStrategy,
+    /// Whether its deployments run lifecycle hooks, which rolling ones may have as well.
+    pub has_lifecycle_hooks: bool,
+    /// Whether Amazon ECS watches alarms when all tasks of a deployment run, or lets it bake for a time of its own.
+    pub bakes: bool,
     /// When it was created; its first deployment is no restart.
     pub created_at: Option<Timestamp>,
     /// How many tasks it should run; for DAEMON services, how many instances match.
@@ -43,6 +48,10 @@ pub struct Service {
     pub events: Vec<ServiceEvent>,
     /// The deployments since the oldest change in question, where they were asked for.
     pub history: History,
+    /// When its oldest task was created, where that was asked for.
+    pub oldest_task: OldestTask,
+    /// The deployment that this function started last, while it is followed.
+    pub followed: Option<Rollout>,
 }
 
 /// `status` of `DescribeServices`.
@@ -82,7 +91,7 @@ impl fmt::Display for Controller {
 /// `deploymentConfiguration.strategy` of `DescribeServices`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeploymentStrategy {
-    /// Task by task; a newer deployment supersedes it at no loss.
+    /// Task by task; without hooks and alarms, a newer deployment supersedes it at no loss.
     Rolling,
     /// Blue/green, linear or canary, or one that came after this version: superseding it throws away hours of bake time.
     Shifting,
@@ -101,6 +110,8 @@ pub struct Deployment {
     pub task_definition: String,
     /// How far it is.
     pub state: RolloutState,
+    /// Whether all its tasks run.
+    pub is_whole: bool,
 }
 
 /// `rolloutState` of a deployment.
@@ -110,7 +121,7 @@ pub enum RolloutState {
     InProgress,
     /// Steady state was reached.
     Completed,
-    /// The circuit breaker or an alarm stopped it.
+    /// It is rolled back, or was stopped by the circuit breaker or an alarm.
     Failed,
     /// Amazon ECS tells none: services behind a Classic Load Balancer, and other controllers.
     Untold,
@@ -125,45 +136,6 @@ pub struct ServiceEvent {
     pub message: String,
 }
 
-/// What `ListServiceDeployments` and `DescribeServiceRevisions` tell.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum History {
-    /// The change is young, or nothing is to be restarted.
-    #[default]
-    NotAsked,
-    /// Asked, and no answer; it never blocks a restart, but where a deployment runs. Why.
-    Unreadable(String),
-    /// The deployments created since the oldest change in question.
-    Read(Vec<PastDeployment>),
-}
-
-/// One entry of the deployment history.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PastDeployment {
-    /// When it was started.
-    pub created_at: Timestamp,
-    /// How it went.
-    pub fate: Fate,
-    /// What it ran, or tried to run, where that could be read.
-    pub task_definition: Option<String>,
-}
-
-/// `status` of a service deployment, as far as it matters here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// Pending or in progress.
-    Running,
-    /// `SUCCESSFUL`.
-    Succeeded,
-    /// A rollback is requested or runs: it must not be disturbed ("Deployment 3 cannot roll back, or launch tasks", Amazon ECS Developer
-    /// Guide, "How the Amazon ECS deployment circuit breaker detects failures").
-    RollingBack,
-    /// Rolled back, with or without success.
-    RolledBack,
-    /// Superseded or stopped by hand: it says nothing about the value.
-    Stopped,
-}
-
 impl Service {
     /// A service that Amazon ECS does not know: the tag index remembers it, or a request names it.
     #[must_use]
@@ -174,6 +146,8 @@ impl Service {
             status: ServiceStatus::Missing,
             controller: Controller::Ecs,
             deployment_strategy: DeploymentStrategy::Rolling,
+            has_lifecycle_hooks: false,
+            bakes: false,
             created_at: None,
             desired: 0,
             deployments: Vec::new(),
@@ -183,6 +157,8 @@ impl Service {
             tags,
             events: Vec::new(),
             history: History::NotAsked,
+            oldest_task: OldestTask::NotAsked,
+            followed: None,
         }
     }
 
@@ -250,46 +226,119 @@ impl Service {
             || self.past().iter().any(|past| past.fate == Fate::Succeeded && past.created_at > t)
     }
 
-    /// Whether a deployment created after `t`, of the task definition that is primary now, failed: another one would read the same value.
+    /// Whether every task was created after `t`, although no deployment was: the service was scaled to zero and up again, say.
     #[must_use]
-    pub fn failed_since(&self, t: Timestamp) -> bool {
-        let Some(current) = self.primary().map(|primary| primary.task_definition.as_str()) else { return false };
-        let shown = self.deployments.iter().filter(|deployment| deployment.state == RolloutState::Failed);
-        let shown = shown.map(|deployment| (deployment.created_at, Some(deployment.task_definition.as_str())));
-        let past = self.past().iter().filter(|past| matches!(past.fate, Fate::RollingBack | Fate::RolledBack));
-        let past = past.map(|past| (past.created_at, past.task_definition.as_deref()));
-        shown.chain(past).any(|(created_at, ran)| created_at > t && ran == Some(current))
+    pub fn is_renewed_since(&self, t: Timestamp) -> bool {
+        matches!(self.oldest_task, OldestTask::CreatedAt(oldest) if oldest.is_none_or(|created_at| created_at > t))
     }
 
-    /// Whether a deployment runs. Of one that shifts traffic Amazon ECS may not tell: then two of them are one that runs.
+    /// The PAUSE hook at which a deployment stands that was created after `t`.
+    #[must_use]
+    pub fn approval_since(&self, t: Timestamp) -> Option<&Approval> {
+        let mut running = self.past().iter().filter(|past| past.fate == Fate::Running && past.created_at > t);
+        running.find_map(|past| past.approval.as_ref())
+    }
+
+    /// The end of the newest deployment that was created after `t`, ran the task definition that is primary now, and was rolled back or
+    /// stopped: another one would read the same value, and whoever ended it must not be fought.
+    #[must_use]
+    pub fn ended_since(&self, t: Timestamp) -> Option<Ended> {
+        let current = self.primary()?.task_definition.as_str();
+        let shown = self.deployments.iter().filter(|shown| shown.state == RolloutState::Failed && shown.created_at > t);
+        let shown = shown.filter(|shown| shown.task_definition == current).max_by_key(|shown| shown.created_at);
+        let past = self.past().iter().filter(|past| past.created_at > t && self.has_ended(past));
+        let past = past.filter(|past| self.task_definition_of(past) == Some(current)).max_by_key(|past| past.created_at);
+        match (past, shown) {
+            (Some(past), Some(shown)) if past.id.as_ref() != Some(&shown.id) && shown.created_at > past.created_at => {
+                Some(Ended::from(shown))
+            }
+            (Some(past), _) => Some(Ended::from(past)),
+            (None, shown) => shown.map(Ended::from),
+        }
+    }
+
+    /// Whether a deployment of the past was, or is being, rolled back, or was stopped by anything but a newer one.
+    fn has_ended(&self, past: &PastDeployment) -> bool {
+        match past.fate {
+            Fate::RollingBack | Fate::RolledBack => true,
+            Fate::Stopped => {
+                let others = self.past().iter().map(|other| other.created_at);
+                !past.was_superseded(others.chain(self.deployments.iter().map(|shown| shown.created_at)))
+            }
+            Fate::Running | Fate::Succeeded => false,
+        }
+    }
+
+    fn task_definition_of<'a>(&'a self, past: &'a PastDeployment) -> Option<&'a str> {
+        let shown = || self.deployments.iter().find(|shown| past.id.as_ref() == Some(&shown.id));
+        past.task_definition.as_deref().or_else(|| shown().map(|shown| shown.task_definition.as_str()))
+    }
+
+    /// Whether a deployment runs. Of one that shifts traffic or runs hooks Amazon ECS may not tell: then two of them are one that runs.
     #[must_use]
     pub fn is_rolling(&self) -> bool {
         self.primary().is_some_and(|primary| match primary.state {
             RolloutState::InProgress => true,
-            RolloutState::Untold => self.deployment_strategy == DeploymentStrategy::Shifting && self.deployments.len() > 1,
+            RolloutState::Untold => self.is_costly_to_supersede() && self.deployments.len() > 1,
             RolloutState::Completed | RolloutState::Failed => false,
         })
     }
 
-    /// Whether a forced deployment now would take the rollback's target away or throw away a bake, or might, for all that can be known.
+    /// Whether a newer deployment throws away hours of bake time, or an approval.
+    fn is_costly_to_supersede(&self) -> bool {
+        self.deployment_strategy == DeploymentStrategy::Shifting || self.has_lifecycle_hooks
+    }
+
+    /// Why a forced deployment now would take the rollback's target away, or throw away a bake or an approval, or might, for all that can be
+    /// known; nothing where it would not.
     #[must_use]
-    pub fn must_not_be_superseded(&self) -> bool {
+    pub fn must_not_be_superseded(&self) -> Option<&'static str> {
         let failed_after = |primary: &Deployment| {
             self.deployments.iter().any(|other| other.state == RolloutState::Failed && other.created_at > primary.created_at)
         };
         let rolls_back = self.is_rolling() && self.primary().is_some_and(failed_after);
         // While it bakes, the history alone may tell that it runs.
         let runs = self.is_rolling() || self.past().iter().any(|past| past.fate == Fate::Running);
-        let shifts = runs && self.deployment_strategy == DeploymentStrategy::Shifting;
-        rolls_back || shifts || self.may_roll_back() || self.past().iter().any(|past| past.fate == Fate::RollingBack)
+        let bakes = self.bakes && self.primary().is_some_and(|primary| primary.state == RolloutState::InProgress && primary.is_whole);
+        if rolls_back || self.past().iter().any(|past| past.fate == Fate::RollingBack) {
+            Some("a rollback runs, which is never superseded")
+        } else if self.may_roll_back() {
+            Some("it may be a rollback, which is never superseded")
+        } else if self.has_lost_its_rollout() {
+            Some("the deployment that was started for it is gone, and may have been ended on purpose")
+        } else if runs && self.has_lifecycle_hooks {
+            Some("a deployment with lifecycle hooks runs, which is never superseded")
+        } else if runs && self.deployment_strategy == DeploymentStrategy::Shifting {
+            Some("a deployment that shifts traffic runs, which is never superseded")
+        } else if bakes {
+            Some("all tasks of a deployment run, and Amazon ECS still watches its alarms: it is never superseded")
+        } else {
+            None
+        }
     }
 
     /// Whether a deployment runs, or may run, that is perhaps a rollback, since what would tell cannot be read.
-    #[must_use]
-    pub fn may_roll_back(&self) -> bool {
+    fn may_roll_back(&self) -> bool {
         let is_untold = self.primary().is_some_and(|primary| primary.state == RolloutState::Untold);
-        let may_run = self.is_rolling() || (is_untold && self.deployment_strategy == DeploymentStrategy::Shifting);
+        let may_run = self.is_rolling() || (is_untold && self.is_costly_to_supersede());
         may_run && matches!(self.history, History::Unreadable(_))
+    }
+
+    /// Whether the deployment that is followed is no longer shown, and what became of it cannot be read.
+    fn has_lost_its_rollout(&self) -> bool {
+        self.misses_its_rollout() && matches!(self.history, History::Unreadable(_))
+    }
+
+    /// Whether the deployment that is followed is no longer shown: it was rolled back, or superseded.
+    #[must_use]
+    pub fn misses_its_rollout(&self) -> bool {
+        self.followed.as_ref().is_some_and(|rollout| self.deployments.iter().all(|shown| shown.id != rollout.deployment))
+    }
+
+    /// Takes what was read of it.
+    #[must_use]
+    pub fn with_evidence(self, Evidence { history, oldest_task }: Evidence) -> Self {
+        Self { history: history.unwrap_or(self.history), oldest_task: oldest_task.unwrap_or(self.oldest_task), ..self }
     }
 
     /// Everything of it that does not parse, in words.
@@ -309,5 +358,18 @@ impl Service {
             History::NotAsked | History::Unreadable(_) => &[],
             History::Read(past) => past,
         }
+    }
+}
+
+impl From<&Deployment> for Ended {
+    fn from(shown: &Deployment) -> Self {
+        Self { deployment: Some(shown.id.clone()), created_at: shown.created_at, by: EndedBy::NotAsked, status_reason: None }
+    }
+}
+
+impl From<&PastDeployment> for Ended {
+    fn from(past: &PastDeployment) -> Self {
+        let PastDeployment { id, created_at, ended_by, status_reason, .. } = past.clone();
+        Self { deployment: id, created_at, by: ended_by, status_reason }
     }
 }

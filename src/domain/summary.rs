@@ -9,6 +9,7 @@ use super::arn::ServiceId;
 use super::change::Change;
 use super::key::Key;
 use super::outcome::{Outcome, RestartResult, RolledOut};
+use super::plan::Planned;
 use super::reason::{Decision, IgnoredReason, Reason};
 use super::received::MalformedEvent;
 use super::service::{Service, ServiceEvent};
@@ -76,13 +77,15 @@ pub struct Counts {
     pub held: usize,
     /// Services refused.
     pub refused: usize,
+    /// Changes that restart nobody, since they would restart more services than the limit.
+    pub refused_changes: usize,
     /// Restarts that AWS throttled until the time was up.
     pub throttled: usize,
     /// Restarts that the invocation had no time for.
     pub out_of_time: usize,
     /// Restarts that the role may not make.
     pub denied: usize,
-    /// Restarts that failed.
+    /// Restarts that failed, those among them whose deployment was started and did not stay.
     pub failed: usize,
     /// Services given up after they were held for as long as the function allows.
     pub abandoned: usize,
@@ -239,6 +242,21 @@ impl ServiceLine {
             ..Self::blank(&seen.id)
         }
         .with(outcome.as_ref())
+        .with_end(planned, seen)
+    }
+
+    /// Where the deployment that this function started has failed, that is a failed restart, told by the message that follows it.
+    fn with_end(self, planned: &Planned, seen: &Service) -> Self {
+        let ended = planned.ended.as_ref().filter(|_| planned.reason == Reason::FailedAlready && self.result.is_none());
+        match ended.zip(seen.followed.as_ref()).filter(|(ended, rollout)| rollout.is(ended)) {
+            Some((ended, rollout)) => Self {
+                result: Some(RestartResult::RolloutFailed),
+                deployment: Some(rollout.deployment.clone()),
+                cause: ended.status_reason.as_deref().map(bounded),
+                ..self
+            },
+            None => self,
+        }
     }
 
     /// The line of a service that could not be read.
@@ -348,7 +366,7 @@ impl Counts {
                 Some(RestartResult::Throttled) => self.throttled += 1,
                 Some(RestartResult::OutOfTime) => self.out_of_time += 1,
                 Some(RestartResult::Denied) => self.denied += 1,
-                Some(RestartResult::Failed) => self.failed += 1,
+                Some(RestartResult::Failed | RestartResult::RolloutFailed) => self.failed += 1,
                 Some(RestartResult::Abandoned) => self.abandoned += 1,
                 None => {}
             }

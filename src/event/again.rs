@@ -1,15 +1,19 @@
 //! Work that the function sent itself through its queue: `{"again": {"version": 1, …}}`. Later versions read what this one wrote.
 
+mod followed;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use self::followed::Followed;
 use super::json::{self, MOST_ENTRIES, Malformed};
 use crate::domain::again::{Again, Waiting, Wish};
 use crate::domain::arn::{Place, ServiceId};
 use crate::domain::change::{Change, ChangeKind, Whom, distinct, known_source, not_ahead_of};
+use crate::domain::history::Rollout;
 use crate::domain::key::{Key, Kind};
 use crate::domain::reason::Reason;
 use crate::domain::text::bounded;
@@ -112,6 +116,8 @@ struct Wait {
     waited_seconds: u32,
     #[serde(default, deserialize_with = "json::or_default")]
     looks: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rollout: Option<Followed>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -197,7 +203,7 @@ fn part(again: &Again, is_in: impl Fn(&ServiceId) -> bool, others: bool) -> Agai
         })
         .collect();
     let changes = changes.iter().filter_map(|change| Some(Change { whom: parts.get(&change.whom.place())?.clone()?, ..change.clone() }));
-    let waiting = waiting.iter().filter(|(id, _)| is_in(id)).map(|(id, waiting)| (id.clone(), *waiting)).collect();
+    let waiting = waiting.iter().filter(|(id, _)| is_in(id)).map(|(id, waiting)| (id.clone(), waiting.clone())).collect();
     let wish = wish.as_ref().map(|wish| {
         let services = wish.services.iter().filter(|(id, _)| is_in(id)).map(|(id, place)| (id.clone(), place.clone())).collect();
         Wish { services, ..wish.clone() }
@@ -283,7 +289,7 @@ impl From<&Again> for Message {
             hops: *hops,
             unlisted: *unlisted,
             work: work.collect(),
-            waiting: waiting.iter().map(|(id, waiting)| (id.to_string(), Wait::from(*waiting))).collect(),
+            waiting: waiting.iter().map(|(id, waiting)| (id.to_string(), Wait::from(waiting.clone()))).collect(),
             wish: wish.as_ref().map(Asked::from),
         }
     }
@@ -342,15 +348,20 @@ impl Told {
 }
 
 impl From<Waiting> for Wait {
-    fn from(Waiting { told, waited, looks }: Waiting) -> Self {
-        Self { told: told.map(|reason| reason.code().to_owned()), waited_seconds: json::to_seconds(waited), looks }
+    fn from(Waiting { told, waited, looks, rollout }: Waiting) -> Self {
+        Self {
+            told: told.map(|reason| reason.code().to_owned()),
+            waited_seconds: json::to_seconds(waited),
+            looks,
+            rollout: rollout.map(Followed::from),
+        }
     }
 }
 
 impl From<Wait> for Waiting {
-    fn from(Wait { told, waited_seconds, looks }: Wait) -> Self {
+    fn from(Wait { told, waited_seconds, looks, rollout }: Wait) -> Self {
         let told = told.and_then(|code| Reason::ALL.iter().find(|reason| reason.code() == code).copied());
-        Self { told, waited: SignedDuration::from_secs(waited_seconds.into()), looks }
+        Self { told, waited: SignedDuration::from_secs(waited_seconds.into()), looks, rollout: rollout.map(Rollout::from) }
     }
 }
 

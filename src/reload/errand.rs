@@ -127,7 +127,7 @@ impl Errand {
         self.hops = self.hops.max(again.hops);
         self.unlisted = self.unlisted.max(again.unlisted);
         for (id, waiting) in &again.waiting {
-            let known = self.waiting.get(id).map_or(*waiting, |known| known.and(*waiting));
+            let known = self.waiting.remove(id).map_or_else(|| waiting.clone(), |known| known.and(waiting.clone()));
             self.waiting.insert(id.clone(), known);
         }
         self.is_told(place, &again.changes);

@@ -9,6 +9,7 @@ use super::{Error, Performed, Reload, Reloaded};
 use crate::domain::again::{Again, Next, Waiting, Wish, came_to_nothing, delay, second_look};
 use crate::domain::arn::ServiceId;
 use crate::domain::change::{Change, ChangeKind, Whom};
+use crate::domain::history::Rollout;
 use crate::domain::key::Key;
 use crate::domain::outcome::{Outcome, RestartResult, RolledOut};
 use crate::domain::reason::{Decision, Reason};
@@ -23,27 +24,34 @@ pub(super) struct Left {
     pub(super) next: Next,
     /// What a later look does not tell again.
     pub(super) told: Reason,
+    /// The deployment that was started for it just now.
+    pub(super) rollout: Option<Rollout>,
 }
 
 impl Left {
     pub(super) fn after(rolled: &RolledOut) -> Option<Self> {
         let next = Next::after(rolled)?;
         let RolledOut { planned, outcome, .. } = rolled;
-        let started = matches!(outcome, Some(Outcome::Started { .. }));
+        let rollout = match outcome {
+            Some(Outcome::Started { deployment, created_at, .. }) => {
+                Some(Rollout { deployment: deployment.clone(), started_at: *created_at })
+            }
+            _ => None,
+        };
         // What is refused goes on for the rollout that covers another change.
-        let told = if started || planned.reason.decision() == Decision::Refuse { Reason::Fresh } else { planned.reason };
+        let told = if rollout.is_some() || planned.reason.decision() == Decision::Refuse { Reason::Fresh } else { planned.reason };
         let is_left = |reason: Reason| match reason.decision() {
             Decision::Hold | Decision::Restart => true,
             Decision::Skip => reason == Reason::Fresh && told == Reason::Fresh,
             Decision::Refuse => false,
         };
         let keys = planned.asked_by.iter().filter(|(_, reason)| is_left(**reason)).map(|(key, _)| key.clone()).collect();
-        Some(Self { keys, next, told })
+        Some(Self { keys, next, told, rollout })
     }
 
     /// Of a service that could not be looked at.
     pub(super) fn unread(keys: BTreeSet<Key>) -> Self {
-        Self { keys, next: Next::Later { by: None, ages: true }, told: Reason::Stale }
+        Self { keys, next: Next::Later { by: None, ages: true }, told: Reason::Stale, rollout: None }
     }
 }
 
@@ -61,7 +69,8 @@ impl Reload<'_> {
         let now = self.clock.now();
         let asked_now: BTreeSet<_> = errand.told_now().map(|change| &change.key).collect();
         let known = |id, left: &Left| {
-            let waiting: Waiting = errand.waiting.get(id).copied().unwrap_or_default();
+            let waiting: Waiting = errand.waiting.get(id).cloned().unwrap_or_default();
+            let waiting = Waiting { rollout: left.rollout.clone().or_else(|| waiting.rollout.clone()), ..waiting };
             let is_owed_now = waiting.told == Some(Reason::Fresh) && is_owed(left.told);
             if is_owed_now || left.keys.iter().any(|key| asked_now.contains(key)) { waiting.anew() } else { waiting }
         };
@@ -185,7 +194,7 @@ fn keep_together(mut due: Vec<Due<'_>>, max_in_flight: usize) -> Vec<Due<'_>> {
     let counts = |left: &Left| asked_for(left).any(|key| left_for.get(&key).is_some_and(|services| *services > max_in_flight));
     if let Some(first) = due.iter().filter(|(_, left, ..)| counts(left)).map(|(_, _, at, _)| *at).min() {
         for (_, _, at, waiting) in due.iter_mut().filter(|(_, left, ..)| counts(left)) {
-            *waiting = waiting.sooner(at.duration_since(first));
+            *waiting = waiting.clone().sooner(at.duration_since(first));
             *at = first;
         }
     }
@@ -216,7 +225,7 @@ fn again(errand: &Errand, not_before: Timestamp, group: &[Due<'_>]) -> Again {
         wish.services.retain(|id, _| these.contains(id));
         wish
     });
-    let waiting = group.iter().map(|(id, _, _, waiting)| (ServiceId::clone(id), *waiting)).collect();
+    let waiting = group.iter().map(|(id, _, _, waiting)| (ServiceId::clone(id), waiting.clone())).collect();
     Again { not_before, hops: errand.hops.saturating_add(1), unlisted: 0, changes: changes.collect(), waiting, wish }
 }
 

@@ -14,6 +14,7 @@ use super::{Findings, Reload};
 use crate::aws::{IN_A_CIRCLE, Listed, Listing};
 use crate::domain::arn::ServiceId;
 use crate::domain::change::{Change, Whom, coalesce, end_of_second, not_ahead_of};
+use crate::domain::history::OldestTask;
 use crate::domain::key::{CURRENT, Key, Kind};
 use crate::domain::outcome::{RestartResult, RolledOut};
 use crate::domain::plan::{Planned, Policy, plan};
@@ -67,14 +68,15 @@ impl Reload<'_> {
         let suspicions = suspicions(coalesce(found.changes), &services);
         let suspicions = self.without_ignored(suspicions, &mut unswept).await;
         let suspicions = self.certain(suspicions, &found.rotated_at, &services, &mut unswept).await;
-        let confirmed = self.confirm(suspicions, &mut unswept).await;
+        let confirmed = self.confirm(suspicions, &mut services, &mut unswept).await;
 
-        let mut findings = Findings { keys: found.keys, stale: 0, unrepaired: 0, unswept };
+        let mut findings = Findings { keys: found.keys, unswept, ..Findings::default() };
         let changed = confirmed.iter().filter(|suspicion| suspicion.only_told != Some(MAYBE));
         findings.stale = changed.flat_map(|suspicion| &suspicion.services).collect::<BTreeSet<_>>().len();
         let repair = sweep.repair.unwrap_or(self.settings.sweep_repairs);
         let (told, repaired): (Vec<_>, Vec<_>) = confirmed.into_iter().partition(|suspicion| suspicion.only_told.is_some());
-        let mut lines = self.repair(repair, repaired, &mut services, looked_at).await;
+        let (mut lines, refused_changes) = self.repair(repair, repaired, &mut services, looked_at).await;
+        findings.refused_changes = refused_changes;
         findings.unrepaired = lines.iter().filter(|line| is_unrepaired(line)).count();
         let known: BTreeSet<_> = lines.iter().map(|line| line.service.clone()).collect();
         lines.extend(self.tell(told, &services).into_values().filter(|line| !known.contains(&line.service)));
@@ -170,7 +172,7 @@ impl Reload<'_> {
     }
 
     /// Of what looks stale, the services that have a task which is not younger than the change; those first that may be restarted.
-    async fn confirm(&self, mut suspicions: Vec<Suspicion>, unswept: &mut Vec<String>) -> Vec<Suspicion> {
+    async fn confirm(&self, mut suspicions: Vec<Suspicion>, services: &mut [Service], unswept: &mut Vec<String>) -> Vec<Suspicion> {
         let by = self.share_of_what_is_left(2);
         suspicions.sort_by_key(|suspicion| suspicion.only_told.is_some());
         let mut known = BTreeSet::new();
@@ -185,6 +187,11 @@ impl Reload<'_> {
             Ok(_) => Some(format!("the tasks of {id}: {IN_A_CIRCLE}")),
             Err(error) => Some(format!("the tasks of {id}: {error}")),
         }));
+        for service in services {
+            if let Some(Ok(Listing { found: Some(created_at), is_whole: true })) = oldest.get(&service.id) {
+                service.oldest_task = OldestTask::CreatedAt(Some(*created_at));
+            }
+        }
         for suspicion in &mut suspicions {
             let t = suspicion.change.at;
             suspicion.services.retain(|id| matches!(oldest.get(id), Some(Ok(Listing { found: Some(created_at), .. })) if *created_at <= t));
@@ -193,14 +200,15 @@ impl Reload<'_> {
         suspicions
     }
 
-    /// Restarts what is stale, or tells of it.
-    async fn repair(&self, repair: bool, stale: Vec<Suspicion>, services: &mut [Service], looked_at: Instant) -> Vec<ServiceLine> {
+    /// Restarts what is stale, or tells of it; answers how many changes were refused whole as well.
+    async fn repair(&self, repair: bool, stale: Vec<Suspicion>, services: &mut [Service], looked_at: Instant) -> (Vec<ServiceLine>, usize) {
         let changes = changes(stale);
         let policy = Policy { notify_only: self.settings.notify_only || !repair, ..self.policy(&Errand::default()) };
         let rolled = self.carry_out(&changes, services, &policy, looked_at).await;
         // The next sweep goes on with it.
         let lines = rolled.values().map(|rolled| ServiceLine::decided(rolled, &changes));
-        lines.map(|line| ServiceLine { again: line.again && repair, ..line }).collect()
+        let refused: BTreeSet<_> = rolled.values().flat_map(|rolled| rolled.planned.refused_changes()).collect();
+        (lines.map(|line| ServiceLine { again: line.again && repair, ..line }).collect(), refused.len())
     }
 
     /// A line a service, for the first of the reasons why nothing restarts it.
@@ -249,7 +257,7 @@ fn changes(suspicions: Vec<Suspicion>) -> BTreeMap<Key, Change> {
 
 /// Whether a stale service was left as it is, although neither its owner nor the function's settings want that.
 fn is_unrepaired(line: &ServiceLine) -> bool {
-    let is_wish = matches!(line.reason, Some(Reason::Paused | Reason::OutsideWindow));
+    let is_wish = matches!(line.reason, Some(Reason::Paused | Reason::OutsideWindow | Reason::Rejected));
     let is_left = matches!(line.decision, Some(Decision::Hold | Decision::Refuse)) && !is_wish;
     is_left || line.result.is_some_and(|result| result != RestartResult::Started)
 }

@@ -87,7 +87,12 @@ pub(super) fn service_level(line: &ServiceLine) -> Level {
     let result = match line.result {
         Some(RestartResult::Throttled | RestartResult::OutOfTime | RestartResult::Failed) if line.again => Level::Warn,
         Some(
-            RestartResult::Denied | RestartResult::Failed | RestartResult::Throttled | RestartResult::OutOfTime | RestartResult::Abandoned,
+            RestartResult::Denied
+            | RestartResult::Failed
+            | RestartResult::Throttled
+            | RestartResult::OutOfTime
+            | RestartResult::Abandoned
+            | RestartResult::RolloutFailed,
         ) => Level::Error,
         Some(RestartResult::Started) | None => Level::Info,
     };

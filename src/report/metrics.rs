@@ -33,6 +33,7 @@ pub(super) fn of<'a>(summary: &Summary, function: &'a str) -> impl Iterator<Item
         ("RestartsStarted", counts.started),
         ("RestartsPostponed", services(&|line| line.again)),
         ("RestartsFailed", services(&ServiceLine::has_failed)),
+        ("ChangesRefused", counts.refused_changes),
         ("ServicesMissingKey", services(&|line| line.missing_key)),
         ("ListingsFailed", usize::from(summary.error.is_some())),
         ("ListingsIncomplete", counts.incomplete_listings),

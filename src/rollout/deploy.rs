@@ -64,6 +64,7 @@ pub(super) async fn deploy(job: &Job<'_>, group: &Group, planned: Planned, seen:
                 job.pace.throttled();
                 continue;
             }
+            Cause::TooManyDeployments => return rolled.held(Reason::TooManyDeployments, error.message),
             Cause::Denied => return rolled.with(Outcome::Denied { cause: error.message }),
             Cause::Unavailable | Cause::NotFound | Cause::Rejected => {}
         }
@@ -96,6 +97,11 @@ impl RolledOut {
     fn failed(self, error: Error) -> Self {
         let passes = error.cause.passes();
         self.with(Outcome::Failed { cause: error.message, passes })
+    }
+
+    /// AWS's answer says that it cannot be now, and did nothing.
+    fn held(self, reason: Reason, detail: String) -> Self {
+        Self { planned: Planned { reason, detail: Some(detail), until: None, ..self.planned }, outcome: None, ..self }
     }
 
     /// It could not be looked at.

@@ -10,7 +10,8 @@ use tokio::time::Instant;
 use super::Job;
 use crate::aws::Error;
 use crate::domain::arn::ServiceId;
-use crate::domain::service::{History, Service};
+use crate::domain::history::{Evidence, History, Needed};
+use crate::domain::service::Service;
 
 /// Most services of one call.
 pub(super) const LOOKED_AT_TOGETHER: usize = 10;
@@ -18,7 +19,7 @@ pub(super) const LOOKED_AT_TOGETHER: usize = 10;
 /// A look is believed this long: what another invocation, or a pipeline, did since then would be done twice.
 const BELIEVED: Duration = Duration::from_secs(5);
 
-/// Of the time that is left, what a look and the histories may take: what hangs must leave time to restart.
+/// Of the time that is left, what a look and the evidence may take: what hangs must leave time to restart.
 const SHARE: u32 = 3;
 
 /// Services whose restarts follow one another.
@@ -35,25 +36,25 @@ struct Latest {
     /// What the last look saw, and was not told yet; nothing of a service that is gone.
     seen: BTreeMap<ServiceId, Result<Option<Service>, Error>>,
     /// Nothing until they are asked for.
-    histories: Option<BTreeMap<ServiceId, History>>,
+    evidence: Option<BTreeMap<ServiceId, Evidence>>,
 }
 
 impl Group {
     pub(super) fn of<'a>(ids: impl Iterator<Item = &'a ServiceId>, looked_at: Instant) -> Self {
         let waiting = ids.cloned().collect();
-        Self { latest: Mutex::new(Latest { at: looked_at, waiting, seen: BTreeMap::new(), histories: None }) }
+        Self { latest: Mutex::new(Latest { at: looked_at, waiting, seen: BTreeMap::new(), evidence: None }) }
     }
 
-    /// A service that was seen `before`, at `seen_at`, as it was a few seconds ago at most, with its deployment history where that matters; nothing where
+    /// A service that was seen `before`, at `seen_at`, as it was a few seconds ago at most, with the evidence that it needs; nothing where
     /// both are known already.
     ///
     /// # Errors
     /// It was looked at longer ago, and cannot be now.
     pub(super) async fn look(&self, job: &Job<'_>, before: &Service, seen_at: Instant) -> Result<Option<Service>, Error> {
         let mut latest = self.latest.lock().await;
-        if latest.histories.is_none() {
-            let unsure: BTreeMap<_, _> = latest.waiting.iter().filter_map(|id| Some((id.clone(), *job.unsure.get(id)?))).collect();
-            latest.histories = Some(job.ecs.histories(unsure, share_of_what_is_left(job)).await);
+        if latest.evidence.is_none() {
+            let needed: BTreeMap<_, _> = latest.waiting.iter().filter_map(|id| Some((id.clone(), *job.needed.get(id)?))).collect();
+            latest.evidence = Some(job.ecs.evidence(needed, share_of_what_is_left(job)).await);
         }
         if latest.at.max(seen_at).elapsed() > BELIEVED {
             let looks = job.ecs.look_at(&latest.waiting, job.tag_prefix, share_of_what_is_left(job)).await;
@@ -62,13 +63,13 @@ impl Group {
             latest.seen.extend(looks.unread.into_iter().map(|(id, error)| (id, Err(error))));
             latest.at = Instant::now();
         }
-        let history = latest.histories.as_mut().and_then(|histories| histories.remove(&before.id));
+        let evidence = latest.evidence.as_mut().and_then(|evidence| evidence.remove(&before.id));
         let now = match latest.seen.remove(&before.id).transpose()? {
-            None if history.is_none() => return Ok(None),
+            None if evidence.is_none() => return Ok(None),
             None => before.clone(),
             Some(seen) => known_of(seen, before),
         };
-        Ok(Some(Service { history: history.unwrap_or_else(|| now.history.clone()), ..now }))
+        Ok(Some(now.with_evidence(evidence.unwrap_or_default())))
     }
 
     /// A service that needs no further look.
@@ -90,12 +91,14 @@ pub(super) async fn look_again(job: &Job<'_>, before: &Service, called_at: Times
     }
     let now = looks.services.into_iter().next();
     let now = known_of(now, before);
-    let since = job.unsure.get(&before.id).map_or(called_at, |since| called_at.min(*since));
-    let history = job.ecs.histories(BTreeMap::from([(before.id.clone(), since)]), share_of_what_is_left(job)).await.remove(&before.id);
-    Ok(Service { history: history.unwrap_or(History::NotAsked), ..now })
+    let since = job.needed.get(&before.id).and_then(|needed| needed.history_since).map_or(called_at, |since| called_at.min(since));
+    let needed = Needed { history_since: Some(since), has_hooks: before.has_lifecycle_hooks, oldest_task: false };
+    let evidence = job.ecs.evidence(BTreeMap::from([(before.id.clone(), needed)]), share_of_what_is_left(job)).await.remove(&before.id);
+    Ok(Service { history: History::NotAsked, ..now }.with_evidence(evidence.unwrap_or_default()))
 }
 
 fn known_of(now: Option<Service>, before: &Service) -> Service {
     let now = now.unwrap_or_else(|| Service::gone(before.id.clone(), before.home.clone(), before.tags.clone()));
-    Service { history: before.history.clone(), references: before.references.clone(), ..now }
+    let Service { references, history, oldest_task, followed, .. } = before.clone();
+    Service { references, history, oldest_task, followed, ..now }
 }

@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::aws::Ecs;
 use crate::clock::Clock;
 use crate::domain::arn::ServiceId;
 use crate::domain::change::Change;
+use crate::domain::history::Needed;
 use crate::domain::key::Key;
 use crate::domain::outcome::RolledOut;
 use crate::domain::plan::{Plan, Planned, Policy};
@@ -37,8 +37,8 @@ pub struct Job<'a> {
     pub pace: &'a Pace,
     /// The time of day.
     pub clock: &'a Clock,
-    /// The services whose deployment history is read before they are restarted, each with the instant from which on.
-    pub unsure: &'a BTreeMap<ServiceId, Timestamp>,
+    /// The evidence that is read of services before they are restarted.
+    pub needed: &'a BTreeMap<ServiceId, Needed>,
     /// When the services were looked at.
     pub looked_at: Instant,
     /// When to stop; the invocation ends soon after.

@@ -21,7 +21,7 @@ fn started(scenario: &Scenario) -> Vec<String> {
 }
 
 /// Each reason that was told, and at which level first and last.
-fn told(scenario: &Scenario, reason: &str) -> Vec<Value> {
+pub(crate) fn told(scenario: &Scenario, reason: &str) -> Vec<Value> {
     scenario.lines("service").into_iter().filter(|line| line["reason"] == reason).map(|line| line["level"].clone()).collect()
 }
 
@@ -315,7 +315,11 @@ async fn a_deployment_that_failed_for_this_change_is_told_and_not_tried_again() 
     scenario.account.run_for(AN_HOUR * 2).await;
 
     assert_eq!(scenario.restarted(), ["web/api"]);
-    assert_eq!(told(&scenario, "failed-already"), ["WARN"]);
+    assert_eq!(told(&scenario, "failed-already"), ["ERROR"]);
+    let failed = scenario.lines("service").into_iter().find(|line| line["reason"] == "failed-already").unwrap();
+    let started = scenario.lines("service").into_iter().find(|line| line["result"] == "started").unwrap();
+    assert_eq!((&failed["result"], &failed["deployment"]), (&json!("rollout-failed"), &started["deployment"]), "{failed:#}");
+    assert_eq!(scenario.metric("RestartsFailed").iter().filter(|failed| **failed == 1).count(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -19,6 +19,7 @@ mod pace;
 mod queue;
 mod report;
 mod restart;
+mod rollouts;
 mod secrets;
 mod support;
 mod sweep;

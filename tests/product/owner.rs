@@ -33,6 +33,12 @@ impl Owner {
         self.ecs.update_service().cluster(cluster).service(name).force_new_deployment(true).send().await.unwrap();
     }
 
+    /// Sets the desired count.
+    pub(crate) async fn scales(&self, service: &str, desired: i32) {
+        let (cluster, name) = service.split_once('/').unwrap();
+        self.ecs.update_service().cluster(cluster).service(name).desired_count(desired).send().await.unwrap();
+    }
+
     /// Stops a task, as whoever debugs it does.
     pub(crate) async fn stops_task(&self, cluster: &str, task: &str) {
         self.ecs.stop_task().cluster(cluster).task(task).send().await.unwrap();

@@ -35,11 +35,12 @@ pub(crate) const REQUEST_ID: &str = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef";
 /// The function's access key in the account's record of calls.
 const FUNCTION: &str = "AKIASIMULATED";
 /// All that the function's role allows it to call.
-const ALLOWED: [&str; 14] = [
+const ALLOWED: [&str; 15] = [
     "tag:GetResources",
     "ecs:DescribeServices",
     "ecs:UpdateService",
     "ecs:ListServiceDeployments",
+    "ecs:DescribeServiceDeployments",
     "ecs:DescribeServiceRevisions",
     "ecs:DescribeTaskDefinition",
     "ssm:DescribeParameters",

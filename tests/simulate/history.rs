@@ -32,7 +32,7 @@ const ROTATION: Duration = Duration::from_secs(6);
 pub(crate) const SECRET: &str = "secret:prod/s";
 
 /// What goes wrong. What was never sent or never read is forgotten most easily, so it goes wrong most often.
-const ACTIONS: [&str; 18] = [
+const ACTIONS: [&str; 19] = [
     "tag:GetResources",
     "ecs:DescribeServices",
     "ecs:DescribeServices",
@@ -41,6 +41,7 @@ const ACTIONS: [&str; 18] = [
     "ecs:UpdateService",
     "ecs:ListServiceDeployments",
     "ecs:DescribeServiceRevisions",
+    "ecs:DescribeServiceDeployments",
     "sqs:SendMessage",
     "sqs:SendMessage",
     "ssm:DescribeParameters",

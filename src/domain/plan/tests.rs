@@ -1,8 +1,12 @@
+mod ended;
+mod waiting;
+
 use super::*;
 use crate::domain::arn::Place;
 use crate::domain::change::coalesce;
+use crate::domain::history::{EndedBy, Fate, History, OldestTask, PastDeployment};
 use crate::domain::reference::References;
-use crate::domain::service::{Deployment, DeploymentStrategy, Fate, PastDeployment, RolloutState};
+use crate::domain::service::{Deployment, DeploymentStrategy, RolloutState};
 use crate::domain::tags::Tags;
 
 const NOW: &str = "2026-01-31T10:00:30Z";
@@ -17,7 +21,14 @@ fn home() -> Place {
 }
 
 fn deployment(id: &str, created_at: &str, state: RolloutState) -> Deployment {
-    Deployment { id: id.to_owned(), primary: false, created_at: at(created_at), task_definition: "app:1".to_owned(), state }
+    Deployment {
+        id: id.to_owned(),
+        primary: false,
+        created_at: at(created_at),
+        task_definition: "app:1".to_owned(),
+        state,
+        is_whole: false,
+    }
 }
 
 /// A steady service that watches `ssm:/app/` and was deployed the day before.
@@ -29,6 +40,8 @@ fn service(name: &str, tags: &[(&str, &str)]) -> Service {
         status: ServiceStatus::Active,
         controller: Controller::Ecs,
         deployment_strategy: DeploymentStrategy::Rolling,
+        has_lifecycle_hooks: false,
+        bakes: false,
         created_at: None,
         desired: 2,
         deployments: vec![Deployment { primary: true, ..deployment("first", "2026-01-30T10:00:00Z", RolloutState::Completed) }],
@@ -38,6 +51,22 @@ fn service(name: &str, tags: &[(&str, &str)]) -> Service {
         tags: Tags::parse("reloader", watch.iter().chain(tags).copied()),
         events: Vec::new(),
         history: History::NotAsked,
+        oldest_task: OldestTask::NotAsked,
+        followed: None,
+    }
+}
+
+/// A deployment of ten seconds after the change, of which `ran` is what it ran.
+fn past(fate: Fate, ran: Option<&str>) -> PastDeployment {
+    PastDeployment {
+        id: Some("ecs-svc/7".to_owned()),
+        created_at: at("2026-01-31T10:00:10Z"),
+        finished_at: None,
+        fate,
+        status_reason: None,
+        task_definition: ran.map(str::to_owned),
+        ended_by: EndedBy::NotAsked,
+        approval: None,
     }
 }
 
@@ -121,10 +150,7 @@ fn a_failed_deployment_of_another_task_definition_says_nothing_about_the_value()
 
 #[test]
 fn the_history_tells_what_a_rollback_hides() {
-    let with = |fate, ran: Option<&str>| {
-        let past = PastDeployment { created_at: at("2026-01-31T10:00:10Z"), fate, task_definition: ran.map(str::to_owned) };
-        reason(Service { history: History::Read(vec![past]), ..api() })
-    };
+    let with = |fate, ran: Option<&str>| reason(Service { history: History::Read(vec![past(fate, ran)]), ..api() });
 
     assert_eq!(with(Fate::RolledBack, Some("app:1")), Reason::FailedAlready);
     assert_eq!(with(Fate::RolledBack, Some("app:2")), Reason::Stale);
@@ -138,7 +164,8 @@ fn the_history_tells_what_a_rollback_hides() {
 #[test]
 fn the_history_of_a_stale_service_is_asked_once_the_change_is_a_minute_old() {
     let services = [api()];
-    let unsure = |now: &str| plan(&written(), &services, &policy(), at(now)).unsure(&written(), &services, &policy(), at(now)).len();
+    let unsure =
+        |now: &str| plan(&written(), &services, &policy(), at(now)).evidence_needed(&written(), &services, &policy(), at(now)).len();
 
     assert_eq!((unsure("2026-01-31T10:01:00Z"), unsure("2026-01-31T10:01:01Z")), (0, 1));
 }
@@ -173,7 +200,7 @@ fn a_rollback_and_a_shifting_deployment_are_never_superseded_and_a_rolling_one_i
 
 #[test]
 fn a_deployment_that_failed_with_what_could_not_be_read_blocks_nothing_and_is_told() {
-    let past = PastDeployment { created_at: at("2026-01-31T10:30:00Z"), fate: Fate::RolledBack, task_definition: None };
+    let past = PastDeployment { created_at: at("2026-01-31T10:30:00Z"), ..past(Fate::RolledBack, None) };
     let unsure = Service { history: History::Read(vec![past]), ..service("api", &[]) };
 
     let planned = planned(unsure);

@@ -57,6 +57,15 @@ fn what_is_too_long_for_one_message_names_each_service_once() {
 }
 
 #[test]
+fn the_deployment_that_is_followed_goes_with_its_service() {
+    let rollout = Rollout { deployment: "ecs-svc/7".to_owned(), started_at: "2026-01-31T10:00:05.123Z".parse().unwrap() };
+    let waiting = BTreeMap::from([(id(1), Waiting { rollout: Some(rollout), ..Waiting::default() })]);
+    let again = Again { waiting, ..of(vec![change(0, Whom::only(BTreeSet::from([id(1)])))], std::iter::empty()) };
+
+    assert_eq!(sent(&again)[0].waiting, again.waiting);
+}
+
+#[test]
 fn three_thousand_short_names_are_no_more_than_is_read() {
     let whole = of(vec![change(0, Whom::only((0..3000).map(short).collect()))], (0..3000).map(short));
 
@@ -130,7 +139,10 @@ fn null_is_as_good_as_not_there() {
 
     let [all, none] = [text, none].map(|text| decode(&RawValue::from_string(text).unwrap(), Timestamp::MAX).unwrap());
 
-    assert_eq!((all.changes[0].whom.clone(), all.waiting[&ServiceId::from_path("c/s").unwrap()]), (Whom::Everyone, Waiting::default()));
+    assert_eq!(
+        (all.changes[0].whom.clone(), all.waiting[&ServiceId::from_path("c/s").unwrap()].clone()),
+        (Whom::Everyone, Waiting::default())
+    );
     assert_eq!((none.changes, none.waiting, none.wish), (Vec::new(), BTreeMap::new(), None));
 }
 

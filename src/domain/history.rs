@@ -1,0 +1,164 @@
+//! The deployments that a service had, as Amazon ECS remembers them, and the evidence that is read before a restart.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::reason::Reason;
+
+/// Two services of Amazon ECS note the creation of one deployment, each by its own clock.
+const SAME_MOMENT: SignedDuration = SignedDuration::from_secs(1);
+
+/// The answers of `ListServiceDeployments`, `DescribeServiceRevisions` and `DescribeServiceDeployments`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum History {
+    /// The change is young, or nothing is to be restarted.
+    #[default]
+    NotAsked,
+    /// Asked, and no answer; it never blocks a restart, except while a deployment runs, or where one that is followed is gone. Why.
+    Unreadable(String),
+    /// The deployments created since the oldest change in question.
+    Read(Vec<PastDeployment>),
+}
+
+/// One entry of the deployment history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PastDeployment {
+    /// `ecs-svc/…`: the number of the service revision that it deploys (Amazon ECS shows the same number in both).
+    pub id: Option<String>,
+    /// The time of its start.
+    pub created_at: Timestamp,
+    /// The time of its end.
+    pub finished_at: Option<Timestamp>,
+    /// How it went.
+    pub fate: Fate,
+    /// `statusReason`: Amazon ECS's own words about the status. It is shown, and decides nothing.
+    pub status_reason: Option<String>,
+    /// What it ran, or tried to run, where that could be read.
+    pub task_definition: Option<String>,
+    /// The one who ended it, of one that was rolled back or stopped.
+    pub ended_by: EndedBy,
+    /// The PAUSE hook that it stands at.
+    pub approval: Option<Approval>,
+}
+
+/// `status` of a service deployment, as far as it matters here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Pending or in progress.
+    Running,
+    /// `SUCCESSFUL`.
+    Succeeded,
+    /// A rollback is requested or runs: it must not be disturbed ("Deployment 3 cannot roll back, or launch tasks", Amazon ECS Developer
+    /// Guide, "How the Amazon ECS deployment circuit breaker detects failures").
+    RollingBack,
+    /// Rolled back, with or without success.
+    RolledBack,
+    /// Stopped: superseded by a newer deployment, or ended without a rollback.
+    Stopped,
+}
+
+/// The one who ended a deployment before it was successful.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum EndedBy {
+    /// It runs, or succeeded, or was superseded.
+    #[default]
+    NotAsked,
+    /// Asked, and no answer. Why.
+    Unreadable(String),
+    /// Amazon ECS: its circuit breaker or one of its alarms was triggered.
+    FailureDetection,
+    /// A person, a lifecycle hook or the time-out of one: neither the circuit breaker nor an alarm was triggered.
+    Decision,
+}
+
+/// A PAUSE hook at which a deployment waits for a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approval {
+    /// `hookId`, which `ContinueServiceDeployment` asks for.
+    pub hook: String,
+    /// The ARN of the service deployment.
+    pub deployment: String,
+    /// The time at which Amazon ECS waits no longer.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A deployment that this function started, and follows until it has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rollout {
+    /// `ecs-svc/…`.
+    pub deployment: String,
+    /// When Amazon ECS created it.
+    pub started_at: Timestamp,
+}
+
+/// The end of a deployment that did not stay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// `ecs-svc/…`, where known.
+    pub deployment: Option<String>,
+    /// The time of its start.
+    pub created_at: Timestamp,
+    /// The one who ended it.
+    pub by: EndedBy,
+    /// Amazon ECS's own words about it.
+    pub status_reason: Option<String>,
+}
+
+/// When the oldest task of a service was created.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum OldestTask {
+    /// The change is young, or nothing is to be restarted.
+    #[default]
+    NotAsked,
+    /// Asked, and no answer; it never blocks a restart. Why.
+    Unreadable(String),
+    /// Its creation; nothing where no task runs.
+    CreatedAt(Option<Timestamp>),
+}
+
+/// The evidence that is to be read of one service before it is restarted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Needed {
+    /// The deployment history, from this instant on.
+    pub history_since: Option<Timestamp>,
+    /// Whether a deployment of it that runs may stand at a lifecycle hook.
+    pub has_hooks: bool,
+    /// The creation of its oldest task.
+    pub oldest_task: bool,
+}
+
+/// The evidence that was read of one service; nothing of what was not needed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Evidence {
+    /// The deployment history.
+    pub history: Option<History>,
+    /// The creation of its oldest task.
+    pub oldest_task: Option<OldestTask>,
+}
+
+impl PastDeployment {
+    /// Whether a newer deployment, one of those created at these times, ended it: that says nothing about the value.
+    #[must_use]
+    pub fn was_superseded(&self, mut created: impl Iterator<Item = Timestamp>) -> bool {
+        let newer_by = |end: Timestamp, at: Timestamp| at > self.created_at && at <= end;
+        self.fate == Fate::Stopped && created.any(|at| newer_by(self.finished_at.unwrap_or(Timestamp::MAX), at))
+    }
+}
+
+impl Rollout {
+    /// Whether it is the deployment that ended.
+    #[must_use]
+    pub fn is(&self, ended: &Ended) -> bool {
+        ended.deployment.as_ref() == Some(&self.deployment) || ended.created_at.duration_since(self.started_at).abs() < SAME_MOMENT
+    }
+}
+
+impl Ended {
+    /// The reason not to start it again. Where it cannot be read who ended it, that changes the word alone.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        match self.by {
+            EndedBy::Decision => Reason::Rejected,
+            EndedBy::FailureDetection | EndedBy::NotAsked | EndedBy::Unreadable(_) => Reason::FailedAlready,
+        }
+    }
+}
