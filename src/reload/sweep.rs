@@ -188,8 +188,11 @@ impl Reload<'_> {
             Err(error) => Some(format!("the tasks of {id}: {error}")),
         }));
         for service in services {
-            if let Some(Ok(Listing { found: Some(created_at), is_whole: true })) = oldest.get(&service.id) {
-                service.oldest_task = OldestTask::CreatedAt(Some(*created_at));
+            // What is missing of a listing may be older, and is not asked for twice.
+            match oldest.get(&service.id) {
+                Some(Ok(Listing { found, is_whole: true })) => service.oldest_task = OldestTask::CreatedAt(*found),
+                Some(Ok(_)) => service.oldest_task = OldestTask::Unreadable(IN_A_CIRCLE.to_owned()),
+                Some(Err(_)) | None => {}
             }
         }
         for suspicion in &mut suspicions {

@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sim::{Fault, Service, service};
+use sim::{Account, Fault, Hook, Service, Stage, service};
 
 use crate::holds::told;
 use crate::support::{QUEUE, Scenario, many};
 
 const A_MINUTE: Duration = Duration::from_mins(1);
 const AN_HOUR: Duration = Duration::from_hours(1);
+
+/// The end of a rollout.
+type End = fn(&Account);
 
 fn api() -> Service {
     service("web/api").watching("ssm:/app/")
@@ -103,4 +106,177 @@ async fn a_change_that_is_refused_whole_is_counted_for_an_alarm() {
     assert_eq!((refused, scenario.restarted().len()), (vec![json!(1)], 0));
     let asked = scenario.reload(json!({ "changed": ["ssm:/app/db"], "dry_run": true })).await;
     assert_eq!(asked["refused_changes"], 0, "{asked:#}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_person_a_hook_or_its_time_out_ended_is_never_started_again_by_itself() {
+    let pause = || Hook::pause(Stage::PreScaleUp);
+    let failing = Hook::lambda(Stage::PostScaleUp, A_MINUTE, false);
+    let ends: [(&str, Service, End); 4] = [
+        ("stopped", api().circuit_breaker(true), |account| account.stop_deployment("web/api")),
+        ("rejected at its hook", api().hook(pause()), |account| account.reject("web/api")),
+        ("the hook timed out", api().hook(pause().expiring_after(A_MINUTE * 10)), |_| {}),
+        ("its hook failed", api().circuit_breaker(true).hook(failing), |_| {}),
+    ];
+    for (name, service, end) in ends {
+        let scenario = Scenario::with([service.task_seconds(10.0, 10.0, 10.0)]).await.with_queue();
+
+        scenario.account.put_parameter("/app/db");
+        scenario.account.run_for(Duration::from_secs(20)).await;
+        end(&scenario.account);
+        for _ in 0..30 {
+            scenario.account.run_for(AN_HOUR).await;
+            scenario.account.send(QUEUE, r#"{"sweep": {}}"#);
+        }
+
+        assert_eq!(scenario.restarted(), ["web/api"], "{name}");
+        let levels = told(&scenario, "rejected");
+        assert!(!levels.is_empty() && levels.iter().all(|level| level == "WARN"), "{name}: {levels:?}");
+        let words = scenario.service("web/api").history[0].status_reason.clone();
+        let detail = first(&scenario, "reason", "rejected")["detail"].as_str().unwrap().to_owned();
+        assert!(!words.is_empty() && detail.contains(&words), "{name}: {detail}");
+        let raised = |metric| scenario.metric(metric).iter().any(|count| *count != 0);
+        assert!(!raised("RestartsFailed") && !raised("ServicesUnrepaired"), "{name}: it was ended on purpose");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newer_change_and_a_request_free_what_was_rejected() {
+    let scenario = Scenario::with([api().task_seconds(10.0, 10.0, 10.0)]).await.with_queue();
+    let rejected = async || {
+        scenario.account.run_for(Duration::from_secs(20)).await;
+        scenario.account.stop_deployment("web/api");
+        scenario.account.run_for(AN_HOUR).await;
+        scenario.restarted().len()
+    };
+
+    scenario.account.put_parameter("/app/db");
+    let first = rejected().await;
+    scenario.account.put_parameter("/app/other");
+    let second = rejected().await;
+    scenario.reload(json!({ "services": ["web/api"] })).await;
+
+    assert!(scenario.is_all_fresh().await);
+    assert_eq!((first, second, scenario.restarted().len()), (1, 2, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_alarm_ended_has_failed() {
+    let watched = api().task_seconds(10.0, 10.0, 10.0).alarm("web-5xx", A_MINUTE * 10);
+    let scenario = Scenario::with([watched]).await.with_queue();
+
+    scenario.account.put_parameter("/app/db");
+    scenario.account.run_for(A_MINUTE * 2).await;
+    scenario.account.trigger_alarm("web/api");
+    scenario.account.run_for(AN_HOUR * 2).await;
+
+    assert_eq!((told(&scenario, "failed-already"), scenario.restarted().len()), (vec![json!("ERROR")], 1));
+    let words = scenario.service("web/api").history[0].status_reason.clone();
+    assert_eq!(first(&scenario, "reason", "failed-already")["cause"], words);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_approval_is_waited_for_as_long_as_amazon_ecs_waits() {
+    let guarded = api().hook(Hook::pause(Stage::PreScaleUp));
+    let scenario = Scenario::set_to([("RELOADER_HOLD_LIMIT", "1h")], [guarded]).await.with_queue();
+
+    scenario.account.put_parameter("/app/db");
+    scenario.account.run_for(AN_HOUR * 5).await;
+    let hook = scenario.service("web/api").history[0].hooks[0].clone();
+    let waiting = first(&scenario, "reason", "awaiting-approval");
+    scenario.account.approve("web/api");
+
+    assert!(scenario.is_all_fresh().await);
+    let detail = waiting["detail"].as_str().unwrap();
+    assert!(detail.contains(&hook.id) && detail.contains(&hook.expires_at.to_string()), "{detail}");
+    let levels = told(&scenario, "awaiting-approval");
+    assert!(levels[0] == "WARN" && levels[1..].iter().all(|level| level == "INFO"), "{levels:?}");
+    let abandoned = scenario.lines("service").into_iter().any(|line| line["result"] == "abandoned");
+    assert_eq!((abandoned, scenario.restarted()), (false, vec!["web/api".to_owned()]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deployment_at_a_hook_and_one_that_bakes_are_not_superseded() {
+    let lambda = Hook::lambda(Stage::PostScaleUp, AN_HOUR, true);
+    let guarded = [
+        ("pause", api().hook(Hook::pause(Stage::PostScaleUp).expiring_after(AN_HOUR).continuing())),
+        ("lambda", api().hook(lambda)),
+        ("bake", api().alarm("web-5xx", AN_HOUR)),
+    ];
+    for (name, service) in guarded {
+        let scenario = Scenario::set_to([("RELOADER_MIN_INTERVAL", "0s")], [service]).await.with_queue();
+
+        scenario.owner.deploys("web/api").await;
+        scenario.account.run_for(A_MINUTE * 5).await;
+        scenario.account.put_parameter("/app/db");
+        scenario.account.run_for(A_MINUTE * 45).await;
+        let meanwhile = scenario.restarted();
+
+        assert!(scenario.is_all_fresh().await, "{name}");
+        assert_eq!((meanwhile.len(), scenario.restarted().len()), (0, 1), "{name}");
+        let deployments: Vec<_> = scenario.service("web/api").history.iter().map(|past| past.status).collect();
+        assert_eq!(deployments, ["SUCCESSFUL"; 3], "{name}: nothing was superseded");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_ended_a_rollout_being_unknown_starts_nothing_and_is_told() {
+    let scenario = Scenario::with([api().task_seconds(10.0, 10.0, 10.0)]).await.with_queue();
+    scenario.account.inject(Fault::denied("ecs:DescribeServiceDeployments"));
+
+    scenario.account.put_parameter("/app/db");
+    scenario.account.run_for(Duration::from_secs(20)).await;
+    scenario.account.stop_deployment("web/api");
+    scenario.account.run_for(AN_HOUR).await;
+
+    assert_eq!(scenario.restarted(), ["web/api"]);
+    let told = first(&scenario, "reason", "failed-already");
+    assert!(told["detail"].as_str().unwrap().contains("who ended it could not be read"), "{told:#}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rollout_that_is_gone_while_its_history_cannot_be_read_is_not_started_again() {
+    let scenario = Scenario::with([api().task_seconds(10.0, 10.0, 10.0)]).await.with_queue();
+
+    scenario.account.put_parameter("/app/db");
+    scenario.account.run_for(Duration::from_secs(20)).await;
+    scenario.account.stop_deployment("web/api");
+    let end = scenario.account.now() + jiff::SignedDuration::from_hours(2);
+    scenario.account.inject(Fault::denied("ecs:ListServiceDeployments").until(end));
+    scenario.account.run_for(AN_HOUR * 2).await;
+    let held = scenario.restarted();
+    scenario.account.run_for(AN_HOUR).await;
+
+    assert_eq!((held.len(), scenario.restarted().len()), (1, 1));
+    assert!(first(&scenario, "reason", "deployment-in-progress")["detail"].as_str().unwrap().contains("could not be read"));
+    assert_eq!(told(&scenario, "rejected"), ["WARN"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_details_of_deployments_are_asked_for_only_where_they_decide() {
+    const DETAILS: &str = "ecs:DescribeServiceDeployments";
+    let plain = Scenario::with([api()]).await;
+    let superseded = Scenario::set_to([("RELOADER_MIN_INTERVAL", "0s")], [api()]).await;
+
+    plain.changed_a_while_ago("ssm:/app/db").await;
+    superseded.owner.forces("web/api").await;
+    superseded.owner.forces("web/api").await;
+    superseded.account.settle().await;
+    superseded.changed_a_while_ago("ssm:/app/db").await;
+
+    assert_eq!(superseded.service("web/api").history[2].status, "STOPPED");
+    assert_eq!((plain.number_of(DETAILS), superseded.number_of(DETAILS)), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deployment_that_stood_at_a_hook_before_its_first_task_covers_what_changed_meanwhile() {
+    let scenario = Scenario::with([api().hook(Hook::pause(Stage::PreScaleUp))]).await.with_queue();
+
+    scenario.owner.deploys("web/api").await;
+    scenario.account.run_for(A_MINUTE * 5).await;
+    scenario.account.put_parameter("/app/db");
+    scenario.account.run_for(AN_HOUR).await;
+    scenario.account.approve("web/api");
+
+    assert!(scenario.is_all_fresh().await && scenario.restarted().is_empty(), "all its tasks are newer than the change");
 }
