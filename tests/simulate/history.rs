@@ -10,14 +10,15 @@ use jiff::{SignedDuration, Timestamp};
 use sim::{Account, AccountConfig, EventDelivery, EventRule, EventSourceMapping, Fault, InvocationResult, RateLimits, StaleTask};
 
 use crate::function::{Function, Life};
-use crate::subject::{Rolls, Subject};
+use crate::persons::Ending;
+use crate::subject::{OWN, Subject};
 
 pub(crate) const QUEUE: &str = "changes";
 const BUCKET: &str = "config";
 const QUEUE_URL: &str = "https://sqs.eu-west-1.amazonaws.com/123456789012/changes";
 
 /// Things that change.
-const THINGS: [&str; 9] =
+pub(crate) const THINGS: [&str; 9] =
     ["ssm:/app/a", "ssm:/app/b", "ssm:/app2/a", SECRET, "s3:config/app/x", "s3:config/other", IGNORED, "s3:config/app/x+y", ENCODED];
 
 /// An object whose key may be taken for a form-URL-encoded one, and what that would be decoded: nobody ever writes that.
@@ -114,11 +115,17 @@ pub(crate) fn pick<T: Copy>(rng: &mut Rng, from: &[T]) -> T {
     from[rng.usize(..from.len())]
 }
 
-fn seconds(rng: &mut Rng, from: u64, to: u64) -> Duration {
+pub(crate) fn seconds(rng: &mut Rng, from: u64, to: u64) -> Duration {
     Duration::from_millis(rng.u64(from * 1000..=to * 1000))
 }
 
 impl History {
+    /// When tasks wrote a thing, which only the account knows.
+    pub(crate) fn own_writes(&self, thing: &str) -> Vec<Timestamp> {
+        let name = thing.split_once(':').filter(|_| thing == OWN).map(|(_, name)| name);
+        name.map(|name| self.account.parameter_writes(name)).unwrap_or_default()
+    }
+
     pub(crate) async fn run(seed: u64) -> Self {
         let rng = &mut Rng::with_seed(seed);
         fastrand::seed(seed ^ 0x5eed);
@@ -229,12 +236,12 @@ impl History {
         }
     }
 
-    fn note(&mut self, what: impl Into<String>) {
+    pub(crate) fn note(&mut self, what: impl Into<String>) {
         self.done.push((self.account.now(), what.into()));
     }
 
     async fn happen(&mut self, rng: &mut Rng) {
-        match rng.usize(..29) {
+        match rng.usize(..33) {
             0..=5 => self.write(pick(rng, &THINGS)),
             6 => {
                 for _ in 0..rng.usize(2..8) {
@@ -253,11 +260,13 @@ impl History {
             22..=23 => self.ask(rng).await,
             24 => self.stop_for_a_while(rng).await,
             25 => self.write_and_deploy(rng).await,
-            _ => self.tag(rng),
+            26..=28 => self.tag(rng),
+            29..=30 => self.end_a_rollout(rng, Ending::Stop).await,
+            _ => self.end_a_rollout(rng, Ending::Alarm).await,
         }
     }
 
-    fn write(&mut self, thing: &'static str) {
+    pub(crate) fn write(&mut self, thing: &'static str) {
         self.secrets.extend(write(&self.account, thing));
         self.writes.push((self.account.now(), thing));
         self.note(format!("write {thing}"));
@@ -333,129 +342,7 @@ impl History {
         self.account.inject(fault);
     }
 
-    /// A pipeline deploys another task definition, or somebody restarts the service.
-    async fn deploy(&mut self, rng: &mut Rng) {
-        let place = rng.usize(..self.subjects.len());
-        let name = self.subjects[place].name.clone();
-        if rng.bool() {
-            self.account.force(&name);
-            self.note(format!("somebody restarts {name}"));
-        } else {
-            let subject = &mut self.subjects[place];
-            let by_mistake = subject.breaker == Some(true) && rng.bool();
-            subject.deploys += 1;
-            self.account.deploy(&name, if by_mistake { Subject::broken_definition() } else { Subject::definition() });
-            self.note(format!("a pipeline deploys {name}, by mistake: {by_mistake}"));
-            if by_mistake && rng.bool() {
-                self.remember_during_rollback(rng, place).await;
-            }
-        }
-    }
-
-    /// A pipeline writes what a service reads, and deploys it, most often within one second.
-    async fn write_and_deploy(&mut self, rng: &mut Rng) {
-        let subject = &self.subjects[rng.usize(..self.subjects.len())];
-        let name = subject.name.clone();
-        let things: Vec<_> = THINGS.into_iter().filter(|thing| subject.watches(thing)).collect();
-        if !things.is_empty() {
-            self.write(pick(rng, &things));
-            self.account.run_for(seconds(rng, 0, 1)).await;
-        }
-        self.account.force(&name);
-        self.note(format!("a pipeline restarts {name}"));
-    }
-
-    /// While a deployment is rolled back, a person tells of a change that is older than it.
-    async fn remember_during_rollback(&mut self, rng: &mut Rng, place: usize) {
-        let at = self.account.now() - SignedDuration::from_mins(20);
-        let subject = &self.subjects[place];
-        let things: Vec<_> = THINGS.into_iter().filter(|thing| subject.watches(thing) || subject.watches_decoded(thing)).collect();
-        let is_rolled_back = || {
-            let service = self.account.service(&subject.name);
-            service.is_some_and(|service| service.history.iter().any(|past| past.rolled_back_at.is_some() && past.finished_at.is_none()))
-        };
-        for _ in 0..600 {
-            if is_rolled_back() {
-                let thing = pick(rng, &things);
-                let payload = serde_json::json!({ "reload": { "changed": [thing], "at": at } }).to_string();
-                self.said.push((at, thing));
-                self.note(format!("a person remembers: {payload}"));
-                return self.invoke(payload).await;
-            }
-            self.account.run_for(Duration::from_secs(1)).await;
-        }
-    }
-
-    /// Other callers take a part of the account's buckets, or no longer.
-    fn compete(&mut self, rng: &mut Rng) {
-        let taken = pick(rng, &[0.0, 0.5, 0.9]);
-        self.account.share_rate_limits(taken);
-        self.note(format!("others take {taken} of the rate limits"));
-    }
-
-    fn scale(&mut self, rng: &mut Rng) {
-        let subject = &self.subjects[rng.usize(..self.subjects.len())];
-        let (name, desired) =
-            (subject.name.clone(), pick(rng, if subject.rolls == Rolls::BelowDesired { &[0, 2, 3, 4] } else { &[0, 1, 2, 3, 4] }));
-        self.account.scale(&name, desired);
-        self.note(format!("{name} scales to {desired}"));
-    }
-
-    /// An owner pauses a service, or goes on with it; one that was not meant for all it reads is now.
-    fn tag(&mut self, rng: &mut Rng) {
-        let place = rng.usize(..self.subjects.len());
-        let subject = &mut self.subjects[place];
-        let (name, pause) = (subject.name.clone(), rng.bool());
-        if subject.late && rng.bool() {
-            subject.late = false;
-            subject.widened_at = self.account.now();
-            self.account.tag_service(&name, "reloader:watch", Some(&subject.watch_tag()));
-            self.note(format!("{name} watches all that it reads"));
-        } else {
-            subject.pauses.push((self.account.now(), pause));
-            self.account.tag_service(&name, "reloader:pause", pause.then_some("true"));
-            self.note(format!("{name} is paused: {pause}"));
-        }
-    }
-
-    /// A person asks for restarts, directly or through the queue, perhaps twice.
-    async fn ask(&mut self, rng: &mut Rng) {
-        let thing = pick(rng, &THINGS);
-        let name = self.subjects[rng.usize(..self.subjects.len())].name.clone();
-        let now = self.account.now();
-        let wish = match rng.usize(..4) {
-            0 => serde_json::json!({ "changed": [thing], "dry_run": true }),
-            1 => {
-                self.said.push((now, thing));
-                serde_json::json!({ "changed": [thing], "at": now })
-            }
-            _ => {
-                self.wishes.push((now, name.clone()));
-                serde_json::json!({ "services": [name] })
-            }
-        };
-        let payload = serde_json::json!({ "reload": wish }).to_string();
-        self.note(format!("a person asks: {payload}"));
-        if rng.bool() {
-            (0..rng.usize(1..3)).for_each(|_| self.account.send(QUEUE, &payload));
-        } else {
-            self.invoke(payload).await;
-        }
-    }
-
-    /// The function's mapping is disabled, as whoever stops everything does.
-    async fn stop_for_a_while(&mut self, rng: &mut Rng) {
-        self.note("everything is stopped");
-        self.account.enable_mapping(QUEUE, false);
-        self.account.run_for(seconds(rng, 60, 7200)).await;
-        let thing = pick(rng, &THINGS);
-        self.write(thing);
-        self.account.run_for(seconds(rng, 60, 7200)).await;
-        self.account.enable_mapping(QUEUE, true);
-        self.note("everything goes on");
-    }
-
-    async fn invoke(&self, payload: String) {
+    pub(crate) async fn invoke(&self, payload: String) {
         let function = self.function.clone();
         let left = Duration::from_mins(2);
         let answered = async move { function.direct(&payload, left).await };

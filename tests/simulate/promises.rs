@@ -5,17 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use ecs_reloader::pace::Limit;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use sim::{Call, CallResult, HistoryView, StaleTask};
+use sim::{Call, CallResult, HistoryView};
 
+use crate::excuse::Excuse;
+use crate::fought::fought;
 use crate::function::FUNCTION;
-use crate::history::{History, IGNORED, QUEUE, SECRET};
-use crate::subject::{OWN, Rolls, Subject};
+use crate::history::{History, IGNORED, QUEUE};
+use crate::newest::{newest_values, nothing_missed};
+use crate::subject::Subject;
 
 /// A restart that the function asked for, and that took effect.
-struct Restart {
-    at: Timestamp,
+pub(crate) struct Restart {
+    pub(crate) at: Timestamp,
     /// In which process.
-    by: String,
+    pub(crate) by: String,
     /// Somebody else deployed the service after this process had looked at it.
     raced: bool,
     /// The history of the service could not be read, which never blocks a restart.
@@ -24,11 +27,10 @@ struct Restart {
     wish_unread: bool,
 }
 
-/// What was broken, in words.
-pub(crate) fn broken(history: &History) -> Vec<String> {
+/// What was broken, in words, and what is excused.
+pub(crate) fn broken(history: &History) -> (Vec<String>, Vec<Excuse>) {
     let lines = history.function.lines("service");
-    let mut broken = Vec::new();
-    broken.extend(newest_values(history, &lines));
+    let (mut broken, mut excuses) = newest_values(history, &lines);
     broken.extend(nothing_missed(history));
     broken.extend(floors(history));
     broken.extend(faster_than_the_pace(history));
@@ -39,18 +41,16 @@ pub(crate) fn broken(history: &History) -> Vec<String> {
         broken.extend(undisturbed(history, subject, &restarts));
         broken.extend(impatient(history, subject, &restarts));
         broken.extend(not_too_many(history, subject, &restarts));
+        let (fights, of_them) = fought(history, subject, &restarts);
+        broken.extend(fights);
+        excuses.extend(of_them);
         broken.extend(each_is_told(history, subject, &restarts, &lines));
     }
     broken.extend(nothing_left(history));
     broken.extend(history.stormy.then(|| "4: a storm of calls that does not end".to_owned()));
     broken.extend(nothing_forgotten(history));
     broken.extend(told_once(history, &lines));
-    broken
-}
-
-fn last_reasons(lines: &[Value]) -> BTreeMap<String, String> {
-    let told = lines.iter().filter_map(|line| Some((line["service"].as_str()?.to_owned(), line["reason"].as_str()?.to_owned())));
-    told.collect()
+    (broken, excuses)
 }
 
 /// When the function restarted a service.
@@ -95,7 +95,7 @@ fn told_when(lines: &[Value], subject: &Subject, is_it: impl Fn(&Value) -> bool)
     lines.iter().filter(|line| line["service"] == *subject.name && is_it(line)).filter_map(told_at).collect()
 }
 
-fn told_at(line: &Value) -> Option<Timestamp> {
+pub(crate) fn told_at(line: &Value) -> Option<Timestamp> {
     line["timestamp"].as_str()?.parse().ok()
 }
 
@@ -110,90 +110,6 @@ fn has_failed_to_read_history(calls: &[Call], subject: &Subject, before: &Call) 
     // No service of a history has more deployments than a page holds: a token is one of a listing that does not end.
     let has_failed = |read: &Call| read.result != CallResult::Ok || !read.input["nextToken"].is_null();
     calls.iter().any(|read| has_failed(read) && read.principal == before.principal && is_lately(read) && is_of_it(read))
-}
-
-/// 1: every running task holds the newest version, except where the recorded decision says otherwise.
-fn newest_values(history: &History, lines: &[Value]) -> Vec<String> {
-    let last = last_reasons(lines);
-    let told = |stale: &StaleTask| last.get(&stale.service).map(String::as_str);
-    let stale = history.account.stale_tasks().into_iter().filter(|stale| {
-        // Without its event, a move of a secret's label is only told: no API tells when it moved.
-        let has_moved = history.moved.is_some() && history.moved == last_write(history, SECRET, Timestamp::MAX);
-        let only_told = stale.thing == SECRET && has_moved && told(stale) == Some("notify");
-        is_owed(history, stale)
-            && !only_told
-            && !waits_for_ever(history, stale, told(stale))
-            && !may_have_failed(history, stale, lines, Timestamp::MAX)
-    });
-    stale.map(|stale| format!("1: {stale:?}, last told: {:?}", told(&stale))).collect()
-}
-
-/// Whether it is held for what does not end in the days of a history: rollouts of services whose tasks fail, and whose deployments are not rolled
-/// back; and a window, behind which a service that writes its own configuration restarts a few times a day.
-fn waits_for_ever(history: &History, stale: &StaleTask, told: Option<&str>) -> bool {
-    let never_ends = |subject: &Subject| {
-        let past = past(history, subject);
-        let last = past.iter().max_by_key(|past| past.created_at);
-        past.iter().any(|past| past.finished_at.is_none()) || last.is_some_and(|last| last.status == "STOPPED")
-    };
-    let behind_window = stale.thing == OWN && told == Some("outside-window");
-    behind_window || (told == Some("in-flight-limit") && history.subjects.iter().any(never_ends))
-}
-
-/// 1, where every event arrives: no sweep is needed.
-fn nothing_missed(history: &History) -> Vec<String> {
-    let last = last_reasons(&history.told_by_then);
-    let told = |stale: &StaleTask| last.get(&stale.service).map(String::as_str);
-    let stale = history.stale_by_then.iter().filter(|stale| {
-        let since = last_write(history, &stale.thing, history.delivered_at);
-        // What was written before a service watched it is none of the events' business.
-        let subject = history.subjects.iter().find(|subject| subject.name == stale.service);
-        let watched = subject.is_some_and(|subject| subject.has_always_watched(&stale.thing) || since >= Some(subject.widened_at));
-        let is_given_up = |line: &Value| line["service"] == *stale.service && line["result"] == "abandoned" && told_at(line) >= since;
-        let given_up = history.told_by_then.iter().any(is_given_up);
-        history.lossless
-            && watched
-            && !given_up
-            && !history.deleted.contains(stale.thing.as_str())
-            && is_owed(history, stale)
-            && !may_have_failed(history, stale, &history.told_by_then, history.delivered_at)
-    });
-    stale.map(|stale| format!("1: missed without a sweep: {stale:?}, last told: {:?}", told(stale))).collect()
-}
-
-fn last_write(history: &History, thing: &str, by: Timestamp) -> Option<Timestamp> {
-    history.writes.iter().filter(|(at, written)| *written == thing && *at < by).map(|(at, _)| *at).max()
-}
-
-/// Whether the service of a task watches what the task has in an old version, and its owner wants it restarted.
-fn is_owed(history: &History, stale: &StaleTask) -> bool {
-    let mut subjects = history.subjects.iter().filter(|subject| subject.name == stale.service);
-    subjects.any(|subject| subject.mode.is_none() && subject.watches(&stale.thing))
-}
-
-/// Whether a restart that read the newest version failed, as was told, or may have failed since.
-fn may_have_failed(history: &History, stale: &StaleTask, lines: &[Value], by: Timestamp) -> bool {
-    let subject = history.subjects.iter().find(|subject| subject.name == stale.service);
-    let needs_b = |subject: &Subject| subject.terms.contains(&"auto") || subject.deploys > 0;
-    let may_fail = subject.is_some_and(|subject| subject.fails || (needs_b(subject) && history.deleted.contains("ssm:/app/b")));
-    let written = last_write(history, &stale.thing, by);
-    let since = |line: &Value| told_at(line) >= written;
-    let mut told = lines.iter().filter(|line| line["service"] == *stale.service && since(line));
-    // What a sweep restarts nobody follows; a deployment that can neither go on nor back is waited for until that is given up.
-    let open_end = |line: &Value| {
-        let waits = line["reason"] == "stale" || line["reason"] == "deployment-in-progress";
-        let given_up = line["detail"].as_str().is_some_and(|detail| detail.contains("no longer followed"));
-        line["result"] == "abandoned" || given_up || (line["request_id"] == "direct" && waits)
-    };
-    let tried = subject.map(|subject| past(history, subject)).unwrap_or_default();
-    let tried: Vec<_> = tried.into_iter().filter(|past| Some(past.created_at) > written).collect();
-    // Nobody tells of a deployment that a pipeline made and that neither ends nor is rolled back.
-    let runs = tried.iter().any(|past| past.finished_at.is_none() || past.status == "STOPPED");
-    let never_ends = runs && subject.is_some_and(|subject| subject.deploys > 0);
-    let failed = tried.iter().filter(|past| past.status == "STOPPED" || past.status.starts_with("ROLLBACK"));
-    let first_failed = failed.map(|past| past.created_at).min();
-    let has_failed = |line: &Value| line["reason"] == "failed-already" && first_failed.is_some_and(|failed| Some(failed) < told_at(line));
-    may_fail && (never_ends || told.any(|line| has_failed(line) || open_end(line)))
 }
 
 /// 2: no service had too few running tasks.
@@ -282,11 +198,11 @@ fn wished(history: &History, subject: &Subject) -> usize {
     history.wishes.iter().filter(|(_, name)| *name == subject.name).count() * (1 + subject.deploys)
 }
 
-fn past(history: &History, subject: &Subject) -> Vec<HistoryView> {
+pub(crate) fn past(history: &History, subject: &Subject) -> Vec<HistoryView> {
     history.account.service(&subject.name).into_iter().flat_map(|service| service.history).collect()
 }
 
-fn is_made_by(past: &HistoryView, restart: &Restart) -> bool {
+pub(crate) fn is_made_by(past: &HistoryView, restart: &Restart) -> bool {
     past.created_at.duration_since(restart.at).abs() < SignedDuration::from_millis(2)
 }
 
@@ -296,21 +212,20 @@ fn only_when_wanted(subject: &Subject, restarts: &[Restart]) -> Vec<String> {
     wrong.map(|restart| format!("4: {} was restarted at {}, against its owner's wish", subject.name, restart.at)).collect()
 }
 
-/// No restart of ours ended a rollback, or a blue/green deployment.
+/// No restart of ours ended a rollback, a deployment that shifts traffic, one with lifecycle hooks, or one that bakes.
 fn undisturbed(history: &History, subject: &Subject, restarts: &[Restart]) -> Vec<String> {
     // A look is believed for five seconds; its turn and the call take a few more.
     const BELIEVED: SignedDuration = SignedDuration::from_secs(10);
     let past = past(history, subject);
-    let since = |past: &HistoryView| past.rolled_back_at.or((subject.rolls == Rolls::BlueGreen).then_some(past.created_at));
+    let is_waited_for = subject.shifts() || !subject.hooks.is_empty();
+    let since = |past: &HistoryView| is_waited_for.then_some(past.created_at).or(past.baking_since).or(past.rolled_back_at);
     let disturbs = |at: Timestamp, past: &HistoryView| {
         let ends = past.finished_at.unwrap_or(Timestamp::MAX);
         since(past).is_some_and(|since| since + BELIEVED < at && at <= ends)
     };
     let wrong = restarts.iter().filter(|restart| past.iter().any(|past| disturbs(restart.at, past)));
     wrong
-        .map(|restart| {
-            format!("4: {} was restarted at {} in the middle of a rollback or a blue/green deployment", subject.name, restart.at)
-        })
+        .map(|restart| format!("4: {} was restarted at {} in the middle of a deployment that is waited for", subject.name, restart.at))
         .collect()
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use sim::{Service, TaskDefinition, service, task_definition};
+use sim::{Approver, Hook, Service, Stage, TaskDefinition, service, task_definition};
 
 use crate::history::{DECODED, ENCODED, IGNORED, SECRET, pick};
 
@@ -30,6 +30,33 @@ pub(crate) enum Rolls {
     /// With a single task not at all.
     BelowDesired,
     BlueGreen,
+    /// In Express Mode, as a canary.
+    Express,
+}
+
+const ROLLS: [Rolls; 7] = [
+    Rolls::BelowDesired,
+    Rolls::BelowDesired,
+    Rolls::AboveDesired,
+    Rolls::AboveDesired,
+    Rolls::AboveDesired,
+    Rolls::BlueGreen,
+    Rolls::Express,
+];
+
+/// A person looks after a PAUSE hook and may forget it; a Lambda hook fails for some. What writes its own configuration would wait for each of
+/// its restarts, and its hooks never take a day.
+fn any_hook(rng: &mut Rng, writes: bool) -> Hook {
+    let stage = pick(rng, &[Stage::PreScaleUp, Stage::PreScaleUp, Stage::PostScaleUp, Stage::PostProductionTrafficShift]);
+    if rng.u8(..4) == 0 {
+        return Hook::lambda(stage, Duration::from_secs(rng.u64(..900)), rng.u8(..4) > 0);
+    }
+    let minutes = |minutes: u64| Duration::from_mins(minutes);
+    let within = minutes(pick(rng, &[2, 20, 120]));
+    let longest = if writes { 90 } else { 24 * 60 };
+    let hook = Hook::pause(stage).expiring_after(minutes(pick(rng, &[10, 10, 90, 90, longest])));
+    let hook = hook.attended_by(Approver { approves: 0.5, rejects: 0.3, within });
+    if rng.u8(..4) == 0 { hook.continuing() } else { hook }
 }
 
 const PAUSED_UNTIL: &str = "2026-01-31T13:40:00Z";
@@ -54,6 +81,10 @@ pub(crate) struct Subject {
     pub(crate) rolls: Rolls,
     /// Whether a deployment that fails is rolled back; nothing where it is not even noticed.
     pub(crate) breaker: Option<bool>,
+    /// At which its deployments stop.
+    pub(crate) hooks: Vec<Hook>,
+    /// How long it bakes, where an alarm watches its deployments.
+    pub(crate) alarm: Option<Duration>,
     /// How often a pipeline deployed it.
     pub(crate) deploys: usize,
 }
@@ -69,6 +100,7 @@ impl Subject {
         terms.extend((rng.u8(..10) == 0).then_some(OWN));
         let own = pick(rng, &[None, None, Some("90s"), Some("10m")]);
         let fails = rng.u8(..6) == 0;
+        let rolls = pick(rng, &ROLLS);
         let subject = Self {
             name: format!("web/s{number}"),
             late: terms.len() > 1 && rng.u8(..5) == 0,
@@ -82,18 +114,13 @@ impl Subject {
             mode: pick(rng, &[Some("notify"), Some("off"), None, None, None, None, None, None, None, None]),
             min_interval: own.map_or(default, |own| own.parse().unwrap()),
             fails,
-            breaker: (fails || rng.bool()).then(|| rng.u8(..4) > 0),
-            rolls: pick(
-                rng,
-                &[
-                    Rolls::BelowDesired,
-                    Rolls::BelowDesired,
-                    Rolls::AboveDesired,
-                    Rolls::AboveDesired,
-                    Rolls::AboveDesired,
-                    Rolls::BlueGreen,
-                ],
-            ),
+            breaker: (fails || rolls == Rolls::Express || rng.bool()).then(|| rolls == Rolls::Express || rng.u8(..4) > 0),
+            rolls,
+            hooks: (rng.u8(..5) == 0).then(|| any_hook(rng, terms.contains(&OWN))).into_iter().collect(),
+            alarm: match rolls {
+                Rolls::Express => Some(Duration::ZERO),
+                _ => (rng.u8(..6) == 0).then(|| Duration::from_mins(pick(rng, &[2, 15]))),
+            },
             deploys: 0,
             terms,
         };
@@ -120,7 +147,12 @@ impl Subject {
             Rolls::AboveDesired => made,
             Rolls::BelowDesired => made.percent(50, 100),
             Rolls::BlueGreen => made.blue_green(Duration::from_mins(rng.u64(..20))),
+            Rolls::Express => made.express(),
         };
+        made = self.hooks.iter().cloned().fold(made, Service::hook);
+        if self.rolls != Rolls::Express {
+            made = self.alarm.into_iter().fold(made, |made, bake| made.alarm("errors", bake));
+        }
         made = self.breaker.into_iter().fold(made, Service::circuit_breaker);
         if self.fails {
             made = made.failing_when_reading("ssm:/app/a", 3);
@@ -142,6 +174,11 @@ impl Subject {
     fn spelt<'a>(&self, term: &'a str) -> &'a str {
         let by_parameter = term == SECRET && self.name.ends_with(['1', '3', '5', '7', '9']);
         if by_parameter { "ssm:/aws/reference/secretsmanager/prod/s" } else { term }
+    }
+
+    /// True where traffic goes over from the old tasks to the new ones.
+    pub(crate) fn shifts(&self) -> bool {
+        matches!(self.rolls, Rolls::BlueGreen | Rolls::Express)
     }
 
     /// Whether its tasks write what they watch.

@@ -1,0 +1,171 @@
+//! What persons, pipelines, alarms and other callers do to the services and to the function.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+use jiff::SignedDuration;
+
+use crate::history::{History, QUEUE, THINGS, pick, seconds};
+use crate::subject::{Rolls, Subject};
+
+/// What ends a rollout from outside.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Ending {
+    Stop,
+    Alarm,
+}
+
+impl History {
+    /// A pipeline deploys another task definition, or somebody restarts the service.
+    pub(crate) async fn deploy(&mut self, rng: &mut Rng) {
+        let place = rng.usize(..self.subjects.len());
+        let name = self.subjects[place].name.clone();
+        if rng.bool() {
+            self.account.force(&name);
+            self.note(format!("somebody restarts {name}"));
+        } else {
+            let subject = &mut self.subjects[place];
+            let by_mistake = subject.breaker == Some(true) && rng.bool();
+            subject.deploys += 1;
+            self.account.deploy(&name, if by_mistake { Subject::broken_definition() } else { Subject::definition() });
+            self.note(format!("a pipeline deploys {name}, by mistake: {by_mistake}"));
+            if by_mistake && rng.bool() {
+                self.remember_during_rollback(rng, place).await;
+            }
+        }
+    }
+
+    /// A pipeline writes what a service reads, and deploys it, most often within one second.
+    pub(crate) async fn write_and_deploy(&mut self, rng: &mut Rng) {
+        let subject = &self.subjects[rng.usize(..self.subjects.len())];
+        let name = subject.name.clone();
+        let things: Vec<_> = THINGS.into_iter().filter(|thing| subject.watches(thing)).collect();
+        if !things.is_empty() {
+            self.write(pick(rng, &things));
+            self.account.run_for(seconds(rng, 0, 1)).await;
+        }
+        self.account.force(&name);
+        self.note(format!("a pipeline restarts {name}"));
+    }
+
+    /// While a deployment is rolled back, a person tells of a change that is older than it.
+    pub(crate) async fn remember_during_rollback(&mut self, rng: &mut Rng, place: usize) {
+        let at = self.account.now() - SignedDuration::from_mins(20);
+        let subject = &self.subjects[place];
+        let things: Vec<_> = THINGS.into_iter().filter(|thing| subject.watches(thing) || subject.watches_decoded(thing)).collect();
+        let is_rolled_back = || {
+            let service = self.account.service(&subject.name);
+            service.is_some_and(|service| service.history.iter().any(|past| past.rolled_back_at.is_some() && past.finished_at.is_none()))
+        };
+        for _ in 0..600 {
+            if is_rolled_back() {
+                let thing = pick(rng, &things);
+                let payload = serde_json::json!({ "reload": { "changed": [thing], "at": at } }).to_string();
+                self.said.push((at, thing));
+                self.note(format!("a person remembers: {payload}"));
+                return self.invoke(payload).await;
+            }
+            self.account.run_for(Duration::from_secs(1)).await;
+        }
+    }
+
+    /// A person stops what is rolled out, or an alarm goes off meanwhile.
+    pub(crate) async fn end_a_rollout(&mut self, rng: &mut Rng, ending: Ending) {
+        let can_end = |subject: &&Subject| ending == Ending::Stop || subject.alarm.is_some();
+        let subjects: Vec<_> = self.subjects.iter().filter(can_end).cloned().collect();
+        if subjects.is_empty() {
+            return;
+        }
+        let subject = &subjects[rng.usize(..subjects.len())];
+        let things: Vec<_> = THINGS.into_iter().filter(|thing| subject.watches(thing)).collect();
+        if let Some(thing) = rng.choice(&things) {
+            self.write(thing);
+        }
+        let longest = pick(rng, &[10, 40, 300]);
+        let later = seconds(rng, 0, longest);
+        let runs = || {
+            let newest = self.account.service(&subject.name).and_then(|service| service.history.into_iter().next());
+            newest.is_some_and(|newest| newest.status == "IN_PROGRESS")
+        };
+        for _ in 0..60 {
+            if runs() {
+                self.account.run_for(later).await;
+                match ending {
+                    Ending::Stop => self.account.stop_deployment(&subject.name),
+                    Ending::Alarm => self.account.trigger_alarm(&subject.name),
+                }
+                return self.note(format!("the rollout of {} is ended: {ending:?}", subject.name));
+            }
+            self.account.run_for(Duration::from_secs(5)).await;
+        }
+    }
+
+    /// Other callers take a part of the account's buckets, or no longer.
+    pub(crate) fn compete(&mut self, rng: &mut Rng) {
+        let taken = pick(rng, &[0.0, 0.5, 0.9]);
+        self.account.share_rate_limits(taken);
+        self.note(format!("others take {taken} of the rate limits"));
+    }
+
+    pub(crate) fn scale(&mut self, rng: &mut Rng) {
+        let subject = &self.subjects[rng.usize(..self.subjects.len())];
+        let (name, desired) =
+            (subject.name.clone(), pick(rng, if subject.rolls == Rolls::BelowDesired { &[0, 2, 3, 4] } else { &[0, 1, 2, 3, 4] }));
+        self.account.scale(&name, desired);
+        self.note(format!("{name} scales to {desired}"));
+    }
+
+    /// An owner pauses a service, or goes on with it; one that was not meant for all it reads is now.
+    pub(crate) fn tag(&mut self, rng: &mut Rng) {
+        let place = rng.usize(..self.subjects.len());
+        let subject = &mut self.subjects[place];
+        let (name, pause) = (subject.name.clone(), rng.bool());
+        if subject.late && rng.bool() {
+            subject.late = false;
+            subject.widened_at = self.account.now();
+            self.account.tag_service(&name, "reloader:watch", Some(&subject.watch_tag()));
+            self.note(format!("{name} watches all that it reads"));
+        } else {
+            subject.pauses.push((self.account.now(), pause));
+            self.account.tag_service(&name, "reloader:pause", pause.then_some("true"));
+            self.note(format!("{name} is paused: {pause}"));
+        }
+    }
+
+    /// A person asks for restarts, directly or through the queue, perhaps twice.
+    pub(crate) async fn ask(&mut self, rng: &mut Rng) {
+        let thing = pick(rng, &THINGS);
+        let name = self.subjects[rng.usize(..self.subjects.len())].name.clone();
+        let now = self.account.now();
+        let wish = match rng.usize(..4) {
+            0 => serde_json::json!({ "changed": [thing], "dry_run": true }),
+            1 => {
+                self.said.push((now, thing));
+                serde_json::json!({ "changed": [thing], "at": now })
+            }
+            _ => {
+                self.wishes.push((now, name.clone()));
+                serde_json::json!({ "services": [name] })
+            }
+        };
+        let payload = serde_json::json!({ "reload": wish }).to_string();
+        self.note(format!("a person asks: {payload}"));
+        if rng.bool() {
+            (0..rng.usize(1..3)).for_each(|_| self.account.send(QUEUE, &payload));
+        } else {
+            self.invoke(payload).await;
+        }
+    }
+
+    /// The function's mapping is disabled, as whoever stops everything does.
+    pub(crate) async fn stop_for_a_while(&mut self, rng: &mut Rng) {
+        self.note("everything is stopped");
+        self.account.enable_mapping(QUEUE, false);
+        self.account.run_for(seconds(rng, 60, 7200)).await;
+        let thing = pick(rng, &THINGS);
+        self.write(thing);
+        self.account.run_for(seconds(rng, 60, 7200)).await;
+        self.account.enable_mapping(QUEUE, true);
+        self.note("everything goes on");
+    }
+}
