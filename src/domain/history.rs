@@ -136,11 +136,13 @@ pub struct Evidence {
 }
 
 impl PastDeployment {
-    /// Whether a newer deployment, one of those created at these times, ended it: that says nothing about the value.
+    /// True where a newer deployment, one of those created at these times, ended it: that says nothing about the value.
     #[must_use]
     pub fn was_superseded(&self, mut created: impl Iterator<Item = Timestamp>) -> bool {
-        let newer_by = |end: Timestamp, at: Timestamp| at > self.created_at && at <= end;
-        self.fate == Fate::Stopped && created.any(|at| newer_by(self.finished_at.unwrap_or(Timestamp::MAX), at))
+        let end = self.finished_at.unwrap_or(Timestamp::MAX);
+        // Nothing but a newer deployment ends one in the millisecond of its creation.
+        let at_once = end == self.created_at;
+        self.fate == Fate::Stopped && (at_once || created.any(|at| at > self.created_at && at <= end))
     }
 }
 

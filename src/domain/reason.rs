@@ -111,7 +111,7 @@ reasons! {
 impl Reason {
     /// Whether a deployment covers the change that is still to be followed.
     #[must_use]
-    pub(super) fn is_covered(self) -> bool {
+    pub fn is_covered(self) -> bool {
         matches!(self, Self::Fresh | Self::AwaitingApproval)
     }
 

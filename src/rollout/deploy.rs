@@ -123,7 +123,7 @@ impl RolledOut {
         let newest = seen.primary().map(|primary| (primary.id.clone(), primary.created_at));
         self.seen = seen;
         match (found, newest) {
-            (Some(found), Some((deployment, created_at))) if found.reason == Reason::Fresh && cause == Some(Cause::Unavailable) => {
+            (Some(found), Some((deployment, created_at))) if found.reason.is_covered() && cause == Some(Cause::Unavailable) => {
                 self.with(Outcome::Started { deployment, created_at, found: true })
             }
             (Some(found), _) => {

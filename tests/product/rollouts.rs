@@ -196,6 +196,21 @@ async fn an_approval_is_waited_for_as_long_as_amazon_ecs_waits() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_restart_whose_answer_is_lost_is_told_although_it_stands_at_a_hook_by_then() {
+    let guarded = api().hook(Hook::pause(Stage::PreScaleUp));
+    let scenario = Scenario::with([guarded]).await.with_queue();
+    scenario.account.inject(Fault::reset_after_effect("ecs:UpdateService").times(1));
+
+    scenario.account.put_parameter("/app/db");
+    scenario.account.run_for(A_MINUTE).await;
+
+    let started = first(&scenario, "result", "started");
+    let deployment = scenario.service("web/api").deployments[0].id.clone();
+    assert_eq!((started["deployment"].as_str(), scenario.restarted().len()), (Some(deployment.as_str()), 1));
+    assert!(told(&scenario, "awaiting-approval")[0] == "WARN", "and then it is waited for");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_deployment_at_a_hook_and_one_that_bakes_are_not_superseded() {
     let lambda = Hook::lambda(Stage::PostScaleUp, AN_HOUR, true);
     let guarded = [

@@ -69,5 +69,7 @@ fn unread<'a>(calls: &'a [Call], subject: &Subject, restart: &Restart) -> Option
         _ => false,
     };
     let is_lately = |call: &Call| call.time <= restart.at && restart.at.duration_since(call.time) < SignedDuration::from_mins(1);
-    calls.iter().find(|call| call.result != CallResult::Ok && call.principal == restart.by && is_lately(call) && is_of_it(call))
+    // No service of a history has more deployments than a page holds: a token is one of a listing that does not end.
+    let has_failed = |call: &Call| call.result != CallResult::Ok || !call.input["nextToken"].is_null();
+    calls.iter().find(|call| has_failed(call) && call.principal == restart.by && is_lately(call) && is_of_it(call))
 }

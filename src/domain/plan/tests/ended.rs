@@ -46,6 +46,16 @@ fn a_stopped_deployment_was_ended_unless_a_newer_one_superseded_it() {
 }
 
 #[test]
+fn of_two_deployments_of_the_same_moment_one_superseded_the_other() {
+    let moment = at("2026-01-31T10:00:10Z");
+    let stopped = PastDeployment { fate: Fate::Stopped, finished_at: Some(moment), ..ended(EndedBy::Decision) };
+    let other = PastDeployment { id: Some("ecs-svc/8".to_owned()), ..ended(EndedBy::FailureDetection) };
+
+    assert_eq!(reason(with([other.clone(), stopped.clone()])), Reason::FailedAlready);
+    assert_eq!(reason(with([stopped, other])), Reason::FailedAlready);
+}
+
+#[test]
 fn what_is_shown_as_failed_takes_its_end_from_the_history() {
     let mut service = with([ended(EndedBy::Decision)]);
     service.deployments.push(deployment("ecs-svc/7", "2026-01-31T10:00:09Z", RolloutState::Failed));
