@@ -59,9 +59,11 @@ fn ended(history: &History, stale: &StaleTask, by: Timestamp) -> Option<(History
     past.into_iter().filter(read_it).find_map(|past| Some((past.clone(), kind(&past)?)))
 }
 
-/// True where the last line about a service tells that a deployment ended, or that the very one was started: what a sweep starts nobody follows.
+/// True where the last line about a service tells that a deployment ended, or that the very one was started: what a sweep starts nobody follows. Behind a
+/// pause or a closed window nothing is restarted, so that the history is not read there, and the line before it counts.
 fn tells_of(lines: &[Value], stale: &StaleTask, ended: &HistoryView) -> bool {
-    let last = lines.iter().rfind(|line| line["service"] == *stale.service && line["reason"].is_string());
+    let reads_history = |line: &Value| line["reason"].is_string() && line["reason"] != "outside-window" && line["reason"] != "paused";
+    let last = lines.iter().rfind(|line| line["service"] == *stale.service && reads_history(line));
     last.is_some_and(|line| line["reason"] == "rejected" || line["reason"] == "failed-already" || line["deployment"] == *ended.deployment)
 }
 
