@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::cache::Cache;
 use super::look::{approval, ended_by, past, service};
-use super::pages::{Listing, Pages};
+use super::pages::{IN_A_CIRCLE, Listing, Pages};
 use super::task_definition::references;
 use super::{Error, SdkConfig, answered, impatient, patient, quota, timestamp, unrationed};
 use crate::domain::arn::ServiceId;
@@ -208,7 +208,7 @@ impl Ecs {
         let late = || Err(Error::late(LIST_DEPLOYMENTS, Some(id.to_string())));
         let whole = self.whole_history(id, since, needed.has_hooks, by);
         let read = timeout_at(by, whole).await.unwrap_or_else(|_| late());
-        Some(read.map_or_else(|error| History::Unreadable(error.to_string()), History::Read))
+        Some(read.unwrap_or_else(|error| History::Unreadable(error.to_string())))
     }
 
     /// The deployments of a service created after `since`. One more call for twenty of them reads the task definitions that they run, and one the
@@ -218,7 +218,7 @@ impl Ecs {
     ///
     /// # Errors
     /// The list could not be read to its end.
-    async fn whole_history(&self, id: &ServiceId, since: Timestamp, has_hooks: bool, by: Instant) -> Result<Vec<PastDeployment>, Error> {
+    async fn whole_history(&self, id: &ServiceId, since: Timestamp, has_hooks: bool, by: Instant) -> Result<History, Error> {
         let after = CreatedAt::builder().after(DateTime::from_secs(since.as_second())).build();
         let request =
             self.reads.list_service_deployments().cluster(&id.cluster).service(&id.name).created_at(after).max_results(DEPLOYMENTS_AT_ONCE);
@@ -236,16 +236,13 @@ impl Ecs {
                 break;
             }
         }
-        // What is missing may be a rollback.
-        if !pages.is_whole() {
-            return Err(Error::in_a_circle(LIST_DEPLOYMENTS, Some(id.to_string())));
-        }
         let revisions: Vec<_> = told.iter().filter_map(|brief| brief.target_service_revision_arn().map(str::to_owned)).collect();
         let ran = self.task_definitions(&revisions, by).await;
         let arn = |brief: &ServiceDeploymentBrief| brief.service_deployment_arn().unwrap_or_default().to_owned();
         let mut past: Vec<_> = told.iter().filter_map(|brief| Some((arn(brief), past(brief, &ran)?))).collect();
         self.detail(&mut past, has_hooks, by).await;
-        Ok(past.into_iter().map(|(_, past)| past).collect())
+        let past = past.into_iter().map(|(_, past)| past).collect();
+        Ok(if pages.is_whole() { History::Read(past) } else { History::Incomplete(past, format!("{LIST_DEPLOYMENTS}: {IN_A_CIRCLE}")) })
     }
 
     /// Reads who ended the deployments that were rolled back or stopped, and at which hook one stands; what cannot be read says so.

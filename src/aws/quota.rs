@@ -29,7 +29,7 @@ impl Quota {
 }
 
 pub(super) const SERVICES: Quota = Quota::new(&["ecs:DescribeServices"], 90, 18.0);
-pub(super) const DEPLOYMENTS: Quota = Quota::new(&["ecs:ListServiceDeployments"], 45, 18.0);
+pub(super) const DEPLOYMENTS: Quota = Quota::new(&["ecs:ListServiceDeployments", "ecs:DescribeServiceDeployments"], 45, 18.0);
 pub(super) const REVISIONS: Quota = Quota::new(&["ecs:DescribeServiceRevisions"], 45, 18.0);
 pub(super) const TASKS: Quota = Quota::new(&["ecs:ListTasks", "ecs:DescribeTasks"], 90, 18.0);
 pub(super) const TASK_DEFINITIONS: Quota = Quota::new(&["ecs:DescribeTaskDefinition"], 45, 18.0);

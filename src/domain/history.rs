@@ -15,8 +15,31 @@ pub enum History {
     NotAsked,
     /// Asked, and no answer; it never blocks a restart, except while a deployment runs, or where one that is followed is gone. Why.
     Unreadable(String),
+    /// The deployments on the pages that were read of a listing that ended early, and why it did. What they say holds; what is missing may be a
+    /// rollback, as where the history is unreadable.
+    Incomplete(Vec<PastDeployment>, String),
     /// The deployments created since the oldest change in question.
     Read(Vec<PastDeployment>),
+}
+
+impl History {
+    /// Why deployments may be missing that it was asked for.
+    #[must_use]
+    pub fn lacks(&self) -> Option<&str> {
+        match self {
+            Self::Unreadable(cause) | Self::Incomplete(_, cause) => Some(cause),
+            Self::NotAsked | Self::Read(_) => None,
+        }
+    }
+
+    /// The deployments of it, as far as they were read.
+    #[must_use]
+    pub fn read(&self) -> &[PastDeployment] {
+        match self {
+            Self::NotAsked | Self::Unreadable(_) => &[],
+            Self::Incomplete(past, _) | Self::Read(past) => past,
+        }
+    }
 }
 
 /// One entry of the deployment history.

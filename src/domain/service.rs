@@ -321,12 +321,13 @@ impl Service {
     fn may_roll_back(&self) -> bool {
         let is_untold = self.primary().is_some_and(|primary| primary.state == RolloutState::Untold);
         let may_run = self.is_rolling() || (is_untold && self.is_costly_to_supersede());
-        may_run && matches!(self.history, History::Unreadable(_))
+        may_run && self.history.lacks().is_some()
     }
 
     /// Whether the deployment that is followed is no longer shown, and what became of it cannot be read.
     fn has_lost_its_rollout(&self) -> bool {
-        self.misses_its_rollout() && matches!(self.history, History::Unreadable(_))
+        let followed = self.followed.as_ref().map(|rollout| rollout.deployment.clone());
+        self.misses_its_rollout() && self.history.lacks().is_some() && !self.past().iter().any(|past| past.id == followed)
     }
 
     /// Whether the deployment that is followed is no longer shown: it was rolled back, or superseded.
@@ -354,10 +355,7 @@ impl Service {
     /// The deployment history, as far as it was read.
     #[must_use]
     pub fn past(&self) -> &[PastDeployment] {
-        match &self.history {
-            History::NotAsked | History::Unreadable(_) => &[],
-            History::Read(past) => past,
-        }
+        self.history.read()
     }
 }
 

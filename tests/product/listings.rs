@@ -139,6 +139,20 @@ async fn a_history_that_ends_in_a_circle_blocks_no_restart() {
     assert_eq!(scenario.number_of("ecs:ListServiceDeployments"), CALLS);
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_a_history_that_ends_in_a_circle_told_holds() {
+    let bad = api().circuit_breaker(true).failing_when_reading("ssm:/app/db", 1);
+    let scenario = Scenario::with([bad]).await;
+    let written = scenario.account.now();
+    scenario.changed("ssm:/app/db").await;
+    scenario.account.run_for(Duration::from_hours(1)).await;
+    scenario.account.inject(Fault::tokens_in_a_circle("ecs:ListServiceDeployments"));
+
+    let answer = scenario.reload(json!({ "changed": ["ssm:/app/db"], "at": written })).await;
+
+    assert_eq!((reason(&answer), scenario.restarted()), ("failed-already".to_owned(), vec!["web/api".to_owned()]), "{answer:#}");
+}
+
 /// A service for each kind of listing that the sweep makes, all of them stale.
 async fn stale() -> Scenario {
     let scenario = Scenario::with([]).await;

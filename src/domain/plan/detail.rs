@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{Planned, Policy, just_before, unsupported_yet};
 use crate::domain::change::Change;
-use crate::domain::history::{Approval, Ended, EndedBy, Fate, History, OldestTask, PastDeployment};
+use crate::domain::history::{Approval, Ended, EndedBy, Fate, OldestTask, PastDeployment};
 use crate::domain::key::Key;
 use crate::domain::reason::Reason;
 use crate::domain::service::{Controller, Service};
@@ -119,10 +119,7 @@ fn words_of_rollback(service: &Service) -> Option<String> {
 }
 
 fn unreadable(service: &Service) -> Option<String> {
-    match &service.history {
-        History::Unreadable(cause) => Some(format!("its deployment history could not be read: {cause}")),
-        History::NotAsked | History::Read(_) => None,
-    }
+    service.history.lacks().map(|cause| format!("its deployment history could not be read: {cause}"))
 }
 
 /// A deployment that failed, and may have failed for this very change.
