@@ -218,6 +218,16 @@ impl Service {
         self.deployments.iter().find(|deployment| deployment.primary)
     }
 
+    /// A deployment created at `t` or later that an earlier look did not show: the primary one, else the newest, whatever became of it.
+    #[must_use]
+    pub fn newer_deployment(&self, t: Timestamp, before: &Self) -> Option<Rollout> {
+        let is_new = |rollout: &Rollout| rollout.started_at >= t && before.deployments.iter().all(|shown| shown.id != rollout.deployment);
+        let primary = self.primary().map(Rollout::from).filter(is_new);
+        let past = self.past().iter().filter_map(|past| Some(Rollout { deployment: past.id.clone()?, started_at: past.created_at }));
+        let others = self.deployments.iter().map(Rollout::from).chain(past).filter(is_new);
+        primary.or_else(|| others.max_by_key(|rollout| rollout.started_at))
+    }
+
     /// Whether a deployment that has not failed was created after `t`: whoever made it, its tasks read what was there after `t`. The newest
     /// good one is always the primary one; a newer one beside it is being rolled back.
     #[must_use]
@@ -356,6 +366,12 @@ impl Service {
     #[must_use]
     pub fn past(&self) -> &[PastDeployment] {
         self.history.read()
+    }
+}
+
+impl From<&Deployment> for Rollout {
+    fn from(shown: &Deployment) -> Self {
+        Self { deployment: shown.id.clone(), started_at: shown.created_at }
     }
 }
 

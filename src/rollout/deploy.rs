@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::Job;
 use super::look::{Group, look_again};
 use crate::aws::{Error, Restarted};
+use crate::domain::history::Rollout;
 use crate::domain::outcome::{Cause, Outcome, RolledOut};
 use crate::domain::plan::{Planned, plan};
 use crate::domain::reason::{Decision, Reason};
@@ -17,6 +19,9 @@ const ATTEMPTS: u32 = 5;
 
 /// A turn that a look outlasts is over: else all that waited for the same look would start at once.
 const TURN_LASTS: Duration = Duration::from_secs(1);
+
+/// The clock of Amazon ECS may be behind ours by so much.
+const SKEW: SignedDuration = SignedDuration::from_secs(1);
 
 /// Before the look that follows each, doubling.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -32,6 +37,7 @@ pub(super) async fn deploy(job: &Job<'_>, group: &Group, planned: Planned, seen:
     sleep_until(settled).await;
     let mut seen_at = job.looked_at;
     let mut throttled = false;
+    let mut lost_at = None;
     let mut attempt = 0;
     loop {
         if !job.pace.admit(job.until).await {
@@ -43,7 +49,7 @@ pub(super) async fn deploy(job: &Job<'_>, group: &Group, planned: Planned, seen:
             Ok(looked) => looked,
         };
         if let Some(seen) = looked {
-            rolled = rolled.decided_anew(job, seen, None);
+            rolled = rolled.decided_anew(job, seen, lost_at);
             if rolled.outcome.is_some() || rolled.planned.reason.decision() != Decision::Restart {
                 return rolled;
             }
@@ -52,7 +58,7 @@ pub(super) async fn deploy(job: &Job<'_>, group: &Group, planned: Planned, seen:
             continue;
         }
         // A call that is still under way when the time is up may have taken effect; the retry will find out.
-        let called_at = job.clock.now();
+        let called_at = job.clock.now().saturating_sub(SKEW).unwrap_or(Timestamp::MIN);
         let Ok(answer) = timeout_at(job.until, job.ecs.restart(&rolled.seen.id)).await else { return rolled.with(Outcome::OutOfTime) };
         let error = match answer {
             Ok(restarted) => return rolled.started(restarted),
@@ -66,7 +72,9 @@ pub(super) async fn deploy(job: &Job<'_>, group: &Group, planned: Planned, seen:
             }
             Cause::TooManyDeployments => return rolled.held(Reason::TooManyDeployments, error.message),
             Cause::Denied => return rolled.with(Outcome::Denied { cause: error.message }),
-            Cause::Unavailable | Cause::NotFound | Cause::Rejected => {}
+            // Of several, the first may have taken effect as well as the last.
+            Cause::Unavailable => lost_at = lost_at.or(Some(called_at)),
+            Cause::NotFound | Cause::Rejected => {}
         }
         // A look right after the call need not see what the call did.
         let pause = Instant::now() + FIRST_PAUSE * 2_u32.pow(attempt);
@@ -74,9 +82,9 @@ pub(super) async fn deploy(job: &Job<'_>, group: &Group, planned: Planned, seen:
             return rolled.failed(error);
         }
         sleep_until(pause).await;
-        match look_again(job, &rolled.seen, called_at).await {
+        match look_again(job, &rolled.seen, lost_at.unwrap_or(called_at)).await {
             Err(unread) => return rolled.unseen(&unread),
-            Ok(seen) => (rolled, seen_at) = (rolled.decided_anew(job, seen, Some(error.cause)), Instant::now()),
+            Ok(seen) => (rolled, seen_at) = (rolled.decided_anew(job, seen, lost_at), Instant::now()),
         }
         attempt += 1;
         if rolled.outcome.is_some() || rolled.planned.reason.decision() != Decision::Restart {
@@ -116,21 +124,30 @@ impl RolledOut {
         self.with(Outcome::Started { deployment: deployment.id, created_at: deployment.created_at, found: false })
     }
 
-    /// Decides as if for the first time. Where the answer to our call was lost, a deployment that now covers the change is what it started.
-    fn decided_anew(mut self, job: &Job<'_>, seen: Service, cause: Option<Cause>) -> Self {
+    /// Decides as if for the first time. Where the answer to a call at `lost_at` was lost, a deployment that is new since then is what the call
+    /// started, whatever would be decided now: nothing else tells of it.
+    fn decided_anew(mut self, job: &Job<'_>, seen: Service, lost_at: Option<Timestamp>) -> Self {
         let now = job.clock.now();
-        let found = plan(job.changes, std::slice::from_ref(&seen), job.policy, now).services.remove(&seen.id);
-        let newest = seen.primary().map(|primary| (primary.id.clone(), primary.created_at));
+        let decided = plan(job.changes, std::slice::from_ref(&seen), job.policy, now).services.remove(&seen.id);
+        let found = lost_at.and_then(|at| seen.newer_deployment(at, &self.seen));
         self.seen = seen;
-        match (found, newest) {
-            (Some(found), Some((deployment, created_at))) if found.reason.is_covered() && cause == Some(Cause::Unavailable) => {
-                self.with(Outcome::Started { deployment, created_at, found: true })
-            }
-            (Some(found), _) => {
-                self.planned = found;
+        match (found, decided) {
+            // It has failed already, and that is told of it.
+            (Some(found), Some(decided))
+                if decided.reason == Reason::FailedAlready && decided.ended.iter().any(|ended| found.is(ended)) =>
+            {
+                self.seen.followed = Some(found);
+                self.planned = decided;
                 self
             }
-            (None, _) => {
+            (Some(Rollout { deployment, started_at }), _) => {
+                self.with(Outcome::Started { deployment, created_at: started_at, found: true })
+            }
+            (None, Some(decided)) => {
+                self.planned = decided;
+                self
+            }
+            (None, None) => {
                 self.with(Outcome::Failed { cause: "the service stopped watching while it was being restarted".to_owned(), passes: false })
             }
         }

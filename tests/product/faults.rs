@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use futures_util::future::join;
-use sim::{Fault, Service, service};
+use sim::{Fault, Hook, Service, Stage, service};
+use tokio::time::sleep;
 
 use crate::support::{Scenario, TIMEOUT, line, many, names_of_many, reason};
 
@@ -40,6 +41,8 @@ async fn a_restart_whose_answer_was_lost_and_that_was_rolled_back_at_once_is_not
     let answer = scenario.changed("ssm:/app/db").await;
 
     assert_eq!((reason(&answer), scenario.restarted()), ("failed-already".to_owned(), vec!["web/api".to_owned()]), "{answer:#}");
+    let (told, deployment) = (line(&answer, "web/api"), scenario.service("web/api").history[0].deployment.clone());
+    assert_eq!((told["result"].as_str(), told["deployment"].as_str()), (Some("rollout-failed"), Some(deployment.as_str())), "{answer:#}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -61,6 +64,40 @@ async fn a_call_whose_answer_was_lost_is_found_and_not_made_again() {
         let deployment = scenario.service("web/api").deployments[0].id.clone();
         assert_eq!((&told["result"], told["deployment"].as_str()), (&"started".into(), Some(deployment.as_str())), "{fault:?}: {answer:#}");
         assert!(told["detail"].as_str().unwrap().contains("found"), "{answer:#}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_whose_answer_was_lost_is_told_whatever_its_owner_does_meanwhile() {
+    for does in ["scales to zero", "takes the watch tag", "switches it off", "breaks a tag", "rejects"] {
+        let stands = api().hook(Hook::pause(Stage::PreScaleUp));
+        let scenario = Scenario::with([if does == "rejects" { stands } else { api() }]).await;
+        scenario.account.inject(Fault::silent_after_effect(UPDATE).times(1));
+        let meanwhile = async {
+            while scenario.restarted().is_empty() {
+                scenario.account.until_called(1).await;
+            }
+            sleep(Duration::from_millis(100)).await;
+            match does {
+                "scales to zero" => scenario.owner.scales("web/api", 0).await,
+                "takes the watch tag" => scenario.owner.untags("web/api", "reloader:watch").await,
+                "switches it off" => scenario.owner.tags("web/api", "reloader:mode", "off").await,
+                "breaks a tag" => scenario.owner.tags("web/api", "reloader:mode", "perhaps").await,
+                _ => scenario.account.reject("web/api"),
+            }
+            scenario.service("web/api").history[0].deployment.clone()
+        };
+
+        let (answer, deployment) = join(scenario.changed("ssm:/app/db"), meanwhile).await;
+
+        let told = line(&answer, "web/api");
+        assert_eq!(
+            (told["result"].as_str(), told["deployment"].as_str()),
+            (Some("started"), Some(deployment.as_str())),
+            "{does}: {answer:#}"
+        );
+        assert!(told["detail"].as_str().unwrap().contains("found by looking"), "{does}: {answer:#}");
+        assert_eq!(scenario.restarted(), ["web/api"], "{does}");
     }
 }
 

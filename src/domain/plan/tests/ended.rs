@@ -123,3 +123,19 @@ fn a_failed_deployment_that_is_shown_has_its_history_asked_for() {
 
     assert_eq!(needed.values().map(|needed| needed.history_since).collect::<Vec<_>>(), [Some(at(CHANGED))]);
 }
+
+#[test]
+fn what_a_call_started_is_newer_than_the_call_and_than_the_look_before_it() {
+    let primary = |id: &str, created_at: &str| Deployment { primary: true, ..deployment(id, created_at, RolloutState::InProgress) };
+    let (called_at, before) =
+        (at("2026-01-31T10:00:05Z"), Service { deployments: vec![primary("seen", "2026-01-31T10:00:05.5Z")], ..api() });
+    let found = |service: Service| service.newer_deployment(called_at, &before).map(|rollout| rollout.deployment);
+    let shows = |deployments: Vec<Deployment>| Service { deployments, ..api() };
+
+    assert_eq!(found(shows(vec![primary("ours", "2026-01-31T10:00:05Z")])), Some("ours".to_owned()));
+    assert_eq!(found(shows(vec![primary("others'", "2026-01-31T10:00:04.999Z")])), None);
+    assert_eq!(found(before.clone()), None);
+    assert_eq!(found(with([past(Fate::Stopped, None)])), Some("ecs-svc/7".to_owned()), "the history alone tells of it");
+    let superseding = Service { deployments: vec![primary("ours", "2026-01-31T10:00:06Z")], ..with([past(Fate::Stopped, None)]) };
+    assert_eq!(found(superseding), Some("ours".to_owned()), "the primary one comes first");
+}
