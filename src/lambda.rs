@@ -14,7 +14,7 @@ use crate::aws::Aws;
 use crate::clock::Clock;
 use crate::domain::queue::Queue;
 use crate::domain::received::{MalformedEvent, RequestLine};
-use crate::domain::summary::{Counts, Summary, VERSION};
+use crate::domain::summary::{Counts, Summary, SummedServices, VERSION};
 use crate::event::{self, Inbox, Malformed, Message, Told};
 use crate::pace::{Limit, Pace};
 use crate::reload::{self, Reload, Reloaded};
@@ -112,7 +112,7 @@ impl Reloader {
         reloaded.keep_promises(inbox.from_queue);
 
         let returned = to_return(&inbox, &reloaded.unfinished);
-        let summary = summarise(&context.request_id, &inbox, &reloaded, returned.len(), clock.elapsed());
+        let summary = summarise(&context.request_id, &inbox, &mut reloaded, returned.len(), clock.elapsed());
         self.reporter.requests(&requests(&inbox), &context.request_id, clock.now());
         self.reporter.changes(&reloaded.received, &context.request_id, clock.now());
         self.reporter.mistakes(&reloaded.mistakes, &context.request_id, clock.now());
@@ -132,17 +132,19 @@ impl Reloader {
         match only_malformed(inbox) {
             Some(malformed) => Err(malformed.into()),
             None if !reloaded.stranded.is_empty() && !reloaded.unfinished.is_empty() => Err(Error::NothingStarted(reloaded.stranded.len())),
-            None => Ok(Answer::Summary(Box::new(summary))),
+            None => Ok(Answer::Summary(Box::new(summary.bounded()))),
         }
     }
 }
 
-fn summarise(request_id: &str, inbox: &Inbox, reloaded: &Reloaded, returned: usize, elapsed: Duration) -> Summary {
+fn summarise(request_id: &str, inbox: &Inbox, reloaded: &mut Reloaded, returned: usize, elapsed: Duration) -> Summary {
     let told = || inbox.messages.iter().flat_map(|message| &message.told);
     let ignored: Vec<_> = told().filter_map(|told| if let Told::Ignored(ignored) = told { Some(ignored.clone()) } else { None }).collect();
     let malformed: Vec<_> = inbox.messages.iter().flat_map(malformed_events).collect();
-    let services = reloaded.services.clone();
-    let swept = reloaded.swept.clone().unwrap_or_default();
+    // There may be thousands: they are needed once.
+    let services = std::mem::take(&mut reloaded.services);
+    let has_swept = reloaded.swept.is_some();
+    let swept = reloaded.swept.take().unwrap_or_default();
     let counts = Counts {
         messages: inbox.messages.len(),
         own_messages: inbox.messages.iter().filter(|message| message.told.iter().any(|told| matches!(told, Told::Again(_)))).count(),
@@ -156,7 +158,7 @@ fn summarise(request_id: &str, inbox: &Inbox, reloaded: &Reloaded, returned: usi
         refused_changes: reloaded.refused_changes + swept.refused_changes,
         returned,
         sent: reloaded.sent,
-        sweeps_completed: usize::from(reloaded.swept.is_some()),
+        sweeps_completed: usize::from(has_swept),
         keys_swept: swept.keys,
         unswept: swept.unswept.len(),
         stale: swept.stale,
@@ -168,12 +170,14 @@ fn summarise(request_id: &str, inbox: &Inbox, reloaded: &Reloaded, returned: usi
         version: VERSION,
         request_id: request_id.to_owned(),
         counts: counts.with_services(&services),
+        more_services: SummedServices::of(&services),
         error: reloaded.error.as_ref().map(ToString::to_string),
         services,
         ignored_events: ignored,
         malformed_events: malformed,
         incomplete: reloaded.incomplete.clone(),
         not_swept: swept.unswept,
+        left_out: 0,
     }
 }
 
@@ -197,7 +201,7 @@ fn requests(inbox: &Inbox) -> Vec<RequestLine> {
         let line = match told {
             Told::Asked(manual) => manual.line(),
             Told::Sweep(sweep) => sweep.line(),
-            Told::Changed(_) | Told::Again(_) | Told::Ignored(_) | Told::Malformed(_) => return None,
+            Told::Changed(_) | Told::Again(_) | Told::Ignored(_) | Told::Malformed(_) | Told::TooMuch => return None,
         };
         Some(RequestLine { message_id: message.id.clone(), sender_id: message.sender.clone(), ..line })
     });
@@ -213,10 +217,10 @@ fn stop_at(deadline_ms: u64, now: Timestamp) -> (Instant, Instant) {
     (end.checked_sub(reserve).unwrap_or(end), end.checked_sub(reserve / 4).unwrap_or(end))
 }
 
-/// The ids of the messages that the queue is to keep: those that hold something malformed, so that they end where a person sees them, and
-/// those whose restarts are not all done.
+/// The ids of the messages that the queue is to keep: those that hold something malformed, so that they end where a person sees them, those that there
+/// was no room for, and those whose restarts are not all done.
 fn to_return(inbox: &Inbox, unfinished: &BTreeSet<usize>) -> Vec<String> {
-    let malformed = |message: &Message| message.told.iter().any(|told| matches!(told, Told::Malformed(_)));
+    let malformed = |message: &Message| message.told.iter().any(|told| matches!(told, Told::Malformed(_) | Told::TooMuch));
     let messages = inbox.messages.iter().enumerate().filter(|(place, message)| malformed(message) || unfinished.contains(place));
     messages.filter_map(|(_, message)| message.id.clone()).collect()
 }
@@ -227,7 +231,7 @@ fn only_malformed(inbox: Inbox) -> Option<Malformed> {
     for told in inbox.messages.into_iter().flat_map(|message| message.told) {
         match told {
             Told::Malformed(malformed) => first = first.or(Some(malformed)),
-            Told::Changed(_) | Told::Asked(_) | Told::Again(_) | Told::Sweep(_) | Told::Ignored(_) => return None,
+            Told::Changed(_) | Told::Asked(_) | Told::Again(_) | Told::Sweep(_) | Told::Ignored(_) | Told::TooMuch => return None,
         }
     }
     first

@@ -4,12 +4,15 @@ mod deletions;
 mod errand;
 mod later;
 mod learn;
+mod reach;
 mod references;
 mod sweep;
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
 use futures_util::future::join;
 use jiff::SignedDuration;
-use std::collections::{BTreeMap, BTreeSet};
 use tokio::time::Instant;
 
 use crate::aws::{self, Aws, IN_A_CIRCLE, Listed, Listing};
@@ -23,7 +26,7 @@ use crate::domain::plan::{Plan, Policy, plan};
 use crate::domain::reason::{Decision, Reason};
 use crate::domain::received::{Reach, ReceivedChange};
 use crate::domain::service::Service;
-use crate::domain::summary::ServiceLine;
+use crate::domain::summary::{ChangeLines, ServiceLine, Sums};
 use crate::domain::tags::Tags;
 use crate::domain::watch::Listening;
 use crate::event::Inbox;
@@ -32,7 +35,8 @@ use crate::rollout::Job;
 use crate::settings::Settings;
 
 use errand::{Errand, asks_for_a_sweep, errands, needs_a_listing};
-use later::Left;
+use later::{KeysLeft, Left};
+use reach::{Concerned, add_new, count, with_mistakes};
 
 /// How long an invocation waits itself for a change to settle, where a queue could wait instead.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(5);
@@ -139,7 +143,9 @@ struct Performed {
     reach: BTreeMap<Key, Reach>,
     task_definitions: usize,
     /// The keys of which it is not known whether they concern a service.
-    undecided: BTreeMap<ServiceId, BTreeSet<Key>>,
+    undecided: BTreeMap<ServiceId, Arc<BTreeSet<Key>>>,
+    /// The sets of keys in `undecided` and `left`.
+    keys: KeysLeft,
     /// Why it is not known whether a service refers to what was deleted.
     unread_definitions: BTreeMap<ServiceId, String>,
     left: BTreeMap<ServiceId, Left>,
@@ -165,7 +171,14 @@ impl Reload<'_> {
         let incomplete =
             if is_whole { Vec::new() } else { vec![format!("the services that watch, {} of them: {IN_A_CIRCLE}", watching.len())] };
         let mut reloaded = Reloaded { mistakes: mistakes.collect(), watching, incomplete, ..Reloaded::default() };
-        for mut errand in errands(inbox, &reloaded.watching) {
+        let mut sums = Sums::default();
+        let watching = reloaded.watching.len();
+        for mut errand in errands(inbox, &reloaded.watching).into_iter().flat_map(|errand| errand.in_portions(watching)) {
+            if Instant::now() >= self.until {
+                let unfinished = self.leave(errand, &mut reloaded.sent).await;
+                reloaded.unfinished.extend(unfinished);
+                continue;
+            }
             let mut performed = Box::pin(self.perform(&mut errand, &reloaded.watching)).await;
             self.go_on(&errand, &mut performed).await;
             let services_with_mistakes = with_mistakes(&reloaded.watching, &performed.mistakes);
@@ -176,7 +189,7 @@ impl Reload<'_> {
             reloaded.changes += errand.changes.len();
             reloaded.task_definitions += task_definitions;
             reloaded.mistakes.extend(mistakes);
-            reloaded.services.extend(lines);
+            reloaded.services.extend(lines.into_iter().map(|line| sums.take(line)));
             reloaded.unfinished.extend(unfinished);
             reloaded.stranded.extend(stranded);
             reloaded.sent += sent;
@@ -185,7 +198,7 @@ impl Reload<'_> {
         if let Some(sweep) = asks_for_a_sweep(inbox) {
             let (lines, mut findings) = Box::pin(self.sweep(sweep, &reloaded.watching)).await;
             findings.unswept.extend(reloaded.incomplete.iter().cloned());
-            reloaded.services.extend(lines);
+            reloaded.services.extend(lines.into_iter().map(|line| sums.take(line)));
             reloaded.swept = Some(findings);
         }
         reloaded.strangers = self.aws.tagging.take_strangers();
@@ -237,23 +250,26 @@ impl Reload<'_> {
         for service in &mut services {
             service.followed = errand.waiting.get(&service.id).and_then(|waiting| waiting.rollout.clone());
         }
-        for (id, rolled) in self.carry_out(&errand.changes, &mut services, &policy, looked_at).await {
-            count(&mut performed.reach, rolled.planned.asked_by.keys(), |reach| reach.affected += 1);
-            performed.refused_changes.extend(rolled.planned.refused_changes().cloned());
-            let mut line = ServiceLine::decided(&rolled, &errand.changes);
+        let mut told = ChangeLines::new(&errand.changes);
+        let mut concerned = Concerned::default();
+        for (id, rolled) in self.carry_out(&errand.changes, services, &policy, looked_at).await {
+            concerned.add(&rolled.planned.asked_by);
+            add_new(&mut performed.refused_changes, rolled.planned.refused_changes());
+            let mut line = ServiceLine::decided(&rolled, &mut told);
             let known = errand.waiting.get(&id).cloned().unwrap_or_default();
             line.looks = if known.told == Some(rolled.planned.reason) { known.looks.max(1) } else { 0 };
             if let Some(cause) = performed.unread_definitions.get(&id) {
                 line.add_detail(&format!("whether its task definition refers to what was deleted is not known: {cause}"));
             }
             performed.lines.push(line);
-            if let Some(left) = Left::after(&rolled) {
+            if let Some(left) = Left::after(&rolled, &mut performed.keys) {
                 performed.left.insert(id, left);
             }
         }
+        concerned.count(&mut performed.reach);
         for (id, keys) in std::mem::take(&mut performed.undecided) {
-            let left = performed.left.entry(id).or_insert_with(|| Left::unread(BTreeSet::new()));
-            left.keys.extend(keys);
+            let left = performed.left.entry(id).or_insert_with(|| Left::unread(Arc::default()));
+            left.keys = performed.keys.share(&*left.keys | &*keys);
             left.told = if left.told == Reason::Fresh { Reason::Stale } else { left.told };
         }
         errand.sign(&mut performed.lines);
@@ -267,8 +283,8 @@ impl Reload<'_> {
         let listed: BTreeMap<_, _> = watching.iter().map(|listed| (&listed.id, listed)).collect();
         for (id, error) in &looks.unread {
             let of_listed = listed.get(id).into_iter().flat_map(|listed| errand.keys_of(listed));
-            let keys: BTreeSet<_> = of_listed.chain(errand.keys_that_name(id)).cloned().collect();
-            count(&mut performed.reach, &keys, |reach| reach.undecided += 1);
+            let keys = performed.keys.share(of_listed.chain(errand.keys_that_name(id)).cloned().collect());
+            count(&mut performed.reach, &*keys, |reach| reach.undecided += 1);
             if error.cause.passes() {
                 performed.left.insert(id.clone(), Left::unread(keys));
             }
@@ -306,11 +322,11 @@ impl Reload<'_> {
     async fn carry_out(
         &self,
         changes: &BTreeMap<Key, Change>,
-        services: &mut [Service],
+        mut services: Vec<Service>,
         policy: &Policy,
         looked_at: Instant,
     ) -> BTreeMap<ServiceId, RolledOut> {
-        let (plan, needed) = self.plan(changes, services, policy).await;
+        let (mut plan, needed) = self.plan(changes, &mut services, policy).await;
         let job = Job {
             ecs: &self.aws.ecs,
             changes,
@@ -322,10 +338,10 @@ impl Reload<'_> {
             looked_at,
             until: self.until,
         };
-        let mut rolled = job.roll_out(&plan, services).await;
-        for seen in services.iter().filter(|service| !rolled.contains_key(&service.id)).cloned().collect::<Vec<_>>() {
-            if let Some(planned) = plan.services.get(&seen.id).cloned() {
-                rolled.insert(seen.id.clone(), RolledOut { planned, outcome: None, seen });
+        let mut rolled = job.roll_out(&plan, &services).await;
+        for seen in services {
+            if let Some(planned) = plan.services.remove(&seen.id) {
+                rolled.entry(seen.id.clone()).or_insert_with(|| RolledOut { planned, outcome: None, seen });
             }
         }
         rolled
@@ -362,22 +378,6 @@ impl Reload<'_> {
         let now = Instant::now();
         now + self.until.saturating_duration_since(now) / shares
     }
-}
-
-/// Counts a service for each of these keys.
-fn count<'a>(reach: &mut BTreeMap<Key, Reach>, keys: impl IntoIterator<Item = &'a Key>, one_more: impl Fn(&mut Reach)) {
-    for key in keys {
-        match reach.get_mut(key) {
-            Some(known) => one_more(known),
-            None => one_more(reach.entry(key.clone()).or_default()),
-        }
-    }
-}
-
-/// How many services have a watch term, or a reference, that does not parse: nobody can tell whether it means a key.
-fn with_mistakes(watching: &[Listed], mistakes: &BTreeSet<(ServiceId, String)>) -> usize {
-    let by_terms = watching.iter().filter(|listed| !listed.tags.unread_terms.is_empty()).map(|listed| &listed.id);
-    by_terms.chain(mistakes.iter().map(|(id, _)| id)).collect::<BTreeSet<_>>().len()
 }
 
 fn is_decided(listening: Listening) -> bool {

@@ -65,6 +65,7 @@ fn told(told: &Told) -> String {
         Told::Sweep(sweep) => format!("sweep: repair={:?}", sweep.repair),
         Told::Ignored(ignored) => format!("ignored {:?}: {}", ignored.reason, ignored.event),
         Told::Malformed(malformed) => malformed.to_string(),
+        Told::TooMuch => "too much".to_owned(),
     }
 }
 
@@ -185,7 +186,7 @@ fn no_source_tells_of_what_is_yet_to_come() {
                 Told::Changed(change) => vec![*change],
                 Told::Again(again) => again.changes,
                 Told::Asked(manual) => manual.changes(&Place::default()).collect(),
-                Told::Sweep(_) | Told::Ignored(_) | Told::Malformed(_) => Vec::new(),
+                Told::Sweep(_) | Told::Ignored(_) | Told::Malformed(_) | Told::TooMuch => Vec::new(),
             };
             changes += told.len();
             for change in told {

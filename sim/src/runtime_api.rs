@@ -122,6 +122,12 @@ impl RuntimeApi {
         }
     }
 
+    /// The ids of the idle processes.
+    #[must_use]
+    pub fn processes(&self) -> Vec<u32> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).iter().filter_map(Environment::process).collect()
+    }
+
     /// An environment that is waiting for an event, if one still is.
     fn warm(&self) -> Option<Environment> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);

@@ -13,6 +13,7 @@ pub mod reason;
 pub mod received;
 pub mod reference;
 pub mod service;
+pub mod shared;
 pub mod summary;
 pub mod tags;
 pub mod term;

@@ -4,16 +4,18 @@ mod detail;
 mod evidence;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::arn::ServiceId;
-use super::change::{Change, ChangeKind};
+use super::change::{Change, ChangeKind, distinct};
 use super::history::Ended;
 use super::hold::{hold, patience_ends};
 use super::key::Key;
 use super::reason::{Decision, Reason};
 use super::service::{Controller, Service, ServiceStatus};
+use super::shared::{Found, Shared};
 use super::tags::{Mode, Strategy};
 use super::watch::Listening;
 
@@ -56,6 +58,9 @@ pub struct Plan {
     pub services: BTreeMap<ServiceId, Planned>,
 }
 
+/// The reason that each of some changes would give alone.
+pub type Reasons = BTreeMap<Key, Reason>;
+
 /// What is to be done about one service.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Planned {
@@ -65,8 +70,8 @@ pub struct Planned {
     pub otherwise: Option<Reason>,
     /// What a person needs to know beyond the reason.
     pub detail: Option<String>,
-    /// The changes that concern it, each with the reason that it alone would give.
-    pub asked_by: BTreeMap<Key, Reason>,
+    /// The changes that concern it, each with the reason that it alone would give. Services that are concerned alike share them.
+    pub asked_by: Arc<Reasons>,
     /// Whether a request names it, beside or instead of a change.
     pub requested: bool,
     /// A restart may start at this instant.
@@ -94,25 +99,25 @@ impl Planned {
 
 /// Decides. No I/O, no clock, no randomness: the same look gives the same plan.
 pub fn plan(changes: &BTreeMap<Key, Change>, services: &[Service], policy: &Policy, now: Timestamp) -> Plan {
-    let mut judged: BTreeMap<&ServiceId, BTreeMap<Key, Reason>> = BTreeMap::new();
+    let mut shared = Shared::default();
+    let mut judged: BTreeMap<&ServiceId, Arc<Reasons>> = BTreeMap::new();
     for service in services {
-        for (key, change) in changes {
-            if let Some(reason) = judge_change(service, change, policy, now) {
-                judged.entry(&service.id).or_default().insert(key.clone(), reason);
-            }
-        }
+        let mut known = BTreeMap::new();
+        let mut judge =
+            |change: &Change| judge_change(service, change, |t| *known.entry(t).or_insert_with(|| judge_at(service, t, policy, now)));
+        let reasons = changes.iter().filter_map(|(key, change)| Some((key.clone(), judge(change)?)));
+        judged.insert(&service.id, shared.share(reasons.collect()));
     }
     let reached = reach(&judged, changes, services);
     let running = running(&judged, services, policy, now);
+    let lists: Vec<_> = distinct(changes.values()).collect();
+    let mut asked = Found::default();
     let mut plan = Plan::default();
     for service in services {
-        let mut asked_by = judged.remove(&service.id).unwrap_or_default();
-        asked_by.retain(|key, _| changes.get(key).is_some_and(|change| change.whom.includes(&service.id)));
-        for (key, reason) in &mut asked_by {
-            if *reason > Reason::BlastRadius && reached.get(key).is_some_and(|reached| *reached > policy.max_services) {
-                *reason = Reason::BlastRadius;
-            }
-        }
+        let reasons = judged.remove(&service.id).unwrap_or_default();
+        // Which changes a service is to be looked at for depends on these lists alone.
+        let included: Vec<_> = lists.iter().map(|whom| whom.includes(&service.id)).collect();
+        let asked_by = asked.of(&reasons, included, || shared.share(asking(service, &reasons, changes, &reached, policy)));
         let named = policy.named.contains(&service.id).then(|| judge_named(service, policy, now));
         if let Some(reason) = asked_by.values().copied().chain(named).max() {
             let planned = Planned { requested: named.is_some(), ..settle(service, reason, asked_by, changes, policy, now) };
@@ -130,11 +135,27 @@ pub fn plan(changes: &BTreeMap<Key, Change>, services: &[Service], policy: &Poli
     plan
 }
 
+/// The changes that a service is to be looked at for, those that would restart too many services refused.
+fn asking(
+    service: &Service,
+    judged: &Reasons,
+    changes: &BTreeMap<Key, Change>,
+    reached: &BTreeMap<Key, usize>,
+    policy: &Policy,
+) -> Reasons {
+    let asking = judged.iter().filter(|(key, _)| changes.get(key).is_some_and(|change| change.whom.includes(&service.id)));
+    let limited = asking.map(|(key, reason)| {
+        let too_many = *reason > Reason::BlastRadius && reached.get(key).is_some_and(|reached| *reached > policy.max_services);
+        (key.clone(), if too_many { Reason::BlastRadius } else { *reason })
+    });
+    limited.collect()
+}
+
 /// A restart that the invocation cannot wait for is held until the newest of its changes has settled.
 fn settle(
     service: &Service,
     reason: Reason,
-    asked_by: BTreeMap<Key, Reason>,
+    asked_by: Arc<Reasons>,
     changes: &BTreeMap<Key, Change>,
     policy: &Policy,
     now: Timestamp,
@@ -166,14 +187,14 @@ fn settle(
 
 /// How many rollouts of each change run, whoever is asked to look at them; nothing stands for a person's wish.
 fn running(
-    judged: &BTreeMap<&ServiceId, BTreeMap<Key, Reason>>,
+    judged: &BTreeMap<&ServiceId, Arc<Reasons>>,
     services: &[Service],
     policy: &Policy,
     now: Timestamp,
 ) -> BTreeMap<Option<Key>, usize> {
     let mut running = BTreeMap::new();
     for service in services.iter().filter(|service| service.is_rolling()) {
-        let covered = judged.get(&service.id).into_iter().flatten().filter(|(_, reason)| reason.is_covered());
+        let covered = judged.get(&service.id).into_iter().flat_map(|reasons| &**reasons).filter(|(_, reason)| reason.is_covered());
         let is_wished = policy.named.contains(&service.id) && judge_named(service, policy, now).is_covered();
         for asked in covered.map(|(key, _)| Some(key.clone())).chain(is_wished.then_some(None)) {
             *running.entry(asked).or_default() += 1;
@@ -186,39 +207,40 @@ fn running(
 fn limit_in_flight(plan: &mut Plan, mut running: BTreeMap<Option<Key>, usize>, policy: &Policy) {
     for (id, planned) in plan.services.iter_mut().filter(|(_, planned)| planned.reason == Reason::Stale) {
         let stale = planned.asked_by.iter().filter(|(_, reason)| **reason == Reason::Stale).map(|(key, _)| Some(key.clone()));
-        let asked: Vec<_> = stale.chain(policy.named.contains(id).then_some(None)).collect();
-        if asked.iter().any(|key| running.get(key).is_some_and(|running| *running >= policy.max_in_flight)) {
-            planned.reason = Reason::InFlightLimit;
+        let asked = stale.chain(policy.named.contains(id).then_some(None));
+        if asked.clone().any(|key| running.get(&key).is_some_and(|running| *running >= policy.max_in_flight)) {
             planned.detail = Some(format!("{} rollouts of this change run at once", policy.max_in_flight));
+            planned.reason = Reason::InFlightLimit;
         } else {
-            for key in asked {
-                *running.entry(key).or_default() += 1;
-            }
+            asked.for_each(|key| *running.entry(key).or_default() += 1);
         }
     }
 }
 
 /// How many services each change would restart, now or later, whoever is asked to look at them; those whose task definitions
 /// could not be read may be among them. Services whose owners want nothing done do not count.
-fn reach(
-    judged: &BTreeMap<&ServiceId, BTreeMap<Key, Reason>>,
-    changes: &BTreeMap<Key, Change>,
-    services: &[Service],
-) -> BTreeMap<Key, usize> {
-    let mut reached = BTreeMap::new();
+fn reach(judged: &BTreeMap<&ServiceId, Arc<Reasons>>, changes: &BTreeMap<Key, Change>, services: &[Service]) -> BTreeMap<Key, usize> {
+    let mut reached: BTreeMap<Key, usize> = BTreeMap::new();
+    let mut alike: BTreeMap<usize, (&Reasons, usize)> = BTreeMap::new();
     for service in services.iter().filter(|service| service.tags.mode == Mode::Auto) {
-        let judged = judged.get(&service.id);
-        let stale = judged.into_iter().flatten().filter(|(_, reason)| **reason > Reason::BlastRadius).map(|(key, _)| key);
-        let unknown = changes.keys().filter(|key| service.listens(key) == Listening::AskTaskDefinition);
-        for key in stale.chain(unknown) {
+        if let Some(reasons) = judged.get(&service.id) {
+            alike.entry(Arc::as_ptr(reasons).addr()).or_insert((reasons, 0)).1 += 1;
+        }
+        let unknown = changes.keys().filter(|_| service.may_ask_its_task_definition());
+        for key in unknown.filter(|key| service.listens(key) == Listening::AskTaskDefinition) {
             *reached.entry(key.clone()).or_default() += 1;
+        }
+    }
+    for (reasons, services) in alike.into_values() {
+        for (key, _) in reasons.iter().filter(|(_, reason)| **reason > Reason::BlastRadius) {
+            *reached.entry(key.clone()).or_default() += services;
         }
     }
     reached
 }
 
-/// `None` where the service does not listen to the key.
-fn judge_change(service: &Service, change: &Change, policy: &Policy, now: Timestamp) -> Option<Reason> {
+/// `None` where the service does not listen to the key. `judge_at` tells what else the instant of the change alone decides.
+fn judge_change(service: &Service, change: &Change, judge_at: impl FnOnce(Timestamp) -> Reason) -> Option<Reason> {
     let lost = change.kind == ChangeKind::Deleted && service.refers_to(&change.key);
     let key_alone = match (service.listens(&change.key), change.kind) {
         (Listening::Excluded, _) => Some(Reason::Excluded),
@@ -233,14 +255,18 @@ fn judge_change(service: &Service, change: &Change, policy: &Policy, now: Timest
         (Listening::Yes, ChangeKind::Deleted) => Some(Reason::Deleted),
         (Listening::Yes, ChangeKind::Written) => None,
     };
-    let reason = key_alone
-        .or_else(|| unfit(service))
+    Some(key_alone.unwrap_or_else(|| judge_at(change.at)))
+}
+
+/// What a change at `t` gives whose key alone decides nothing.
+fn judge_at(service: &Service, t: Timestamp, policy: &Policy, now: Timestamp) -> Reason {
+    unfit(service)
         .or_else(|| (service.desired == 0).then_some(Reason::NoTasks))
-        .or_else(|| service.approval_since(change.at).map(|_| Reason::AwaitingApproval))
-        .or_else(|| (service.is_fresh(change.at) || service.is_renewed_since(change.at)).then_some(Reason::Fresh))
-        .or_else(|| service.ended_since(change.at).map(|ended| ended.reason()))
-        .or_else(|| hold(service, Some(change.at), policy, now).map(|hold| hold.reason));
-    Some(reason.unwrap_or(Reason::Stale))
+        .or_else(|| service.approval_since(t).map(|_| Reason::AwaitingApproval))
+        .or_else(|| (service.is_fresh(t) || service.is_renewed_since(t)).then_some(Reason::Fresh))
+        .or_else(|| service.ended_since(t).map(|ended| ended.reason()))
+        .or_else(|| hold(service, Some(t), policy, now).map(|hold| hold.reason))
+        .unwrap_or(Reason::Stale)
 }
 
 fn judge_named(service: &Service, policy: &Policy, now: Timestamp) -> Reason {

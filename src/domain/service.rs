@@ -181,6 +181,12 @@ impl Service {
         watch.map_or(Listening::No, |watch| watch.listens(key, &self.home, &self.own_references, self.references.as_deref()))
     }
 
+    /// Whether its task definition may decide how it stands to a key, and is not known.
+    #[must_use]
+    pub fn may_ask_its_task_definition(&self) -> bool {
+        self.references.is_none() && self.tags.watch.as_ref().is_some_and(|watch| watch.auto)
+    }
+
     /// Whether it refers to any version of the thing.
     #[must_use]
     pub fn refers_to(&self, key: &Key) -> bool {

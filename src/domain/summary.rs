@@ -1,18 +1,20 @@
 //! What one invocation did: the answer of a direct invocation, and what the log lines and metrics are made of.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use super::arn::ServiceId;
+use super::arn::{Place, ServiceId};
 use super::change::Change;
 use super::key::Key;
 use super::outcome::{Outcome, RestartResult, RolledOut};
-use super::plan::Planned;
+use super::plan::{Planned, Reasons};
 use super::reason::{Decision, IgnoredReason, Reason};
 use super::received::MalformedEvent;
 use super::service::{Service, ServiceEvent};
+use super::shared::Found;
 use super::text::bounded;
 
 /// The version of the JSON below; it grows when a field goes or changes its meaning.
@@ -20,6 +22,9 @@ pub const VERSION: u32 = 1;
 
 /// As many changes of a service as are told: a line of the log has a limit.
 pub const CHANGES_TOLD: usize = 20;
+
+/// As many services of one reason have lines of their own, where nothing was done about them; the others are told together.
+pub const SERVICES_TOLD: usize = 20;
 
 /// One invocation.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -35,7 +40,11 @@ pub struct Summary {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// The services that a change concerns.
+    #[serde(serialize_with = "told_alone")]
     pub services: Vec<ServiceLine>,
+    /// Those of them that are told together.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub more_services: Vec<SummedServices>,
     /// Events that nothing was done about.
     pub ignored_events: Vec<IgnoredEvent>,
     /// Events that could not be read.
@@ -46,6 +55,9 @@ pub struct Summary {
     /// What a sweep could not compare.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_swept: Vec<String>,
+    /// How many more of all these there are than an answer holds.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub left_out: usize,
 }
 
 /// How many of everything.
@@ -115,6 +127,7 @@ pub struct Counts {
 
 /// One service.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "they are members of the JSON")]
 pub struct ServiceLine {
     /// `cluster/name`.
     pub service: String,
@@ -158,8 +171,9 @@ pub struct ServiceLine {
     /// Whether it goes on later with nobody's help.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub again: bool,
-    /// What asked for it, the first [`CHANGES_TOLD`] of them.
-    pub changes: Vec<ChangeLine>,
+    /// What asked for it, the first [`CHANGES_TOLD`] of them. Services that the same changes concern alike share the lines.
+    #[serde(serialize_with = "as_list")]
+    pub changes: Arc<[ChangeLine]>,
     /// How many more did.
     #[serde(skip_serializing_if = "is_zero")]
     pub more_changes: usize,
@@ -171,6 +185,28 @@ pub struct ServiceLine {
     pub mistakes: Vec<String>,
     /// The newest events of the service, as `DescribeServices` shows them.
     pub events: Vec<EventLine>,
+    /// Whether it is told together with others.
+    #[serde(skip)]
+    pub summed: bool,
+}
+
+/// Services that nothing was done about for the same reason, beside those that have lines of their own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SummedServices {
+    /// What was decided.
+    pub decision: Decision,
+    /// Why.
+    pub reason: Reason,
+    /// What would have been decided, were the decision wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub otherwise: Option<Reason>,
+    /// How many they are.
+    pub services: usize,
+    /// The first of them, as `cluster/name`.
+    pub first: Vec<String>,
+    /// Whether all that was told before.
+    #[serde(skip)]
+    pub repeated: bool,
 }
 
 /// One change that concerns a service.
@@ -222,19 +258,18 @@ pub struct IgnoredEvent {
 impl ServiceLine {
     /// The line of a service that was decided about.
     #[must_use]
-    pub fn decided(rolled: &RolledOut, changes: &BTreeMap<Key, Change>) -> Self {
+    pub fn decided(rolled: &RolledOut, changes: &mut ChangeLines<'_>) -> Self {
         let RolledOut { planned, outcome, seen } = rolled;
-        let mut lost = planned.asked_by.iter().filter(|(_, reason)| **reason == Reason::Deleted).filter_map(|(key, _)| changes.get(key));
+        let mut lost =
+            planned.asked_by.iter().filter(|(_, reason)| **reason == Reason::Deleted).filter_map(|(key, _)| changes.changes.get(key));
         let missing_key = lost.any(|change| seen.misses(change));
-        let asked_by = planned.asked_by.iter().take(CHANGES_TOLD);
-        let asked_by = asked_by.filter_map(|(key, reason)| Some(ChangeLine::new(changes.get(key)?.clone(), *reason, seen)));
         Self {
             decision: Some(planned.reason.decision()),
             reason: Some(planned.reason),
             otherwise: planned.otherwise,
             detail: planned.detail.clone(),
             requested: planned.requested,
-            changes: asked_by.collect(),
+            changes: changes.of(planned, seen),
             more_changes: planned.asked_by.len().saturating_sub(CHANGES_TOLD),
             missing_key,
             mistakes: seen.mistakes().collect(),
@@ -282,12 +317,23 @@ impl ServiceLine {
             looks: 0,
             cause: None,
             again: false,
-            changes: Vec::new(),
+            changes: Arc::default(),
             more_changes: 0,
             missing_key: false,
             mistakes: Vec::new(),
             events: Vec::new(),
+            summed: false,
         }
+    }
+
+    /// Whether nothing was done about it, and nothing of it is worth a line beside the reason.
+    fn is_ordinary(&self) -> bool {
+        let is_idle = matches!(self.decision, Some(Decision::Skip | Decision::Refuse | Decision::Hold));
+        is_idle && self.result.is_none() && self.cause.is_none() && !self.missing_key && !self.requested
+    }
+
+    fn sum(&self) -> Option<(Reason, Option<Reason>, bool)> {
+        Some((self.reason?, self.otherwise, self.looks > 0))
     }
 
     fn with(mut self, outcome: Option<&Outcome>) -> Self {
@@ -329,6 +375,101 @@ fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 
+/// Lets services be told together of which there are many: three thousand refusals of one change say no more than twenty.
+#[derive(Debug, Default)]
+pub struct Sums(BTreeMap<(Reason, Option<Reason>, bool), usize>);
+
+impl Sums {
+    /// The line as it is, or, where enough others say the same, what is left to count of it.
+    #[must_use]
+    pub fn take(&mut self, line: ServiceLine) -> ServiceLine {
+        let Some(sum) = line.sum().filter(|_| line.is_ordinary()) else { return line };
+        let told = self.0.entry(sum).or_default();
+        *told += 1;
+        if *told <= SERVICES_TOLD {
+            return line;
+        }
+        ServiceLine { detail: None, mistakes: Vec::new(), events: Vec::new(), summed: true, ..line }
+    }
+}
+
+impl SummedServices {
+    /// The services among these lines that are told together.
+    #[must_use]
+    pub fn of(lines: &[ServiceLine]) -> Vec<Self> {
+        let mut sums: BTreeMap<_, Self> = BTreeMap::new();
+        for line in lines.iter().filter(|line| line.summed) {
+            let (Some(sum), Some(decision)) = (line.sum(), line.decision) else { continue };
+            let (reason, otherwise, repeated) = sum;
+            let none = || Self { decision, reason, otherwise, services: 0, first: Vec::new(), repeated };
+            let sum = sums.entry(sum).or_insert_with(none);
+            sum.services += 1;
+            if sum.first.len() < SERVICES_TOLD {
+                sum.first.push(line.service.clone());
+            }
+        }
+        sums.into_values().collect()
+    }
+}
+
+impl Summary {
+    /// The same, no longer than an answer may be: the rest is counted.
+    #[must_use]
+    pub fn bounded(mut self) -> Self {
+        let mut bytes = 0;
+        let told = self.services.iter().position(|line| {
+            bytes += if line.summed { 0 } else { serde_json::to_vec(line).map_or(0, |text| text.len()) };
+            bytes > MOST_BYTES
+        });
+        let services = self.services.split_off(told.unwrap_or(self.services.len()));
+        let left_out = services.iter().filter(|line| !line.summed).count();
+        self.left_out = left_out + cut(&mut self.ignored_events) + cut(&mut self.malformed_events) + cut(&mut self.not_swept);
+        self
+    }
+}
+
+/// Bytes of the services in an answer, and entries of each other list. Lambda takes an answer of 6 MB.
+const MOST_BYTES: usize = 4_000_000;
+const MOST_ENTRIES: usize = 1_000;
+
+fn cut<T>(list: &mut Vec<T>) -> usize {
+    let more = list.len().saturating_sub(MOST_ENTRIES);
+    list.truncate(MOST_ENTRIES);
+    more
+}
+
+fn told_alone<S: Serializer>(lines: &[ServiceLine], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(lines.iter().filter(|line| !line.summed))
+}
+
+fn as_list<S: Serializer>(lines: &[ChangeLine], to: S) -> Result<S::Ok, S::Error> {
+    lines.serialize(to)
+}
+
+/// Makes the lines of changes, the same ones once.
+#[derive(Debug)]
+pub struct ChangeLines<'a> {
+    changes: &'a BTreeMap<Key, Change>,
+    /// By the home of the service, and by what it means with each key.
+    known: Found<Reasons, (Place, Vec<Key>), Arc<[ChangeLine]>>,
+}
+
+impl<'a> ChangeLines<'a> {
+    /// Of these changes.
+    #[must_use]
+    pub fn new(changes: &'a BTreeMap<Key, Change>) -> Self {
+        Self { changes, known: Found::default() }
+    }
+
+    fn of(&mut self, planned: &Planned, seen: &Service) -> Arc<[ChangeLine]> {
+        let told = || planned.asked_by.iter().take(CHANGES_TOLD);
+        let meant = told().map(|(key, _)| seen.meant(key).clone()).collect();
+        self.known.of(&planned.asked_by, (seen.home.clone(), meant), || {
+            told().filter_map(|(key, reason)| Some(ChangeLine::new(self.changes.get(key)?.clone(), *reason, seen))).collect()
+        })
+    }
+}
+
 impl ChangeLine {
     fn new(change: Change, reason: Reason, seen: &Service) -> Self {
         let Change { key, at, kind: _, version, previous, etag, by, ignored: _, learnt: _, crowded: _, note, event, source: _, whom: _ } =
@@ -351,7 +492,7 @@ impl Counts {
     #[must_use]
     pub fn with_services(mut self, services: &[ServiceLine]) -> Self {
         self.concerned = services.len();
-        let noted = services.iter().flat_map(|line| &line.changes).filter(|change| change.note.is_some());
+        let noted = services.iter().flat_map(|line| line.changes.iter()).filter(|change| change.note.is_some());
         self.look_ups_failed = noted.map(|change| change.key.as_str()).collect::<BTreeSet<_>>().len();
         for line in services {
             match line.decision {

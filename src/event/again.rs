@@ -165,27 +165,35 @@ fn is_too_much(again: &Again) -> bool {
 /// With more names than this, a message is too long whatever they are: the shortest is `"a/b",`.
 const MOST_NAMES: usize = LONGEST / 6;
 
-/// Half of the services each; where one is left, or all but some are meant, half of the changes. In the end a list of those that need no second look is left
-/// out: looking twice does no harm.
+/// Bytes of a change, and of a service that is named, by and large.
+const OF_CHANGE: usize = 200;
+const OF_SERVICE: usize = 40;
+
+/// Half of the changes each, or half of the services, whichever takes more room: all changes beside half of the services would be as long as before. In the
+/// end a list of those that need no second look is left out: looking twice does no harm.
 fn halves(again: &Again) -> Option<Vec<Again>> {
     let these = distinct(&again.changes).filter_map(|whom| if let Whom::Only(these) = whom { Some(these) } else { None });
     let mut services: BTreeSet<&ServiceId> = these.flat_map(|these| these.iter()).chain(again.waiting.keys()).collect();
     services.extend(again.wish.iter().flat_map(|wish| wish.services.keys()));
-    if let Some(middle) = services.iter().nth(services.len() / 2).filter(|_| services.len() > 1) {
-        return Some(vec![part(again, |id| id < middle, true), part(again, |id| id >= middle, false)]);
-    }
-    match again.changes.as_slice() {
-        // With a list, even an empty one, it is known that this is not the first look.
-        [change] => matches!(&change.whom, Whom::EveryoneBut(others) if !others.is_empty()).then(|| {
-            vec![Again { changes: vec![Change { whom: Whom::everyone_but(BTreeSet::new()), ..change.clone() }], ..again.clone() }]
-        }),
-        [] => None,
-        several => {
+    let middle = services.iter().nth(services.len() / 2).filter(|_| services.len() > 1);
+    match (again.changes.as_slice(), middle) {
+        ([_, _, ..], Some(middle)) if again.changes.len() * OF_CHANGE < services.len() * OF_SERVICE => Some(by_services(again, middle)),
+        (several @ [_, _, ..], _) => {
             let (first, second) = several.split_at(several.len() / 2);
             let wish = again.wish.clone().map(|wish| Wish { services: BTreeMap::new(), ..wish });
             Some(vec![Again { changes: first.to_vec(), ..again.clone() }, Again { changes: second.to_vec(), wish, ..again.clone() }])
         }
+        (_, Some(middle)) => Some(by_services(again, middle)),
+        // With a list, even an empty one, it is known that this is not the first look.
+        ([change], None) => matches!(&change.whom, Whom::EveryoneBut(others) if !others.is_empty()).then(|| {
+            vec![Again { changes: vec![Change { whom: Whom::everyone_but(BTreeSet::new()), ..change.clone() }], ..again.clone() }]
+        }),
+        ([], None) => None,
     }
+}
+
+fn by_services(again: &Again, middle: &ServiceId) -> Vec<Again> {
+    vec![part(again, |id| id < middle, true), part(again, |id| id >= middle, false)]
 }
 
 /// What concerns some services; and what names none, where `others` asks for it too.

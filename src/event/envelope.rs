@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::json::{self, Few, MOST_ENTRIES, Malformed};
-use super::{Inbox, Message, Told, again, appconfig, ignored, manual, s3, secrets, ssm};
+use super::{Inbox, Message, Told, again, appconfig, ignored, manual, s3, secrets, ssm, with_room};
 use crate::domain::arn::{Arn, Place};
 use crate::domain::change::known_source;
 use crate::domain::queue::Queue;
@@ -146,8 +146,8 @@ pub(super) fn open(payload: &str, now: Timestamp, own: Option<&Queue>) -> Inbox 
     let depth = Depth { sns_may_follow: true, is_own: false, sent_at: now };
     match probe(payload) {
         Ok(Probe { records: Some(Few(records)), .. }) if records.iter().any(|record| is_queued(record)) => {
-            let messages = records.iter().enumerate().map(|(place, record)| open_queued(record, place, depth, own)).collect();
-            Inbox { from_queue: true, messages }
+            let messages = records.iter().enumerate().map(|(place, record)| open_queued(record, place, depth, own));
+            Inbox { from_queue: true, messages: with_room(messages) }
         }
         probed => {
             let told = probed.map_or_else(|malformed| vec![Told::Malformed(malformed)], |probe| look_at(payload, probe, depth));

@@ -58,6 +58,11 @@ impl Manual {
             .map(|key| Change { source: REQUEST, ..Change::new(key, self.at, ChangeKind::Written, "manual") })
     }
 
+    /// How many keys and services it names.
+    pub(super) fn weight(&self) -> usize {
+        self.changed.len() + self.wish.services.len()
+    }
+
     /// Whether it names keys, instead of services.
     #[must_use]
     pub fn names_keys(&self) -> bool {

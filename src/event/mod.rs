@@ -11,10 +11,12 @@ mod s3;
 mod secrets;
 mod ssm;
 
+use std::collections::BinaryHeap;
+
 use jiff::Timestamp;
 
 use crate::domain::again::Again;
-use crate::domain::change::Change;
+use crate::domain::change::{Change, Whom, distinct};
 use crate::domain::queue::Queue;
 use crate::domain::reason::IgnoredReason;
 use crate::domain::summary::IgnoredEvent;
@@ -50,7 +52,7 @@ impl Message {
     pub fn asks(&self) -> bool {
         self.told.iter().any(|told| match told {
             Told::Changed(_) | Told::Asked(_) | Told::Again(_) => true,
-            Told::Sweep(_) | Told::Ignored(_) | Told::Malformed(_) => false,
+            Told::Sweep(_) | Told::Ignored(_) | Told::Malformed(_) | Told::TooMuch => false,
         })
     }
 }
@@ -70,6 +72,49 @@ pub enum Told {
     Ignored(IgnoredEvent),
     /// Not what it should be.
     Malformed(Malformed),
+    /// More than there is room for in this batch: the queue is to keep it.
+    TooMuch,
+}
+
+impl Told {
+    /// How much room it takes.
+    fn weight(&self) -> usize {
+        match self {
+            Self::Asked(manual) => manual.weight(),
+            Self::Again(again) => {
+                let lists = distinct(&again.changes).map(|whom| match whom {
+                    Whom::Everyone => 0,
+                    Whom::EveryoneBut(services) | Whom::Only(services) => services.len(),
+                });
+                again.changes.len() + again.waiting.len() + again.wish.as_ref().map_or(0, |wish| wish.services.len()) + lists.sum::<usize>()
+            }
+            Self::Changed(_) | Self::Sweep(_) | Self::Ignored(_) | Self::Malformed(_) => 1,
+            Self::TooMuch => 0,
+        }
+    }
+}
+
+/// Most changes, services and other things that the messages of one batch tell together: some twenty messages that are as long as they may be.
+const MOST_TOLD: usize = 20_000;
+
+/// The messages of a batch, as far as there is room for what they tell: the heaviest come again later, so that nobody's flood takes the memory
+/// that other messages need.
+fn with_room(messages: impl Iterator<Item = Message>) -> Vec<Message> {
+    let (mut kept, mut weights, mut weight): (Vec<Message>, BinaryHeap<_>, usize) = (Vec::new(), BinaryHeap::new(), 0);
+    for message in messages {
+        let of_message = message.told.iter().map(Told::weight).sum::<usize>();
+        weight += of_message;
+        weights.push((of_message, kept.len()));
+        kept.push(message);
+        while weight > MOST_TOLD
+            && let Some((heaviest, place)) = weights.pop()
+            && let Some(message) = kept.get_mut(place)
+        {
+            message.told = vec![Told::TooMuch];
+            weight -= heaviest;
+        }
+    }
+    kept
 }
 
 fn changed(change: Change) -> Told {

@@ -1,6 +1,7 @@
 //! What is planned together.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::aws::Listed;
 use crate::domain::again::{Again, Waiting, Wish};
@@ -20,7 +21,7 @@ pub(super) struct Errand {
     /// What a person asked for.
     pub(super) wish: Option<Wish>,
     /// What is known of the services that were looked at before.
-    pub(super) waiting: BTreeMap<ServiceId, Waiting>,
+    pub(super) waiting: Arc<BTreeMap<ServiceId, Waiting>>,
     /// Whether messages tell of it, not a direct invocation: they loosen no limit that the function is set to.
     pub(super) queued: bool,
     /// The messages that tell of it.
@@ -34,6 +35,11 @@ pub(super) struct Errand {
     /// What was told, before it is coalesced.
     gathered: Vec<Change>,
 }
+
+/// Most changes that are planned at once, and most pairs of a change and a service, within limits: memory grows with both.
+const MOST_CHANGES: usize = 1_000;
+const LEAST_CHANGES: usize = 100;
+const MOST_PAIRS: usize = 1_000_000;
 
 impl Errand {
     fn of(wish: &Wish) -> Self {
@@ -127,8 +133,8 @@ impl Errand {
         self.hops = self.hops.max(again.hops);
         self.unlisted = self.unlisted.max(again.unlisted);
         for (id, waiting) in &again.waiting {
-            let known = self.waiting.remove(id).map_or_else(|| waiting.clone(), |known| known.and(waiting.clone()));
-            self.waiting.insert(id.clone(), known);
+            let known = self.waiting.get(id).map_or_else(|| waiting.clone(), |known| known.clone().and(waiting.clone()));
+            Arc::make_mut(&mut self.waiting).insert(id.clone(), known);
         }
         self.is_told(place, &again.changes);
     }
@@ -145,6 +151,38 @@ impl Errand {
         self.changes = coalesce(std::mem::take(&mut self.gathered));
         self
     }
+
+    /// The same in portions, so that what is planned at once has a bound: those changes first whose messages tell the fewest, since a flood is
+    /// not to make others wait. `services` may be concerned.
+    pub(super) fn in_portions(mut self, services: usize) -> Vec<Self> {
+        let most = (MOST_PAIRS / services.max(1)).clamp(LEAST_CHANGES, MOST_CHANGES);
+        if self.changes.len() <= most {
+            return vec![self];
+        }
+        let mut told_by: BTreeMap<usize, usize> = BTreeMap::new();
+        for place in self.told_by.values().flatten() {
+            *told_by.entry(*place).or_default() += 1;
+        }
+        let weight = |key: &Key| self.told_by.get(key).into_iter().flatten().filter_map(|place| told_by.get(place)).min().copied();
+        let mut changes: Vec<_> = std::mem::take(&mut self.changes).into_iter().collect();
+        changes.sort_by_cached_key(|(key, _)| weight(key));
+        let mut portions = Vec::new();
+        while !changes.is_empty() {
+            let changes: BTreeMap<_, _> = changes.drain(..most.min(changes.len())).collect();
+            let told_by: BTreeMap<_, _> = changes.keys().filter_map(|key| self.told_by.remove_entry(key)).collect();
+            let tellers = told_by.values().flatten().copied().collect();
+            // The services that a person names are restarted once.
+            let wish = self.wish.clone().map(|wish| if portions.is_empty() { wish } else { Wish { services: BTreeMap::new(), ..wish } });
+            let waiting = Arc::clone(&self.waiting);
+            portions.push(Self { changes, told_by, tellers, wish, waiting, gathered: Vec::new(), ..self });
+        }
+        portions
+    }
+
+    /// How much there is to do.
+    fn weight(&self) -> usize {
+        self.changes.len() + self.wish.as_ref().map_or(0, |wish| wish.services.len())
+    }
 }
 
 /// Two sweeps that are asked for at once are one.
@@ -159,7 +197,7 @@ pub(super) fn needs_a_listing(inbox: &Inbox) -> bool {
         Told::Changed(_) | Told::Sweep(_) => true,
         Told::Asked(manual) => manual.names_keys(),
         Told::Again(again) => again.changes.iter().any(|change| !matches!(change.whom, Whom::Only(_))),
-        Told::Ignored(_) | Told::Malformed(_) => false,
+        Told::Ignored(_) | Told::Malformed(_) | Told::TooMuch => false,
     })
 }
 
@@ -181,11 +219,14 @@ pub(super) fn errands(inbox: &Inbox, watching: &[Listed]) -> Vec<Errand> {
                     let changes: Vec<_> = manual.changes(&home).collect();
                     asked.entry(&manual.wish).or_insert_with(|| Errand::of(&manual.wish)).is_told(place, &changes);
                 }
-                Told::Sweep(_) | Told::Ignored(_) | Told::Malformed(_) => {}
+                Told::Sweep(_) | Told::Ignored(_) | Told::Malformed(_) | Told::TooMuch => {}
             }
         }
     }
     let errands = std::iter::once(told).chain(asked.into_values());
     let errands = errands.map(|errand| Errand { queued: inbox.from_queue, ..errand.coalesced() });
-    errands.filter(|errand| errand.wish.is_some() || !errand.changes.is_empty()).collect()
+    let mut errands: Vec<_> = errands.filter(|errand| errand.wish.is_some() || !errand.changes.is_empty()).collect();
+    // Events first, and of requests the small ones: nobody's long list makes others wait.
+    errands.sort_by_cached_key(|errand| (errand.wish.is_some(), errand.weight()));
+    errands
 }

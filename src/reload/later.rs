@@ -1,8 +1,10 @@
 //! What is left to do goes back to the queue.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::errand::{Errand, errands};
 use super::{Error, Performed, Reload, Reloaded};
@@ -12,15 +14,17 @@ use crate::domain::change::{Change, ChangeKind, Whom};
 use crate::domain::history::Rollout;
 use crate::domain::key::Key;
 use crate::domain::outcome::{Outcome, RestartResult, RolledOut};
+use crate::domain::plan::Reasons;
 use crate::domain::reason::{Decision, Reason};
+use crate::domain::shared::{Found, Shared};
 use crate::domain::summary::ServiceLine;
 use crate::event::{Inbox, Told, encode_again};
 
 /// What is left to do about one service.
 #[derive(Clone, Debug)]
 pub(super) struct Left {
-    /// The changes that it is left to do for; none, where only a person's wish asks for it.
-    pub(super) keys: BTreeSet<Key>,
+    /// The changes that it is left to do for; none, where only a person's wish asks for it. Services with the same share them.
+    pub(super) keys: Arc<BTreeSet<Key>>,
     pub(super) next: Next,
     /// What a later look does not tell again.
     pub(super) told: Reason,
@@ -29,7 +33,7 @@ pub(super) struct Left {
 }
 
 impl Left {
-    pub(super) fn after(rolled: &RolledOut) -> Option<Self> {
+    pub(super) fn after(rolled: &RolledOut, keys: &mut KeysLeft) -> Option<Self> {
         let next = Next::after(rolled)?;
         let RolledOut { planned, outcome, .. } = rolled;
         let rollout = match outcome {
@@ -40,18 +44,39 @@ impl Left {
         };
         // What is refused goes on for the rollout that covers another change.
         let told = if rollout.is_some() || planned.reason.decision() == Decision::Refuse { Reason::Fresh } else { planned.reason };
+        let keys = keys.of(&planned.asked_by, told);
+        Some(Self { keys, next, told, rollout })
+    }
+
+    /// Of a service that could not be looked at.
+    pub(super) fn unread(keys: Arc<BTreeSet<Key>>) -> Self {
+        Self { keys, next: Next::Later { by: None, ages: true }, told: Reason::Stale, rollout: None }
+    }
+}
+
+/// The sets of keys for which something is left to do, each kept once, and found once for services that are concerned alike.
+#[derive(Debug, Default)]
+pub(super) struct KeysLeft {
+    sets: Shared<BTreeSet<Key>>,
+    /// By whether a rollout is followed.
+    known: Found<Reasons, bool, Arc<BTreeSet<Key>>>,
+}
+
+impl KeysLeft {
+    pub(super) fn share(&mut self, keys: BTreeSet<Key>) -> Arc<BTreeSet<Key>> {
+        self.sets.share(keys)
+    }
+
+    fn of(&mut self, asked_by: &Arc<Reasons>, told: Reason) -> Arc<BTreeSet<Key>> {
         let is_left = |reason: Reason| match reason.decision() {
             Decision::Hold | Decision::Restart => true,
             Decision::Skip => reason == Reason::Fresh && told == Reason::Fresh,
             Decision::Refuse => false,
         };
-        let keys = planned.asked_by.iter().filter(|(_, reason)| is_left(**reason)).map(|(key, _)| key.clone()).collect();
-        Some(Self { keys, next, told, rollout })
-    }
-
-    /// Of a service that could not be looked at.
-    pub(super) fn unread(keys: BTreeSet<Key>) -> Self {
-        Self { keys, next: Next::Later { by: None, ages: true }, told: Reason::Stale, rollout: None }
+        self.known.of(asked_by, told == Reason::Fresh, || {
+            let keys = asked_by.iter().filter(|(_, reason)| is_left(**reason)).map(|(key, _)| key.clone());
+            self.sets.share(keys.collect())
+        })
     }
 }
 
@@ -103,7 +128,7 @@ impl Reload<'_> {
                     }
                 }
                 if sent.is_none() {
-                    unsent.extend(errand.tellers_of(&left.keys));
+                    unsent.extend(errand.tellers_of(&*left.keys));
                     stranded.insert(id.clone());
                 }
             }
@@ -138,7 +163,7 @@ impl Reload<'_> {
         };
         for errand in errands.into_iter().filter(|errand| !errand.tellers.iter().any(by_hand)) {
             let Some(not_before) = came_to_nothing(errand.unlisted, self.settings.hold_limit, now) else { continue };
-            let (changes, waiting) = (errand.changes.into_values().collect(), errand.waiting);
+            let (changes, waiting) = (errand.changes.into_values().collect(), Arc::unwrap_or_clone(errand.waiting));
             let (hops, unlisted) = (errand.hops.saturating_add(1), errand.unlisted.saturating_add(1));
             let again = Again { not_before, hops, unlisted, changes, waiting, wish: errand.wish };
             if let Some(sent) = self.send(queue, &again, now).await {
@@ -147,6 +172,23 @@ impl Reload<'_> {
             }
         }
         reloaded
+    }
+
+    /// There was no time to begin with it: it goes on at once, as it was told, and where that cannot be, it is left to the messages that told it: these.
+    pub(super) async fn leave(&self, errand: Errand, sent: &mut usize) -> BTreeSet<usize> {
+        let Errand { changes, wish, waiting, tellers, hops, unlisted, .. } = errand;
+        let is_asked_only = wish.as_ref().is_some_and(|wish| wish.dry_run);
+        // The rest of the time is for what was begun, and for the answer.
+        let by = self.until + self.send_by.saturating_duration_since(self.until) / 2;
+        let Some(queue) = self.settings.queue_url.as_deref().filter(|_| !is_asked_only && Instant::now() < by) else {
+            return tellers;
+        };
+        let now = self.clock.now();
+        let (changes, waiting) = (changes.into_values().collect(), Arc::unwrap_or_clone(waiting));
+        let again = Again { not_before: now, hops: hops.saturating_add(1), unlisted, changes, waiting, wish };
+        let Some(messages) = self.send(queue, &again, now).await else { return tellers };
+        *sent += messages;
+        BTreeSet::new()
     }
 
     /// How many messages were sent; nothing where one could not be.
@@ -169,7 +211,7 @@ fn leave_to_others(errand: &Errand, performed: &mut Performed) {
     let lines = by_service(&mut performed.lines);
     let is_late = |id: &ServiceId| lines.get(&id.to_string()).is_some_and(|line| line.again);
     for (id, left) in performed.left.iter().filter(|(id, left)| is_late(id) || left.told == Reason::Stale) {
-        performed.unfinished.extend(errand.tellers_of(&left.keys));
+        performed.unfinished.extend(errand.tellers_of(&*left.keys));
         performed.stranded.insert(id.clone());
     }
     let held = performed.lines.iter_mut().filter(|line| line.decision == Some(Decision::Hold));
@@ -188,8 +230,8 @@ fn is_owed(told: Reason) -> bool {
 /// The rollouts of a change and the restarts that wait are looked at together where they are more than may run at once: only then can they be counted.
 fn keep_together(mut due: Vec<Due<'_>>, max_in_flight: usize) -> Vec<Due<'_>> {
     let mut left_for: BTreeMap<Option<&Key>, usize> = BTreeMap::new();
-    for key in due.iter().flat_map(|(_, left, ..)| asked_for(left)) {
-        *left_for.entry(key).or_default() += 1;
+    for (left, services) in alike(&due) {
+        asked_for(left).for_each(|key| *left_for.entry(key).or_default() += services);
     }
     let counts = |left: &Left| asked_for(left).any(|key| left_for.get(&key).is_some_and(|services| *services > max_in_flight));
     if let Some(first) = due.iter().filter(|(_, left, ..)| counts(left)).map(|(_, _, at, _)| *at).min() {
@@ -199,6 +241,15 @@ fn keep_together(mut due: Vec<Due<'_>>, max_in_flight: usize) -> Vec<Due<'_>> {
         }
     }
     due
+}
+
+/// What is left to do for the same keys, once, and for how many services.
+fn alike<'a>(due: &[Due<'a>]) -> Vec<(&'a Left, usize)> {
+    let mut alike: BTreeMap<usize, (&Left, usize)> = BTreeMap::new();
+    for (_, left, ..) in due {
+        alike.entry(Arc::as_ptr(&left.keys).addr()).or_insert((left, 0)).1 += 1;
+    }
+    alike.into_values().collect()
 }
 
 /// The changes; nothing stands for a person's wish.
@@ -215,11 +266,7 @@ fn grouped(due: Vec<Due<'_>>) -> BTreeMap<Timestamp, Vec<Due<'_>>> {
 }
 
 fn again(errand: &Errand, not_before: Timestamp, group: &[Due<'_>]) -> Again {
-    let mut whom: BTreeMap<&Key, BTreeSet<ServiceId>> = BTreeMap::new();
-    for (id, left, ..) in group {
-        left.keys.iter().for_each(|key| _ = whom.entry(key).or_default().insert(ServiceId::clone(id)));
-    }
-    let changes = whom.into_iter().filter_map(|(key, these)| Some(Change { whom: Whom::only(these), ..errand.changes.get(key)?.clone() }));
+    let changes = whom(group).into_iter().filter_map(|(key, whom)| Some(Change { whom, ..errand.changes.get(key)?.clone() }));
     let wish = errand.wish.clone().map(|mut wish| {
         let these: BTreeSet<_> = group.iter().map(|(id, ..)| *id).collect();
         wish.services.retain(|id, _| these.contains(id));
@@ -227,6 +274,24 @@ fn again(errand: &Errand, not_before: Timestamp, group: &[Due<'_>]) -> Again {
     });
     let waiting = group.iter().map(|(id, _, _, waiting)| (ServiceId::clone(id), waiting.clone())).collect();
     Again { not_before, hops: errand.hops.saturating_add(1), unlisted: 0, changes: changes.collect(), waiting, wish }
+}
+
+/// The services of each key. Those with the same keys are put together first: a thousand keys of a thousand services are one list then, not a million names.
+fn whom<'a>(group: &[Due<'a>]) -> BTreeMap<&'a Key, Whom> {
+    let mut alike: BTreeMap<usize, (&Arc<BTreeSet<Key>>, BTreeSet<&ServiceId>)> = BTreeMap::new();
+    for (id, left, ..) in group {
+        alike.entry(Arc::as_ptr(&left.keys).addr()).or_insert_with(|| (&left.keys, BTreeSet::new())).1.insert(id);
+    }
+    let mut parts: BTreeMap<&Key, Vec<usize>> = BTreeMap::new();
+    for (place, (keys, _)) in &alike {
+        keys.iter().for_each(|key| parts.entry(key).or_default().push(*place));
+    }
+    let mut joined: BTreeMap<Vec<usize>, Whom> = BTreeMap::new();
+    let join = |parts: &[usize]| {
+        let services = parts.iter().filter_map(|place| alike.get(place)).flat_map(|(_, services)| services);
+        Whom::only(services.map(|id| ServiceId::clone(id)).collect())
+    };
+    parts.into_iter().map(|(key, parts)| (key, joined.entry(parts).or_insert_with_key(|parts| join(parts)).clone())).collect()
 }
 
 /// What was told now is looked at once more, for the services that are not known yet.

@@ -17,7 +17,9 @@ impl Reload<'_> {
             looked_at.filter(|key| service.listens(key) == wanted).cloned().collect::<BTreeSet<_>>()
         };
         let undecided = |service: &&mut Service| {
-            service.status == ServiceStatus::Active && !listening(service, Listening::AskTaskDefinition).is_empty()
+            service.status == ServiceStatus::Active
+                && service.may_ask_its_task_definition()
+                && !listening(service, Listening::AskTaskDefinition).is_empty()
         };
         let mut wanted: BTreeMap<String, Vec<&mut Service>> = BTreeMap::new();
         for service in services.iter_mut().filter(undecided) {
@@ -38,8 +40,8 @@ impl Reload<'_> {
                     performed.mistakes.extend(service.mistakes().map(|mistake| (service.id.clone(), mistake)));
                 }
                 Some(Err(error)) => {
-                    let keys = listening(service, Listening::AskTaskDefinition);
-                    count(&mut performed.reach, &keys, |reach| reach.undecided += 1);
+                    let keys = performed.keys.share(listening(service, Listening::AskTaskDefinition));
+                    count(&mut performed.reach, &*keys, |reach| reach.undecided += 1);
                     if error.cause.passes() {
                         performed.undecided.insert(service.id.clone(), keys);
                     }

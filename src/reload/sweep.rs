@@ -20,7 +20,7 @@ use crate::domain::outcome::{RestartResult, RolledOut};
 use crate::domain::plan::{Planned, Policy, plan};
 use crate::domain::reason::{Decision, Reason};
 use crate::domain::service::{Deployment, RolloutState, Service, ServiceStatus};
-use crate::domain::summary::ServiceLine;
+use crate::domain::summary::{ChangeLines, ServiceLine};
 use crate::domain::tags::Mode;
 use crate::domain::watch::Listening;
 use crate::event::Sweep;
@@ -75,7 +75,7 @@ impl Reload<'_> {
         findings.stale = changed.flat_map(|suspicion| &suspicion.services).collect::<BTreeSet<_>>().len();
         let repair = sweep.repair.unwrap_or(self.settings.sweep_repairs);
         let (told, repaired): (Vec<_>, Vec<_>) = confirmed.into_iter().partition(|suspicion| suspicion.only_told.is_some());
-        let (mut lines, refused_changes) = self.repair(repair, repaired, &mut services, looked_at).await;
+        let (mut lines, refused_changes) = self.repair(repair, repaired, services.clone(), looked_at).await;
         findings.refused_changes = refused_changes;
         findings.unrepaired = lines.iter().filter(|line| is_unrepaired(line)).count();
         let known: BTreeSet<_> = lines.iter().map(|line| line.service.clone()).collect();
@@ -204,14 +204,16 @@ impl Reload<'_> {
     }
 
     /// Restarts what is stale, or tells of it; answers how many changes were refused whole as well.
-    async fn repair(&self, repair: bool, stale: Vec<Suspicion>, services: &mut [Service], looked_at: Instant) -> (Vec<ServiceLine>, usize) {
+    async fn repair(&self, repair: bool, stale: Vec<Suspicion>, services: Vec<Service>, looked_at: Instant) -> (Vec<ServiceLine>, usize) {
         let changes = changes(stale);
         let policy = Policy { notify_only: self.settings.notify_only || !repair, ..self.policy(&Errand::default()) };
         let rolled = self.carry_out(&changes, services, &policy, looked_at).await;
         // The next sweep goes on with it.
-        let lines = rolled.values().map(|rolled| ServiceLine::decided(rolled, &changes));
+        let mut told = ChangeLines::new(&changes);
+        let lines = rolled.values().map(|rolled| ServiceLine::decided(rolled, &mut told));
+        let lines = lines.map(|line| ServiceLine { again: line.again && repair, ..line }).collect();
         let refused: BTreeSet<_> = rolled.values().flat_map(|rolled| rolled.planned.refused_changes()).collect();
-        (lines.map(|line| ServiceLine { again: line.again && repair, ..line }).collect(), refused.len())
+        (lines, refused.len())
     }
 
     /// A line a service, for the first of the reasons why nothing restarts it.
@@ -225,11 +227,12 @@ impl Reload<'_> {
         for (why, told) in whys {
             let changes = changes(told);
             let mut plan = plan(&changes, services, &policy, self.clock.now());
+            let mut told = ChangeLines::new(&changes);
             for seen in services {
                 let Some(planned) = plan.services.remove(&seen.id).filter(|planned| planned.reason != Reason::Fresh) else { continue };
                 let detail = planned.detail.iter().map(String::as_str).chain([why]).collect::<Vec<_>>().join("; ");
                 let rolled = RolledOut { planned: Planned { detail: Some(detail), ..planned }, outcome: None, seen: seen.clone() };
-                lines.entry(seen.id.clone()).or_insert_with(|| ServiceLine::decided(&rolled, &changes));
+                lines.entry(seen.id.clone()).or_insert_with(|| ServiceLine::decided(&rolled, &mut told));
             }
         }
         lines

@@ -10,7 +10,7 @@ use super::Level;
 use crate::domain::outcome::RestartResult;
 use crate::domain::reason::Decision;
 use crate::domain::received::ReceivedChange;
-use crate::domain::summary::{Counts, ServiceLine, Summary};
+use crate::domain::summary::{Counts, ServiceLine, Summary, SummedServices};
 use crate::domain::text::is_shown;
 
 /// Compact JSON that a terminal shows as it is: what would move the cursor, end the line or turn the text round is escaped, wherever it stands.
@@ -48,11 +48,15 @@ pub(super) struct Counted<'a> {
     counts: Counts,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
+    /// Lines that there was no room for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lines_left_out: Option<usize>,
 }
 
 impl<'a> Counted<'a> {
-    pub(super) fn of(summary: &'a Summary) -> Self {
-        Self { version: summary.version, counts: summary.counts, error: summary.error.as_deref() }
+    pub(super) fn of(summary: &'a Summary, left_out: usize) -> Self {
+        let lines_left_out = Some(left_out).filter(|left_out| *left_out > 0);
+        Self { version: summary.version, counts: summary.counts, error: summary.error.as_deref(), lines_left_out }
     }
 }
 
@@ -109,6 +113,14 @@ pub(super) fn service_level(line: &ServiceLine) -> Level {
 /// Looked for by day where somebody watches it; else by those who look for a fault.
 pub(super) fn change_level(change: &ReceivedChange) -> Level {
     if change.is_notable() { Level::Info } else { Level::Debug }
+}
+
+/// The same of services that are told together.
+pub(super) fn services_level(services: &SummedServices) -> Level {
+    match services.decision {
+        Decision::Refuse | Decision::Hold if !services.repeated => Level::Warn,
+        Decision::Refuse | Decision::Hold | Decision::Skip | Decision::Restart => Level::Info,
+    }
 }
 
 pub(super) fn summary_level(summary: &Summary) -> Level {

@@ -3,6 +3,7 @@
 mod lines;
 mod metrics;
 mod telemetry;
+mod volume;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -18,10 +19,9 @@ use crate::domain::received::{ReceivedChange, RequestLine};
 use crate::domain::summary::Summary;
 use crate::domain::text::bounded;
 
-pub use telemetry::{Level, telemetry};
+use volume::{MALFORMED, Volume};
 
-/// Lines of one kind that an invocation writes about changes and requests: a batch may hold a hundred thousand of them.
-const MOST_LINES: usize = 1_000;
+pub use telemetry::{Level, telemetry};
 
 /// Writes lines of flat JSON. They do not go through `tracing`: they are written at every log level, and metrics must be lines of their own.
 pub struct Reporter {
@@ -30,11 +30,13 @@ pub struct Reporter {
     level: Level,
     /// Mistakes that this process has told already: a person needs to read of a wrong tag once, not at each change.
     told: Mutex<BTreeSet<String>>,
+    /// What the invocation wrote so far.
+    volume: Mutex<Volume>,
 }
 
 impl fmt::Debug for Reporter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { out: _, function, level, told: _ } = self;
+        let Self { out: _, function, level, told: _, volume: _ } = self;
         f.debug_struct("Reporter").field("function", function).field("level", level).finish_non_exhaustive()
     }
 }
@@ -43,53 +45,54 @@ impl Reporter {
     /// Writes to `out` what the function named `function` does. Lambda drops lines below `level`, so none is written below it.
     #[must_use]
     pub fn new(out: Box<dyn Write + Send>, function: &str, level: Level) -> Self {
-        Self { out: Mutex::new(out), function: function.to_owned(), level, told: Mutex::default() }
+        Self { out: Mutex::new(out), function: function.to_owned(), level, told: Mutex::default(), volume: Mutex::default() }
     }
 
-    /// Writes the lines and the metrics of an invocation.
+    /// Writes the lines and the metrics of an invocation, which end with them: how many lines there was no room for is told before the summary, and in it.
     pub fn report(&self, summary: &Summary, now: Timestamp) {
         for event in &summary.ignored_events {
             self.line(now, Level::Info, "ignored", &summary.request_id, event);
         }
         for event in &summary.malformed_events {
-            self.line(now, Level::Error, "malformed", &summary.request_id, event);
+            self.line(now, Level::Error, MALFORMED, &summary.request_id, event);
         }
         for (message, told) in [("incomplete", &summary.incomplete), ("not swept", &summary.not_swept)] {
             for what in told {
                 self.line(now, Level::Warn, message, &summary.request_id, &lines::Missing { what });
             }
         }
-        for service in &summary.services {
+        for service in summary.services.iter().filter(|service| !service.summed) {
             self.line(now, lines::service_level(service), "service", &summary.request_id, service);
         }
-        self.line(now, lines::summary_level(summary), "summary", &summary.request_id, &lines::Counted::of(summary));
+        for services in &summary.more_services {
+            self.line(now, lines::services_level(services), "services", &summary.request_id, services);
+        }
+        let volume = std::mem::take(&mut *self.volume.lock().unwrap_or_else(PoisonError::into_inner));
+        let left_out = volume.left_out();
+        for (kind, more) in left_out {
+            self.always(now, Level::Warn, "left out", &summary.request_id, &lines::LeftOut { kind, more: *more });
+        }
+        let counted = lines::Counted::of(summary, left_out.values().sum());
+        self.always(now, lines::summary_level(summary), "summary", &summary.request_id, &counted);
         for metrics in metrics::of(summary, &self.function) {
-            self.write(&metrics.at(now, Level::Info.max(self.level)));
+            self.write(&text(&metrics.at(now, Level::Info.max(self.level))));
         }
     }
 
     /// Tells what was asked for, and by whom.
     pub fn requests<'a>(&self, requests: impl IntoIterator<Item = &'a RequestLine>, request_id: &str, now: Timestamp) {
-        self.lines(now, "request", request_id, requests.into_iter().map(|request| (Level::Info, request)));
+        for request in requests {
+            self.line(now, Level::Info, "request", request_id, request);
+        }
     }
 
     /// Tells of each change. What nobody watches is left out unless the level is `DEBUG`: it may be every upload to a bucket.
     pub fn changes<'a>(&self, changes: impl IntoIterator<Item = &'a ReceivedChange>, request_id: &str, now: Timestamp) {
-        let changes = changes.into_iter().map(|change| (lines::change_level(change), change));
-        self.lines(now, "change", request_id, changes.filter(|(level, _)| *level > Level::Debug || self.level <= Level::Debug));
-    }
-
-    /// Writes the first [`MOST_LINES`] of a kind, and how many more there were.
-    fn lines<'a, T: Serialize + 'a>(&self, now: Timestamp, kind: &str, request_id: &str, lines: impl Iterator<Item = (Level, &'a T)>) {
-        let mut count: usize = 0;
-        for (level, fields) in lines {
-            if count < MOST_LINES {
-                self.line(now, level, kind, request_id, fields);
+        for change in changes {
+            let level = lines::change_level(change);
+            if level > Level::Debug || self.level <= Level::Debug {
+                self.line(now, level, "change", request_id, change);
             }
-            count += 1;
-        }
-        if let more @ 1.. = count.saturating_sub(MOST_LINES) {
-            self.line(now, Level::Warn, "left out", request_id, &lines::LeftOut { kind, more });
         }
     }
 
@@ -115,17 +118,30 @@ impl Reporter {
         }
     }
 
-    fn line(&self, timestamp: Timestamp, level: Level, message: &str, request_id: &str, fields: &impl Serialize) {
-        self.write(&lines::Line { timestamp, level: level.max(self.level), message, request_id, fields });
+    /// Writes a line where there is room for it.
+    fn line(&self, timestamp: Timestamp, level: Level, message: &'static str, request_id: &str, fields: &impl Serialize) {
+        let text = text(&lines::Line { timestamp, level: level.max(self.level), message, request_id, fields });
+        if self.volume.lock().unwrap_or_else(PoisonError::into_inner).admits(message, level, text.len()) {
+            self.write(&text);
+        }
+    }
+
+    fn always(&self, timestamp: Timestamp, level: Level, message: &'static str, request_id: &str, fields: &impl Serialize) {
+        self.write(&text(&lines::Line { timestamp, level: level.max(self.level), message, request_id, fields }));
     }
 
     /// A line that cannot be written has nowhere to be told of: standard output is the log.
-    fn write(&self, line: &impl Serialize) {
-        let mut text = Vec::new();
-        if line.serialize(&mut Serializer::with_formatter(&mut text, lines::Shown)).is_ok() {
-            text.push(b'\n');
-            let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-            let _ = out.write_all(&text).and_then(|()| out.flush());
-        }
+    fn write(&self, text: &[u8]) {
+        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = out.write_all(text).and_then(|()| out.flush());
     }
+}
+
+fn text(line: &impl Serialize) -> Vec<u8> {
+    let mut text = Vec::new();
+    if line.serialize(&mut Serializer::with_formatter(&mut text, lines::Shown)).is_err() {
+        text.clear();
+    }
+    text.push(b'\n');
+    text
 }

@@ -109,6 +109,11 @@ impl Environment {
         self.reusable
     }
 
+    /// The process's id, while it runs.
+    pub(super) fn process(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// Whether the process still runs.
     pub(super) fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))

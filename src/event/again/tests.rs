@@ -73,6 +73,14 @@ fn three_thousand_short_names_are_no_more_than_is_read() {
 }
 
 #[test]
+fn many_changes_of_many_services_are_few_messages() {
+    let these = Whom::only((0..1000).map(short).collect());
+    let whole = of((0..1000).map(|number| change(number, these.clone())).collect(), (0..1000).map(short));
+
+    assert_eq!(sent(&whole).len(), 2);
+}
+
+#[test]
 fn a_list_that_is_too_long_of_those_that_need_no_second_look_is_left_out() {
     let parts = sent(&of(vec![change(0, Whom::everyone_but((0..2000).map(id).collect()))], std::iter::empty()));
 

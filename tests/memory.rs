@@ -1,0 +1,275 @@
+//! What the real binary needs at most, and what it writes, in the largest invocations: those that honest accounts reach, and the worst that hostile
+//! messages make. The binary is a process of its own, so that the simulated account beside it does not count.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
+#![expect(clippy::print_stdout, reason = "the numbers are worth knowing: --nocapture")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use sim::events::{Envelope, Parameter, parameter_store_change};
+use sim::runtime_api::{FunctionConfiguration, LogLine, RuntimeApi};
+use sim::server::Server;
+use sim::{Account, AccountConfig, Function as _, Invocation, InvocationResult, Service, service};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::Instant;
+
+const QUEUE_ARN: &str = "arn:aws:sqs:eu-west-1:123456789012:changes";
+const MIB: usize = 1024 * 1024;
+
+/// Services that the real event in the middle of a hostile batch restarts: as few as start without waiting for one another.
+const REAL: usize = 20;
+
+/// What the pages of the program itself take of the memory of the release. Those of a debug build take more, and say nothing.
+const PROGRAM: usize = 12 * MIB;
+
+/// An account, and the binary.
+struct Stage {
+    account: Account,
+    function: RuntimeApi,
+    lines: UnboundedReceiver<LogLine>,
+    _server: Server,
+}
+
+/// What an invocation took.
+#[derive(Debug)]
+struct Taken {
+    result: InvocationResult,
+    /// Bytes of memory, at the peak since the process started.
+    memory: usize,
+    /// Bytes of the log.
+    log: usize,
+    /// The summary line.
+    summary: Value,
+    time: Duration,
+}
+
+impl Stage {
+    async fn set(services: Vec<Service>, variables: &[(&str, &str)]) -> Self {
+        let account = Account::new(AccountConfig { epoch: now(), latency: Duration::ZERO, ..AccountConfig::default() });
+        for service in services {
+            account.add(service.deployed_ago(Duration::from_hours(48)));
+        }
+        account.add_queue("changes", Duration::from_mins(13), 5);
+        let server = Server::start(account.clone(), 0).await.unwrap();
+        let endpoint_url = server.endpoint_url();
+        let queue_url = format!("{endpoint_url}/123456789012/changes");
+        let variables = variables.iter().copied().chain([("RELOADER_QUEUE_URL", queue_url.as_str()), ("RELOADER_CONCURRENCY", "1")]);
+        let configuration = FunctionConfiguration {
+            binary: binary(),
+            function_name: "ecs-reloader".to_owned(),
+            memory_size: 256,
+            region: "eu-west-1".to_owned(),
+            endpoint_url,
+            variables: variables.map(|(name, value)| (name.to_owned(), value.to_owned())).collect::<BTreeMap<_, _>>(),
+        };
+        let (tell, lines) = unbounded_channel();
+        let function = RuntimeApi::start(configuration, tell).await.unwrap();
+        Self { account, function, lines, _server: server }
+    }
+
+    async fn invoke(&mut self, bodies: &[String], within: Duration) -> Taken {
+        let sent = (self.account.now().as_millisecond() - 1000).to_string();
+        let records = bodies.iter().enumerate().map(|(place, body)| {
+            json!({
+                "messageId": format!("message-{place}"), "body": body, "eventSource": "aws:sqs", "eventSourceARN": QUEUE_ARN,
+                "attributes": { "SentTimestamp": sent, "SenderId": "AIDAEXAMPLE" },
+            })
+        });
+        let payload = json!({ "Records": records.collect::<Vec<_>>() }).to_string();
+        let begun = Instant::now();
+        let invocation = Invocation {
+            request_id: "c6af9ac6-7b61-11e6-9a41-93e8deadbeef".to_owned(),
+            payload: payload.into(),
+            deadline: begun + within,
+            function_arn: "arn:aws:lambda:eu-west-1:123456789012:function:ecs-reloader".to_owned(),
+        };
+        let result = tokio::select! {
+            result = self.function.invoke(invocation) => result,
+            () = pass_time(&self.account) => unreachable!(),
+        };
+        let time = begun.elapsed();
+        assert!(!matches!(result, InvocationResult::TimedOut | InvocationResult::Crashed), "{result:?} after {time:?}");
+        let memory = memory(self.function.processes()[0]);
+        let mut taken = Taken { result, memory, log: 0, summary: Value::Null, time };
+        while !taken.summary.is_object() || !self.lines.is_empty() {
+            let line = tokio::time::timeout(Duration::from_secs(5), self.lines.recv()).await.unwrap().unwrap();
+            taken.log += line.text.len() + 1;
+            let line: Value = serde_json::from_str(&line.text).unwrap_or_default();
+            if line["message"] == "summary" {
+                taken.summary = line;
+            }
+        }
+        taken
+    }
+
+    fn restarted(&self) -> Vec<String> {
+        self.account.restarted()
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the process on the other side reads the real clock")]
+fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}
+
+/// Another binary than the one that was built for the tests can be measured too.
+fn binary() -> std::path::PathBuf {
+    std::env::var_os("MEASURED_BINARY").map_or_else(|| Path::new(env!("CARGO_BIN_EXE_ecs-reloader-lambda")).to_path_buf(), Into::into)
+}
+
+async fn pass_time(account: &Account) {
+    loop {
+        account.run_for(Duration::from_hours(1)).await;
+    }
+}
+
+/// The most memory that a process had so far, its program's pages as in the release. "`proc_pid_status(5)`", Linux manual pages.
+fn memory(process: u32) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let kib = |name: &str| -> usize {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    };
+    (kib("VmHWM:") - kib("RssFile:")) * 1024 + PROGRAM
+}
+
+fn services(number: usize) -> Vec<Service> {
+    (0..number).map(|place| service(&format!("production/service-{place:04}")).watching("ssm:/app/")).collect()
+}
+
+fn event(account: &Account, name: &str) -> String {
+    let envelope =
+        Envelope { id: "6a7e8feb-b491-4cf7-a9f1-bf3703467718", account: "123456789012", time: account.now(), region: "eu-west-1" };
+    parameter_store_change(&envelope, "Update", &Parameter { name, kind: "String", description: None }).to_string()
+}
+
+/// Events of so many parameters below `/app/`.
+fn events(stage: &Stage, number: usize) -> Vec<String> {
+    let write = |place: usize| {
+        let name = format!("/app/parameter-{place:04}");
+        stage.account.put_parameter(&name);
+        event(&stage.account, &name)
+    };
+    (0..number).map(write).collect()
+}
+
+#[tokio::test]
+async fn a_hundred_parameters_of_three_thousand_services_take_48_mib_and_a_megabyte_of_log() {
+    let mut stage = Stage::set(services(3000), &[]).await;
+    let events = events(&stage, 100);
+
+    let taken = stage.invoke(&events, Duration::from_mins(2)).await;
+
+    println!("100 x 3000: {} MiB, {} bytes of log, {:?}", taken.memory / MIB, taken.log, taken.time);
+    assert!(matches!(taken.result, InvocationResult::Ok(_)));
+    assert_eq!((&taken.summary["refused"], &taken.summary["changes"]), (&3000.into(), &100.into()), "{taken:?}");
+    assert!(taken.memory <= 48 * MIB && taken.log <= 1_000_000, "{taken:?}");
+}
+
+#[tokio::test]
+async fn a_thousand_parameters_of_a_thousand_services_take_64_mib_the_second_pass_included() {
+    let mut stage = Stage::set(services(1000), &[("RELOADER_MAX_SERVICES", "1000")]).await;
+    let events = events(&stage, 1000);
+
+    let taken = stage.invoke(&events, Duration::from_mins(2)).await;
+    let left = stage.account.messages("changes");
+    let again = stage.invoke(&left, Duration::from_mins(2)).await;
+
+    println!("1000 x 1000: {} MiB, then {} MiB, {} bytes of log, {:?}", taken.memory / MIB, again.memory / MIB, taken.log, taken.time);
+    assert_eq!((&taken.summary["started"], &taken.summary["held"]), (&50.into(), &950.into()), "{:?}", taken.summary);
+    assert!(again.memory <= 64 * MIB && taken.log <= 1_000_000, "{taken:?}");
+}
+
+/// A message that asks for so many keys or services.
+fn request(what: &str, number: usize, entry: impl Fn(usize) -> String) -> String {
+    json!({ "reload": { what: (0..number).map(entry).collect::<Vec<_>>() } }).to_string()
+}
+
+/// As many copies of a message as 6 MB hold, each told apart.
+fn six_megabytes(message: impl Fn(usize) -> String) -> Vec<String> {
+    let number = 5_700_000 / (message(0).len() * 11 / 10 + 260);
+    (0..number.min(9_900)).map(message).collect()
+}
+
+/// Well-formed requests for more than an invocation has time for: thousands of short ones, and lists that are just short enough.
+fn batch_without_end() -> Vec<String> {
+    let mut bodies = six_megabytes(|number| request("services", 1, |_| format!("c/s{number}")));
+    let keys = six_megabytes(|number| request("changed", 1000, |place| format!("ssm:/app/{number}/{place}")));
+    let services = six_megabytes(|number| request("services", 1000, |place| format!("c{number}/s{place}")));
+    bodies.truncate(bodies.len() / 2);
+    bodies.extend(keys.iter().take(keys.len() / 4).chain(services.iter().take(services.len() / 4)).cloned());
+    bodies
+}
+
+/// Batches of about 6 MB, as large as Lambda hands over.
+fn hostile_batches() -> Vec<(&'static str, Vec<String>)> {
+    let s3 = |number: usize| {
+        let record = |place: usize| {
+            json!({
+                "eventVersion": "2.1", "eventSource": "aws:s3", "awsRegion": "eu-west-1", "eventTime": "2026-01-31T10:00:00Z",
+                "eventName": "ObjectCreated:Put", "s3": { "bucket": { "name": "b" }, "object": { "key": format!("{number}/{place}") } },
+            })
+        };
+        json!({ "Records": (0..1000).map(record).collect::<Vec<_>>() }).to_string()
+    };
+    let unknown = |number: usize| {
+        json!({ "Records": (0..1000).map(|place| json!({ "eventSource": format!("{number}-{place}") })).collect::<Vec<_>>() }).to_string()
+    };
+    let deferred = |number: usize| {
+        let change = |place: usize| {
+            json!({
+                "kind": "ssm", "path": format!("app/{number}/{place}"), "partition": "aws", "account": "123456789012", "region": "eu-west-1",
+                "at": "2026-01-31T10:01:00Z", "what": "written", "event": "e",
+            })
+        };
+        let names: Vec<_> = (0..100).map(|place| format!("c/s{place}")).collect();
+        let work = json!([{ "changes": (0..1000).map(change).collect::<Vec<_>>(), "for": names }]);
+        json!({ "again": { "version": 1, "not_before": "2026-01-31T10:01:00Z", "work": work } }).to_string()
+    };
+    let long = || (0..6).map(|_| request("changed", 100_000, |place| format!("ssm:/{place}"))).collect();
+    let deep = |number: usize| format!("{}{number}", "{\"Records\":[".repeat(20_000));
+    vec![
+        ("lists of keys that are too long", long()),
+        ("lists of services that are too long", (0..6).map(|_| request("services", 100_000, |place| format!("c/{place}"))).collect()),
+        ("notifications", six_megabytes(s3)),
+        ("records of nobody", six_megabytes(unknown)),
+        ("deferred work", six_megabytes(deferred)),
+        ("nesting", six_megabytes(deep)),
+        ("no JSON", six_megabytes(|number| format!("{number}"))),
+    ]
+}
+
+async fn is_endured(what: &str, mut bodies: Vec<String>, within: Duration) {
+    let mut stage = Stage::set(services(REAL), &[("RELOADER_MIN_INTERVAL", "0s")]).await;
+    let name = "/app/real";
+    stage.account.put_parameter(name);
+    let real = bodies.len() / 2;
+    bodies.insert(real, event(&stage.account, name));
+
+    let taken = stage.invoke(&bodies, within).await;
+
+    println!("{what}: {} messages, {} MiB, {} bytes of log, {:?}", bodies.len(), taken.memory / MIB, taken.log, taken.time);
+    let InvocationResult::Ok(answer) = &taken.result else { unreachable!("{what}: {taken:?}") };
+    let answer: Value = serde_json::from_slice(answer).unwrap();
+    let real = json!({ "itemIdentifier": format!("message-{real}") });
+    assert!(!answer["batchItemFailures"].as_array().unwrap().contains(&real), "{what}");
+    assert_eq!(stage.restarted().len(), REAL, "{what}: {:?}", taken.summary);
+    assert!(taken.memory < 128 * MIB && taken.log <= 1_100_000, "{what}: {taken:?}");
+}
+
+#[tokio::test]
+async fn a_batch_that_takes_all_the_time_ends_in_time_and_the_real_event_in_it_is_done() {
+    // A tenth of it is kept for the end: much, since the binary is a slow one and the machine perhaps a busy one.
+    is_endured("requests without end", batch_without_end(), Duration::from_secs(40)).await;
+}
+
+#[tokio::test]
+async fn the_worst_batches_take_128_mib_end_in_time_and_the_real_event_among_them_is_done() {
+    // At once, each by a process of its own: most of the time is spent in waiting.
+    let batches = hostile_batches().into_iter();
+    join_all(batches.map(|(what, bodies)| is_endured(what, bodies, Duration::from_mins(2)))).await;
+}
