@@ -55,8 +55,9 @@ FUZZ_LIMITS = -max_total_time=$(FUZZ_SECONDS) -timeout=5 -rss_limit_mb=256
 
 .PHONY: fuzz
 fuzz: $(CARGO_TARGET_DIR)/tools/bin/cargo-fuzz ## Try what breaks the decoder and the parsers, a minute each (nightly Rust, C++); FUZZ_SECONDS=600 for more
-	mkdir -p $(FUZZ_CORPUS)/decode $(FUZZ_CORPUS)/tags $(FUZZ_CORPUS)/reference
+	mkdir -p $(FUZZ_CORPUS)/decode $(FUZZ_CORPUS)/batch $(FUZZ_CORPUS)/tags $(FUZZ_CORPUS)/reference
 	$(FUZZ) decode $(FUZZ_CORPUS)/decode events -- $(FUZZ_LIMITS) -max_len=4096 -dict=fuzz/json.dict
+	$(FUZZ) batch $(FUZZ_CORPUS)/batch fuzz/seeds/batch -- $(FUZZ_LIMITS) -max_len=256
 	$(FUZZ) tags $(FUZZ_CORPUS)/tags fuzz/seeds/tags -- $(FUZZ_LIMITS) -max_len=1024 -dict=fuzz/tags.dict
 	$(FUZZ) reference $(FUZZ_CORPUS)/reference fuzz/seeds/reference -- $(FUZZ_LIMITS) -max_len=1024 -dict=fuzz/tags.dict
 
