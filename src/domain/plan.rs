@@ -263,8 +263,10 @@ fn judge_at(service: &Service, t: Timestamp, policy: &Policy, now: Timestamp) ->
     unfit(service)
         .or_else(|| (service.desired == 0).then_some(Reason::NoTasks))
         .or_else(|| service.approval_since(t).map(|_| Reason::AwaitingApproval))
-        .or_else(|| (service.is_fresh(t) || service.is_renewed_since(t)).then_some(Reason::Fresh))
+        .or_else(|| service.is_fresh(t).then_some(Reason::Fresh))
         .or_else(|| service.ended_since(t).map(|ended| ended.reason()))
+        // After what ended: the tasks of a rollback are new too, and the end of the rollout must be told.
+        .or_else(|| service.is_renewed_since(t).then_some(Reason::Fresh))
         .or_else(|| hold(service, Some(t), policy, now).map(|hold| hold.reason))
         .unwrap_or(Reason::Stale)
 }

@@ -97,7 +97,9 @@ impl Reload<'_> {
             let waiting: Waiting = errand.waiting.get(id).cloned().unwrap_or_default();
             let waiting = Waiting { rollout: left.rollout.clone().or_else(|| waiting.rollout.clone()), ..waiting };
             let is_owed_now = waiting.told == Some(Reason::Fresh) && is_owed(left.told);
-            if is_owed_now || left.keys.iter().any(|key| asked_now.contains(key)) { waiting.anew() } else { waiting }
+            // What was just started is followed for as long as any rollout, however long it had to wait before.
+            let begins = is_owed_now || left.rollout.is_some() || left.keys.iter().any(|key| asked_now.contains(key));
+            if begins { waiting.anew() } else { waiting }
         };
         let Performed { lines, left, stranded, sent: sent_in_all, .. } = performed;
         let mut lines = by_service(lines);

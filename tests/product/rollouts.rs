@@ -295,3 +295,23 @@ async fn a_deployment_that_stood_at_a_hook_before_its_first_task_covers_what_cha
 
     assert!(scenario.is_all_fresh().await && scenario.restarted().is_empty(), "all its tasks are newer than the change");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_started_is_followed_however_long_it_had_to_wait() {
+    let watched = api().task_seconds(5.0, 5.0, 5.0).alarm("web-5xx", A_MINUTE * 13);
+    let variables = [("RELOADER_HOLD_LIMIT", "15m"), ("RELOADER_MIN_INTERVAL", "0s")];
+    let scenario = Scenario::set_to(variables, [watched]).await.with_queue();
+
+    scenario.owner.deploys("web/api").await;
+    scenario.account.run_for(Duration::from_secs(10)).await;
+    scenario.account.put_parameter("/app/db");
+    while scenario.restarted().is_empty() {
+        scenario.account.run_for(A_MINUTE).await;
+    }
+    scenario.account.run_for(A_MINUTE * 8).await;
+    scenario.account.trigger_alarm("web/api");
+    scenario.account.run_for(AN_HOUR).await;
+
+    assert_eq!(first(&scenario, "result", "rollout-failed")["level"], "ERROR");
+    assert_eq!(scenario.restarted(), ["web/api"]);
+}
