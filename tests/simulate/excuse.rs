@@ -10,17 +10,20 @@ pub(crate) enum Kind {
     EndedOnPurpose,
     /// 1: a deployment alarm ended the restart that read the newest version.
     EndedByAlarm,
+    /// 1: the tasks of the newest deployment wrote the key themselves at their start, as those of each further one would.
+    WritesItself,
     /// 8: the deployment history could not be read, which never blocks a restart.
     HistoryUnread,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 3] = [Self::EndedOnPurpose, Self::EndedByAlarm, Self::HistoryUnread];
+    pub(crate) const ALL: [Self; 4] = [Self::EndedOnPurpose, Self::EndedByAlarm, Self::WritesItself, Self::HistoryUnread];
 
     fn name(self) -> &'static str {
         match self {
             Self::EndedOnPurpose => "1: ended on purpose",
             Self::EndedByAlarm => "1: ended by an alarm",
+            Self::WritesItself => "1: writes its own configuration",
             Self::HistoryUnread => "8: history not read",
         }
     }
@@ -30,6 +33,7 @@ impl Kind {
         match self {
             Self::EndedOnPurpose => 250,
             Self::EndedByAlarm => 60,
+            Self::WritesItself => 40,
             Self::HistoryUnread => 4,
         }
     }

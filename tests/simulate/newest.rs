@@ -26,13 +26,14 @@ pub(crate) fn newest_values(history: &History, lines: &[Value]) -> (Vec<String>,
         let only_told = stale.thing == SECRET && has_moved && matches!(told(stale), Some("notify" | "rejected" | "failed-already"));
         is_owed(history, stale)
             && !only_told
-            && !waits_for_ever(history, stale, told(stale))
+            && !waits_for_ever(history, told(stale))
             && !may_have_failed(history, stale, lines, Timestamp::MAX)
     });
     let (mut broken, mut excuses) = (Vec::new(), BTreeMap::new());
     for stale in stale {
         let what = format!("{stale:?}, last told: {:?}", told(&stale));
-        match ended(history, &stale, Timestamp::MAX).filter(|(past, _)| tells_of(lines, &stale, past)) {
+        let ended = ended(history, &stale, Timestamp::MAX).filter(|(past, _)| tells_of(lines, &stale, past));
+        match ended.or_else(|| writes_itself(history, &stale)) {
             Some((past, kind)) => {
                 let proof = format!("{} of {}: {:?}", past.deployment, past.created_at, past.ended_by);
                 excuses.insert((stale.service.clone(), stale.thing.clone()), Excuse { kind, what, proof });
@@ -59,6 +60,14 @@ fn ended(history: &History, stale: &StaleTask, by: Timestamp) -> Option<(History
     past.into_iter().filter(read_it).find_map(|past| Some((past.clone(), kind(&past)?)))
 }
 
+/// The newest deployment of a service, where its own tasks wrote the key since: each further deployment would do the same.
+fn writes_itself(history: &History, stale: &StaleTask) -> Option<(HistoryView, Kind)> {
+    let subject = history.subjects.iter().find(|subject| subject.name == stale.service && stale.thing == OWN)?;
+    let newest = past(history, subject).into_iter().max_by_key(|past| past.created_at)?;
+    let wrote = history.own_writes(OWN).into_iter().max()?;
+    (newest.created_at < wrote && Some(wrote) == last_write(history, OWN, Timestamp::MAX)).then_some((newest, Kind::WritesItself))
+}
+
 /// True where the last line about a service tells that a deployment ended, or that the very one was started: what a sweep starts nobody follows. Behind a
 /// pause or a closed window nothing is restarted, so that the history is not read there, and the line before it counts.
 fn tells_of(lines: &[Value], stale: &StaleTask, ended: &HistoryView) -> bool {
@@ -67,16 +76,14 @@ fn tells_of(lines: &[Value], stale: &StaleTask, ended: &HistoryView) -> bool {
     last.is_some_and(|line| line["reason"] == "rejected" || line["reason"] == "failed-already" || line["deployment"] == *ended.deployment)
 }
 
-/// Whether it is held for what does not end in the days of a history: rollouts of services whose tasks fail, and whose deployments are not rolled
-/// back; and a window, behind which a service that writes its own configuration restarts a few times a day.
-fn waits_for_ever(history: &History, stale: &StaleTask, told: Option<&str>) -> bool {
+/// Whether it is held for what does not end in the days of a history: rollouts of services whose tasks fail, and whose deployments are not rolled back.
+fn waits_for_ever(history: &History, told: Option<&str>) -> bool {
     let never_ends = |subject: &Subject| {
         let past = past(history, subject);
         let last = past.iter().max_by_key(|past| past.created_at);
         past.iter().any(|past| past.finished_at.is_none()) || last.is_some_and(|last| last.status == "STOPPED")
     };
-    let behind_window = stale.thing == OWN && told == Some("outside-window");
-    behind_window || (told == Some("in-flight-limit") && history.subjects.iter().any(never_ends))
+    told == Some("in-flight-limit") && history.subjects.iter().any(never_ends)
 }
 
 /// 1, where every event arrives: no sweep is needed.
