@@ -147,7 +147,8 @@ fn unowed<'a>(history: &History, subject: &Subject, restarts: &'a [Restart], dec
     let settle = SignedDuration::try_from(history.settle).unwrap();
     let is_owed = |restart: &&Restart| {
         // What another task definition failed with says nothing.
-        let ours = |past: &HistoryView| restarts.iter().any(|restart| is_made_by(past, restart));
+        let runs = past.iter().find(|past| is_made_by(past, restart)).map(|past| &past.task_definition);
+        let ours = |past: &HistoryView| Some(&past.task_definition) == runs && restarts.iter().any(|restart| is_made_by(past, restart));
         let before = past.iter().filter(|past| past.created_at < restart.at && !is_made_by(past, restart));
         // Nor what a deployment superseded that failed itself.
         let was_superseded = |end: Timestamp| past.iter().any(|next| next.created_at == end);
