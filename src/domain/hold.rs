@@ -79,21 +79,20 @@ pub(super) fn is_creation(service: &Service, created_at: Timestamp) -> bool {
     service.created_at.is_some_and(|service| created_at.duration_since(service) <= WITH_THE_SERVICE)
 }
 
-/// A deployment that kept the task definition of the one before it was a restart; one that was rolled back is before none. So may be the first
-/// one that is known: it counts, since more than the budget allows is worse than one less.
+/// A deployment that kept the task definition of the one before it was a restart. One that was rolled back brought back what had succeeded last. The first
+/// one that is known may be a restart too: it counts, since more than the budget allows is worse than one less.
 fn over_budget(service: &Service, policy: &Policy, now: Timestamp) -> Option<Hold> {
     let mut past: Vec<&PastDeployment> = service.past().iter().filter(|past| !is_creation(service, past.created_at)).collect();
     past.sort_by_key(|past| past.created_at);
-    let mut ran: Option<&str> = None;
+    let (mut ran, mut succeeded): (Option<&str>, Option<&str>) = (None, None);
     let mut restarts = Vec::new();
     for past in past {
         let runs = past.task_definition.as_deref();
         if ran.is_none() || ran == runs {
             restarts.push(past.created_at);
         }
-        if !matches!(past.fate, Fate::RollingBack | Fate::RolledBack) {
-            ran = runs;
-        }
+        succeeded = if past.fate == Fate::Succeeded { runs } else { succeeded };
+        ran = if matches!(past.fate, Fate::RollingBack | Fate::RolledBack) { succeeded } else { runs };
     }
     restarts.retain(|created_at| now.duration_since(*created_at) < AN_HOUR);
     // One more may start when all but one less than the budget are older than an hour.

@@ -12,18 +12,22 @@ pub(crate) enum Kind {
     EndedByAlarm,
     /// 1: the tasks of the newest deployment wrote the key themselves at their start, as those of each further one would.
     WritesItself,
+    /// 8: somebody else deployed the service while its rollback ran, of which Amazon ECS then shows nothing but a deployment that another superseded.
+    SupersededInRollback,
     /// 8: the deployment history could not be read, which never blocks a restart.
     HistoryUnread,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 4] = [Self::EndedOnPurpose, Self::EndedByAlarm, Self::WritesItself, Self::HistoryUnread];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::EndedOnPurpose, Self::EndedByAlarm, Self::WritesItself, Self::SupersededInRollback, Self::HistoryUnread];
 
     fn name(self) -> &'static str {
         match self {
             Self::EndedOnPurpose => "1: ended on purpose",
             Self::EndedByAlarm => "1: ended by an alarm",
             Self::WritesItself => "1: writes its own configuration",
+            Self::SupersededInRollback => "8: superseded while it was rolled back",
             Self::HistoryUnread => "8: history not read",
         }
     }
@@ -34,6 +38,7 @@ impl Kind {
             Self::EndedOnPurpose => 250,
             Self::EndedByAlarm => 60,
             Self::WritesItself => 40,
+            Self::SupersededInRollback => 2,
             Self::HistoryUnread => 4,
         }
     }

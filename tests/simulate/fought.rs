@@ -27,8 +27,14 @@ pub(crate) fn fought(history: &History, subject: &Subject, restarts: &[Restart])
         }
         let by = ended.ended_by.map_or_else(String::new, |by| format!("{by:?}"));
         let what = format!("{} was restarted at {} although {} was ended by {by}", subject.name, restart.at, ended.deployment);
-        match unread(&calls, subject, restart) {
-            Some(call) => excuses.push(Excuse { kind: Kind::HistoryUnread, what, proof: call.to_string() }),
+        let unread = unread(&calls, subject, restart).map(|call| (Kind::HistoryUnread, call.to_string()));
+        let superseded = || {
+            let by = past.iter().find(|next| ended.status == "STOPPED" && Some(next.created_at) == ended.finished_at)?;
+            let is_ours = restarts.iter().any(|restart| is_made_by(by, restart));
+            (!is_ours).then(|| (Kind::SupersededInRollback, format!("{} of {}", by.deployment, by.created_at)))
+        };
+        match unread.or_else(superseded) {
+            Some((kind, proof)) => excuses.push(Excuse { kind, what, proof }),
             None => broken.push(format!("8: {what}")),
         }
     }

@@ -118,3 +118,16 @@ fn the_oldest_task_is_asked_for_changes_older_than_ten_minutes_alone_and_for_no_
     assert!(!asked(&policy(), &both, "2026-01-31T10:10:01Z"), "the younger change asks for a restart");
     assert!(!asked(&named, &written(), "2026-01-31T10:10:01Z"));
 }
+
+#[test]
+fn a_restart_of_what_a_rollback_brought_back_counts_for_the_budget() {
+    let was = |time: &str, fate, ran| PastDeployment { created_at: at(&format!("2026-01-31T{time}:00Z")), ..past(fate, Some(ran)) };
+    let by_pipeline = [was("08:40", Fate::Stopped, "app:2"), was("08:44", Fate::RolledBack, "app:2")];
+    let by_us = [was("09:40", Fate::Succeeded, "app:1"), was("09:47", Fate::Succeeded, "app:1")];
+    let service = Service { history: History::Read(by_pipeline.into_iter().chain(by_us).collect()), ..api() };
+    let policy = Policy { restarts_per_hour: 2, ..policy() };
+
+    let planned = plan(&written(), &[service], &policy, at("2026-01-31T10:01:00Z")).services.into_values().next().unwrap();
+
+    assert_eq!((planned.reason, planned.until), (Reason::RestartBudget, Some(at("2026-01-31T10:40:00Z"))));
+}
