@@ -37,9 +37,9 @@ impl Kind {
         match self {
             Self::EndedOnPurpose => 250,
             Self::EndedByAlarm => 60,
-            Self::WritesItself => 40,
-            Self::SupersededInRollback => 2,
-            Self::HistoryUnread => 4,
+            Self::WritesItself => 3,
+            Self::SupersededInRollback => 1,
+            Self::HistoryUnread => 2,
         }
     }
 
