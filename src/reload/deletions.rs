@@ -1,8 +1,5 @@
 //! Who misses what was deleted.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-
 use super::{Errand, Performed, Reload};
 use crate::domain::change::{Change, ChangeKind};
 use crate::domain::service::{Service, ServiceStatus};
@@ -20,23 +17,9 @@ impl Reload<'_> {
             let is_open = service.references.is_none() && service.status == ServiceStatus::Active;
             is_open && deleted.iter().any(|change| concerns(service, change))
         };
-        let mut wanted: BTreeMap<String, Vec<&mut Service>> = BTreeMap::new();
-        for service in services.iter_mut().filter(is_concerned) {
-            match service.task_definition.clone() {
-                Some(arn) => wanted.entry(arn).or_default().push(service),
-                // Without a task set of its own, it refers to nothing yet.
-                None => service.references = Some(Arc::default()),
-            }
-        }
-        let before = self.aws.ecs.definitions_read();
-        let arns: BTreeSet<_> = wanted.keys().cloned().collect();
-        let told = self.aws.ecs.references(arns, self.share_of_what_is_left(2)).await;
-        performed.task_definitions += self.aws.ecs.definitions_read() - before;
-        for service in wanted.into_values().flatten() {
-            match service.task_definition.as_ref().and_then(|arn| told.get(arn)) {
-                Some(Ok(references)) => service.references = Some(Arc::clone(references)),
-                Some(Err(error)) => _ = performed.unread_definitions.insert(service.id.clone(), error.to_string()),
-                None => {}
+        for (service, failed) in self.read_definitions(services.iter_mut().filter(is_concerned), performed).await {
+            if let Some(error) = failed {
+                performed.unread_definitions.insert(service.id.clone(), error.to_string());
             }
         }
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Errand, Performed, Reload, count, unread};
+use crate::aws::Error;
 use crate::domain::service::{Service, ServiceStatus};
 use crate::domain::summary::ServiceLine;
 use crate::domain::watch::Listening;
@@ -21,8 +22,33 @@ impl Reload<'_> {
                 && service.may_ask_its_task_definition()
                 && !listening(service, Listening::AskTaskDefinition).is_empty()
         };
+        for (service, failed) in self.read_definitions(services.iter_mut().filter(undecided), performed).await {
+            if let Some(error) = failed {
+                let keys = performed.keys.share(listening(service, Listening::AskTaskDefinition));
+                count(&mut performed.reach, &*keys, |reach| reach.undecided += 1);
+                if error.cause.passes() {
+                    performed.undecided.insert(service.id.clone(), keys);
+                }
+                if listening(service, Listening::Yes).is_empty() {
+                    performed.lines.push(ServiceLine::unread(&service.id, &unread(&error)));
+                } else {
+                    performed.mistakes.insert((service.id.clone(), error.to_string()));
+                }
+            } else {
+                performed.mistakes.extend(service.mistakes().map(|mistake| (service.id.clone(), mistake)));
+            }
+        }
+    }
+
+    /// Gives services the references of their task definitions: one call for each that is not known yet. Answers the services that have a task definition,
+    /// each with the error where it could not be read.
+    pub(super) async fn read_definitions<'s>(
+        &self,
+        services: impl Iterator<Item = &'s mut Service>,
+        performed: &mut Performed,
+    ) -> Vec<(&'s mut Service, Option<Arc<Error>>)> {
         let mut wanted: BTreeMap<String, Vec<&mut Service>> = BTreeMap::new();
-        for service in services.iter_mut().filter(undecided) {
+        for service in services {
             match service.task_definition.clone() {
                 Some(arn) => wanted.entry(arn).or_default().push(service),
                 // Without a task set of its own, it refers to nothing yet.
@@ -30,29 +56,16 @@ impl Reload<'_> {
             }
         }
         let before = self.aws.ecs.definitions_read();
-        let arns: BTreeSet<_> = wanted.keys().cloned().collect();
-        let references = self.aws.ecs.references(arns, self.share_of_what_is_left(2)).await;
-        performed.task_definitions = self.aws.ecs.definitions_read() - before;
-        for service in wanted.into_values().flatten() {
-            match service.task_definition.as_ref().and_then(|arn| references.get(arn)) {
-                Some(Ok(references)) => {
-                    service.references = Some(Arc::clone(references));
-                    performed.mistakes.extend(service.mistakes().map(|mistake| (service.id.clone(), mistake)));
-                }
-                Some(Err(error)) => {
-                    let keys = performed.keys.share(listening(service, Listening::AskTaskDefinition));
-                    count(&mut performed.reach, &*keys, |reach| reach.undecided += 1);
-                    if error.cause.passes() {
-                        performed.undecided.insert(service.id.clone(), keys);
-                    }
-                    if listening(service, Listening::Yes).is_empty() {
-                        performed.lines.push(ServiceLine::unread(&service.id, &unread(error)));
-                    } else {
-                        performed.mistakes.insert((service.id.clone(), error.to_string()));
-                    }
-                }
-                None => {}
+        let mut read = self.aws.ecs.references(wanted.keys().cloned().collect(), self.share_of_what_is_left(2)).await;
+        performed.task_definitions += self.aws.ecs.definitions_read() - before;
+        let mut asked = Vec::new();
+        for (arn, services) in wanted {
+            let Some(references) = read.remove(&arn).map(|read| read.map_err(Arc::new)) else { continue };
+            for service in services {
+                service.references = references.as_ref().ok().cloned().or_else(|| service.references.take());
+                asked.push((service, references.as_ref().err().cloned()));
             }
         }
+        asked
     }
 }
