@@ -21,7 +21,8 @@ use crate::reload::{self, Reload, Reloaded};
 use crate::report::Reporter;
 use crate::settings::Settings;
 
-/// Where an emulator tells a deadline that has passed, an invocation takes at most this long. One without the header is none: the runtime ends the process.
+/// Where an emulator tells a deadline that has passed, an invocation takes at most this long. One
+/// without the header is none: the runtime ends the process.
 const WITHOUT_DEADLINE: Duration = Duration::from_mins(1);
 
 /// Kept free at the end of an invocation for its answer: a tenth of it, within these bounds.
@@ -84,7 +85,10 @@ impl fmt::Debug for Error {
 
 impl From<Error> for Diagnostic {
     fn from(error: Error) -> Self {
-        Self { error_type: error.kind().to_owned(), error_message: error.to_string() }
+        Self {
+            error_type: error.kind().to_owned(),
+            error_message: error.to_string(),
+        }
     }
 }
 
@@ -92,31 +96,66 @@ impl Reloader {
     /// Takes what the process was started with.
     #[must_use]
     pub fn new(aws: Aws, settings: Settings, reporter: Reporter) -> Self {
-        let limit = Limit { burst: settings.restart_burst, rate: settings.restart_rate };
+        let limit = Limit {
+            burst: settings.restart_burst,
+            rate: settings.restart_rate,
+        };
         let pace = limit.share(settings.concurrency);
         let queue = settings.queue_url.as_deref().and_then(Queue::from_url);
-        Self { aws, settings, pace, reporter, queue }
+        Self {
+            aws,
+            settings,
+            pace,
+            reporter,
+            queue,
+        }
     }
 
     /// Handles one invocation; `now` is the wall clock at its start.
     ///
     /// # Errors
-    /// Only where nothing was started and nobody else keeps the event: a queue is told which messages to keep instead.
-    pub async fn handle(&self, payload: &str, context: &Context, now: Timestamp) -> Result<Answer, Error> {
+    /// Only where nothing was started and nobody else keeps the event: a queue is told which
+    /// messages to keep instead.
+    pub async fn handle(
+        &self,
+        payload: &str,
+        context: &Context,
+        now: Timestamp,
+    ) -> Result<Answer, Error> {
         let clock = Clock::starting_at(now);
         let (until, send_by) = stop_at(context.deadline, now);
-        let queue = self.queue.clone().map(|queue| queue.of_function(&context.invoked_function_arn));
+        let queue = self
+            .queue
+            .clone()
+            .map(|queue| queue.of_function(&context.invoked_function_arn));
         let inbox = event::decode(payload, now, queue.as_ref());
-        let reload = Reload { aws: &self.aws, settings: &self.settings, pace: &self.pace, clock: &clock, until, send_by };
+        let reload = Reload {
+            aws: &self.aws,
+            settings: &self.settings,
+            pace: &self.pace,
+            clock: &clock,
+            until,
+            send_by,
+        };
         let mut reloaded = Box::pin(reload.run(&inbox)).await;
         reloaded.keep_promises(inbox.from_queue);
 
         let returned = to_return(&inbox, &reloaded.unfinished);
-        let summary = summarise(&context.request_id, &inbox, &mut reloaded, returned.len(), clock.elapsed());
-        self.reporter.requests(&requests(&inbox), &context.request_id, clock.now());
-        self.reporter.changes(&reloaded.received, &context.request_id, clock.now());
-        self.reporter.mistakes(&reloaded.mistakes, &context.request_id, clock.now());
-        self.reporter.strangers(&reloaded.strangers, &context.request_id, clock.now());
+        let summary = summarise(
+            &context.request_id,
+            &inbox,
+            &mut reloaded,
+            returned.len(),
+            clock.elapsed(),
+        );
+        self.reporter
+            .requests(&requests(&inbox), &context.request_id, clock.now());
+        self.reporter
+            .changes(&reloaded.received, &context.request_id, clock.now());
+        self.reporter
+            .mistakes(&reloaded.mistakes, &context.request_id, clock.now());
+        self.reporter
+            .strangers(&reloaded.strangers, &context.request_id, clock.now());
         self.reporter.report(&summary, clock.now());
 
         if inbox.from_queue {
@@ -131,15 +170,31 @@ impl Reloader {
         }
         match only_malformed(inbox) {
             Some(malformed) => Err(malformed.into()),
-            None if !reloaded.stranded.is_empty() && !reloaded.unfinished.is_empty() => Err(Error::NothingStarted(reloaded.stranded.len())),
+            None if !reloaded.stranded.is_empty() && !reloaded.unfinished.is_empty() => {
+                Err(Error::NothingStarted(reloaded.stranded.len()))
+            }
             None => Ok(Answer::Summary(Box::new(summary.bounded()))),
         }
     }
 }
 
-fn summarise(request_id: &str, inbox: &Inbox, reloaded: &mut Reloaded, returned: usize, elapsed: Duration) -> Summary {
+fn summarise(
+    request_id: &str,
+    inbox: &Inbox,
+    reloaded: &mut Reloaded,
+    returned: usize,
+    elapsed: Duration,
+) -> Summary {
     let told = || inbox.messages.iter().flat_map(|message| &message.told);
-    let ignored: Vec<_> = told().filter_map(|told| if let Told::Ignored(ignored) = told { Some(ignored.clone()) } else { None }).collect();
+    let ignored: Vec<_> = told()
+        .filter_map(|told| {
+            if let Told::Ignored(ignored) = told {
+                Some(ignored.clone())
+            } else {
+                None
+            }
+        })
+        .collect();
     let malformed: Vec<_> = inbox.messages.iter().flat_map(malformed_events).collect();
     // There may be thousands: they are needed once.
     let services = std::mem::take(&mut reloaded.services);
@@ -147,7 +202,16 @@ fn summarise(request_id: &str, inbox: &Inbox, reloaded: &mut Reloaded, returned:
     let swept = reloaded.swept.take().unwrap_or_default();
     let counts = Counts {
         messages: inbox.messages.len(),
-        own_messages: inbox.messages.iter().filter(|message| message.told.iter().any(|told| matches!(told, Told::Again(_)))).count(),
+        own_messages: inbox
+            .messages
+            .iter()
+            .filter(|message| {
+                message
+                    .told
+                    .iter()
+                    .any(|told| matches!(told, Told::Again(_)))
+            })
+            .count(),
         changes: reloaded.changes,
         ignored: ignored.len(),
         malformed: malformed.len(),
@@ -184,7 +248,9 @@ fn summarise(request_id: &str, inbox: &Inbox, reloaded: &mut Reloaded, returned:
 /// The lines of what a message holds that could not be read.
 fn malformed_events(message: &Message) -> impl Iterator<Item = MalformedEvent> {
     message.told.iter().filter_map(|told| {
-        let Told::Malformed(malformed) = told else { return None };
+        let Told::Malformed(malformed) = told else {
+            return None;
+        };
         Some(MalformedEvent {
             error: malformed.to_string(),
             message_id: message.id.clone(),
@@ -196,33 +262,64 @@ fn malformed_events(message: &Message) -> impl Iterator<Item = MalformedEvent> {
 
 /// The lines of what was asked for.
 fn requests(inbox: &Inbox) -> Vec<RequestLine> {
-    let told = inbox.messages.iter().flat_map(|message| message.told.iter().map(move |told| (message, told)));
+    let told = inbox
+        .messages
+        .iter()
+        .flat_map(|message| message.told.iter().map(move |told| (message, told)));
     let requests = told.filter_map(|(message, told)| {
         let line = match told {
             Told::Asked(manual) => manual.line(),
             Told::Sweep(sweep) => sweep.line(),
-            Told::Changed(_) | Told::Again(_) | Told::Ignored(_) | Told::Malformed(_) | Told::TooMuch => return None,
+            Told::Changed(_)
+            | Told::Again(_)
+            | Told::Ignored(_)
+            | Told::Malformed(_)
+            | Told::TooMuch => return None,
         };
-        Some(RequestLine { message_id: message.id.clone(), sender_id: message.sender.clone(), ..line })
+        Some(RequestLine {
+            message_id: message.id.clone(),
+            sender_id: message.sender.clone(),
+            ..line
+        })
     });
     requests.collect()
 }
 
-/// When to stop, and by when what is left to do must be sent, so that the answer goes out before Lambda ends the process.
+/// When to stop, and by when what is left to do must be sent, so that the answer goes out before
+/// Lambda ends the process.
 fn stop_at(deadline_ms: u64, now: Timestamp) -> (Instant, Instant) {
-    let left = i64::try_from(deadline_ms).ok().and_then(|deadline| u64::try_from(deadline - now.as_millisecond()).ok());
-    let left = left.filter(|left| *left > 0).map_or(WITHOUT_DEADLINE, Duration::from_millis);
+    let left = i64::try_from(deadline_ms)
+        .ok()
+        .and_then(|deadline| u64::try_from(deadline - now.as_millisecond()).ok());
+    let left = left
+        .filter(|left| *left > 0)
+        .map_or(WITHOUT_DEADLINE, Duration::from_millis);
     let reserve = (left / 10).clamp(LEAST_RESERVE, MOST_RESERVE);
     let end = Instant::now() + left;
-    (end.checked_sub(reserve).unwrap_or(end), end.checked_sub(reserve / 4).unwrap_or(end))
+    (
+        end.checked_sub(reserve).unwrap_or(end),
+        end.checked_sub(reserve / 4).unwrap_or(end),
+    )
 }
 
-/// The ids of the messages that the queue is to keep: those that hold something malformed, so that they end where a person sees them, those that there
-/// was no room for, and those whose restarts are not all done.
+/// The ids of the messages that the queue is to keep: those that hold something malformed, so that
+/// they end where a person sees them, those that there was no room for, and those whose restarts
+/// are not all done.
 fn to_return(inbox: &Inbox, unfinished: &BTreeSet<usize>) -> Vec<String> {
-    let malformed = |message: &Message| message.told.iter().any(|told| matches!(told, Told::Malformed(_) | Told::TooMuch));
-    let messages = inbox.messages.iter().enumerate().filter(|(place, message)| malformed(message) || unfinished.contains(place));
-    messages.filter_map(|(_, message)| message.id.clone()).collect()
+    let malformed = |message: &Message| {
+        message
+            .told
+            .iter()
+            .any(|told| matches!(told, Told::Malformed(_) | Told::TooMuch))
+    };
+    let messages = inbox
+        .messages
+        .iter()
+        .enumerate()
+        .filter(|(place, message)| malformed(message) || unfinished.contains(place));
+    messages
+        .filter_map(|(_, message)| message.id.clone())
+        .collect()
 }
 
 /// What is wrong with an inbox that holds nothing else.
@@ -231,7 +328,12 @@ fn only_malformed(inbox: Inbox) -> Option<Malformed> {
     for told in inbox.messages.into_iter().flat_map(|message| message.told) {
         match told {
             Told::Malformed(malformed) => first = first.or(Some(malformed)),
-            Told::Changed(_) | Told::Asked(_) | Told::Again(_) | Told::Sweep(_) | Told::Ignored(_) | Told::TooMuch => return None,
+            Told::Changed(_)
+            | Told::Asked(_)
+            | Told::Again(_)
+            | Told::Sweep(_)
+            | Told::Ignored(_)
+            | Told::TooMuch => return None,
         }
     }
     first

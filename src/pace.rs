@@ -1,7 +1,9 @@
-//! How fast calls are made: a burst, then a steady rate, below the bucket that the account has for them.
+//! How fast calls are made: a burst, then a steady rate, below the bucket that the account has for
+//! them.
 //!
-//! Such buckets belong to the account and Region, not to a process ("Request throttling for the Amazon ECS API", Amazon ECS API Reference).
-//! So a limit is one of the whole function, and each of its processes keeps to its part.
+//! Such buckets belong to the account and Region, not to a process ("Request throttling for the
+//! Amazon ECS API", Amazon ECS API Reference). So a limit is one of the whole function, and each of
+//! its processes keeps to its part.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -18,17 +20,21 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// The pace of one process of a function that runs at most `concurrency` processes at once. The burst is rounded down, to one at least: a
-    /// limit with a smaller burst than the function has processes is kept by the rate alone.
+    /// The pace of one process of a function that runs at most `concurrency` processes at once. The
+    /// burst is rounded down, to one at least: a limit with a smaller burst than the function
+    /// has processes is kept by the rate alone.
     #[must_use]
     pub fn share(self, concurrency: u32) -> Pace {
         let processes = concurrency.max(1);
-        Pace::new((self.burst / processes).max(1), self.rate / f64::from(processes))
+        Pace::new(
+            (self.burst / processes).max(1),
+            self.rate / f64::from(processes),
+        )
     }
 }
 
-/// Hands out turns: `burst` at once, then one each `interval`. It lives as long as the process, so that two invocations in a row do not
-/// both burst.
+/// Hands out turns: `burst` at once, then one each `interval`. It lives as long as the process, so
+/// that two invocations in a row do not both burst.
 #[derive(Debug)]
 pub struct Pace {
     interval: Duration,
@@ -42,12 +48,18 @@ impl Pace {
     /// `burst` turns at once, then `rate` a second.
     fn new(burst: u32, rate: f64) -> Self {
         let interval = Duration::try_from_secs_f64(1.0 / rate).unwrap_or(Duration::MAX);
-        Self { interval, ahead: interval.saturating_mul(burst.saturating_sub(1)), due: Mutex::new(Instant::now()) }
+        Self {
+            interval,
+            ahead: interval.saturating_mul(burst.saturating_sub(1)),
+            due: Mutex::new(Instant::now()),
+        }
     }
 
     /// Waits for a turn; `false`, at once, where none will come before `until`.
     pub async fn admit(&self, until: Instant) -> bool {
-        let Some(turn) = self.take_turn(until) else { return false };
+        let Some(turn) = self.take_turn(until) else {
+            return false;
+        };
         sleep_until(turn).await;
         true
     }
@@ -88,12 +100,17 @@ mod tests {
         let pace = Pace::new(25, 2.5);
 
         assert!(starts(&pace, 25).await < Duration::from_millis(5));
-        assert!(starts(&pace, 5).await.abs_diff(Duration::from_secs(2)) < Duration::from_millis(10));
+        assert!(
+            starts(&pace, 5).await.abs_diff(Duration::from_secs(2)) < Duration::from_millis(10)
+        );
     }
 
     #[tokio::test(start_paused = true)]
     async fn two_processes_share_a_limit() {
-        let limit = Limit { burst: 41, rate: 5.0 };
+        let limit = Limit {
+            burst: 41,
+            rate: 5.0,
+        };
         let (one, other) = (limit.share(2), limit.share(2));
 
         assert!(starts(&one, 20).await < Duration::from_millis(5));
@@ -103,10 +120,16 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn more_processes_than_a_burst_has_calls_get_one_each() {
-        let pace = Limit { burst: 2, rate: 10.0 }.share(10);
+        let pace = Limit {
+            burst: 2,
+            rate: 10.0,
+        }
+        .share(10);
 
         assert!(starts(&pace, 1).await < Duration::from_millis(5));
-        assert!(starts(&pace, 2).await.abs_diff(Duration::from_secs(2)) < Duration::from_millis(10));
+        assert!(
+            starts(&pace, 2).await.abs_diff(Duration::from_secs(2)) < Duration::from_millis(10)
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -115,7 +138,9 @@ mod tests {
 
         pace.throttled();
 
-        assert!(starts(&pace, 5).await.abs_diff(Duration::from_secs(2)) < Duration::from_millis(10));
+        assert!(
+            starts(&pace, 5).await.abs_diff(Duration::from_secs(2)) < Duration::from_millis(10)
+        );
     }
 
     #[tokio::test(start_paused = true)]

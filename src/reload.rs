@@ -73,11 +73,13 @@ pub struct Reloaded {
     pub task_definitions: usize,
     /// Tags of services that have opted in, and references of task definitions, that do not parse.
     pub mistakes: BTreeSet<(ServiceId, String)>,
-    /// Resources that carry our tags and are not what these are for, by their ARNs, and what their owners can do.
+    /// Resources that carry our tags and are not what these are for, by their ARNs, and what their
+    /// owners can do.
     pub strangers: BTreeMap<String, &'static str>,
     /// What was decided about each service that a change concerns, and what became of it.
     pub services: Vec<ServiceLine>,
-    /// The places in the inbox of the messages whose work is not all done, and that nothing else goes on with.
+    /// The places in the inbox of the messages whose work is not all done, and that nothing else
+    /// goes on with.
     pub unfinished: BTreeSet<usize>,
     /// The services about which something is left to do that no message of our own tells.
     pub stranded: BTreeSet<ServiceId>,
@@ -107,12 +109,19 @@ pub struct Findings {
 }
 
 impl Reloaded {
-    /// Nobody repeats a direct invocation that started something, so that what it left undone does not go on by itself.
+    /// Nobody repeats a direct invocation that started something, so that what it left undone does
+    /// not go on by itself.
     pub fn keep_promises(&mut self, from_queue: bool) {
-        let started = self.services.iter().any(|line| line.result == Some(RestartResult::Started));
+        let started = self
+            .services
+            .iter()
+            .any(|line| line.result == Some(RestartResult::Started));
         if started && !from_queue {
             let stranded: BTreeSet<_> = self.stranded.iter().map(ToString::to_string).collect();
-            self.services.iter_mut().filter(|line| stranded.contains(&line.service)).for_each(|line| line.again = false);
+            self.services
+                .iter_mut()
+                .filter(|line| stranded.contains(&line.service))
+                .for_each(|line| line.again = false);
             self.unfinished.clear();
         }
     }
@@ -157,23 +166,48 @@ struct Performed {
 }
 
 impl Reload<'_> {
-    /// Decodes nothing and answers nobody: takes what was told, restarts what is stale. An inbox that concerns nobody costs the listing
-    /// alone, and with a queue the message for the second look; explicit terms and a change younger than a minute cost
-    /// ceil(S/100) + ceil(n/10) + n calls, and what `learn` asks beside them. Services that say `auto` are looked at for every change, and their task definitions read once. An older change, and a service in which a
-    /// deployment runs, cost up to two more for each restart, for the deployment history, and one more where a deployment was rolled back or stopped, or
-    /// may stand at a hook; a change older than ten minutes two for a hundred tasks.
+    /// Decodes nothing and answers nobody: takes what was told, restarts what is stale. An inbox
+    /// that concerns nobody costs the listing alone, and with a queue the message for the
+    /// second look; explicit terms and a change younger than a minute cost ceil(S/100) +
+    /// ceil(n/10) + n calls, and what `learn` asks beside them. Services that say `auto` are looked
+    /// at for every change, and their task definitions read once. An older change, and a service in
+    /// which a deployment runs, cost up to two more for each restart, for the deployment
+    /// history, and one more where a deployment was rolled back or stopped, or may stand at a
+    /// hook; a change older than ten minutes two for a hundred tasks.
     pub async fn run(&self, inbox: &Inbox) -> Reloaded {
-        let Listing { found: watching, is_whole } = match self.list(inbox).await {
+        let Listing {
+            found: watching,
+            is_whole,
+        } = match self.list(inbox).await {
             Ok(listing) => listing,
             Err(error) => return self.put_off(inbox, error).await,
         };
-        let mistakes = watching.iter().flat_map(|listed| listed.tags.mistakes().map(|mistake| (listed.id.clone(), mistake.to_string())));
-        let incomplete =
-            if is_whole { Vec::new() } else { vec![format!("the services that watch, {} of them: {IN_A_CIRCLE}", watching.len())] };
-        let mut reloaded = Reloaded { mistakes: mistakes.collect(), watching, incomplete, ..Reloaded::default() };
+        let mistakes = watching.iter().flat_map(|listed| {
+            listed
+                .tags
+                .mistakes()
+                .map(|mistake| (listed.id.clone(), mistake.to_string()))
+        });
+        let incomplete = if is_whole {
+            Vec::new()
+        } else {
+            vec![format!(
+                "the services that watch, {} of them: {IN_A_CIRCLE}",
+                watching.len()
+            )]
+        };
+        let mut reloaded = Reloaded {
+            mistakes: mistakes.collect(),
+            watching,
+            incomplete,
+            ..Reloaded::default()
+        };
         let mut sums = Sums::default();
         let watching = reloaded.watching.len();
-        for mut errand in errands(inbox, &reloaded.watching).into_iter().flat_map(|errand| errand.in_portions(watching)) {
+        for mut errand in errands(inbox, &reloaded.watching)
+            .into_iter()
+            .flat_map(|errand| errand.in_portions(watching))
+        {
             if Instant::now() >= self.until {
                 let unfinished = self.leave(errand, &mut reloaded.sent).await;
                 reloaded.unfinished.extend(unfinished);
@@ -183,13 +217,29 @@ impl Reload<'_> {
             self.go_on(&errand, &mut performed).await;
             let services_with_mistakes = with_mistakes(&reloaded.watching, &performed.mistakes);
             let home = reloaded.watching.first().map(|listed| &listed.home);
-            let reach = |key: &Key| Some(Reach { services_with_mistakes, ..performed.reach.get(key).copied().unwrap_or_default() });
+            let reach = |key: &Key| {
+                Some(Reach {
+                    services_with_mistakes,
+                    ..performed.reach.get(key).copied().unwrap_or_default()
+                })
+            };
             reloaded.received.extend(errand.received(home, reach));
-            let Performed { lines, mistakes, task_definitions, unfinished, stranded, sent, refused_changes, .. } = performed;
+            let Performed {
+                lines,
+                mistakes,
+                task_definitions,
+                unfinished,
+                stranded,
+                sent,
+                refused_changes,
+                ..
+            } = performed;
             reloaded.changes += errand.changes.len();
             reloaded.task_definitions += task_definitions;
             reloaded.mistakes.extend(mistakes);
-            reloaded.services.extend(lines.into_iter().map(|line| sums.take(line)));
+            reloaded
+                .services
+                .extend(lines.into_iter().map(|line| sums.take(line)));
             reloaded.unfinished.extend(unfinished);
             reloaded.stranded.extend(stranded);
             reloaded.sent += sent;
@@ -198,7 +248,9 @@ impl Reload<'_> {
         if let Some(sweep) = asks_for_a_sweep(inbox) {
             let (lines, mut findings) = Box::pin(self.sweep(sweep, &reloaded.watching)).await;
             findings.unswept.extend(reloaded.incomplete.iter().cloned());
-            reloaded.services.extend(lines.into_iter().map(|line| sums.take(line)));
+            reloaded
+                .services
+                .extend(lines.into_iter().map(|line| sums.take(line)));
             reloaded.swept = Some(findings);
         }
         reloaded.strangers = self.aws.tagging.take_strangers();
@@ -207,10 +259,17 @@ impl Reload<'_> {
 
     async fn list(&self, inbox: &Inbox) -> Result<Listing<Vec<Listed>>, Error> {
         if !needs_a_listing(inbox) {
-            return Ok(Listing { found: Vec::new(), is_whole: true });
+            return Ok(Listing {
+                found: Vec::new(),
+                is_whole: true,
+            });
         }
         // A listing that does not end leaves time to send what was told.
-        let mut listed = self.aws.tagging.services_watching(&self.settings.tag_prefix, self.share_of_what_is_left(2)).await?;
+        let mut listed = self
+            .aws
+            .tagging
+            .services_watching(&self.settings.tag_prefix, self.share_of_what_is_left(2))
+            .await?;
         listed.found.retain(|listed| self.is_in_reach(&listed.id));
         Ok(listed)
     }
@@ -221,45 +280,94 @@ impl Reload<'_> {
 
     async fn perform(&self, errand: &mut Errand, watching: &[Listed]) -> Performed {
         let mut policy = self.policy(errand);
-        if errand.waiting.values().any(|waiting| waiting.told == Some(Reason::Settling)) {
+        if errand
+            .waiting
+            .values()
+            .any(|waiting| waiting.told == Some(Reason::Settling))
+        {
             // What is written all the time would never settle.
             policy.patience = SignedDuration::MAX;
         }
-        let concerned = watching.iter().filter(|listed| errand.concerns(listed)).map(|listed| &listed.id);
-        let (ids, out_of_reach): (BTreeSet<_>, BTreeSet<_>) = concerned.chain(errand.named()).partition(|id| self.is_in_reach(id));
-        let refused = |id| ServiceLine::unread(id, &failed("its cluster is not one of RELOADER_CLUSTERS"));
-        let mut performed = Performed { lines: out_of_reach.into_iter().map(refused).collect(), ..Performed::default() };
+        let concerned = watching
+            .iter()
+            .filter(|listed| errand.concerns(listed))
+            .map(|listed| &listed.id);
+        let (ids, out_of_reach): (BTreeSet<_>, BTreeSet<_>) = concerned
+            .chain(errand.named())
+            .partition(|id| self.is_in_reach(id));
+        let refused =
+            |id| ServiceLine::unread(id, &failed("its cluster is not one of RELOADER_CLUSTERS"));
+        let mut performed = Performed {
+            lines: out_of_reach.into_iter().map(refused).collect(),
+            ..Performed::default()
+        };
 
         let (looked_at, asked_at) = (Instant::now(), self.clock.now());
-        let home = watching.first().map(|listed| listed.home.clone()).unwrap_or_default();
-        let terms_name =
-            |change: &Change| watching.iter().any(|listed| change.whom.includes(&listed.id) && is_decided(listed.listens(&change.key)));
+        let home = watching
+            .first()
+            .map(|listed| listed.home.clone())
+            .unwrap_or_default();
+        let terms_name = |change: &Change| {
+            watching.iter().any(|listed| {
+                change.whom.includes(&listed.id) && is_decided(listed.listens(&change.key))
+            })
+        };
         let named_by_terms = errand.unlearnt(&home, terms_name);
-        let mut asked_for: BTreeSet<_> = named_by_terms.iter().map(|change| change.key.clone()).collect();
-        let (mut services, learnt) = join(self.look(ids, errand, watching, &mut performed), self.learn(named_by_terms)).await;
+        let mut asked_for: BTreeSet<_> = named_by_terms
+            .iter()
+            .map(|change| change.key.clone())
+            .collect();
+        let (mut services, learnt) = join(
+            self.look(ids, errand, watching, &mut performed),
+            self.learn(named_by_terms),
+        )
+        .await;
         errand.learns(learnt);
-        self.read_references(errand, &mut services, &mut performed).await;
-        let home = services.first().map(|service| service.home.clone()).unwrap_or(home);
+        self.read_references(errand, &mut services, &mut performed)
+            .await;
+        let home = services
+            .first()
+            .map(|service| service.home.clone())
+            .unwrap_or(home);
         let named_by_references = errand.unlearnt(&home, |change| {
-            services.iter().any(|service| change.whom.includes(&service.id) && is_decided(service.listens(&change.key)))
+            services.iter().any(|service| {
+                change.whom.includes(&service.id) && is_decided(service.listens(&change.key))
+            })
         });
         asked_for.extend(named_by_references.iter().map(|change| change.key.clone()));
         errand.learns(self.learn(named_by_references).await);
-        self.read_who_misses(errand, &mut services, &mut performed).await;
-        self.date_exactly(errand, &services, &asked_for, asked_at).await;
+        self.read_who_misses(errand, &mut services, &mut performed)
+            .await;
+        self.date_exactly(errand, &services, &asked_for, asked_at)
+            .await;
         for service in &mut services {
-            service.followed = errand.waiting.get(&service.id).and_then(|waiting| waiting.rollout.clone());
+            service.followed = errand
+                .waiting
+                .get(&service.id)
+                .and_then(|waiting| waiting.rollout.clone());
         }
         let mut told = ChangeLines::new(&errand.changes);
         let mut concerned = Concerned::default();
-        for (id, rolled) in self.carry_out(&errand.changes, services, &policy, looked_at).await {
+        for (id, rolled) in self
+            .carry_out(&errand.changes, services, &policy, looked_at)
+            .await
+        {
             concerned.add(&rolled.planned.asked_by);
-            add_new(&mut performed.refused_changes, rolled.planned.refused_changes());
+            add_new(
+                &mut performed.refused_changes,
+                rolled.planned.refused_changes(),
+            );
             let mut line = ServiceLine::decided(&rolled, &mut told);
             let known = errand.waiting.get(&id).cloned().unwrap_or_default();
-            line.looks = if known.told == Some(rolled.planned.reason) { known.looks.max(1) } else { 0 };
+            line.looks = if known.told == Some(rolled.planned.reason) {
+                known.looks.max(1)
+            } else {
+                0
+            };
             if let Some(cause) = performed.unread_definitions.get(&id) {
-                line.add_detail(&format!("whether its task definition refers to what was deleted is not known: {cause}"));
+                line.add_detail(&format!(
+                    "whether its task definition refers to what was deleted is not known: {cause}"
+                ));
             }
             performed.lines.push(line);
             if let Some(left) = Left::after(&rolled, &mut performed.keys) {
@@ -268,22 +376,56 @@ impl Reload<'_> {
         }
         concerned.count(&mut performed.reach);
         for (id, keys) in std::mem::take(&mut performed.undecided) {
-            let left = performed.left.entry(id).or_insert_with(|| Left::unread(Arc::default()));
+            let left = performed
+                .left
+                .entry(id)
+                .or_insert_with(|| Left::unread(Arc::default()));
             left.keys = performed.keys.share(&*left.keys | &*keys);
-            left.told = if left.told == Reason::Fresh { Reason::Stale } else { left.told };
+            left.told = if left.told == Reason::Fresh {
+                Reason::Stale
+            } else {
+                left.told
+            };
         }
         errand.sign(&mut performed.lines);
         performed
     }
 
     /// The services as they are; one that cannot be looked at has its line at once.
-    async fn look(&self, ids: BTreeSet<&ServiceId>, errand: &Errand, watching: &[Listed], performed: &mut Performed) -> Vec<Service> {
-        let looks = self.aws.ecs.look_at(ids, &self.settings.tag_prefix, self.share_of_what_is_left(3)).await;
-        performed.lines.extend(looks.unread.iter().map(|(id, error)| ServiceLine::unread(id, &unread(error))));
+    async fn look(
+        &self,
+        ids: BTreeSet<&ServiceId>,
+        errand: &Errand,
+        watching: &[Listed],
+        performed: &mut Performed,
+    ) -> Vec<Service> {
+        let looks = self
+            .aws
+            .ecs
+            .look_at(
+                ids,
+                &self.settings.tag_prefix,
+                self.share_of_what_is_left(3),
+            )
+            .await;
+        performed.lines.extend(
+            looks
+                .unread
+                .iter()
+                .map(|(id, error)| ServiceLine::unread(id, &unread(error))),
+        );
         let listed: BTreeMap<_, _> = watching.iter().map(|listed| (&listed.id, listed)).collect();
         for (id, error) in &looks.unread {
-            let of_listed = listed.get(id).into_iter().flat_map(|listed| errand.keys_of(listed));
-            let keys = performed.keys.share(of_listed.chain(errand.keys_that_name(id)).cloned().collect());
+            let of_listed = listed
+                .get(id)
+                .into_iter()
+                .flat_map(|listed| errand.keys_of(listed));
+            let keys = performed.keys.share(
+                of_listed
+                    .chain(errand.keys_that_name(id))
+                    .cloned()
+                    .collect(),
+            );
             count(&mut performed.reach, &*keys, |reach| reach.undecided += 1);
             if error.cause.passes() {
                 performed.left.insert(id.clone(), Left::unread(keys));
@@ -293,32 +435,56 @@ impl Reload<'_> {
             Some(listed) => Service::gone(id, listed.home.clone(), listed.tags.clone()),
             None => Service::gone(id, Place::default(), Tags::default()),
         });
-        let (meant, namesakes): (Vec<_>, Vec<_>) = looks.services.into_iter().chain(gone).partition(|service| errand.means(service));
-        let refused = |service: &Service| ServiceLine::unread(&service.id, &failed("the ARN names another account or Region"));
+        let (meant, namesakes): (Vec<_>, Vec<_>) = looks
+            .services
+            .into_iter()
+            .chain(gone)
+            .partition(|service| errand.means(service));
+        let refused = |service: &Service| {
+            ServiceLine::unread(
+                &service.id,
+                &failed("the ARN names another account or Region"),
+            )
+        };
         performed.lines.extend(namesakes.iter().map(refused));
         meant
     }
 
     fn policy(&self, errand: &Errand) -> Policy {
         let wish = errand.wish.as_ref();
-        let Settings { notify_only, max_services, settle, min_interval, restarts_per_hour, max_in_flight, ref queue_url, .. } =
-            *self.settings;
+        let Settings {
+            notify_only,
+            max_services,
+            settle,
+            min_interval,
+            restarts_per_hour,
+            max_in_flight,
+            ref queue_url,
+            ..
+        } = *self.settings;
         Policy {
             notify_only,
             dry_run: wish.is_some_and(|wish| wish.dry_run),
             max_services: errand.max_services(max_services),
             asked_in_vain: errand.raises(max_services).filter(|_| errand.queued),
             settle,
-            patience: if queue_url.is_some() { PATIENCE } else { SignedDuration::MAX },
+            patience: if queue_url.is_some() {
+                PATIENCE
+            } else {
+                SignedDuration::MAX
+            },
             min_interval,
             restarts_per_hour,
             max_in_flight,
-            named: wish.map(|wish| wish.services.keys().cloned().collect()).unwrap_or_default(),
+            named: wish
+                .map(|wish| wish.services.keys().cloned().collect())
+                .unwrap_or_default(),
             asked_at: wish.map_or_else(|| self.clock.now(), |wish| wish.asked_at),
         }
     }
 
-    /// Decides about services that were looked at at an instant, and restarts those that are stale: what became of each that a change concerns.
+    /// Decides about services that were looked at at an instant, and restarts those that are stale:
+    /// what became of each that a change concerns.
     async fn carry_out(
         &self,
         changes: &BTreeMap<Key, Change>,
@@ -341,14 +507,19 @@ impl Reload<'_> {
         let mut rolled = job.roll_out(&plan, &services).await;
         for seen in services {
             if let Some(planned) = plan.services.remove(&seen.id) {
-                rolled.entry(seen.id.clone()).or_insert_with(|| RolledOut { planned, outcome: None, seen });
+                rolled.entry(seen.id.clone()).or_insert_with(|| RolledOut {
+                    planned,
+                    outcome: None,
+                    seen,
+                });
             }
         }
         rolled
     }
 
-    /// Plans, and tells which evidence is to be read of services shortly before they are restarted. It is read at once where nothing is to be
-    /// restarted: to tell what would have been, or who ended a rollout; and where others wait for the restart to end, which perhaps is none.
+    /// Plans, and tells which evidence is to be read of services shortly before they are restarted.
+    /// It is read at once where nothing is to be restarted: to tell what would have been, or
+    /// who ended a rollout; and where others wait for the restart to end, which perhaps is none.
     async fn plan(
         &self,
         changes: &BTreeMap<Key, Change>,
@@ -357,14 +528,27 @@ impl Reload<'_> {
     ) -> (Plan, BTreeMap<ServiceId, Needed>) {
         loop {
             let plan = plan(changes, services, policy, self.clock.now());
-            let others_wait = plan.services.values().any(|planned| planned.reason == Reason::InFlightLimit);
-            let is_restart = |id: &ServiceId| plan.services.get(id).is_some_and(|planned| planned.reason.decision() == Decision::Restart);
+            let others_wait = plan
+                .services
+                .values()
+                .any(|planned| planned.reason == Reason::InFlightLimit);
+            let is_restart = |id: &ServiceId| {
+                plan.services
+                    .get(id)
+                    .is_some_and(|planned| planned.reason.decision() == Decision::Restart)
+            };
             let needed = plan.evidence_needed(changes, services, policy, self.clock.now());
-            let (later, now): (BTreeMap<_, _>, BTreeMap<_, _>) = needed.into_iter().partition(|(id, _)| is_restart(id) && !others_wait);
+            let (later, now): (BTreeMap<_, _>, BTreeMap<_, _>) = needed
+                .into_iter()
+                .partition(|(id, _)| is_restart(id) && !others_wait);
             if now.is_empty() {
                 return (plan, later);
             }
-            let mut evidence = self.aws.ecs.evidence(now, self.share_of_what_is_left(3)).await;
+            let mut evidence = self
+                .aws
+                .ecs
+                .evidence(now, self.share_of_what_is_left(3))
+                .await;
             for service in services.iter_mut() {
                 if let Some(evidence) = evidence.remove(&service.id) {
                     *service = service.clone().with_evidence(evidence);
@@ -373,7 +557,8 @@ impl Reload<'_> {
         }
     }
 
-    /// By when a kind of read must have answered, so that what hangs leaves time to restart the others.
+    /// By when a kind of read must have answered, so that what hangs leaves time to restart the
+    /// others.
     fn share_of_what_is_left(&self, shares: u32) -> Instant {
         let now = Instant::now();
         now + self.until.saturating_duration_since(now) / shares
@@ -385,13 +570,21 @@ fn is_decided(listening: Listening) -> bool {
 }
 
 fn failed(cause: &str) -> Outcome {
-    Outcome::Failed { cause: cause.to_owned(), passes: false }
+    Outcome::Failed {
+        cause: cause.to_owned(),
+        passes: false,
+    }
 }
 
 fn unread(error: &aws::Error) -> Outcome {
     if error.cause == Cause::Denied {
-        Outcome::Denied { cause: error.to_string() }
+        Outcome::Denied {
+            cause: error.to_string(),
+        }
     } else {
-        Outcome::Failed { cause: error.to_string(), passes: error.cause.passes() }
+        Outcome::Failed {
+            cause: error.to_string(),
+            passes: error.cause.passes(),
+        }
     }
 }

@@ -81,11 +81,12 @@ pub const NAMES: [&str; 19] = [
     EVENT_BUS,
 ];
 
-/// A rolling deployment is waited for ten minutes, and what an invocation had no time for a few more.
+/// A rolling deployment is waited for ten minutes, and what an invocation had no time for a few
+/// more.
 const LEAST_HOLD_LIMIT: SignedDuration = SignedDuration::from_mins(15);
 
-/// What the function was set to, checked once at its start. A setting whose feature comes with a later version is checked and named in
-/// `without_effect`.
+/// What the function was set to, checked once at its start. A setting whose feature comes with a
+/// later version is checked and named in `without_effect`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// `RELOADER_MODE` = `notify`.
@@ -118,7 +119,8 @@ pub struct Settings {
     pub sweep_since: SignedDuration,
     /// `RELOADER_QUEUE_URL`; where there is none, what is left to do is left to the sweep.
     pub queue_url: Option<String>,
-    /// Variables that are set to something else than their default, and that this version does not act on yet.
+    /// Variables that are set to something else than their default, and that this version does not
+    /// act on yet.
     pub without_effect: Vec<&'static str>,
 }
 
@@ -135,47 +137,133 @@ impl Settings {
     /// # Errors
     /// Names each variable that does not parse, what it holds, and what was expected.
     pub fn load(vars: &dyn Vars) -> Result<Self, InvalidSettings> {
-        let mut reader = Reader { vars, mistakes: Vec::new(), without_effect: Vec::new() };
+        let mut reader = Reader {
+            vars,
+            mistakes: Vec::new(),
+            without_effect: Vec::new(),
+        };
         let settings = Self {
-            notify_only: reader.read(MODE, false, "enforce or notify", |text| word(text, &[("enforce", false), ("notify", true)])),
-            tag_prefix: reader.read(TAG_PREFIX, "reloader".to_owned(), "1 to 100 of letters, digits and _ . - / @", tag_prefix),
-            clusters: reader.read(CLUSTERS, BTreeSet::new(), "cluster names separated by commas", clusters),
-            max_services: reader.read(MAX_SERVICES, 100, "a number from 1 on", |text| at_least_one(text.parse().ok()?)),
-            restart_burst: reader
-                .read(RESTART_BURST, 40, "a number from 1 to 1000", |text| text.parse().ok().filter(|burst| (1..=1000).contains(burst))),
-            restart_rate: reader.read(RESTART_RATE, 4.0, "a rate per second from 0.1 to 1000", |text| {
-                text.parse().ok().filter(|rate| (0.1..=1000.0).contains(rate))
+            notify_only: reader.read(MODE, false, "enforce or notify", |text| {
+                word(text, &[("enforce", false), ("notify", true)])
             }),
-            concurrency: reader
-                .read(CONCURRENCY, 2, "a number from 1 to 1000", |text| text.parse().ok().filter(|number| (1..=1000).contains(number))),
-            settle: reader.read(SETTLE, SignedDuration::from_secs(2), "a duration from 0s to 60s", |text| {
-                parse_duration(text).filter(|settle| *settle <= SignedDuration::from_mins(1))
+            tag_prefix: reader.read(
+                TAG_PREFIX,
+                "reloader".to_owned(),
+                "1 to 100 of letters, digits and _ . - / @",
+                tag_prefix,
+            ),
+            clusters: reader.read(
+                CLUSTERS,
+                BTreeSet::new(),
+                "cluster names separated by commas",
+                clusters,
+            ),
+            max_services: reader.read(MAX_SERVICES, 100, "a number from 1 on", |text| {
+                at_least_one(text.parse().ok()?)
             }),
-            min_interval: reader.read(MIN_INTERVAL, SignedDuration::from_mins(5), DURATION, parse_duration),
-            restarts_per_hour: reader.read(MAX_RESTARTS_PER_HOUR, 6, "a number from 1 on", |text| at_least_one(text.parse().ok()?)),
-            max_in_flight: reader.read(MAX_IN_FLIGHT, 50, "a number from 1 on", |text| at_least_one(text.parse().ok()?)),
-            hold_limit: reader.read(HOLD_LIMIT, SignedDuration::from_hours(24), "a duration of 15m or more", |text| {
-                parse_duration(text).filter(|limit| *limit >= LEAST_HOLD_LIMIT)
+            restart_burst: reader.read(RESTART_BURST, 40, "a number from 1 to 1000", |text| {
+                text.parse().ok().filter(|burst| (1..=1000).contains(burst))
             }),
-            sweep_repairs: reader.read(SWEEP, true, "repair or report", |text| word(text, &[("repair", true), ("report", false)])),
-            sweep_since: reader.read(SWEEP_SINCE, SignedDuration::from_hours(24), DURATION, parse_duration),
+            restart_rate: reader.read(
+                RESTART_RATE,
+                4.0,
+                "a rate per second from 0.1 to 1000",
+                |text| {
+                    text.parse()
+                        .ok()
+                        .filter(|rate| (0.1..=1000.0).contains(rate))
+                },
+            ),
+            concurrency: reader.read(CONCURRENCY, 2, "a number from 1 to 1000", |text| {
+                text.parse()
+                    .ok()
+                    .filter(|number| (1..=1000).contains(number))
+            }),
+            settle: reader.read(
+                SETTLE,
+                SignedDuration::from_secs(2),
+                "a duration from 0s to 60s",
+                |text| {
+                    parse_duration(text).filter(|settle| *settle <= SignedDuration::from_mins(1))
+                },
+            ),
+            min_interval: reader.read(
+                MIN_INTERVAL,
+                SignedDuration::from_mins(5),
+                DURATION,
+                parse_duration,
+            ),
+            restarts_per_hour: reader.read(
+                MAX_RESTARTS_PER_HOUR,
+                6,
+                "a number from 1 on",
+                |text| at_least_one(text.parse().ok()?),
+            ),
+            max_in_flight: reader.read(MAX_IN_FLIGHT, 50, "a number from 1 on", |text| {
+                at_least_one(text.parse().ok()?)
+            }),
+            hold_limit: reader.read(
+                HOLD_LIMIT,
+                SignedDuration::from_hours(24),
+                "a duration of 15m or more",
+                |text| parse_duration(text).filter(|limit| *limit >= LEAST_HOLD_LIMIT),
+            ),
+            sweep_repairs: reader.read(SWEEP, true, "repair or report", |text| {
+                word(text, &[("repair", true), ("report", false)])
+            }),
+            sweep_since: reader.read(
+                SWEEP_SINCE,
+                SignedDuration::from_hours(24),
+                DURATION,
+                parse_duration,
+            ),
             queue_url: reader.read(
                 QUEUE_URL,
                 None,
                 "the URL of a queue, such as https://sqs.eu-west-1.amazonaws.com/123456789012/name",
                 |text| {
                     let is_url = text.starts_with("https://") || text.starts_with("http://");
-                    Queue::from_url(text).filter(|_| is_url).map(|_| Some(text.to_owned()))
+                    Queue::from_url(text)
+                        .filter(|_| is_url)
+                        .map(|_| Some(text.to_owned()))
                 },
             ),
             without_effect: Vec::new(),
         };
-        reader.check(OUTCOME_DEADLINE, &SignedDuration::from_mins(30), DURATION, parse_duration);
-        reader.check(QUIET, &SignedDuration::from_secs(60), DURATION, parse_duration);
-        reader.check(CANARY, &false, "true or false", |text| word(text, &[("true", true), ("false", false)]));
-        reader.check(EVENT_BUS, &String::new(), "the name or ARN of an event bus", |text| Some(text.to_owned()));
-        let Reader { mistakes, without_effect, .. } = reader;
-        if mistakes.is_empty() { Ok(Self { without_effect, ..settings }) } else { Err(InvalidSettings { mistakes }) }
+        reader.check(
+            OUTCOME_DEADLINE,
+            &SignedDuration::from_mins(30),
+            DURATION,
+            parse_duration,
+        );
+        reader.check(
+            QUIET,
+            &SignedDuration::from_secs(60),
+            DURATION,
+            parse_duration,
+        );
+        reader.check(CANARY, &false, "true or false", |text| {
+            word(text, &[("true", true), ("false", false)])
+        });
+        reader.check(
+            EVENT_BUS,
+            &String::new(),
+            "the name or ARN of an event bus",
+            |text| Some(text.to_owned()),
+        );
+        let Reader {
+            mistakes,
+            without_effect,
+            ..
+        } = reader;
+        if mistakes.is_empty() {
+            Ok(Self {
+                without_effect,
+                ..settings
+            })
+        } else {
+            Err(InvalidSettings { mistakes })
+        }
     }
 }
 
@@ -187,24 +275,45 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// An empty variable is one that is not set: templates cannot leave one out.
-    fn read<T>(&mut self, name: &'static str, default: T, expected: &str, parse: impl Fn(&str) -> Option<T>) -> T {
-        let Some(text) = self.vars.var(name).filter(|text| !text.trim().is_empty()) else { return default };
+    fn read<T>(
+        &mut self,
+        name: &'static str,
+        default: T,
+        expected: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> T {
+        let Some(text) = self.vars.var(name).filter(|text| !text.trim().is_empty()) else {
+            return default;
+        };
         parse(text.trim()).unwrap_or_else(|| {
-            self.mistakes.push(format!("{name}={text:?} is not {expected}"));
+            self.mistakes
+                .push(format!("{name}={text:?} is not {expected}"));
             default
         })
     }
 
     /// Reads a variable that nothing acts on yet.
-    fn check<T: PartialEq>(&mut self, name: &'static str, default: &T, expected: &str, parse: impl Fn(&str) -> Option<T>) {
-        if self.read(name, None, expected, |text| parse(text).map(Some)).is_some_and(|value| value != *default) {
+    fn check<T: PartialEq>(
+        &mut self,
+        name: &'static str,
+        default: &T,
+        expected: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) {
+        if self
+            .read(name, None, expected, |text| parse(text).map(Some))
+            .is_some_and(|value| value != *default)
+        {
             self.without_effect.push(name);
         }
     }
 }
 
 fn word<T: Copy>(text: &str, words: &[(&str, T)]) -> Option<T> {
-    words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning)
+    words
+        .iter()
+        .find(|(word, _)| *word == text)
+        .map(|(_, meaning)| *meaning)
 }
 
 fn at_least_one(number: usize) -> Option<usize> {
@@ -213,13 +322,17 @@ fn at_least_one(number: usize) -> Option<usize> {
 
 fn tag_prefix(text: &str) -> Option<String> {
     let letters = |c: char| c.is_alphanumeric() || "_.-/@".contains(c);
-    (text.chars().count() <= 100 && text.chars().all(letters) && !text.starts_with("aws")).then(|| text.to_owned())
+    (text.chars().count() <= 100 && text.chars().all(letters) && !text.starts_with("aws"))
+        .then(|| text.to_owned())
 }
 
 fn clusters(text: &str) -> Option<BTreeSet<String>> {
     let names: BTreeSet<_> = text.split(',').map(|name| name.trim().to_owned()).collect();
     let letters = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
-    names.iter().all(|name| !name.is_empty() && name.chars().all(letters)).then_some(names)
+    names
+        .iter()
+        .all(|name| !name.is_empty() && name.chars().all(letters))
+        .then_some(names)
 }
 
 #[cfg(test)]
@@ -242,9 +355,21 @@ mod tests {
     fn without_variables_the_defaults_hold() {
         let settings = Settings::load(&BTreeMap::new()).unwrap();
 
-        assert_eq!((settings.notify_only, settings.tag_prefix.as_str(), settings.max_services), (false, "reloader", 100));
         assert_eq!(
-            (settings.restart_burst, settings.restart_rate, settings.concurrency, settings.settle),
+            (
+                settings.notify_only,
+                settings.tag_prefix.as_str(),
+                settings.max_services
+            ),
+            (false, "reloader", 100)
+        );
+        assert_eq!(
+            (
+                settings.restart_burst,
+                settings.restart_rate,
+                settings.concurrency,
+                settings.settle
+            ),
             (40, 4.0, 2, SignedDuration::from_secs(2))
         );
         assert!(settings.clusters.is_empty() && settings.without_effect.is_empty());
@@ -252,7 +377,10 @@ mod tests {
 
     #[test]
     fn an_empty_variable_is_not_set() {
-        assert_eq!(Settings::load(&BTreeMap::from([(CLUSTERS, ""), (MODE, " ")])), Settings::load(&BTreeMap::new()));
+        assert_eq!(
+            Settings::load(&BTreeMap::from([(CLUSTERS, ""), (MODE, " ")])),
+            Settings::load(&BTreeMap::new())
+        );
     }
 
     #[test]
@@ -270,10 +398,10 @@ mod tests {
             Settings::load(&vars).unwrap_err().to_string(),
             "invalid settings: RELOADER_MODE=\"dry\" is not enforce or notify; \
              RELOADER_CLUSTERS=\"a,,b\" is not cluster names separated by commas; \
-             RELOADER_MAX_SERVICES=\"0\" is not a number from 1 on; \
-             RELOADER_RESTART_RATE=\"NaN\" is not a rate per second from 0.1 to 1000; \
-             RELOADER_CONCURRENCY=\"0\" is not a number from 1 to 1000; \
-             RELOADER_SWEEP_SINCE=\"soon\" is not a duration such as 90s, 10m or 1h"
+             RELOADER_MAX_SERVICES=\"0\" is not a number from 1 on; RELOADER_RESTART_RATE=\"NaN\" \
+             is not a rate per second from 0.1 to 1000; RELOADER_CONCURRENCY=\"0\" is not a \
+             number from 1 to 1000; RELOADER_SWEEP_SINCE=\"soon\" is not a duration such as 90s, \
+             10m or 1h"
         );
     }
 

@@ -1,4 +1,5 @@
-//! Every file in `events/` decodes to the line that `events/decoded.txt` records; a file without a line, and a line without a file, fail.
+//! Every file in `events/` decodes to the line that `events/decoded.txt` records; a file without a
+//! line, and a line without a file, fail.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -24,15 +25,31 @@ fn own_queue() -> Option<Queue> {
 fn line(payload: &str) -> String {
     let now: Timestamp = NOW.parse().unwrap();
     let inbox = decode(payload, now, own_queue().as_ref());
-    let mut text = if inbox.from_queue { format!("queue of {}: ", inbox.messages.len()) } else { String::new() };
-    let messages = inbox.messages.iter().map(|message| message.told.iter().map(told).collect::<Vec<_>>().join(", "));
+    let mut text = if inbox.from_queue {
+        format!("queue of {}: ", inbox.messages.len())
+    } else {
+        String::new()
+    };
+    let messages = inbox
+        .messages
+        .iter()
+        .map(|message| message.told.iter().map(told).collect::<Vec<_>>().join(", "));
     text.push_str(&messages.collect::<Vec<_>>().join(" | "));
     text
 }
 
 fn told(told: &Told) -> String {
     let change = |change: &Change| {
-        let Change { key, at, kind, version, etag, by, event, .. } = change;
+        let Change {
+            key,
+            at,
+            kind,
+            version,
+            etag,
+            by,
+            event,
+            ..
+        } = change;
         let mut text = format!("{kind:?} {key} t={at}");
         let perhaps = key.perhaps().map(|other| other.to_string());
         for (name, value) in [
@@ -51,16 +68,41 @@ fn told(told: &Told) -> String {
     match told {
         Told::Changed(one) => change(one),
         Told::Asked(manual) => {
-            let changes: Vec<_> = manual.changes(&Place::of_region("123456789012", "eu-west-1")).map(|one| change(&one)).collect();
-            let services: Vec<_> = manual.wish.services.keys().map(ToString::to_string).collect();
-            let Wish { dry_run, max_services, reason, .. } = &manual.wish;
-            let reason = reason.as_deref().map(|reason| format!(" reason={reason:?}")).unwrap_or_default();
-            format!("asked: {changes:?} {services:?} dry_run={dry_run} max_services={max_services:?}{reason}")
+            let changes: Vec<_> = manual
+                .changes(&Place::of_region("123456789012", "eu-west-1"))
+                .map(|one| change(&one))
+                .collect();
+            let services: Vec<_> = manual
+                .wish
+                .services
+                .keys()
+                .map(ToString::to_string)
+                .collect();
+            let Wish {
+                dry_run,
+                max_services,
+                reason,
+                ..
+            } = &manual.wish;
+            let reason = reason
+                .as_deref()
+                .map(|reason| format!(" reason={reason:?}"))
+                .unwrap_or_default();
+            format!(
+                "asked: {changes:?} {services:?} dry_run={dry_run} \
+                 max_services={max_services:?}{reason}"
+            )
         }
         Told::Again(again) => {
-            let changes = again.changes.iter().map(|one| format!("{} for {:?}", change(one), one.whom));
+            let changes = again
+                .changes
+                .iter()
+                .map(|one| format!("{} for {:?}", change(one), one.whom));
             let changes = changes.collect::<Vec<_>>().join(", ");
-            format!("again: not_before={} hops={} {changes} {:?} {:?}", again.not_before, again.hops, again.waiting, again.wish)
+            format!(
+                "again: not_before={} hops={} {changes} {:?} {:?}",
+                again.not_before, again.hops, again.waiting, again.wish
+            )
         }
         Told::Sweep(sweep) => format!("sweep: repair={:?}", sweep.repair),
         Told::Ignored(ignored) => format!("ignored {:?}: {}", ignored.reason, ignored.event),
@@ -100,18 +142,33 @@ const WORDS_OF_RUST: [&str; 24] = [
 /// The JSON pointers of a document's parts.
 fn pointers(part: &Value, at: &str) -> Vec<String> {
     let inside = match part {
-        Value::Object(fields) => {
-            fields.iter().flat_map(|(name, part)| pointers(part, &format!("{at}/{}", name.replace('/', "~1")))).collect()
-        }
-        Value::Array(items) => items.iter().enumerate().flat_map(|(place, part)| pointers(part, &format!("{at}/{place}"))).collect(),
+        Value::Object(fields) => fields
+            .iter()
+            .flat_map(|(name, part)| pointers(part, &format!("{at}/{}", name.replace('/', "~1"))))
+            .collect(),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .flat_map(|(place, part)| pointers(part, &format!("{at}/{place}")))
+            .collect(),
         _ => Vec::new(),
     };
     [vec![at.to_owned()], inside].concat()
 }
 
 fn malformed(payload: &str) -> Vec<String> {
-    let told = decode(payload, NOW.parse().unwrap(), own_queue().as_ref()).messages.into_iter().flat_map(|message| message.told);
-    told.filter_map(|told| if let Told::Malformed(malformed) = told { Some(malformed.to_string()) } else { None }).collect()
+    let told = decode(payload, NOW.parse().unwrap(), own_queue().as_ref())
+        .messages
+        .into_iter()
+        .flat_map(|message| message.told);
+    told.filter_map(|told| {
+        if let Told::Malformed(malformed) = told {
+            Some(malformed.to_string())
+        } else {
+            None
+        }
+    })
+    .collect()
 }
 
 #[test]
@@ -129,11 +186,15 @@ fn nothing_malformed_is_told_in_the_words_of_rust() {
         json!({"x": {}}),
     ];
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("events");
-    let files = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+    let files = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
     let mut told = BTreeSet::new();
-    for path in
-        files.filter(|path| path.extension().is_some_and(|extension| extension == "json") && !path.ends_with("sqs-batch-of-thirty.json"))
-    {
+    for path in files.filter(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "json")
+            && !path.ends_with("sqs-batch-of-thirty.json")
+    }) {
         let text = std::fs::read_to_string(&path).unwrap();
         let document: Value = serde_json::from_str(&text).unwrap();
         for pointer in pointers(&document, "") {
@@ -144,29 +205,53 @@ fn nothing_malformed_is_told_in_the_words_of_rust() {
             }
         }
         // Members twice, and what ends too early.
-        told.extend(malformed(&text.replacen('{', r#"{"source": "a", "source": "b", "reload": {"dry_run": true, "dry_run": true},"#, 1)));
-        told.extend(malformed(&text.chars().take(text.len() / 2).collect::<String>()));
+        told.extend(malformed(&text.replacen(
+            '{',
+            r#"{"source": "a", "source": "b", "reload": {"dry_run": true, "dry_run": true},"#,
+            1,
+        )));
+        told.extend(malformed(
+            &text.chars().take(text.len() / 2).collect::<String>(),
+        ));
     }
     assert!(told.len() > 100, "{}", told.len());
     for text in told {
         let words: BTreeSet<_> = text.split(|c: char| !c.is_ascii_alphanumeric()).collect();
-        assert!(WORDS_OF_RUST.iter().all(|word| !words.contains(word)) && !text.contains("::"), "{text}");
+        assert!(
+            WORDS_OF_RUST.iter().all(|word| !words.contains(word)) && !text.contains("::"),
+            "{text}"
+        );
     }
 }
 
 #[test]
 fn every_event_file_decodes_to_its_recorded_line() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("events");
-    let files = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
-    let files = files.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+    let files = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let files = files.filter(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "json")
+    });
     let decoded: BTreeMap<_, _> = files
-        .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), line(&std::fs::read_to_string(&path).unwrap())))
+        .map(|path| {
+            (
+                path.file_name().unwrap().to_string_lossy().into_owned(),
+                line(&std::fs::read_to_string(&path).unwrap()),
+            )
+        })
         .collect();
-    let decoded = decoded.iter().fold(String::new(), |text, (file, line)| text + file + "\n    " + line + "\n");
+    let decoded = decoded.iter().fold(String::new(), |text, (file, line)| {
+        text + file + "\n    " + line + "\n"
+    });
 
     let recorded = std::fs::read_to_string(folder.join("decoded.txt")).unwrap_or_default();
 
-    assert!(decoded == recorded, "events/decoded.txt differs; it should read:\n{decoded}");
+    assert!(
+        decoded == recorded,
+        "events/decoded.txt differs; it should read:\n{decoded}"
+    );
 }
 
 /// A clock an hour before all that the files tell, to which a queue's records are set as well.
@@ -180,13 +265,21 @@ fn no_source_tells_of_what_is_yet_to_come() {
         let path = entry.unwrap().path();
         let payload = std::fs::read_to_string(&path).unwrap();
         let sent_at = format!("\"{}\"", clock.as_millisecond());
-        let payload = ["\"1769853601000\"", "\"1769853604000\""].iter().fold(payload, |payload, told| payload.replace(told, &sent_at));
-        for told in decode(&payload, clock, own_queue().as_ref()).messages.into_iter().flat_map(|message| message.told) {
+        let payload = ["\"1769853601000\"", "\"1769853604000\""]
+            .iter()
+            .fold(payload, |payload, told| payload.replace(told, &sent_at));
+        for told in decode(&payload, clock, own_queue().as_ref())
+            .messages
+            .into_iter()
+            .flat_map(|message| message.told)
+        {
             let told = match told {
                 Told::Changed(change) => vec![*change],
                 Told::Again(again) => again.changes,
                 Told::Asked(manual) => manual.changes(&Place::default()).collect(),
-                Told::Sweep(_) | Told::Ignored(_) | Told::Malformed(_) | Told::TooMuch => Vec::new(),
+                Told::Sweep(_) | Told::Ignored(_) | Told::Malformed(_) | Told::TooMuch => {
+                    Vec::new()
+                }
             };
             changes += told.len();
             for change in told {

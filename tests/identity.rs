@@ -11,13 +11,25 @@ use proptest::prelude::*;
 /// Places of every partition, some of one account or Region.
 fn place() -> impl Strategy<Value = Place> {
     let account = prop_oneof![Just("123456789012"), Just("210987654321")];
-    let region = prop_oneof![Just("eu-west-1"), Just("us-east-1"), Just("cn-north-1"), Just("us-gov-west-1")];
+    let region = prop_oneof![
+        Just("eu-west-1"),
+        Just("us-east-1"),
+        Just("cn-north-1"),
+        Just("us-gov-west-1")
+    ];
     (account, region).prop_map(|(account, region)| Place::of_region(account, region))
 }
 
 /// Names, often alike: one the beginning of another, or ending as an ARN of a secret does.
 fn segments() -> impl Strategy<Value = String> {
-    let segment = prop_oneof![Just("app"), Just("app2"), Just("db"), Just("db-url"), Just("db-AbCdEf"), Just("a.b_c-d")];
+    let segment = prop_oneof![
+        Just("app"),
+        Just("app2"),
+        Just("db"),
+        Just("db-url"),
+        Just("db-AbCdEf"),
+        Just("a.b_c-d")
+    ];
     prop::collection::vec(segment, 1..4).prop_map(|segments| segments.join("/"))
 }
 
@@ -27,17 +39,29 @@ fn suffix() -> impl Strategy<Value = &'static str> {
 
 fn key() -> impl Strategy<Value = Key> {
     let parameter = (place(), segments()).prop_map(|(place, name)| Key::parameter(place, &name));
-    let named = (prop_oneof![Just(""), Just("/")], segments()).prop_map(|(slash, name)| format!("{slash}{name}"));
-    let secret = (place(), named, suffix()).prop_map(|(place, name, suffix)| Key::secret(place, &name).with_suffix(Some(suffix)));
-    let object = (place(), segments()).prop_map(|(place, path)| Key::object(&place.partition, "bucket", &path));
-    let profile = (place(), "[a-z]{1,3}", "[a-z]{1,3}", "[a-z]{1,3}").prop_map(|(place, a, e, p)| Key::profile(place, &a, &e, &p));
+    let named = (prop_oneof![Just(""), Just("/")], segments())
+        .prop_map(|(slash, name)| format!("{slash}{name}"));
+    let secret = (place(), named, suffix())
+        .prop_map(|(place, name, suffix)| Key::secret(place, &name).with_suffix(Some(suffix)));
+    let object = (place(), segments())
+        .prop_map(|(place, path)| Key::object(&place.partition, "bucket", &path));
+    let profile = (place(), "[a-z]{1,3}", "[a-z]{1,3}", "[a-z]{1,3}")
+        .prop_map(|(place, a, e, p)| Key::profile(place, &a, &e, &p));
     prop_oneof![parameter, secret, object, profile]
 }
 
 /// Every way to write a key, for a service whose account and Region are the key's own.
 fn spellings(key: &Key) -> Vec<String> {
-    let mut spellings = vec![key.to_string(), key.arn(), key.clone().with_suffix(None).arn()];
-    spellings.extend(key.to_string().strip_prefix("ssm:/").map(|name| format!("ssm:{name}")));
+    let mut spellings = vec![
+        key.to_string(),
+        key.arn(),
+        key.clone().with_suffix(None).arn(),
+    ];
+    spellings.extend(
+        key.to_string()
+            .strip_prefix("ssm:/")
+            .map(|name| format!("ssm:{name}")),
+    );
     spellings.extend(by_parameter(key));
     spellings
 }
@@ -45,14 +69,32 @@ fn spellings(key: &Key) -> Vec<String> {
 /// The names by which Parameter Store hands out a secret.
 fn by_parameter(key: &Key) -> Vec<String> {
     let name = format!("/aws/reference/secretsmanager/{}", key.path());
-    let spellings = || [format!("ssm:{name}"), format!("{}{name}", Key::parameter(key.place().clone(), "").arn().trim_end_matches('/'))];
-    if key.kind() == Kind::Secret { spellings().to_vec() } else { Vec::new() }
+    let spellings = || {
+        [
+            format!("ssm:{name}"),
+            format!(
+                "{}{name}",
+                Key::parameter(key.place().clone(), "")
+                    .arn()
+                    .trim_end_matches('/')
+            ),
+        ]
+    };
+    if key.kind() == Kind::Secret {
+        spellings().to_vec()
+    } else {
+        Vec::new()
+    }
 }
 
 /// Where a service is that means `key` by a bare term.
 fn home(key: &Key) -> Place {
     if key.place().region.is_empty() {
-        Place { account: "1".repeat(12), region: "any".to_owned(), ..key.place().clone() }
+        Place {
+            account: "1".repeat(12),
+            region: "any".to_owned(),
+            ..key.place().clone()
+        }
     } else {
         key.place().clone()
     }

@@ -1,8 +1,16 @@
-//! What the real binary needs at most, and what it writes, in the largest invocations: those that honest accounts reach, and the worst that hostile
-//! messages make. The binary is a process of its own, so that the simulated account beside it does not count.
+//! What the real binary needs at most, and what it writes, in the largest invocations: those that
+//! honest accounts reach, and the worst that hostile messages make. The binary is a process of its
+//! own, so that the simulated account beside it does not count.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
-#![expect(clippy::print_stdout, reason = "the numbers are worth knowing: --nocapture")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+#![expect(
+    clippy::print_stdout,
+    reason = "the numbers are worth knowing: --nocapture"
+)]
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,10 +28,12 @@ use tokio::time::Instant;
 const QUEUE_ARN: &str = "arn:aws:sqs:eu-west-1:123456789012:changes";
 const MIB: usize = 1024 * 1024;
 
-/// Services that the real event in the middle of a hostile batch restarts: as few as start without waiting for one another.
+/// Services that the real event in the middle of a hostile batch restarts: as few as start without
+/// waiting for one another.
 const REAL: usize = 20;
 
-/// What the pages of the program itself take of the memory of the release. Those of a debug build take more, and say nothing.
+/// What the pages of the program itself take of the memory of the release. Those of a debug build
+/// take more, and say nothing.
 const PROGRAM: usize = 12 * MIB;
 
 /// An account, and the binary.
@@ -49,7 +59,11 @@ struct Taken {
 
 impl Stage {
     async fn set(services: Vec<Service>, variables: &[(&str, &str)]) -> Self {
-        let account = Account::new(AccountConfig { epoch: now(), latency: Duration::ZERO, ..AccountConfig::default() });
+        let account = Account::new(AccountConfig {
+            epoch: now(),
+            latency: Duration::ZERO,
+            ..AccountConfig::default()
+        });
         for service in services {
             account.add(service.deployed_ago(Duration::from_hours(48)));
         }
@@ -57,18 +71,28 @@ impl Stage {
         let server = Server::start(account.clone(), 0).await.unwrap();
         let endpoint_url = server.endpoint_url();
         let queue_url = format!("{endpoint_url}/123456789012/changes");
-        let variables = variables.iter().copied().chain([("RELOADER_QUEUE_URL", queue_url.as_str()), ("RELOADER_CONCURRENCY", "1")]);
+        let variables = variables.iter().copied().chain([
+            ("RELOADER_QUEUE_URL", queue_url.as_str()),
+            ("RELOADER_CONCURRENCY", "1"),
+        ]);
         let configuration = FunctionConfiguration {
             binary: binary(),
             function_name: "ecs-reloader".to_owned(),
             memory_size: 256,
             region: "eu-west-1".to_owned(),
             endpoint_url,
-            variables: variables.map(|(name, value)| (name.to_owned(), value.to_owned())).collect::<BTreeMap<_, _>>(),
+            variables: variables
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect::<BTreeMap<_, _>>(),
         };
         let (tell, lines) = unbounded_channel();
         let function = RuntimeApi::start(configuration, tell).await.unwrap();
-        Self { account, function, lines, _server: server }
+        Self {
+            account,
+            function,
+            lines,
+            _server: server,
+        }
     }
 
     async fn invoke(&mut self, bodies: &[String], within: Duration) -> Taken {
@@ -92,11 +116,26 @@ impl Stage {
             () = pass_time(&self.account) => unreachable!(),
         };
         let time = begun.elapsed();
-        assert!(!matches!(result, InvocationResult::TimedOut | InvocationResult::Crashed), "{result:?} after {time:?}");
+        assert!(
+            !matches!(
+                result,
+                InvocationResult::TimedOut | InvocationResult::Crashed
+            ),
+            "{result:?} after {time:?}"
+        );
         let memory = memory(self.function.processes()[0]);
-        let mut taken = Taken { result, memory, log: 0, summary: Value::Null, time };
+        let mut taken = Taken {
+            result,
+            memory,
+            log: 0,
+            summary: Value::Null,
+            time,
+        };
         while !taken.summary.is_object() || !self.lines.is_empty() {
-            let line = tokio::time::timeout(Duration::from_secs(5), self.lines.recv()).await.unwrap().unwrap();
+            let line = tokio::time::timeout(Duration::from_secs(5), self.lines.recv())
+                .await
+                .unwrap()
+                .unwrap();
             taken.log += line.text.len() + 1;
             let line: Value = serde_json::from_str(&line.text).unwrap_or_default();
             if line["message"] == "summary" {
@@ -111,14 +150,20 @@ impl Stage {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the process on the other side reads the real clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the process on the other side reads the real clock"
+)]
 fn now() -> jiff::Timestamp {
     jiff::Timestamp::now()
 }
 
 /// Another binary than the one that was built for the tests can be measured too.
 fn binary() -> std::path::PathBuf {
-    std::env::var_os("MEASURED_BINARY").map_or_else(|| Path::new(env!("CARGO_BIN_EXE_ecs-reloader-lambda")).to_path_buf(), Into::into)
+    std::env::var_os("MEASURED_BINARY").map_or_else(
+        || Path::new(env!("CARGO_BIN_EXE_ecs-reloader-lambda")).to_path_buf(),
+        Into::into,
+    )
 }
 
 async fn pass_time(account: &Account) {
@@ -127,24 +172,43 @@ async fn pass_time(account: &Account) {
     }
 }
 
-/// The most memory that a process had so far, its program's pages as in the release. "`proc_pid_status(5)`", Linux manual pages.
+/// The most memory that a process had so far, its program's pages as in the release.
+/// "`proc_pid_status(5)`", Linux manual pages.
 fn memory(process: u32) -> usize {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let kib = |name: &str| -> usize {
-        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix(name))
+            .unwrap();
         line.trim().trim_end_matches(" kB").parse().unwrap()
     };
     (kib("VmHWM:") - kib("RssFile:")) * 1024 + PROGRAM
 }
 
 fn services(number: usize) -> Vec<Service> {
-    (0..number).map(|place| service(&format!("production/service-{place:04}")).watching("ssm:/app/")).collect()
+    (0..number)
+        .map(|place| service(&format!("production/service-{place:04}")).watching("ssm:/app/"))
+        .collect()
 }
 
 fn event(account: &Account, name: &str) -> String {
-    let envelope =
-        Envelope { id: "6a7e8feb-b491-4cf7-a9f1-bf3703467718", account: "123456789012", time: account.now(), region: "eu-west-1" };
-    parameter_store_change(&envelope, "Update", &Parameter { name, kind: "String", description: None }).to_string()
+    let envelope = Envelope {
+        id: "6a7e8feb-b491-4cf7-a9f1-bf3703467718",
+        account: "123456789012",
+        time: account.now(),
+        region: "eu-west-1",
+    };
+    parameter_store_change(
+        &envelope,
+        "Update",
+        &Parameter {
+            name,
+            kind: "String",
+            description: None,
+        },
+    )
+    .to_string()
 }
 
 /// Events of so many parameters below `/app/`.
@@ -164,10 +228,22 @@ async fn a_hundred_parameters_of_three_thousand_services_take_48_mib_and_a_megab
 
     let taken = stage.invoke(&events, Duration::from_mins(2)).await;
 
-    println!("100 x 3000: {} MiB, {} bytes of log, {:?}", taken.memory / MIB, taken.log, taken.time);
+    println!(
+        "100 x 3000: {} MiB, {} bytes of log, {:?}",
+        taken.memory / MIB,
+        taken.log,
+        taken.time
+    );
     assert!(matches!(taken.result, InvocationResult::Ok(_)));
-    assert_eq!((&taken.summary["refused"], &taken.summary["changes"]), (&3000.into(), &100.into()), "{taken:?}");
-    assert!(taken.memory <= 48 * MIB && taken.log <= 1_000_000, "{taken:?}");
+    assert_eq!(
+        (&taken.summary["refused"], &taken.summary["changes"]),
+        (&3000.into(), &100.into()),
+        "{taken:?}"
+    );
+    assert!(
+        taken.memory <= 48 * MIB && taken.log <= 1_000_000,
+        "{taken:?}"
+    );
 }
 
 #[tokio::test]
@@ -179,9 +255,23 @@ async fn a_thousand_parameters_of_a_thousand_services_take_64_mib_the_second_pas
     let left = stage.account.messages("changes");
     let again = stage.invoke(&left, Duration::from_mins(2)).await;
 
-    println!("1000 x 1000: {} MiB, then {} MiB, {} bytes of log, {:?}", taken.memory / MIB, again.memory / MIB, taken.log, taken.time);
-    assert_eq!((&taken.summary["started"], &taken.summary["held"]), (&50.into(), &950.into()), "{:?}", taken.summary);
-    assert!(again.memory <= 64 * MIB && taken.log <= 1_000_000, "{taken:?}");
+    println!(
+        "1000 x 1000: {} MiB, then {} MiB, {} bytes of log, {:?}",
+        taken.memory / MIB,
+        again.memory / MIB,
+        taken.log,
+        taken.time
+    );
+    assert_eq!(
+        (&taken.summary["started"], &taken.summary["held"]),
+        (&50.into(), &950.into()),
+        "{:?}",
+        taken.summary
+    );
+    assert!(
+        again.memory <= 64 * MIB && taken.log <= 1_000_000,
+        "{taken:?}"
+    );
 }
 
 /// A message that asks for so many keys or services.
@@ -195,13 +285,24 @@ fn six_megabytes(message: impl Fn(usize) -> String) -> Vec<String> {
     (0..number.min(9_900)).map(message).collect()
 }
 
-/// Well-formed requests for more than an invocation has time for: thousands of short ones, and lists that are just short enough.
+/// Well-formed requests for more than an invocation has time for: thousands of short ones, and
+/// lists that are just short enough.
 fn batch_without_end() -> Vec<String> {
     let mut bodies = six_megabytes(|number| request("services", 1, |_| format!("c/s{number}")));
-    let keys = six_megabytes(|number| request("changed", 1000, |place| format!("ssm:/app/{number}/{place}")));
-    let services = six_megabytes(|number| request("services", 1000, |place| format!("c{number}/s{place}")));
+    let keys = six_megabytes(|number| {
+        request("changed", 1000, |place| {
+            format!("ssm:/app/{number}/{place}")
+        })
+    });
+    let services =
+        six_megabytes(|number| request("services", 1000, |place| format!("c{number}/s{place}")));
     bodies.truncate(bodies.len() / 2);
-    bodies.extend(keys.iter().take(keys.len() / 4).chain(services.iter().take(services.len() / 4)).cloned());
+    bodies.extend(
+        keys.iter()
+            .take(keys.len() / 4)
+            .chain(services.iter().take(services.len() / 4))
+            .cloned(),
+    );
     bodies
 }
 
@@ -228,13 +329,23 @@ fn hostile_batches() -> Vec<(&'static str, Vec<String>)> {
         };
         let names: Vec<_> = (0..100).map(|place| format!("c/s{place}")).collect();
         let work = json!([{ "changes": (0..1000).map(change).collect::<Vec<_>>(), "for": names }]);
-        json!({ "again": { "version": 1, "not_before": "2026-01-31T10:01:00Z", "work": work } }).to_string()
+        json!({ "again": { "version": 1, "not_before": "2026-01-31T10:01:00Z", "work": work } })
+            .to_string()
     };
-    let long = || (0..6).map(|_| request("changed", 100_000, |place| format!("ssm:/{place}"))).collect();
+    let long = || {
+        (0..6)
+            .map(|_| request("changed", 100_000, |place| format!("ssm:/{place}")))
+            .collect()
+    };
     let deep = |number: usize| format!("{}{number}", "{\"Records\":[".repeat(20_000));
     vec![
         ("lists of keys that are too long", long()),
-        ("lists of services that are too long", (0..6).map(|_| request("services", 100_000, |place| format!("c/{place}"))).collect()),
+        (
+            "lists of services that are too long",
+            (0..6)
+                .map(|_| request("services", 100_000, |place| format!("c/{place}")))
+                .collect(),
+        ),
         ("notifications", six_megabytes(s3)),
         ("records of nobody", six_megabytes(unknown)),
         ("deferred work", six_megabytes(deferred)),
@@ -252,19 +363,42 @@ async fn is_endured(what: &str, mut bodies: Vec<String>, within: Duration) {
 
     let taken = stage.invoke(&bodies, within).await;
 
-    println!("{what}: {} messages, {} MiB, {} bytes of log, {:?}", bodies.len(), taken.memory / MIB, taken.log, taken.time);
-    let InvocationResult::Ok(answer) = &taken.result else { unreachable!("{what}: {taken:?}") };
+    println!(
+        "{what}: {} messages, {} MiB, {} bytes of log, {:?}",
+        bodies.len(),
+        taken.memory / MIB,
+        taken.log,
+        taken.time
+    );
+    let InvocationResult::Ok(answer) = &taken.result else {
+        unreachable!("{what}: {taken:?}")
+    };
     let answer: Value = serde_json::from_slice(answer).unwrap();
     let real = json!({ "itemIdentifier": format!("message-{real}") });
-    assert!(!answer["batchItemFailures"].as_array().unwrap().contains(&real), "{what}");
+    assert!(
+        !answer["batchItemFailures"]
+            .as_array()
+            .unwrap()
+            .contains(&real),
+        "{what}"
+    );
     assert_eq!(stage.restarted().len(), REAL, "{what}: {:?}", taken.summary);
-    assert!(taken.memory < 128 * MIB && taken.log <= 1_100_000, "{what}: {taken:?}");
+    assert!(
+        taken.memory < 128 * MIB && taken.log <= 1_100_000,
+        "{what}: {taken:?}"
+    );
 }
 
 #[tokio::test]
 async fn a_batch_that_takes_all_the_time_ends_in_time_and_the_real_event_in_it_is_done() {
-    // A tenth of it is kept for the end: much, since the binary is a slow one and the machine perhaps a busy one.
-    is_endured("requests without end", batch_without_end(), Duration::from_secs(40)).await;
+    // A tenth of it is kept for the end: much, since the binary is a slow one and the machine
+    // perhaps a busy one.
+    is_endured(
+        "requests without end",
+        batch_without_end(),
+        Duration::from_secs(40),
+    )
+    .await;
 }
 
 #[tokio::test]

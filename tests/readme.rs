@@ -17,7 +17,11 @@ const NOW: &str = "2026-02-28T12:00:00Z";
 const README: &str = include_str!("../README.md");
 
 fn word(said: impl Serialize) -> String {
-    serde_json::to_value(said).unwrap().as_str().unwrap().to_owned()
+    serde_json::to_value(said)
+        .unwrap()
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
 #[test]
@@ -25,7 +29,12 @@ fn every_reason_stands_in_a_row_with_its_decision() {
     for reason in Reason::ALL {
         let (decision, reason) = (word(reason.decision()), format!("`{reason}`"));
 
-        assert!(README.lines().any(|line| line.starts_with(&format!("| {decision} |")) && line.contains(&reason)), "{decision} {reason}");
+        assert!(
+            README
+                .lines()
+                .any(|line| line.starts_with(&format!("| {decision} |")) && line.contains(&reason)),
+            "{decision} {reason}"
+        );
     }
     assert_eq!(word(Decision::Restart), "restart");
 }
@@ -33,12 +42,32 @@ fn every_reason_stands_in_a_row_with_its_decision() {
 #[test]
 fn every_result_and_every_reason_to_ignore_an_event_is_told() {
     use IgnoredReason::{
-        CallFailed, Folder, NoRecords, NotSupportedYet, NotValidated, PendingVersion, TestEvent, UnknownKind, UnknownSource,
+        CallFailed, Folder, NoRecords, NotSupportedYet, NotValidated, PendingVersion, TestEvent,
+        UnknownKind, UnknownSource,
     };
     use RestartResult::{Abandoned, Denied, Failed, OutOfTime, RolloutFailed, Started, Throttled};
-    let results = [Started, Throttled, OutOfTime, Denied, Failed, Abandoned, RolloutFailed].map(word);
-    let ignored =
-        [TestEvent, UnknownSource, UnknownKind, NotValidated, PendingVersion, CallFailed, NoRecords, Folder, NotSupportedYet].map(word);
+    let results = [
+        Started,
+        Throttled,
+        OutOfTime,
+        Denied,
+        Failed,
+        Abandoned,
+        RolloutFailed,
+    ]
+    .map(word);
+    let ignored = [
+        TestEvent,
+        UnknownSource,
+        UnknownKind,
+        NotValidated,
+        PendingVersion,
+        CallFailed,
+        NoRecords,
+        Folder,
+        NotSupportedYet,
+    ]
+    .map(word);
 
     for said in results.iter().chain(&ignored) {
         assert!(README.contains(&format!("`{said}`")), "{said}");
@@ -56,19 +85,34 @@ fn every_setting_is_told() {
 fn what_is_taken_of_each_bucket_of_the_account_is_told() {
     for Quota { calls, limit } in QUOTAS {
         let calls: Vec<_> = calls.iter().map(|call| format!("`{call}`")).collect();
-        let (row, ours) = (format!("| {} |", calls.join(", ")), format!("| {}, {} |", limit.burst, limit.rate));
+        let (row, ours) = (
+            format!("| {} |", calls.join(", ")),
+            format!("| {}, {} |", limit.burst, limit.rate),
+        );
 
-        assert!(README.lines().any(|line| line.starts_with(&row) && line.ends_with(&ours)), "{row} {ours}");
+        assert!(
+            README
+                .lines()
+                .any(|line| line.starts_with(&row) && line.ends_with(&ours)),
+            "{row} {ours}"
+        );
     }
     let settings = Settings::load(&BTreeMap::new()).unwrap();
     let ours = format!("| {}, {} |", settings.restart_burst, settings.restart_rate);
-    assert!(README.lines().any(|line| line.starts_with("| `ecs:UpdateService` |") && line.ends_with(&ours)), "{ours}");
+    assert!(
+        README
+            .lines()
+            .any(|line| line.starts_with("| `ecs:UpdateService` |") && line.ends_with(&ours)),
+        "{ours}"
+    );
 }
 
 #[test]
 fn every_alarm_is_told() {
     let template = include_str!("../template.yaml");
-    let alarms = template.lines().filter_map(|line| line.trim().strip_suffix("Alarm:"));
+    let alarms = template
+        .lines()
+        .filter_map(|line| line.trim().strip_suffix("Alarm:"));
 
     for alarm in alarms {
         assert!(README.contains(&format!("| `{alarm}Alarm` |")), "{alarm}");
@@ -77,20 +121,38 @@ fn every_alarm_is_told() {
 
 #[test]
 fn every_request_that_is_shown_is_read_as_one_and_every_event_file_exists() {
-    let requests = ["{\"reload\":", "{\"sweep\":"].into_iter().flat_map(|start| README.match_indices(start));
+    let requests = ["{\"reload\":", "{\"sweep\":"]
+        .into_iter()
+        .flat_map(|start| README.match_indices(start));
     let mut shown = 0;
     for (place, _) in requests {
-        let request = serde_json::Deserializer::from_str(&README[place..]).into_iter::<serde_json::Value>().next().unwrap().unwrap();
+        let request = serde_json::Deserializer::from_str(&README[place..])
+            .into_iter::<serde_json::Value>()
+            .next()
+            .unwrap()
+            .unwrap();
 
-        let told = decode(&request.to_string(), NOW.parse().unwrap(), None).messages.remove(0).told;
+        let told = decode(&request.to_string(), NOW.parse().unwrap(), None)
+            .messages
+            .remove(0)
+            .told;
 
-        assert!(matches!(told[..], [Told::Asked(_) | Told::Sweep(_)]), "{request}: {told:?}");
+        assert!(
+            matches!(told[..], [Told::Asked(_) | Told::Sweep(_)]),
+            "{request}: {told:?}"
+        );
         shown += 1;
     }
     assert!(shown >= 4, "{shown}");
     for (place, _) in README.match_indices("events/") {
-        let file: String = README[place..].chars().take_while(|c| c.is_ascii_alphanumeric() || "/-.".contains(*c)).collect();
+        let file: String = README[place..]
+            .chars()
+            .take_while(|c| c.is_ascii_alphanumeric() || "/-.".contains(*c))
+            .collect();
 
-        assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(&file).exists(), "{file}");
+        assert!(
+            Path::new(env!("CARGO_MANIFEST_DIR")).join(&file).exists(),
+            "{file}"
+        );
     }
 }

@@ -1,6 +1,12 @@
-//! `template.yaml` and the code agree: on the settings, on the API calls, and on what the function never does.
+//! `template.yaml` and the code agree: on the settings, on the API calls, and on what the function
+//! never does.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
 
 mod cloudformation;
 
@@ -11,8 +17,16 @@ use serde_json::{Value, json};
 
 use cloudformation::{EVERYTHING, Stack, read, template};
 
-/// What Lambda and SQS themselves do with the role: feed the function from the queue, decrypt its messages, and take its log and traces.
-const NOT_OURS: [&str; 6] = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "kms:", "logs:", "xray:"];
+/// What Lambda and SQS themselves do with the role: feed the function from the queue, decrypt its
+/// messages, and take its log and traces.
+const NOT_OURS: [&str; 6] = [
+    "sqs:ReceiveMessage",
+    "sqs:DeleteMessage",
+    "sqs:GetQueueAttributes",
+    "kms:",
+    "logs:",
+    "xray:",
+];
 
 /// The most that CloudWatch takes ("`PutMetricAlarm`", Amazon CloudWatch API Reference).
 const LONGEST_DESCRIPTION: usize = 1024;
@@ -27,8 +41,12 @@ const CLIENTS: [(&str, &str, &[&str]); 6] = [
     ("sqs.rs", "sqs", &["self.client"]),
 ];
 
-/// Where IAM's word is another one than the API's ("Actions, resources, and condition keys for Amazon S3", Service Authorization Reference).
-const NAMED_OTHERWISE: [(&str, &str); 2] = [("s3:ListObjectVersions", "s3:ListBucketVersions"), ("s3:ListObjectsV2", "s3:ListBucket")];
+/// Where IAM's word is another one than the API's ("Actions, resources, and condition keys for
+/// Amazon S3", Service Authorization Reference).
+const NAMED_OTHERWISE: [(&str, &str); 2] = [
+    ("s3:ListObjectVersions", "s3:ListBucketVersions"),
+    ("s3:ListObjectsV2", "s3:ListBucket"),
+];
 
 fn function(template: &Value) -> &Value {
     template.pointer("/Resources/Reloader/Properties").unwrap()
@@ -37,12 +55,19 @@ fn function(template: &Value) -> &Value {
 /// The statements of a role's own policy, with everything that is optional.
 fn statements(role: &str) -> Vec<Value> {
     let role = Stack::with(&EVERYTHING).properties(role);
-    role.pointer("/Policies/0/PolicyDocument/Statement").unwrap().as_array().unwrap().clone()
+    role.pointer("/Policies/0/PolicyDocument/Statement")
+        .unwrap()
+        .as_array()
+        .unwrap()
+        .clone()
 }
 
 fn actions(statement: &Value) -> Vec<String> {
     match statement.get("Action").unwrap() {
-        Value::Array(actions) => actions.iter().map(|action| action.as_str().unwrap().to_owned()).collect(),
+        Value::Array(actions) => actions
+            .iter()
+            .map(|action| action.as_str().unwrap().to_owned())
+            .collect(),
         action => vec![action.as_str().unwrap().to_owned()],
     }
 }
@@ -51,10 +76,18 @@ fn actions(statement: &Value) -> Vec<String> {
 fn calls() -> BTreeSet<String> {
     let mut calls = BTreeSet::new();
     for (file, prefix, clients) in CLIENTS {
-        let code: String = read(&format!("src/aws/{file}")).split_whitespace().collect();
+        let code: String = read(&format!("src/aws/{file}"))
+            .split_whitespace()
+            .collect();
         for client in clients {
             for call in code.split(&format!("{client}.")).skip(1) {
-                let operation: String = call.split('(').next().unwrap().split('_').map(capitalised).collect();
+                let operation: String = call
+                    .split('(')
+                    .next()
+                    .unwrap()
+                    .split('_')
+                    .map(capitalised)
+                    .collect();
                 let call = format!("{prefix}:{operation}");
                 let otherwise = NAMED_OTHERWISE.iter().find(|(name, _)| *name == call);
                 calls.insert(otherwise.map_or(call, |(_, action)| (*action).to_owned()));
@@ -71,9 +104,19 @@ fn capitalised(word: &str) -> String {
 #[test]
 fn every_setting_is_set_and_every_variable_is_read() {
     let template = template();
-    let set: BTreeSet<_> = function(&template).pointer("/Environment/Variables").unwrap().as_object().unwrap().keys().cloned().collect();
+    let set: BTreeSet<_> = function(&template)
+        .pointer("/Environment/Variables")
+        .unwrap()
+        .as_object()
+        .unwrap()
+        .keys()
+        .cloned()
+        .collect();
 
-    let read: BTreeSet<_> = settings::NAMES.iter().map(|name| (*name).to_owned()).collect();
+    let read: BTreeSet<_> = settings::NAMES
+        .iter()
+        .map(|name| (*name).to_owned())
+        .collect();
 
     assert_eq!(set, read);
 }
@@ -82,7 +125,10 @@ fn every_setting_is_set_and_every_variable_is_read() {
 fn the_role_allows_exactly_the_calls_that_the_code_makes() {
     let allowed: BTreeSet<_> = statements("Role").iter().flat_map(actions).collect();
 
-    let ours: BTreeSet<_> = allowed.into_iter().filter(|action| !NOT_OURS.iter().any(|other| action.starts_with(other))).collect();
+    let ours: BTreeSet<_> = allowed
+        .into_iter()
+        .filter(|action| !NOT_OURS.iter().any(|other| action.starts_with(other)))
+        .collect();
 
     assert_eq!(ours, calls());
 }
@@ -90,75 +136,141 @@ fn the_role_allows_exactly_the_calls_that_the_code_makes() {
 #[test]
 fn only_services_that_opted_in_may_be_restarted() {
     let statements = statements("Role");
-    let restarts: Vec<_> = statements.iter().filter(|one| actions(one).contains(&"ecs:UpdateService".to_owned())).collect();
+    let restarts: Vec<_> = statements
+        .iter()
+        .filter(|one| actions(one).contains(&"ecs:UpdateService".to_owned()))
+        .collect();
 
     assert_eq!(restarts.len(), 1);
-    assert_eq!(restarts[0].pointer("/Condition/Null/aws:ResourceTag~1reloader:watch").unwrap(), "false");
-    assert_eq!(function(&template()).pointer("/Environment/Variables/RELOADER_TAG_PREFIX").unwrap(), "reloader");
+    assert_eq!(
+        restarts[0]
+            .pointer("/Condition/Null/aws:ResourceTag~1reloader:watch")
+            .unwrap(),
+        "false"
+    );
+    assert_eq!(
+        function(&template())
+            .pointer("/Environment/Variables/RELOADER_TAG_PREFIX")
+            .unwrap(),
+        "reloader"
+    );
 }
 
-/// The one key is the one that encrypts the stack's own queues, and only SQS may use it for the role: no parameter, secret or object is decrypted.
+/// The one key is the one that encrypts the stack's own queues, and only SQS may use it for the
+/// role: no parameter, secret or object is decrypted.
 #[test]
 fn nothing_reads_a_value_or_passes_a_role() {
-    let by_the_key_of_the_queues = json!({ "StringEquals": { "kms:ViaService": "sqs.eu-west-1.amazonaws.com" } });
-    let (_, key) = EVERYTHING.iter().find(|(name, _)| *name == "KmsKeyArn").unwrap();
+    let by_the_key_of_the_queues =
+        json!({ "StringEquals": { "kms:ViaService": "sqs.eu-west-1.amazonaws.com" } });
+    let (_, key) = EVERYTHING
+        .iter()
+        .find(|(name, _)| *name == "KmsKeyArn")
+        .unwrap();
 
     for (role, keys) in [("Role", 1), ("SweepSchedulerRole", 1)] {
         let (of_keys, others): (Vec<_>, Vec<_>) =
-            statements(role).into_iter().partition(|statement| actions(statement).iter().any(|action| action.starts_with("kms:")));
+            statements(role).into_iter().partition(|statement| {
+                actions(statement)
+                    .iter()
+                    .any(|action| action.starts_with("kms:"))
+            });
 
         assert_eq!(of_keys.len(), keys);
         for statement in of_keys {
             assert_eq!(actions(&statement), ["kms:Decrypt", "kms:GenerateDataKey"]);
-            assert_eq!((&statement["Resource"], &statement["Condition"]), (&json!(key), &by_the_key_of_the_queues));
+            assert_eq!(
+                (&statement["Resource"], &statement["Condition"]),
+                (&json!(key), &by_the_key_of_the_queues)
+            );
         }
         for action in others.iter().flat_map(actions) {
             let name = action.split_once(':').unwrap().1;
-            assert!(!action.starts_with("iam:") && !action.contains('*'), "{action}");
-            assert!(!["GetParameter", "GetSecretValue", "GetObject", "HeadObject"].iter().any(|read| name.starts_with(read)), "{action}");
+            assert!(
+                !action.starts_with("iam:") && !action.contains('*'),
+                "{action}"
+            );
+            assert!(
+                !["GetParameter", "GetSecretValue", "GetObject", "HeadObject"]
+                    .iter()
+                    .any(|read| name.starts_with(read)),
+                "{action}"
+            );
         }
     }
     let plain = Stack::with(&[]);
     for role in ["Role", "SweepSchedulerRole"] {
-        assert!(!plain.properties(role).to_string().contains("kms:"), "{role}: no key, and no right to one");
+        assert!(
+            !plain.properties(role).to_string().contains("kms:"),
+            "{role}: no key, and no right to one"
+        );
     }
 }
 
 #[test]
 fn what_is_encrypted_with_a_key_of_the_customers_is_the_queues_and_the_log() {
     let (everything, plain) = (Stack::with(&EVERYTHING), Stack::with(&[]));
-    let (_, key) = EVERYTHING.iter().find(|(name, _)| *name == "KmsKeyArn").unwrap();
+    let (_, key) = EVERYTHING
+        .iter()
+        .find(|(name, _)| *name == "KmsKeyArn")
+        .unwrap();
 
     for queue in ["Queue", "DeadLetters"] {
         let (with_key, without) = (everything.properties(queue), plain.properties(queue));
-        assert_eq!((&with_key["KmsMasterKeyId"], with_key.get("SqsManagedSseEnabled")), (&json!(key), None));
-        assert_eq!((without.get("KmsMasterKeyId"), &without["SqsManagedSseEnabled"]), (None, &json!(true)));
+        assert_eq!(
+            (
+                &with_key["KmsMasterKeyId"],
+                with_key.get("SqsManagedSseEnabled")
+            ),
+            (&json!(key), None)
+        );
+        assert_eq!(
+            (
+                without.get("KmsMasterKeyId"),
+                &without["SqsManagedSseEnabled"]
+            ),
+            (None, &json!(true))
+        );
     }
     assert_eq!(everything.properties("LogGroup")["KmsKeyId"], *key);
     assert_eq!(plain.properties("LogGroup").get("KmsKeyId"), None);
 }
 
-/// Between a rule and a policy that lets it send, its events would be refused by queue and dead-letter queue alike.
+/// Between a rule and a policy that lets it send, its events would be refused by queue and
+/// dead-letter queue alike.
 #[test]
 fn what_sends_comes_after_the_policy_that_lets_it() {
     let template = template();
     let resources = template["Resources"].as_object().unwrap();
     let senders: Vec<_> = resources
         .iter()
-        .filter(|(_, resource)| ["AWS::Events::Rule", "AWS::Scheduler::Schedule"].iter().any(|kind| resource["Type"] == *kind))
+        .filter(|(_, resource)| {
+            ["AWS::Events::Rule", "AWS::Scheduler::Schedule"]
+                .iter()
+                .any(|kind| resource["Type"] == *kind)
+        })
         .collect();
 
     assert!(senders.len() >= 6, "{senders:?}");
     let policy = resources["QueuePolicy"].to_string();
     for (name, sender) in senders {
         assert_eq!(sender["DependsOn"], "QueuePolicy", "{name}");
-        for reference in [json!({ "Ref": name }).to_string(), format!("\"{name}."), format!("${{{name}")] {
-            assert!(!policy.contains(&reference), "a circle: the policy refers to {name}");
+        for reference in [
+            json!({ "Ref": name }).to_string(),
+            format!("\"{name}."),
+            format!("${{{name}"),
+        ] {
+            assert!(
+                !policy.contains(&reference),
+                "a circle: the policy refers to {name}"
+            );
         }
         if sender["Type"] == "AWS::Events::Rule" {
             for target in sender["Properties"]["Targets"].as_array().unwrap() {
                 assert_eq!(
-                    (&target["Arn"]["Fn::GetAtt"], &target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"]),
+                    (
+                        &target["Arn"]["Fn::GetAtt"],
+                        &target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"]
+                    ),
                     (&json!("Queue.Arn"), &json!("DeadLetters.Arn"))
                 );
             }
@@ -177,8 +289,14 @@ fn every_alarm_carries_its_first_command() {
         let properties = stack.properties(alarm);
         let description = properties["AlarmDescription"].as_str().unwrap();
 
-        assert!(description.len() <= LONGEST_DESCRIPTION, "{alarm}: {} characters", description.len());
-        let (_, after) = description.split_once("First:\n\n    aws ").unwrap_or_else(|| panic!("{alarm}: {description}"));
+        assert!(
+            description.len() <= LONGEST_DESCRIPTION,
+            "{alarm}: {} characters",
+            description.len()
+        );
+        let (_, after) = description
+            .split_once("First:\n\n    aws ")
+            .unwrap_or_else(|| panic!("{alarm}: {description}"));
         let command = after.lines().next().unwrap();
         let names = [
             stack.output("LogGroupName"),
@@ -186,76 +304,153 @@ fn every_alarm_carries_its_first_command() {
             stack.output("EventSourceMapping"),
             stack.output("FunctionName"),
         ];
-        assert!(names.iter().any(|name| command.contains(name.as_str().unwrap())), "{alarm}: of what? {command}");
+        assert!(
+            names
+                .iter()
+                .any(|name| command.contains(name.as_str().unwrap())),
+            "{alarm}: of what? {command}"
+        );
         assert_eq!(command.matches('\'').count() % 2, 0, "{alarm}: {command}");
-        assert_eq!(properties["AlarmActions"], json!([longest]), "{alarm} tells nobody");
+        assert_eq!(
+            properties["AlarmActions"],
+            json!([longest]),
+            "{alarm} tells nobody"
+        );
     }
 }
 
 #[test]
 fn the_alarm_on_dead_letters_tells_how_to_move_them_back() {
     let stack = Stack::with(&[]);
-    let description = stack.properties("DeadLetterAlarm")["AlarmDescription"].as_str().unwrap().to_owned();
+    let description = stack.properties("DeadLetterAlarm")["AlarmDescription"]
+        .as_str()
+        .unwrap()
+        .to_owned();
 
-    let command =
-        format!("aws sqs start-message-move-task --source-arn {} --destination-arn {}", stack.arn("DeadLetters"), stack.arn("Queue"));
+    let command = format!(
+        "aws sqs start-message-move-task --source-arn {} --destination-arn {}",
+        stack.arn("DeadLetters"),
+        stack.arn("Queue")
+    );
     assert!(description.contains(&command), "{description}");
-    assert!(description.contains("malformed is not worth moving back"), "{description}");
+    assert!(
+        description.contains("malformed is not worth moving back"),
+        "{description}"
+    );
 }
 
 #[test]
 fn a_sweep_that_does_not_end_is_an_alarm_where_there_is_a_schedule() {
     let alarm = |given: &[(&str, &str)]| {
         let stack = Stack::with(given);
-        stack.resources_of("AWS::CloudWatch::Alarm").contains(&"SilentSweepAlarm").then(|| stack.properties("SilentSweepAlarm"))
+        stack
+            .resources_of("AWS::CloudWatch::Alarm")
+            .contains(&"SilentSweepAlarm")
+            .then(|| stack.properties("SilentSweepAlarm"))
     };
 
     let usual = alarm(&[]).unwrap();
-    assert_eq!((&usual["MetricName"], &usual["TreatMissingData"]), (&json!("SweepsCompleted"), &json!("breaching")));
-    assert_eq!((&usual["Period"], &usual["EvaluationPeriods"], &usual["Threshold"]), (&json!(3600), &json!("3"), &json!(1)));
-    assert_eq!((&usual["Statistic"], &usual["ComparisonOperator"]), (&json!("Sum"), &json!("LessThanThreshold")));
-    assert_eq!(alarm(&[("SweepAlarmHours", "12")]).unwrap()["EvaluationPeriods"], "12");
+    assert_eq!(
+        (&usual["MetricName"], &usual["TreatMissingData"]),
+        (&json!("SweepsCompleted"), &json!("breaching"))
+    );
+    assert_eq!(
+        (
+            &usual["Period"],
+            &usual["EvaluationPeriods"],
+            &usual["Threshold"]
+        ),
+        (&json!(3600), &json!("3"), &json!(1))
+    );
+    assert_eq!(
+        (&usual["Statistic"], &usual["ComparisonOperator"]),
+        (&json!("Sum"), &json!("LessThanThreshold"))
+    );
+    assert_eq!(
+        alarm(&[("SweepAlarmHours", "12")]).unwrap()["EvaluationPeriods"],
+        "12"
+    );
     assert_eq!(alarm(&[("SweepAlarmHours", "")]), None);
-    assert_eq!(alarm(&[("SweepSchedule", "")]), None, "nobody asked for a sweep");
-    assert_eq!(Stack::with(&[]).properties("SweepScheduler")["Target"]["RetryPolicy"]["MaximumRetryAttempts"], 2);
+    assert_eq!(
+        alarm(&[("SweepSchedule", "")]),
+        None,
+        "nobody asked for a sweep"
+    );
+    assert_eq!(
+        Stack::with(&[]).properties("SweepScheduler")["Target"]["RetryPolicy"]["MaximumRetryAttempts"],
+        2
+    );
 }
 
-/// A held change waits in the queue for a quarter of an hour, and what failed comes back three times before SQS no longer counts it: neither is an alarm.
+/// A held change waits in the queue for a quarter of an hour, and what failed comes back three
+/// times before SQS no longer counts it: neither is an alarm.
 #[test]
 fn the_alarm_on_old_messages_lets_a_message_wait_as_long_as_it_may() {
     const LONGEST_DELAY: u64 = 900;
     let (template, alarm) = (template(), Stack::with(&[]).properties("OldMessageAlarm"));
     let number = |pointer: &str| template.pointer(pointer).unwrap().as_u64().unwrap();
-    let (timeout, window) = (number("/Resources/Reloader/Properties/Timeout"), number("/Parameters/BatchingWindow/MaxValue"));
+    let (timeout, window) = (
+        number("/Resources/Reloader/Properties/Timeout"),
+        number("/Parameters/BatchingWindow/MaxValue"),
+    );
     let three_receipts = 3 * number("/Resources/Queue/Properties/VisibilityTimeout");
 
     let threshold = alarm["Threshold"].as_u64().unwrap();
-    assert!((LONGEST_DELAY + window + timeout + three_receipts..=3600).contains(&threshold), "{threshold}");
-    assert_eq!((&alarm["MetricName"], &alarm["Statistic"]), (&json!("ApproximateAgeOfOldestMessage"), &json!("Maximum")));
+    assert!(
+        (LONGEST_DELAY + window + timeout + three_receipts..=3600).contains(&threshold),
+        "{threshold}"
+    );
+    assert_eq!(
+        (&alarm["MetricName"], &alarm["Statistic"]),
+        (&json!("ApproximateAgeOfOldestMessage"), &json!("Maximum"))
+    );
 }
 
 /// `sam deploy --guided` saves its answers, and a later deployment takes them for its own.
 #[test]
 fn no_answers_of_a_deployment_become_part_of_the_repository() {
-    assert!(read(".gitignore").lines().any(|line| line == "/samconfig.*"));
-    assert!(!read("README.md").lines().any(|line| line.starts_with("   $ ") && line.contains("--guided")));
+    assert!(
+        read(".gitignore")
+            .lines()
+            .any(|line| line == "/samconfig.*")
+    );
+    assert!(
+        !read("README.md")
+            .lines()
+            .any(|line| line.starts_with("   $ ") && line.contains("--guided"))
+    );
 }
 
 #[test]
 fn the_queue_outlasts_the_function_as_lambda_asks() {
     let template = template();
     let number = |pointer: &str| template.pointer(pointer).unwrap().as_u64().unwrap();
-    let (timeout, window) = (number("/Resources/Reloader/Properties/Timeout"), number("/Parameters/BatchingWindow/MaxValue"));
+    let (timeout, window) = (
+        number("/Resources/Reloader/Properties/Timeout"),
+        number("/Parameters/BatchingWindow/MaxValue"),
+    );
 
     assert!(number("/Resources/Queue/Properties/VisibilityTimeout") >= 6 * timeout + window);
     assert!(number("/Resources/Queue/Properties/RedrivePolicy/maxReceiveCount") >= 5);
-    assert_eq!(function(&template).pointer("/RecursiveLoop").unwrap(), "Allow");
+    assert_eq!(
+        function(&template).pointer("/RecursiveLoop").unwrap(),
+        "Allow"
+    );
 }
 
 #[test]
 fn deployments_of_profiles_that_end_in_any_way_reach_the_queue() {
     let template = template();
-    let told = template.pointer("/Resources/ProfileRule/Properties/EventPattern/detail-type").unwrap();
+    let told = template
+        .pointer("/Resources/ProfileRule/Properties/EventPattern/detail-type")
+        .unwrap();
 
-    assert_eq!(*told, serde_json::json!(["On Deployment Complete", "On Deployment Rollback", "On Deployment Rolled Back"]));
+    assert_eq!(
+        *told,
+        serde_json::json!([
+            "On Deployment Complete",
+            "On Deployment Rollback",
+            "On Deployment Rolled Back"
+        ])
+    );
 }

@@ -1,13 +1,23 @@
-//! What of ecs-reloader reads text that strangers write: the same files, compiled without the AWS SDKs. These take minutes to build with
-//! a sanitizer, and libFuzzer, which looks at every counter of the program after every execution, would be slower by their size.
+//! What of ecs-reloader reads text that strangers write: the same files, compiled without the AWS
+//! SDKs. These take minutes to build with a sanitizer, and libFuzzer, which looks at every counter
+//! of the program after every execution, would be slower by their size.
 //!
-//! Each of the files in `targets/` says what must hold for any input; a target fails where it does not.
+//! Each of the files in `targets/` says what must hold for any input; a target fails where it does
+//! not.
 
 #[path = "../../src/domain/mod.rs"]
-#[allow(clippy::all, clippy::pedantic, reason = "held to the lints of the product, where they are at home")]
+#[allow(
+    clippy::all,
+    clippy::pedantic,
+    reason = "held to the lints of the product, where they are at home"
+)]
 pub mod domain;
 #[path = "../../src/event/mod.rs"]
-#[allow(clippy::all, clippy::pedantic, reason = "held to the lints of the product, where they are at home")]
+#[allow(
+    clippy::all,
+    clippy::pedantic,
+    reason = "held to the lints of the product, where they are at home"
+)]
 pub mod event;
 
 use domain::arn::Place;
@@ -29,5 +39,6 @@ pub fn now() -> Timestamp {
 /// The queue of the files in `events/`.
 #[must_use]
 pub fn own_queue() -> Queue {
-    Queue::from_url("https://sqs.eu-west-1.amazonaws.com/123456789012/ecs-reloader").expect("the URL of a queue")
+    Queue::from_url("https://sqs.eu-west-1.amazonaws.com/123456789012/ecs-reloader")
+        .expect("the URL of a queue")
 }

@@ -1,5 +1,7 @@
-//! Any batch of messages, with lists of any length, is read within its bounds, message by message; and whatever work for later is read, is written within the
-//! same bounds, and read again as it was. Slow: it tries hundreds of batches a second, where the decoder alone is tried tens of thousands of times.
+//! Any batch of messages, with lists of any length, is read within its bounds, message by message;
+//! and whatever work for later is read, is written within the same bounds, and read again as it
+//! was. Slow: it tries hundreds of batches a second, where the decoder alone is tried tens of
+//! thousands of times.
 #![no_main]
 
 use std::collections::BTreeMap;
@@ -25,28 +27,52 @@ const OWN: &str = "arn:aws:sqs:eu-west-1:123456789012:ecs-reloader";
 fuzz_target!(|bytes: &[u8]| {
     // One list alone is long: otherwise a thousand times fewer batches would be tried.
     let lines = bytes.split(|byte| *byte == b'\n').enumerate();
-    let bodies: Vec<_> =
-        lines.map(|(place, line)| body(line, if place == 0 { MOST_TIMES } else { 8 })).filter(|body| body.len() <= LARGEST).collect();
+    let bodies: Vec<_> = lines
+        .map(|(place, line)| body(line, if place == 0 { MOST_TIMES } else { 8 }))
+        .filter(|body| body.len() <= LARGEST)
+        .collect();
     let inbox = read(&bodies);
 
     assert_eq!(inbox.messages.len(), bodies.len().max(1));
     let told = || inbox.messages.iter().flat_map(|message| &message.told);
     assert!(told().map(weight).sum::<usize>() <= MOST_TOLD);
-    for again in told().filter_map(|told| if let Told::Again(again) = told { Some(again) } else { None }) {
+    for again in told().filter_map(|told| {
+        if let Told::Again(again) = told {
+            Some(again)
+        } else {
+            None
+        }
+    }) {
         let written = encode_again(again);
-        let back: Vec<_> =
-            written.iter().flat_map(|body| read(std::slice::from_ref(body)).messages).flat_map(|message| message.told).collect();
-        let back: Vec<_> =
-            back.into_iter().map(|told| if let Told::Again(again) = told { *again } else { panic!("{told:?} of {written:?}") }).collect();
+        let back: Vec<_> = written
+            .iter()
+            .flat_map(|body| read(std::slice::from_ref(body)).messages)
+            .flat_map(|message| message.told)
+            .collect();
+        let back: Vec<_> = back
+            .into_iter()
+            .map(|told| {
+                if let Told::Again(again) = told {
+                    *again
+                } else {
+                    panic!("{told:?} of {written:?}")
+                }
+            })
+            .collect();
         assert_eq!(tells(&back), tells(std::slice::from_ref(again)));
     }
 });
 
-/// A line becomes a message: its first character says what kind, its second how often the rest stands in a list, each time with another number.
+/// A line becomes a message: its first character says what kind, its second how often the rest
+/// stands in a list, each time with another number.
 fn body(line: &[u8], most: usize) -> String {
     let text = String::from_utf8_lossy(line);
     let mut characters = text.chars();
-    let (kind, times, rest) = (characters.next().unwrap_or_default(), characters.next().unwrap_or_default(), characters.as_str());
+    let (kind, times, rest) = (
+        characters.next().unwrap_or_default(),
+        characters.next().unwrap_or_default(),
+        characters.as_str(),
+    );
     let times = (u32::from(times) as usize * 5).min(most);
     let list = |entry: &dyn Fn(usize) -> Value| (0..times).map(entry).collect::<Value>();
     let named = |number: usize| json!(format!("{rest}{number}"));
@@ -78,13 +104,19 @@ fn body(line: &[u8], most: usize) -> String {
 fn read(bodies: &[String]) -> Inbox {
     let record = |(place, body): (usize, &String)| json!({ "messageId": place.to_string(), "body": body, "eventSource": "aws:sqs", "eventSourceARN": OWN, "attributes": { "SentTimestamp": "1769853600000" } });
     let records: Vec<_> = bodies.iter().enumerate().map(record).collect();
-    decode(&json!({ "Records": records }).to_string(), now(), Some(&own_queue()))
+    decode(
+        &json!({ "Records": records }).to_string(),
+        now(),
+        Some(&own_queue()),
+    )
 }
 
 /// Entries of the lists that it holds.
 fn weight(told: &Told) -> usize {
     match told {
-        Told::Asked(manual) => manual.changes(&ecs_reloader::home()).count() + manual.wish.services.len(),
+        Told::Asked(manual) => {
+            manual.changes(&ecs_reloader::home()).count() + manual.wish.services.len()
+        }
         Told::Again(again) => again.changes.len() + again.waiting.len(),
         Told::Changed(_) | Told::Sweep(_) | Told::Ignored(_) | Told::Malformed(_) => 1,
         Told::TooMuch => 0,
@@ -99,7 +131,9 @@ fn tells(agains: &[Again]) -> BTreeMap<String, usize> {
         match &change.whom {
             Whom::Everyone => *tells.entry(format!("{key} for all")).or_default() += 1,
             Whom::EveryoneBut(_) => *tells.entry(format!("{key} once more")).or_default() += 1,
-            Whom::Only(these) => these.iter().for_each(|id| *tells.entry(format!("{key} for {id}")).or_default() += 1),
+            Whom::Only(these) => these
+                .iter()
+                .for_each(|id| *tells.entry(format!("{key} for {id}")).or_default() += 1),
         }
     }
     tells

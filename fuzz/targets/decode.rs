@@ -1,4 +1,5 @@
-//! Any payload decodes: into no more than it tells, into keys that are the terms that watch them, and without repeating what is malformed.
+//! Any payload decodes: into no more than it tells, into keys that are the terms that watch them,
+//! and without repeating what is malformed.
 #![no_main]
 
 use std::collections::HashSet;
@@ -11,7 +12,8 @@ use ecs_reloader::event::{Malformed, Told, decode};
 use ecs_reloader::{home, now, own_queue};
 use libfuzzer_sys::fuzz_target;
 
-/// How often a part of the payload may be told: a secret has at most 20 labels, and each is a change by the same caller.
+/// How often a part of the payload may be told: a secret has at most 20 labels, and each is a
+/// change by the same caller.
 const MOST_COPIES: usize = 24;
 
 /// Characters of the longest field that we know.
@@ -20,7 +22,8 @@ const LONGEST_FIELD: usize = 24;
 /// Characters of the longest path, through a queue and a topic.
 const LONGEST_PATH: usize = 160;
 
-/// What may be told that was expected: what the tests have seen told, and every other text of the decoder.
+/// What may be told that was expected: what the tests have seen told, and every other text of the
+/// decoder.
 static OWN_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| {
     let sources = [
         include_str!("../../src/event/again.rs"),
@@ -34,7 +37,9 @@ static OWN_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| {
         include_str!("../../src/domain/term.rs"),
     ];
     let texts = sources.into_iter().flat_map(|source| source.split('"'));
-    let seen = include_str!("../../events/decoded.txt").lines().filter_map(|line| Some(line.rsplit_once(": expected ")?.1));
+    let seen = include_str!("../../events/decoded.txt")
+        .lines()
+        .filter_map(|line| Some(line.rsplit_once(": expected ")?.1));
     texts.chain(seen).chain(OTHER_WORDS).collect()
 });
 
@@ -85,24 +90,61 @@ fuzz_target!(|bytes: &[u8]| {
                 told_of_changes += size(change);
                 is_named_by_its_term(&change.key);
             }
-            Told::Asked(manual) => assert!(manual.changes(&home()).count() + manual.wish.services.len() <= payload.len()),
-            Told::Again(again) => assert!(again.changes.len() + again.waiting.len() <= payload.len()),
+            Told::Asked(manual) => assert!(
+                manual.changes(&home()).count() + manual.wish.services.len() <= payload.len()
+            ),
+            Told::Again(again) => {
+                assert!(again.changes.len() + again.waiting.len() <= payload.len())
+            }
             Told::Sweep(_) => {}
             Told::Ignored(event) => assert!(event.event.chars().count() <= 100),
             Told::Malformed(malformed) => repeats_nothing(malformed),
             Told::TooMuch => {}
         }
     }
-    assert!(things <= payload.len().max(1), "{things} things in {} bytes", payload.len());
-    assert!(told_of_changes <= MOST_COPIES * payload.len(), "{told_of_changes} bytes told of {}", payload.len());
+    assert!(
+        things <= payload.len().max(1),
+        "{things} things in {} bytes",
+        payload.len()
+    );
+    assert!(
+        told_of_changes <= MOST_COPIES * payload.len(),
+        "{told_of_changes} bytes told of {}",
+        payload.len()
+    );
 });
 
 /// Bytes of everything in a change that a payload tells.
 fn size(change: &Change) -> usize {
-    let Change { key, version, previous, etag, by, note, event, at: _, kind: _, ignored: _, learnt: _, crowded: _, source: _, whom: _ } = change;
+    let Change {
+        key,
+        version,
+        previous,
+        etag,
+        by,
+        note,
+        event,
+        at: _,
+        kind: _,
+        ignored: _,
+        learnt: _,
+        crowded: _,
+        source: _,
+        whom: _,
+    } = change;
     let place = key.place();
-    let optional = [version, previous, etag, by, note].into_iter().flatten().map(String::len).sum::<usize>();
-    let of_key = [key.path(), key.stage().unwrap_or_default(), key.suffix().unwrap_or_default(), &place.account, &place.region];
+    let optional = [version, previous, etag, by, note]
+        .into_iter()
+        .flatten()
+        .map(String::len)
+        .sum::<usize>();
+    let of_key = [
+        key.path(),
+        key.stage().unwrap_or_default(),
+        key.suffix().unwrap_or_default(),
+        &place.account,
+        &place.region,
+    ];
     optional + event.len() + of_key.map(str::len).iter().sum::<usize>()
 }
 
@@ -119,7 +161,9 @@ fn is_named_by_its_term(key: &Key) {
     }
     let letters = |c: char| c.is_ascii_alphanumeric() || "_.-/".contains(c);
     let can_be_term = match key.kind() {
-        Kind::Parameter => path.chars().all(letters) && !path.starts_with('/') && !path.contains("//"),
+        Kind::Parameter => {
+            path.chars().all(letters) && !path.starts_with('/') && !path.contains("//")
+        }
         Kind::Secret => !path.contains(':'),
         Kind::Object | Kind::Profile => true,
     };
@@ -131,19 +175,34 @@ fn is_named_by_its_term(key: &Key) {
     }
 
     let place = [&home.account, &home.region];
-    let can_be_arn = key.kind() == Kind::Object || place.iter().all(|part| !part.is_empty() && !part.contains(':'));
+    let can_be_arn = key.kind() == Kind::Object
+        || place
+            .iter()
+            .all(|part| !part.is_empty() && !part.contains(':'));
     // A colon ends a secret's name in an ARN, and what follows its last hyphen is six characters.
     let whole = key.kind() != Kind::Secret
-        || !path.contains(':') && key.suffix().is_none_or(|suffix| without_suffix(&format!("x-{suffix}")).is_some());
+        || !path.contains(':')
+            && key
+                .suffix()
+                .is_none_or(|suffix| without_suffix(&format!("x-{suffix}")).is_some());
     if can_be_term && can_be_arn && whole {
         let term = Term::parse(&key.arn());
-        assert!(term.is_ok_and(|term| term.matches(key, home)), "{}", key.arn());
+        assert!(
+            term.is_ok_and(|term| term.matches(key, home)),
+            "{}",
+            key.arn()
+        );
     }
 }
 
-/// It says where, and what was expected, in our words: whatever stands there may be a secret that somebody put into the wrong place.
+/// It says where, and what was expected, in our words: whatever stands there may be a secret that
+/// somebody put into the wrong place.
 fn repeats_nothing(malformed: &Malformed) {
-    let Malformed { at, expected, origin: _ } = malformed;
+    let Malformed {
+        at,
+        expected,
+        origin: _,
+    } = malformed;
     assert!(at.len() <= LONGEST_PATH, "{malformed}");
     for field in at.split(|c: char| ".:[] ".contains(c)) {
         assert!(field.len() <= LONGEST_FIELD, "{field} in {malformed}");
@@ -154,13 +213,27 @@ fn repeats_nothing(malformed: &Malformed) {
     } else if expected.ends_with('`') {
         assert!(names_fields(expected), "{malformed}");
     } else {
-        assert!(OWN_WORDS.contains(inside("JSON (", ")").unwrap_or(expected)), "{malformed}");
+        assert!(
+            OWN_WORDS.contains(inside("JSON (", ")").unwrap_or(expected)),
+            "{malformed}"
+        );
     }
 }
 
 /// Serde names the fields or the variants that there are: `a`, `a` or `b`, or one of `a`, `b`, `c`.
 fn names_fields(expected: &str) -> bool {
-    let ours = |word: &str| word.len() <= LONGEST_FIELD && word.bytes().all(|byte| byte.is_ascii_lowercase() || b"_-".contains(&byte));
-    let names = expected.strip_prefix("one of ").unwrap_or(expected).split(", ").flat_map(|names| names.split(" or "));
-    names.map(|name| name.strip_prefix('`')?.strip_suffix('`')).all(|name| name.is_some_and(ours))
+    let ours = |word: &str| {
+        word.len() <= LONGEST_FIELD
+            && word
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || b"_-".contains(&byte))
+    };
+    let names = expected
+        .strip_prefix("one of ")
+        .unwrap_or(expected)
+        .split(", ")
+        .flat_map(|names| names.split(" or "));
+    names
+        .map(|name| name.strip_prefix('`')?.strip_suffix('`'))
+        .all(|name| name.is_some_and(ours))
 }

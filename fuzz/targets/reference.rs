@@ -1,4 +1,5 @@
-//! Any text of a task definition is one reference: it names exactly one thing, or says what was expected.
+//! Any text of a task definition is one reference: it names exactly one thing, or says what was
+//! expected.
 #![no_main]
 
 use ecs_reloader::domain::key::{Key, Kind};
@@ -15,26 +16,52 @@ fuzz_target!(|bytes: &[u8]| {
     for bare in Kind::ALL {
         let mut references = References::default();
         references.add(|| "field".to_owned(), &text, bare);
-        let References { followed, pinned, unread } = &references;
+        let References {
+            followed,
+            pinned,
+            unread,
+        } = &references;
 
         assert_eq!(references.len(), 1);
-        assert!(unread.iter().all(|unread| unread.field == "field" && !unread.expected.is_empty()));
+        assert!(
+            unread
+                .iter()
+                .all(|unread| unread.field == "field" && !unread.expected.is_empty())
+        );
         for term in followed.iter().chain(pinned) {
             let key = term.key(&home()).expect("a reference names one thing");
             assert!(term.matches(&key, &home()), "{term:?}");
-            let of_parameter = bare == Kind::Parameter && text.trim_start_matches('/').starts_with(SECRETS);
+            let of_parameter =
+                bare == Kind::Parameter && text.trim_start_matches('/').starts_with(SECRETS);
             let kind = if of_parameter { Kind::Secret } else { bare };
-            assert!(text.starts_with("arn:") || (key.kind(), key.place()) == (kind, &place_of(kind)), "{term:?}");
+            assert!(
+                text.starts_with("arn:") || (key.kind(), key.place()) == (kind, &place_of(kind)),
+                "{term:?}"
+            );
             is_no_dead_end(&key);
         }
 
-        // Its name and its ARN are two spellings of one parameter, be it one that hands out a secret.
+        // Its name and its ARN are two spellings of one parameter, be it one that hands out a
+        // secret.
         if bare == Kind::Parameter && !text.starts_with("arn:") {
             let mut by_arn = References::default();
             let path = text.strip_prefix('/').unwrap_or(&text);
-            by_arn.add(String::new, &format!("arn:aws:ssm:eu-west-1:123456789012:parameter/{path}"), bare);
-            let keys = |terms: &[Term]| terms.iter().flat_map(|term| term.keys(&home()).collect::<Vec<_>>()).collect::<Vec<_>>();
-            assert_eq!((keys(&by_arn.followed), keys(&by_arn.pinned)), (keys(followed), keys(pinned)), "{text}");
+            by_arn.add(
+                String::new,
+                &format!("arn:aws:ssm:eu-west-1:123456789012:parameter/{path}"),
+                bare,
+            );
+            let keys = |terms: &[Term]| {
+                terms
+                    .iter()
+                    .flat_map(|term| term.keys(&home()).collect::<Vec<_>>())
+                    .collect::<Vec<_>>()
+            };
+            assert_eq!(
+                (keys(&by_arn.followed), keys(&by_arn.pinned)),
+                (keys(followed), keys(pinned)),
+                "{text}"
+            );
         }
 
         // The owner of a service may write the same ARN into a watch tag.
@@ -48,13 +75,26 @@ fuzz_target!(|bytes: &[u8]| {
 /// What nothing can ever be named is not taken for a name.
 fn is_no_dead_end(key: &Key) {
     match key.kind() {
-        Kind::Parameter => assert!(!key.path().starts_with('/') && !key.path().contains("//"), "{key}"),
-        Kind::Profile => assert!(key.path().split('/').all(|segment| !segment.is_empty()), "{key}"),
-        Kind::Secret => assert!(!key.path().contains(':') && key.stage() != Some("AWSPREVIOUS"), "{key}"),
+        Kind::Parameter => assert!(
+            !key.path().starts_with('/') && !key.path().contains("//"),
+            "{key}"
+        ),
+        Kind::Profile => assert!(
+            key.path().split('/').all(|segment| !segment.is_empty()),
+            "{key}"
+        ),
+        Kind::Secret => assert!(
+            !key.path().contains(':') && key.stage() != Some("AWSPREVIOUS"),
+            "{key}"
+        ),
         Kind::Object => assert!(!key.path().starts_with('/'), "{key}"),
     }
 }
 
 fn place_of(bare: Kind) -> ecs_reloader::domain::arn::Place {
-    if bare == Kind::Object { home().partition_only() } else { home() }
+    if bare == Kind::Object {
+        home().partition_only()
+    } else {
+        home()
+    }
 }

@@ -49,10 +49,16 @@ pub enum Answer {
 }
 
 impl Account {
-    /// Opens an account whose time starts now, at the configured epoch. Must be called inside a tokio runtime.
+    /// Opens an account whose time starts now, at the configured epoch. Must be called inside a
+    /// tokio runtime.
     #[must_use]
     pub fn new(config: AccountConfig) -> Self {
-        let AccountConfig { epoch, latency, latency_jitter, .. } = config;
+        let AccountConfig {
+            epoch,
+            latency,
+            latency_jitter,
+            ..
+        } = config;
         let inner = Inner {
             zero: Instant::now(),
             epoch,
@@ -63,7 +69,9 @@ impl Account {
             called: Notify::new(),
             in_flight: tokio::sync::Mutex::default(),
         };
-        Self { inner: Arc::new(inner) }
+        Self {
+            inner: Arc::new(inner),
+        }
     }
 
     /// The account's time: its epoch and what tokio's clock, paused or real, has told since.
@@ -72,7 +80,8 @@ impl Account {
         self.inner.epoch + self.inner.zero.elapsed()
     }
 
-    /// The instant on tokio's clock at which the account's time is `time`; an earlier time than the epoch is the epoch.
+    /// The instant on tokio's clock at which the account's time is `time`; an earlier time than the
+    /// epoch is the epoch.
     pub(crate) fn instant(&self, time: Timestamp) -> Instant {
         let since = Duration::try_from(time.duration_since(self.inner.epoch)).unwrap_or_default();
         self.inner.zero + since
@@ -84,14 +93,19 @@ impl Account {
         SharedHttpClient::new(SimulatedHttp(self.clone()))
     }
 
-    /// What `aws_config` would have loaded in this account: Region, test credentials, the pinned behaviour, tokio's sleep, and the client.
+    /// What `aws_config` would have loaded in this account: Region, test credentials, the pinned
+    /// behaviour, tokio's sleep, and the client.
     #[must_use]
     pub fn sdk_config(&self) -> SdkConfig {
         let region = self.look(|world| world.config.region.clone());
         SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(Region::new(region))
-            .credentials_provider(SharedCredentialsProvider::new(Credentials::from_keys("AKIASIMULATED", "secret", None)))
+            .credentials_provider(SharedCredentialsProvider::new(Credentials::from_keys(
+                "AKIASIMULATED",
+                "secret",
+                None,
+            )))
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
             .http_client(self.http_client())
             .build()
@@ -100,13 +114,18 @@ impl Account {
     fn jitter(&self) -> Duration {
         let most = u64::try_from(self.inner.latency_jitter.as_millis()).unwrap_or(u64::MAX);
         let chance = |world: &mut World| Duration::from_millis(world.clock.random.u64(..=most));
-        if most == 0 { Duration::ZERO } else { self.change(chance) }
+        if most == 0 {
+            Duration::ZERO
+        } else {
+            self.change(chance)
+        }
     }
 
-    /// Answers one HTTP request to any of the account's APIs. The effect happens halfway through the round trip; a call that hangs never
-    /// resolves.
+    /// Answers one HTTP request to any of the account's APIs. The effect happens halfway through
+    /// the round trip; a call that hangs never resolves.
     ///
-    /// Requests are told apart by host where it is one of AWS's, else by `x-amz-target` and, for S3, by path.
+    /// Requests are told apart by host where it is one of AWS's, else by `x-amz-target` and, for
+    /// S3, by path.
     pub async fn answer(&self, request: http::Request<Bytes>) -> Answer {
         let half = (self.inner.latency + self.jitter()) / 2;
         pause(half).await;
@@ -139,7 +158,8 @@ impl Account {
         self.with_world(|world| read(world))
     }
 
-    /// Changes the world as it is at this instant, and wakes the driver: something may be due earlier now.
+    /// Changes the world as it is at this instant, and wakes the driver: something may be due
+    /// earlier now.
     pub(crate) fn change<R>(&self, act: impl FnOnce(&mut World) -> R) -> R {
         let result = self.with_world(act);
         self.inner.changed.notify_one();
@@ -149,7 +169,11 @@ impl Account {
     /// The driver's own way in: it needs no waking.
     pub(crate) fn with_world<R>(&self, act: impl FnOnce(&mut World) -> R) -> R {
         let now = self.now();
-        let mut world = self.inner.world.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut world = self
+            .inner
+            .world
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         world.advance(now);
         act(&mut world)
     }
@@ -171,6 +195,8 @@ async fn pause(length: Duration) {
 
 impl fmt::Debug for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Account").field("now", &self.now()).finish_non_exhaustive()
+        f.debug_struct("Account")
+            .field("now", &self.now())
+            .finish_non_exhaustive()
     }
 }

@@ -14,13 +14,15 @@ pub struct Call {
     pub service: &'static str,
     /// The operation: `UpdateService`.
     pub operation: String,
-    /// What it was about: `cluster/service`, several separated by commas; a parameter; a secret; `bucket/key`; a queue; empty where it is about nothing in particular.
+    /// What it was about: `cluster/service`, several separated by commas; a parameter; a secret;
+    /// `bucket/key`; a queue; empty where it is about nothing in particular.
     pub target: String,
     /// The access key id that signed it.
     pub principal: String,
     /// How it ended.
     pub result: CallResult,
-    /// The request as JSON; for S3 the bucket, the key and the query. Values of parameters, secrets and objects are not kept.
+    /// The request as JSON; for S3 the bucket, the key and the query. Values of parameters,
+    /// secrets and objects are not kept.
     pub input: Value,
 }
 
@@ -43,7 +45,11 @@ impl Call {
 
 impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.3} {}:{} {} → {}", self.time, self.service, self.operation, self.target, self.result)
+        write!(
+            f,
+            "{:.3} {}:{} {} → {}",
+            self.time, self.service, self.operation, self.target, self.result
+        )
     }
 }
 

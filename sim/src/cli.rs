@@ -1,4 +1,5 @@
-//! The commands, and the exit codes they end with: 0 all well, 1 the function or a check failed, 2 it could not run.
+//! The commands, and the exit codes they end with: 0 all well, 1 the function or a check failed, 2
+//! it could not run.
 
 mod invoke;
 mod serve;
@@ -12,7 +13,8 @@ use jiff::Timestamp;
 
 use crate::demo;
 
-/// A simulated AWS account: ECS services that roll, Parameter Store, Secrets Manager, S3, SQS and Lambda, on a loopback port.
+/// A simulated AWS account: ECS services that roll, Parameter Store, Secrets Manager, S3, SQS and
+/// Lambda, on a loopback port.
 ///
 /// Exit codes: 0 all went well, 1 the function or a check failed, 2 the command could not run.
 #[derive(Debug, Parser)]
@@ -26,7 +28,8 @@ pub(crate) struct Arguments {
 enum Command {
     /// Serve an empty account for the AWS CLI, boto3 or any SDK.
     ///
-    /// Prints one line of JSON, {"endpoint": …, "environment": {…}, "try": …}, and runs until standard input closes or Ctrl-C.
+    /// Prints one line of JSON, {"endpoint": …, "environment": {…}, "try": …}, and runs until
+    /// standard input closes or Ctrl-C.
     Serve {
         /// The port on 127.0.0.1; 0 lets the system pick a free one.
         #[arg(long, default_value_t = 0)]
@@ -42,7 +45,8 @@ enum Command {
         /// The file with the event, JSON.
         event: PathBuf,
     },
-    /// Rotate a secret, change an S3 object and a parameter, watch the services roll, and check the result.
+    /// Rotate a secret, change an S3 object and a parameter, watch the services roll, and check the
+    /// result.
     Demo {
         /// The function's binary.
         #[arg(long)]
@@ -81,7 +85,10 @@ pub(crate) async fn run(arguments: Arguments) -> ExitCode {
 }
 
 /// The time of day: on loopback the account's clock is the real one, because the function's is.
-#[expect(clippy::disallowed_methods, reason = "the binary on the other side reads the real clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the binary on the other side reads the real clock"
+)]
 pub(crate) fn wall_clock() -> Timestamp {
     Timestamp::now()
 }

@@ -19,7 +19,12 @@ pub(crate) struct Clockwork {
 
 impl Clockwork {
     pub(crate) fn new(epoch: Timestamp, seed: u64) -> Self {
-        Self { now: epoch, random: fastrand::Rng::with_seed(seed), agenda: BTreeMap::new(), scheduled: 0 }
+        Self {
+            now: epoch,
+            random: fastrand::Rng::with_seed(seed),
+            agenda: BTreeMap::new(),
+            scheduled: 0,
+        }
     }
 
     pub(crate) fn after(&mut self, delay: Duration, job: Job) {
@@ -54,18 +59,31 @@ impl Clockwork {
 
     /// A number of 19 digits: the shape of service revision ids, which deployments share.
     pub(crate) fn revision_id(&mut self) -> String {
-        self.random.u64(1_000_000_000_000_000_000..10_000_000_000_000_000_000).to_string()
+        self.random
+            .u64(1_000_000_000_000_000_000..10_000_000_000_000_000_000)
+            .to_string()
     }
 
-    /// Letters and digits: the shape of service deployment ids, page tokens, S3 version ids and receipt handles.
+    /// Letters and digits: the shape of service deployment ids, page tokens, S3 version ids and
+    /// receipt handles.
     pub(crate) fn token(&mut self, length: usize) -> String {
-        self.text(length, b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
+        self.text(
+            length,
+            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789",
+        )
     }
 
     /// A version 4 UUID.
     pub(crate) fn uuid(&mut self) -> String {
         let variant = self.text(1, b"89ab");
-        format!("{}-{}-4{}-{variant}{}-{}", self.hex(8), self.hex(4), self.hex(3), self.hex(3), self.hex(12))
+        format!(
+            "{}-{}-4{}-{variant}{}-{}",
+            self.hex(8),
+            self.hex(4),
+            self.hex(3),
+            self.hex(3),
+            self.hex(12)
+        )
     }
 
     /// An instant within the middle of `span`: never its first or its last tenth.
@@ -79,6 +97,9 @@ impl Clockwork {
     }
 
     fn text(&mut self, length: usize, alphabet: &[u8]) -> String {
-        (0..length).filter_map(|_| self.random.choice(alphabet)).map(|byte| char::from(*byte)).collect()
+        (0..length)
+            .filter_map(|_| self.random.choice(alphabet))
+            .map(|byte| char::from(*byte))
+            .collect()
     }
 }

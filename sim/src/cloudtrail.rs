@@ -1,4 +1,5 @@
-//! CloudTrail: a trail with management events, which tells EventBridge of calls minutes after they were made.
+//! CloudTrail: a trail with management events, which tells EventBridge of calls minutes after they
+//! were made.
 
 use std::time::Duration;
 
@@ -11,7 +12,8 @@ use crate::world::World;
 /// How CloudTrail tells of calls.
 #[derive(Clone, Copy, Debug)]
 pub struct Trail {
-    /// From the call to its event, beside what EventBridge takes by itself. The event's own time is the call's.
+    /// From the call to its event, beside what EventBridge takes by itself. The event's own time
+    /// is the call's.
     pub delay: Duration,
     /// How it spells the ARN in Secrets Manager's responses.
     pub arn_spelling: ArnSpelling,
@@ -20,13 +22,22 @@ pub struct Trail {
 impl Default for Trail {
     /// Three minutes, `arn`.
     fn default() -> Self {
-        Self { delay: Duration::from_mins(3), arn_spelling: ArnSpelling::default() }
+        Self {
+            delay: Duration::from_mins(3),
+            arn_spelling: ArnSpelling::default(),
+        }
     }
 }
 
 impl World {
     /// Tells of a call of the Secrets Manager API that wrote, or failed to.
-    pub(crate) fn trail_secret_call(&mut self, operation: &str, input: &Value, outcome: &ApiResult, principal: &str) {
+    pub(crate) fn trail_secret_call(
+        &mut self,
+        operation: &str,
+        input: &Value,
+        outcome: &ApiResult,
+        principal: &str,
+    ) {
         let user = self.config.user_arn(principal);
         let output = outcome.as_ref().ok();
         let call = ApiCall {
@@ -47,13 +58,19 @@ impl World {
 
     fn trail(&mut self, build: impl FnOnce(&Envelope<'_>) -> Value) {
         let event = self.event(build);
-        self.bus.emit(&mut self.clock, self.config.trail.delay, &event);
+        self.bus
+            .emit(&mut self.clock, self.config.trail.delay, &event);
     }
 }
 
-/// A request as CloudTrail notes it: members begin with a lower case letter, and secret values are left out.
+/// A request as CloudTrail notes it: members begin with a lower case letter, and secret values are
+/// left out.
 fn parameters(input: &Value) -> Value {
-    let members = input.as_object().into_iter().flatten().filter(|(name, _)| !name.starts_with("SecretString") && *name != "SecretBinary");
+    let members = input
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(name, _)| !name.starts_with("SecretString") && *name != "SecretBinary");
     let spelt = members.map(|(name, value)| {
         let mut letters = name.chars();
         let first = letters.next().map(|letter| letter.to_ascii_lowercase());

@@ -35,9 +35,11 @@ pub struct AccountConfig {
     pub trail: Trail,
     /// How long after a write `DescribeParameters` still tells of the version before it.
     pub parameter_metadata_lag: Duration,
-    /// How far the clock is ahead that dates what `DescribeParameters`, `ListObjectsV2`, `ListSecrets` and `ListSecretVersionIds` tell.
+    /// How far the clock is ahead that dates what `DescribeParameters`, `ListObjectsV2`,
+    /// `ListSecrets` and `ListSecretVersionIds` tell.
     pub metadata_clock_ahead: Duration,
-    /// How long a rotation takes, from `RotateSecret` to the move of `AWSCURRENT`; the pending version is there after a quarter of it.
+    /// How long a rotation takes, from `RotateSecret` to the move of `AWSCURRENT`; the pending
+    /// version is there after a quarter of it.
     pub rotation: Duration,
     /// Whether calls are throttled at the rates AWS documents.
     pub rate_limits: RateLimits,
@@ -68,12 +70,18 @@ impl Default for AccountConfig {
 impl AccountConfig {
     /// `arn:aws:SERVICE:REGION:ACCOUNT:RESOURCE`.
     pub(crate) fn arn(&self, service: &str, resource: &str) -> String {
-        format!("arn:aws:{service}:{}:{}:{resource}", self.region, self.account_id)
+        format!(
+            "arn:aws:{service}:{}:{}:{resource}",
+            self.region, self.account_id
+        )
     }
 
     /// An ARN leaves out the slash that a parameter's path begins with.
     pub(crate) fn parameter_arn(&self, name: &str) -> String {
-        self.arn("ssm", &format!("parameter/{}", name.trim_start_matches('/')))
+        self.arn(
+            "ssm",
+            &format!("parameter/{}", name.trim_start_matches('/')),
+        )
     }
 
     /// The ARN of who signs with this access key id, or of the owner of the account.

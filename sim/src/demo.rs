@@ -1,7 +1,9 @@
 //! `sim demo`: the whole product in half a minute.
 //!
-//! A user rotates a secret and changes an object and a parameter; Secrets Manager, S3 and Parameter Store tell EventBridge, whose rules fill the queue; Lambda hands the queue
-//! to the real binary; the services that read what changed roll, and no other does. What comes of it is read from the account.
+//! A user rotates a secret and changes an object and a parameter; Secrets Manager, S3 and Parameter
+//! Store tell EventBridge, whose rules fill the queue; Lambda hands the queue to the real binary;
+//! the services that read what changed roll, and no other does. What comes of it is read from the
+//! account.
 
 mod check;
 mod fleet;
@@ -34,7 +36,8 @@ use crate::cli::{Error, Verdict};
 const WINDOW: Duration = Duration::from_secs(2);
 /// How often the services are looked at.
 const LOOK: Duration = Duration::from_millis(100);
-/// How long everything must have been still after the rollouts: the function might do more than it should.
+/// How long everything must have been still after the rollouts: the function might do more than it
+/// should.
 const STILL: Duration = Duration::from_secs(2);
 /// When the demo stops waiting, so that it ends within half a minute whatever the function does.
 const PATIENCE: Duration = Duration::from_secs(26);
@@ -46,7 +49,10 @@ pub(crate) async fn run(binary: &Path) -> Result<Verdict, Error> {
     introduce(&screen)?;
     let before = Before::look(&stage.account);
     let (tell, mut moments) = unbounded_channel();
-    stage.feed(Arc::new(Watched::new(Arc::clone(&stage.function), tell)), WINDOW);
+    stage.feed(
+        Arc::new(Watched::new(Arc::clone(&stage.function), tell)),
+        WINDOW,
+    );
 
     screen.heading("A user changes the configuration")?;
     let user = User::new(stage.server.address());
@@ -68,23 +74,39 @@ pub(crate) async fn run(binary: &Path) -> Result<Verdict, Error> {
 fn introduce(screen: &Screen) -> io::Result<()> {
     screen.heading("ecs-reloader: a simulated AWS account, and the real function beside it")?;
     for member in &FLEET {
-        screen.line(format_args!("  {:<18}  {} running  {}", member.name, tasks(member.tasks), member.tags()))?;
+        screen.line(format_args!(
+            "  {:<18}  {} running  {}",
+            member.name,
+            tasks(member.tasks),
+            member.tags()
+        ))?;
     }
     Ok(())
 }
 
 async fn change(user: &User, screen: &Screen) -> Result<(), Error> {
     user.rotate_secret(SECRET).await?;
-    screen.moment(format_args!("aws secretsmanager rotate-secret --secret-id {SECRET}"))?;
+    screen.moment(format_args!(
+        "aws secretsmanager rotate-secret --secret-id {SECRET}"
+    ))?;
     user.put_object(OBJECT, "feature_x: true\n").await?;
     screen.moment(format_args!("aws s3 cp prod.yaml s3://{OBJECT}"))?;
-    let version = user.put_parameter(PARAMETER, "postgres://db-2.internal/shop").await?;
-    screen.moment(format_args!("aws ssm put-parameter --name {PARAMETER} --overwrite …  (now version {version})"))?;
+    let version = user
+        .put_parameter(PARAMETER, "postgres://db-2.internal/shop")
+        .await?;
+    screen.moment(format_args!(
+        "aws ssm put-parameter --name {PARAMETER} --overwrite …  (now version {version})"
+    ))?;
     Ok(())
 }
 
-/// Shows what happens until the function and the services have been still for a while, or patience ends.
-async fn show(stage: &Stage, screen: &mut Screen, moments: &mut UnboundedReceiver<Moment>) -> io::Result<()> {
+/// Shows what happens until the function and the services have been still for a while, or patience
+/// ends.
+async fn show(
+    stage: &Stage,
+    screen: &mut Screen,
+    moments: &mut UnboundedReceiver<Moment>,
+) -> io::Result<()> {
     let end = Instant::now() + PATIENCE;
     let mut invocations: usize = 0;
     let mut last_moved = None;
@@ -108,7 +130,10 @@ async fn show(stage: &Stage, screen: &mut Screen, moments: &mut UnboundedReceive
 /// Shows how far every service is; whether any of them is rolling.
 fn show_progress(stage: &Stage, screen: &mut Screen) -> io::Result<bool> {
     let mut rolling = false;
-    for view in FLEET.iter().filter_map(|member| stage.account.service(member.name)) {
+    for view in FLEET
+        .iter()
+        .filter_map(|member| stage.account.service(member.name))
+    {
         let progress = progress(&view);
         rolling |= progress.rolling;
         screen.progress(&view.name, progress)?;
@@ -119,9 +144,23 @@ fn show_progress(stage: &Stage, screen: &mut Screen) -> io::Result<bool> {
 fn progress(view: &ServiceView) -> Progress {
     // A service of the demo has had one deployment before the changes.
     let restarted = view.history.len() > 1;
-    let newest = view.deployments.first().map(|deployment| deployment.id.as_str()).filter(|_| restarted);
-    let new = view.tasks.iter().filter(|task| Some(task.deployment.as_str()) == newest && task.healthy && !task.stopping).count();
-    Progress { new, running: view.running, desired: view.desired, restarted, rolling: !view.is_steady() }
+    let newest = view
+        .deployments
+        .first()
+        .map(|deployment| deployment.id.as_str())
+        .filter(|_| restarted);
+    let new = view
+        .tasks
+        .iter()
+        .filter(|task| Some(task.deployment.as_str()) == newest && task.healthy && !task.stopping)
+        .count();
+    Progress {
+        new,
+        running: view.running,
+        desired: view.desired,
+        restarted,
+        rolling: !view.is_steady(),
+    }
 }
 
 /// The function's own account of what it did.
@@ -136,7 +175,11 @@ fn retell(lines: &mut UnboundedReceiver<LogLine>, screen: &Screen) -> io::Result
         silent = false;
         screen.line(format_args!("  {text}"))?;
     }
-    if silent { screen.line("  nothing") } else { Ok(()) }
+    if silent {
+        screen.line("  nothing")
+    } else {
+        Ok(())
+    }
 }
 
 fn conclude(stage: &Stage, before: &Before, screen: &Screen) -> Result<Verdict, Error> {
@@ -149,14 +192,24 @@ fn conclude(stage: &Stage, before: &Before, screen: &Screen) -> Result<Verdict, 
     let seconds = screen.elapsed().as_secs();
     screen.line("")?;
     if failed == 0 {
-        screen.line(format_args!("Every service that reads what changed runs on it, and nothing else was touched ({seconds} s)."))?;
+        screen.line(format_args!(
+            "Every service that reads what changed runs on it, and nothing else was touched \
+             ({seconds} s)."
+        ))?;
         Ok(Verdict::Well)
     } else {
-        screen.line(format_args!("{failed} of {} checks failed: the function did not keep its promises ({seconds} s).", checks.len()))?;
+        screen.line(format_args!(
+            "{failed} of {} checks failed: the function did not keep its promises ({seconds} s).",
+            checks.len()
+        ))?;
         Ok(Verdict::Failed)
     }
 }
 
 fn tasks(count: usize) -> String {
-    if count == 1 { "1 task ".to_owned() } else { format!("{count} tasks") }
+    if count == 1 {
+        "1 task ".to_owned()
+    } else {
+        format!("{count} tasks")
+    }
 }

@@ -1,4 +1,5 @@
-//! Makes the account's time pass: carries out what is due, and keeps the function's invocations in flight beside it.
+//! Makes the account's time pass: carries out what is due, and keeps the function's invocations in
+//! flight beside it.
 
 use std::time::Duration;
 
@@ -12,10 +13,12 @@ use crate::account::Account;
 use crate::event_source_mapping::Batch;
 use crate::lambda::{Invocation, InvocationResult};
 
-/// Invocations under way, each with the batch of messages that it was given. They make progress only while the account is driven.
+/// Invocations under way, each with the batch of messages that it was given. They make progress
+/// only while the account is driven.
 pub(crate) type InFlight = FuturesUnordered<BoxFuture<'static, (Batch, InvocationResult)>>;
 
-/// The longest that [`Account::settle`] runs on: a service whose tasks never start is never settled.
+/// The longest that [`Account::settle`] runs on: a service whose tasks never start is never
+/// settled.
 const SETTLE_LIMIT: Duration = Duration::from_hours(24);
 
 impl Account {
@@ -29,8 +32,8 @@ impl Account {
         self.drive(end, false).await;
     }
 
-    /// Lets time pass until nothing is due any more: rollouts have ended, queues are empty, no invocation is under way. Gives up after 24
-    /// hours of the account's time.
+    /// Lets time pass until nothing is due any more: rollouts have ended, queues are empty, no
+    /// invocation is under way. Gives up after 24 hours of the account's time.
     pub async fn settle(&self) {
         self.drive(self.now() + SETTLE_LIMIT, true).await;
     }
@@ -38,7 +41,8 @@ impl Account {
     async fn drive(&self, end: Timestamp, stop_when_idle: bool) {
         let mut in_flight = self.in_flight().lock().await;
         loop {
-            let (next_due, batches) = self.with_world(|world| (world.clock.next_due(), world.mappings.take_batches()));
+            let (next_due, batches) =
+                self.with_world(|world| (world.clock.next_due(), world.mappings.take_batches()));
             in_flight.extend(batches.into_iter().map(invoke));
 
             let idle = stop_when_idle && next_due.is_none() && in_flight.is_empty();
@@ -67,7 +71,9 @@ fn invoke(batch: Batch) -> BoxFuture<'static, (Batch, InvocationResult)> {
     };
     Box::pin(async move {
         let function = batch.function.clone();
-        let result = tokio::time::timeout_at(deadline, function.invoke(invocation)).await.unwrap_or(InvocationResult::TimedOut);
+        let result = tokio::time::timeout_at(deadline, function.invoke(invocation))
+            .await
+            .unwrap_or(InvocationResult::TimedOut);
         (batch, result)
     })
 }

@@ -55,7 +55,10 @@ impl Ecs {
 
     /// `cluster/name` of every service that is not gone, in order.
     pub(crate) fn service_ids(&self) -> impl Iterator<Item = &String> {
-        self.services.iter().filter(|(_, service)| service.status != Status::Inactive).map(|(id, _)| id)
+        self.services
+            .iter()
+            .filter(|(_, service)| service.status != Status::Inactive)
+            .map(|(id, _)| id)
     }
 
     pub(crate) fn restarted(&self) -> &[String] {
@@ -66,9 +69,12 @@ impl Ecs {
         self.services.get_mut(id).ok_or_else(service_not_found)
     }
 
-    /// The revision that a family, `family:revision` or ARN stands for; a family alone is its newest.
+    /// The revision that a family, `family:revision` or ARN stands for; a family alone is its
+    /// newest.
     fn task_definition(&self, reference: &str) -> Option<&TaskDefinition> {
-        let name = reference.rsplit_once("task-definition/").map_or(reference, |(_, name)| name);
+        let name = reference
+            .rsplit_once("task-definition/")
+            .map_or(reference, |(_, name)| name);
         let (family, revision) = match name.split_once(':') {
             Some((family, revision)) => (family, Some(revision.parse::<usize>().ok()?)),
             None => (name, None),
@@ -81,17 +87,36 @@ impl Ecs {
     }
 
     /// Adds a revision to a family; answers its ARN.
-    fn register(&mut self, config: &AccountConfig, family: &str, content: Map<String, Value>, registered_at: Timestamp) -> String {
+    fn register(
+        &mut self,
+        config: &AccountConfig,
+        family: &str,
+        content: Map<String, Value>,
+        registered_at: Timestamp,
+    ) -> String {
         let revisions = self.task_definitions.entry(family.to_owned()).or_default();
         let revision = revisions.len() + 1;
         let arn = config.arn("ecs", &format!("task-definition/{family}:{revision}"));
-        revisions.push(TaskDefinition { arn: arn.clone(), revision, registered_at, content });
+        revisions.push(TaskDefinition {
+            arn: arn.clone(),
+            revision,
+            registered_at,
+            content,
+        });
         arn
     }
 
-    /// What the tasks of a task definition read, and the Service Connect proxy beside their containers.
-    fn references_of(&self, config: &AccountConfig, arn: &str, service_connect: Option<&Value>) -> Vec<Read> {
-        self.task_definition(arn).map(|definition| references::of(&definition.content, service_connect, config)).unwrap_or_default()
+    /// What the tasks of a task definition read, and the Service Connect proxy beside their
+    /// containers.
+    fn references_of(
+        &self,
+        config: &AccountConfig,
+        arn: &str,
+        service_connect: Option<&Value>,
+    ) -> Vec<Read> {
+        self.task_definition(arn)
+            .map(|definition| references::of(&definition.content, service_connect, config))
+            .unwrap_or_default()
     }
 
     /// What is due for one service: its scheduler looks at it.
@@ -101,11 +126,19 @@ impl Ecs {
 
     /// A hook of a service has answered, or its time is up.
     pub(crate) fn hook_ends(&mut self, clock: &mut Clockwork, service: &str, hook: &str) {
-        self.with_service(service, |service| lifecycle::hook_ends(service, clock, hook));
+        self.with_service(service, |service| {
+            lifecycle::hook_ends(service, clock, hook);
+        });
     }
 
     /// A person acts on a hook of a service, where it still awaits that.
-    pub(crate) fn person_acts(&mut self, clock: &mut Clockwork, service: &str, hook: &str, goes_on: bool) {
+    pub(crate) fn person_acts(
+        &mut self,
+        clock: &mut Clockwork,
+        service: &str,
+        hook: &str,
+        goes_on: bool,
+    ) {
         self.with_service(service, |service| {
             lifecycle::act(service, clock, hook, goes_on);
             scheduler::reconcile(service, clock);
@@ -121,7 +154,9 @@ impl Ecs {
     }
 
     pub(crate) fn task_reads(&mut self, task: &TaskId, read: &Read, found: Vec<(String, u64)>) {
-        self.with_service(&task.service, |service| tasks::reads(service, &task.task, read, found));
+        self.with_service(&task.service, |service| {
+            tasks::reads(service, &task.task, read, found);
+        });
     }
 
     /// Answers the parameter that the task writes now, if it does.
@@ -130,11 +165,15 @@ impl Ecs {
     }
 
     pub(crate) fn task_healthy(&mut self, clock: &mut Clockwork, task: &TaskId) {
-        self.with_service(&task.service, |service| tasks::becomes_healthy(service, clock, &task.task));
+        self.with_service(&task.service, |service| {
+            tasks::becomes_healthy(service, clock, &task.task);
+        });
     }
 
     pub(crate) fn task_stops(&mut self, clock: &mut Clockwork, task: &TaskId) {
-        self.with_service(&task.service, |service| tasks::has_stopped(service, clock, &task.task));
+        self.with_service(&task.service, |service| {
+            tasks::has_stopped(service, clock, &task.task);
+        });
     }
 
     fn with_service(&mut self, service: &str, act: impl FnOnce(&mut EcsService)) {

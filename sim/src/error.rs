@@ -15,7 +15,11 @@ pub(crate) type ApiResult<T = serde_json::Value> = Result<T, ApiError>;
 impl ApiError {
     /// An error of the caller, with status 400 as the JSON protocols give it.
     pub(crate) fn new(code: impl Into<String>, message: impl Display) -> Self {
-        Self { code: code.into(), message: message.to_string(), status: 400 }
+        Self {
+            code: code.into(),
+            message: message.to_string(),
+            status: 400,
+        }
     }
 
     pub(crate) fn with_status(mut self, status: u16) -> Self {

@@ -25,7 +25,12 @@ pub struct EventDelivery {
 impl Default for EventDelivery {
     /// Half a second, in order, once.
     fn default() -> Self {
-        Self { delay: Duration::from_millis(500), jitter: Duration::ZERO, loss: 0.0, duplication: 0.0 }
+        Self {
+            delay: Duration::from_millis(500),
+            jitter: Duration::ZERO,
+            loss: 0.0,
+            duplication: 0.0,
+        }
     }
 }
 
@@ -40,7 +45,12 @@ pub struct EventRule {
 
 impl EventRule {
     fn new(source: &'static str, detail_types: &'static [&'static str], queue: &str) -> Self {
-        Self { source, detail_types, buckets: Vec::new(), queue: queue.to_owned() }
+        Self {
+            source,
+            detail_types,
+            buckets: Vec::new(),
+            queue: queue.to_owned(),
+        }
     }
 
     fn of_buckets<'a>(mut self, buckets: impl IntoIterator<Item = &'a str>) -> Self {
@@ -54,13 +64,15 @@ impl EventRule {
         Self::new("aws.ssm", &["Parameter Store Change"], queue)
     }
 
-    /// `Object Created` of these buckets goes to `queue`. The buckets must send their events to EventBridge.
+    /// `Object Created` of these buckets goes to `queue`. The buckets must send their events to
+    /// EventBridge.
     #[must_use]
     pub fn objects<'a>(queue: &str, buckets: impl IntoIterator<Item = &'a str>) -> Self {
         Self::new("aws.s3", &["Object Created"], queue).of_buckets(buckets)
     }
 
-    /// `Object Deleted` of these buckets goes to `queue`. The buckets must send their events to EventBridge.
+    /// `Object Deleted` of these buckets goes to `queue`. The buckets must send their events to
+    /// EventBridge.
     #[must_use]
     pub fn objects_deleted<'a>(queue: &str, buckets: impl IntoIterator<Item = &'a str>) -> Self {
         Self::new("aws.s3", &["Object Deleted"], queue).of_buckets(buckets)
@@ -72,20 +84,41 @@ impl EventRule {
         Self::new("aws.secretsmanager", &["Secret Label Updated"], queue)
     }
 
-    /// All that CloudTrail tells of Secrets Manager, calls that write and rotations, goes to `queue`, minutes later.
+    /// All that CloudTrail tells of Secrets Manager, calls that write and rotations, goes to
+    /// `queue`, minutes later.
     #[must_use]
     pub fn cloudtrail_secrets(queue: &str) -> Self {
-        Self::new("aws.secretsmanager", &["AWS API Call via CloudTrail", "AWS Service Event via CloudTrail"], queue)
+        Self::new(
+            "aws.secretsmanager",
+            &[
+                "AWS API Call via CloudTrail",
+                "AWS Service Event via CloudTrail",
+            ],
+            queue,
+        )
     }
 
     /// Every deployment of AppConfig that is complete, or was rolled back, goes to `queue`.
     #[must_use]
     pub fn appconfig(queue: &str) -> Self {
-        Self::new("aws.appconfig", &["On Deployment Complete", "On Deployment Rollback", "On Deployment Rolled Back"], queue)
+        Self::new(
+            "aws.appconfig",
+            &[
+                "On Deployment Complete",
+                "On Deployment Rollback",
+                "On Deployment Rolled Back",
+            ],
+            queue,
+        )
     }
 
     fn matches(&self, event: &Value) -> bool {
-        let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let text = |pointer: &str| {
+            event
+                .pointer(pointer)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+        };
         let bucket = text("/detail/bucket/name");
         text("/source") == self.source
             && self.detail_types.contains(&text("/detail-type"))
@@ -108,7 +141,10 @@ pub(crate) struct EventBus {
 
 impl EventBus {
     pub(crate) fn new(delivery: EventDelivery) -> Self {
-        Self { rules: Vec::new(), delivery }
+        Self {
+            rules: Vec::new(),
+            delivery,
+        }
     }
 
     pub(crate) fn add_rule(&mut self, rule: EventRule) {
@@ -119,7 +155,8 @@ impl EventBus {
         self.delivery = delivery;
     }
 
-    /// Sends an event that its source holds back for `late` to the queue of every rule that it matches.
+    /// Sends an event that its source holds back for `late` to the queue of every rule that it
+    /// matches.
     pub(crate) fn emit(&self, clock: &mut Clockwork, late: Duration, event: &Value) {
         for rule in self.rules.iter().filter(|rule| rule.matches(event)) {
             self.deliver(clock, late, &rule.queue, event);
@@ -127,15 +164,32 @@ impl EventBus {
     }
 
     /// Sends a message to a queue the way events travel.
-    pub(crate) fn deliver(&self, clock: &mut Clockwork, late: Duration, queue: &str, message: &Value) {
-        let EventDelivery { delay, jitter, loss, duplication } = self.delivery;
+    pub(crate) fn deliver(
+        &self,
+        clock: &mut Clockwork,
+        late: Duration,
+        queue: &str,
+        message: &Value,
+    ) {
+        let EventDelivery {
+            delay,
+            jitter,
+            loss,
+            duplication,
+        } = self.delivery;
         if clock.chance(loss) {
             return;
         }
         let copies = if clock.chance(duplication) { 2 } else { 1 };
         for _ in 0..copies {
             let delay = late + delay + jitter.mul_f64(clock.random.f64());
-            clock.after(delay, Job::Deliver(Delivery { queue: queue.to_owned(), body: message.to_string() }));
+            clock.after(
+                delay,
+                Job::Deliver(Delivery {
+                    queue: queue.to_owned(),
+                    body: message.to_string(),
+                }),
+            );
         }
     }
 }
@@ -149,7 +203,12 @@ impl World {
 
     pub(crate) fn event(&mut self, build: impl FnOnce(&Envelope<'_>) -> Value) -> Value {
         let id = self.clock.uuid();
-        let envelope = Envelope { id: &id, account: &self.config.account_id, time: self.clock.now, region: &self.config.region };
+        let envelope = Envelope {
+            id: &id,
+            account: &self.config.account_id,
+            time: self.clock.now,
+            region: &self.config.region,
+        };
         build(&envelope)
     }
 }

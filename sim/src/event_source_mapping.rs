@@ -1,6 +1,8 @@
-//! Lambda's event source mapping for SQS: pollers gather messages into batches and invoke the function; what it fails comes back later.
+//! Lambda's event source mapping for SQS: pollers gather messages into batches and invoke the
+//! function; what it fails comes back later.
 //!
-//! "Using Lambda with Amazon SQS", "Configuring scaling behavior" and "Handling errors for an SQS event source" of the Lambda Developer Guide.
+//! "Using Lambda with Amazon SQS", "Configuring scaling behavior" and "Handling errors for an SQS
+//! event source" of the Lambda Developer Guide.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,14 +31,16 @@ pub struct EventSourceMapping {
     pub window: Duration,
     /// The most invocations at once.
     pub maximum_concurrency: usize,
-    /// Pollers that share the messages out among themselves by chance: more than one split a burst into several batches. AWS begins with five.
+    /// Pollers that share the messages out among themselves by chance: more than one split a burst
+    /// into several batches. AWS begins with five.
     pub pollers: usize,
     /// `ReportBatchItemFailures`.
     pub report_batch_item_failures: bool,
 }
 
 impl EventSourceMapping {
-    /// A mapping with one poller, batches of 100 within 5 s, 120 s time-out, two invocations at once, and partial batch responses.
+    /// A mapping with one poller, batches of 100 within 5 s, 120 s time-out, two invocations at
+    /// once, and partial batch responses.
     #[must_use]
     pub fn new(queue: &str) -> Self {
         Self {
@@ -91,22 +95,39 @@ pub(crate) struct Batch {
 }
 
 impl Mapping {
-    /// Pollers that may take one more message: those that are gathering, and an idle one where concurrency allows another invocation.
+    /// Pollers that may take one more message: those that are gathering, and an idle one where
+    /// concurrency allows another invocation.
     fn open_pollers(&self) -> Vec<usize> {
         if !self.enabled {
             return Vec::new();
         }
-        let gathering = self.pollers.iter().filter(|poller| !poller.gathered.is_empty()).count();
+        let gathering = self
+            .pollers
+            .iter()
+            .filter(|poller| !poller.gathered.is_empty())
+            .count();
         let may_open = self.running + gathering < self.settings.maximum_concurrency;
-        let open = self.pollers.iter().enumerate().filter(|(_, poller)| !poller.gathered.is_empty() || may_open);
+        let open = self
+            .pollers
+            .iter()
+            .enumerate()
+            .filter(|(_, poller)| !poller.gathered.is_empty() || may_open);
         open.map(|(position, _)| position).collect()
     }
 }
 
 impl Mappings {
     pub(crate) fn connect(&mut self, settings: EventSourceMapping, function: Arc<dyn Function>) {
-        let pollers = (0..settings.pollers.max(1)).map(|_| Poller::default()).collect();
-        self.mappings.push(Mapping { settings, function, pollers, running: 0, enabled: true });
+        let pollers = (0..settings.pollers.max(1))
+            .map(|_| Poller::default())
+            .collect();
+        self.mappings.push(Mapping {
+            settings,
+            function,
+            pollers,
+            running: 0,
+            enabled: true,
+        });
     }
 
     pub(crate) fn take_batches(&mut self) -> Vec<Batch> {
@@ -115,9 +136,14 @@ impl Mappings {
 }
 
 impl World {
-    /// `UpdateEventSourceMapping` with `Enabled`: while it is not, what is gathered is still handed over, and nothing more is received.
+    /// `UpdateEventSourceMapping` with `Enabled`: while it is not, what is gathered is still handed
+    /// over, and nothing more is received.
     pub(crate) fn enable_mappings(&mut self, queue: &str, enabled: bool) {
-        let of_queue = self.mappings.mappings.iter_mut().filter(|mapping| mapping.settings.queue == queue);
+        let of_queue = self
+            .mappings
+            .mappings
+            .iter_mut()
+            .filter(|mapping| mapping.settings.queue == queue);
         of_queue.for_each(|mapping| mapping.enabled = enabled);
         self.poll(queue);
     }
@@ -125,26 +151,49 @@ impl World {
     /// Lets the mappings of a queue take what is visible in it.
     pub(crate) fn poll(&mut self, queue: &str) {
         for id in 0..self.mappings.mappings.len() {
-            while self.mappings.mappings.get(id).is_some_and(|mapping| mapping.settings.queue == queue) && self.gather_one(id, queue) {}
+            while self
+                .mappings
+                .mappings
+                .get(id)
+                .is_some_and(|mapping| mapping.settings.queue == queue)
+                && self.gather_one(id, queue)
+            {}
         }
     }
 
-    /// Hands one message to a poller of the mapping; `false` when there is none, or nobody to take it.
+    /// Hands one message to a poller of the mapping; `false` when there is none, or nobody to take
+    /// it.
     fn gather_one(&mut self, id: MappingId, queue: &str) -> bool {
-        let Some(mapping) = self.mappings.mappings.get(id) else { return false };
+        let Some(mapping) = self.mappings.mappings.get(id) else {
+            return false;
+        };
         let open = mapping.open_pollers();
         let position = match open.as_slice() {
             [] => return false,
             [only] => *only,
-            several => self.clock.random.choice(several).copied().unwrap_or_default(),
+            several => self
+                .clock
+                .random
+                .choice(several)
+                .copied()
+                .unwrap_or_default(),
         };
-        let Ok(Some(message)) = self.receive_message(queue, None) else { return false };
-        let Some(mapping) = self.mappings.mappings.get_mut(id) else { return false };
-        let Some(poller) = mapping.pollers.get_mut(position) else { return false };
+        let Ok(Some(message)) = self.receive_message(queue, None) else {
+            return false;
+        };
+        let Some(mapping) = self.mappings.mappings.get_mut(id) else {
+            return false;
+        };
+        let Some(poller) = mapping.pollers.get_mut(position) else {
+            return false;
+        };
         poller.gathered.push(message);
         if poller.gathered.len() == 1 {
             poller.batch += 1;
-            self.clock.after(mapping.settings.window, Job::WindowEnds(id, position, poller.batch));
+            self.clock.after(
+                mapping.settings.window,
+                Job::WindowEnds(id, position, poller.batch),
+            );
         }
         if poller.gathered.len() >= mapping.settings.batch_size {
             self.invoke(id, position);
@@ -161,33 +210,60 @@ impl World {
     }
 
     fn invoke(&mut self, id: MappingId, position: usize) {
-        let Some(mapping) = self.mappings.mappings.get_mut(id) else { return };
-        let Some(poller) = mapping.pollers.get_mut(position) else { return };
+        let Some(mapping) = self.mappings.mappings.get_mut(id) else {
+            return;
+        };
+        let Some(poller) = mapping.pollers.get_mut(position) else {
+            return;
+        };
         let messages = std::mem::take(&mut poller.gathered);
         mapping.running += 1;
 
-        let EventSourceMapping { queue, function_name, timeout, .. } = &mapping.settings;
+        let EventSourceMapping {
+            queue,
+            function_name,
+            timeout,
+            ..
+        } = &mapping.settings;
         let queue_arn = self.config.arn("sqs", queue);
-        let records: Vec<_> =
-            messages.iter().map(|message| record(message, &queue_arn, &self.config.account_id, &self.config.region)).collect();
+        let records: Vec<_> = messages
+            .iter()
+            .map(|message| {
+                record(
+                    message,
+                    &queue_arn,
+                    &self.config.account_id,
+                    &self.config.region,
+                )
+            })
+            .collect();
         let batch = Batch {
             mapping: id,
             request_id: self.clock.uuid(),
             payload: Bytes::from(json!({ "Records": records }).to_string()),
             timeout: *timeout,
             function: Arc::clone(&mapping.function),
-            function_arn: self.config.arn("lambda", &format!("function:{function_name}")),
+            function_arn: self
+                .config
+                .arn("lambda", &format!("function:{function_name}")),
             messages,
         };
         self.mappings.ready.push(batch);
     }
 
-    /// Deletes what the invocation has done; the rest becomes visible again when its visibility time-out has passed.
+    /// Deletes what the invocation has done; the rest becomes visible again when its visibility
+    /// time-out has passed.
     pub(crate) fn finish_batch(&mut self, batch: &Batch, result: &InvocationResult) {
-        let Some(mapping) = self.mappings.mappings.get_mut(batch.mapping) else { return };
+        let Some(mapping) = self.mappings.mappings.get_mut(batch.mapping) else {
+            return;
+        };
         mapping.running -= 1;
         let queue = mapping.settings.queue.clone();
-        let done = done(&batch.messages, result, mapping.settings.report_batch_item_failures);
+        let done = done(
+            &batch.messages,
+            result,
+            mapping.settings.report_batch_item_failures,
+        );
         for message in done {
             self.queues.delete(&queue, &message.receipt);
         }
@@ -234,20 +310,38 @@ struct BatchItemFailure {
     item_identifier: String,
 }
 
-/// The messages that need not come again. A response that cannot be understood, or names a message that was not in the batch, fails all.
+/// The messages that need not come again. A response that cannot be understood, or names a message
+/// that was not in the batch, fails all.
 fn done<'a>(messages: &'a [Message], result: &InvocationResult, partial: bool) -> Vec<&'a Message> {
     let response = match result {
         InvocationResult::Ok(response) => response,
-        InvocationResult::FunctionError(_) | InvocationResult::TimedOut | InvocationResult::Crashed => return Vec::new(),
+        InvocationResult::FunctionError(_)
+        | InvocationResult::TimedOut
+        | InvocationResult::Crashed => return Vec::new(),
     };
     if !partial || response.is_empty() {
         return messages.iter().collect();
     }
-    let Ok(response) = serde_json::from_slice::<Option<BatchResponse>>(response) else { return Vec::new() };
-    let failures = response.and_then(|response| response.batch_item_failures).unwrap_or_default();
-    let known = |failure: &BatchItemFailure| messages.iter().any(|message| message.id == failure.item_identifier);
+    let Ok(response) = serde_json::from_slice::<Option<BatchResponse>>(response) else {
+        return Vec::new();
+    };
+    let failures = response
+        .and_then(|response| response.batch_item_failures)
+        .unwrap_or_default();
+    let known = |failure: &BatchItemFailure| {
+        messages
+            .iter()
+            .any(|message| message.id == failure.item_identifier)
+    };
     if !failures.iter().all(known) {
         return Vec::new();
     }
-    messages.iter().filter(|message| failures.iter().all(|failure| failure.item_identifier != message.id)).collect()
+    messages
+        .iter()
+        .filter(|message| {
+            failures
+                .iter()
+                .all(|failure| failure.item_identifier != message.id)
+        })
+        .collect()
 }

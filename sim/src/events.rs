@@ -1,4 +1,5 @@
-//! Events exactly as AWS sends them, as pure functions: the simulated account emits these, and tests may use them alone.
+//! Events exactly as AWS sends them, as pure functions: the simulated account emits these, and
+//! tests may use them alone.
 //!
 //! EventBridge times are whole seconds.
 
@@ -10,7 +11,9 @@ use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-pub use appconfig::{AppConfigDeployment, Named, appconfig_deployment, appconfig_deployment_complete};
+pub use appconfig::{
+    AppConfigDeployment, Named, appconfig_deployment, appconfig_deployment_complete,
+};
 pub use cloudtrail::{ApiCall, ArnSpelling, secret_api_call, secret_rotation};
 pub use secrets::{Secret, secret_label_updated};
 
@@ -73,21 +76,31 @@ pub struct Object<'a> {
     pub request_id: &'a str,
 }
 
-/// `Parameter Store Change`: `operation` is `Create`, `Update`, `Delete` or `LabelParameterVersion` (Systems Manager User Guide,
-/// "Reference: Amazon EventBridge event patterns and types for Systems Manager").
+/// `Parameter Store Change`: `operation` is `Create`, `Update`, `Delete` or `LabelParameterVersion`
+/// (Systems Manager User Guide, "Reference: Amazon EventBridge event patterns and types for Systems
+/// Manager").
 #[must_use]
-pub fn parameter_store_change(envelope: &Envelope<'_>, operation: &str, parameter: &Parameter<'_>) -> Value {
-    let mut detail = json!({ "operation": operation, "name": parameter.name, "type": parameter.kind });
+pub fn parameter_store_change(
+    envelope: &Envelope<'_>,
+    operation: &str,
+    parameter: &Parameter<'_>,
+) -> Value {
+    let mut detail =
+        json!({ "operation": operation, "name": parameter.name, "type": parameter.kind });
     if let (Some(description), Some(fields)) = (parameter.description, detail.as_object_mut()) {
         fields.insert("description".to_owned(), json!(description));
     }
     let path = parameter.name.trim_start_matches('/');
-    let resource = format!("arn:aws:ssm:{}:{}:parameter/{path}", envelope.region, envelope.account);
+    let resource = format!(
+        "arn:aws:ssm:{}:{}:parameter/{path}",
+        envelope.region, envelope.account
+    );
     envelope.wrap("aws.ssm", "Parameter Store Change", &[&resource], &detail)
 }
 
-/// `Object Created`; `reason` is `PutObject`, `POST Object`, `CopyObject` or `CompleteMultipartUpload` (Amazon S3 User Guide, "EventBridge
-/// event message structure"). The key is raw.
+/// `Object Created`; `reason` is `PutObject`, `POST Object`, `CopyObject` or
+/// `CompleteMultipartUpload` (Amazon S3 User Guide, "EventBridge event message structure"). The key
+/// is raw.
 #[must_use]
 pub fn object_created(envelope: &Envelope<'_>, object: &Object<'_>, reason: &str) -> Value {
     let mut detail = object_detail(envelope, object, reason);
@@ -95,18 +108,32 @@ pub fn object_created(envelope: &Envelope<'_>, object: &Object<'_>, reason: &str
         fields.insert("size".to_owned(), json!(object.size));
         fields.insert("etag".to_owned(), json!(object.etag));
     }
-    envelope.wrap("aws.s3", "Object Created", &[&format!("arn:aws:s3:::{}", object.bucket)], &detail)
+    envelope.wrap(
+        "aws.s3",
+        "Object Created",
+        &[&format!("arn:aws:s3:::{}", object.bucket)],
+        &detail,
+    )
 }
 
 /// `Object Deleted`: in a versioned bucket a delete marker was created, else the object is gone.
 #[must_use]
 pub fn object_deleted(envelope: &Envelope<'_>, object: &Object<'_>) -> Value {
-    let kind = if object.version_id.is_some() { "Delete Marker Created" } else { "Permanently Deleted" };
+    let kind = if object.version_id.is_some() {
+        "Delete Marker Created"
+    } else {
+        "Permanently Deleted"
+    };
     let mut detail = object_detail(envelope, object, "DeleteObject");
     if let Some(fields) = detail.as_object_mut() {
         fields.insert("deletion-type".to_owned(), json!(kind));
     }
-    envelope.wrap("aws.s3", "Object Deleted", &[&format!("arn:aws:s3:::{}", object.bucket)], &detail)
+    envelope.wrap(
+        "aws.s3",
+        "Object Deleted",
+        &[&format!("arn:aws:s3:::{}", object.bucket)],
+        &detail,
+    )
 }
 
 fn object_detail(envelope: &Envelope<'_>, object: &Object<'_>, reason: &str) -> Value {
@@ -125,10 +152,16 @@ fn object_detail(envelope: &Envelope<'_>, object: &Object<'_>, reason: &str) -> 
     })
 }
 
-/// What S3 sends to a queue, topic or function by itself: the key is form-URL-encoded, the time has milliseconds (Amazon S3 User Guide, "Event
-/// message structure"). `name` is `ObjectCreated:Put`, without `s3:`.
+/// What S3 sends to a queue, topic or function by itself: the key is form-URL-encoded, the time has
+/// milliseconds (Amazon S3 User Guide, "Event message structure"). `name` is `ObjectCreated:Put`,
+/// without `s3:`.
 #[must_use]
-pub fn object_notification(envelope: &Envelope<'_>, object: &Object<'_>, name: &str, configuration: &str) -> Value {
+pub fn object_notification(
+    envelope: &Envelope<'_>,
+    object: &Object<'_>,
+    name: &str,
+    configuration: &str,
+) -> Value {
     let mut told = json!({ "key": form_encoded(object.key), "sequencer": object.sequencer });
     if let Some(fields) = told.as_object_mut() {
         if name.starts_with("ObjectCreated") {
@@ -176,10 +209,18 @@ pub fn notification_test(envelope: &Envelope<'_>, bucket: &str, request_id: &str
 
 /// A key as S3 notifications write it: space as `+`, slashes as they are, all else percent-encoded.
 fn form_encoded(key: &str) -> String {
-    const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'*').remove(b' ');
+    const KEPT: &AsciiSet = &NON_ALPHANUMERIC
+        .remove(b'/')
+        .remove(b'-')
+        .remove(b'_')
+        .remove(b'.')
+        .remove(b'*')
+        .remove(b' ');
     utf8_percent_encode(key, KEPT).to_string().replace(' ', "+")
 }
 
 fn whole_second(time: Timestamp) -> String {
-    Timestamp::from_second(time.as_second()).unwrap_or(time).to_string()
+    Timestamp::from_second(time.as_second())
+        .unwrap_or(time)
+        .to_string()
 }

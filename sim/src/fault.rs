@@ -23,10 +23,14 @@ pub struct Fault {
 }
 
 /// The code and the text of ECS's own faults.
-pub(crate) const SERVER_ERROR: (&str, &str) = ("ServerException", "Service Unavailable. Please try again later.");
+pub(crate) const SERVER_ERROR: (&str, &str) = (
+    "ServerException",
+    "Service Unavailable. Please try again later.",
+);
 
 /// ECS's words where a service has five active deployments.
-pub(crate) const TOO_MANY_DEPLOYMENTS: &str = "5 active deployments exist, unable to create new deployment.";
+pub(crate) const TOO_MANY_DEPLOYMENTS: &str =
+    "5 active deployments exist, unable to create new deployment.";
 
 #[derive(Clone, Debug)]
 pub(crate) enum Effect {
@@ -54,10 +58,17 @@ pub(crate) enum Effect {
 
 impl Fault {
     fn of(action: &str, effect: Effect) -> Self {
-        Self { action: action.to_owned(), target: None, effect, remaining: None, until: None }
+        Self {
+            action: action.to_owned(),
+            target: None,
+            effect,
+            remaining: None,
+            until: None,
+        }
     }
 
-    /// `AccessDeniedException` with AWS's usual text. `action` is `ecs:UpdateService`, `ecs:*` or `*`.
+    /// `AccessDeniedException` with AWS's usual text. `action` is `ecs:UpdateService`, `ecs:*` or
+    /// `*`.
     #[must_use]
     pub fn denied(action: &str) -> Self {
         Self::of(action, Effect::Denied)
@@ -72,7 +83,14 @@ impl Fault {
     /// Any other error.
     #[must_use]
     pub fn error(action: &str, code: &str, message: &str, status: u16) -> Self {
-        Self::of(action, Effect::Error { code: code.to_owned(), message: message.to_owned(), status })
+        Self::of(
+            action,
+            Effect::Error {
+                code: code.to_owned(),
+                message: message.to_owned(),
+                status,
+            },
+        )
     }
 
     /// A fault of the service's own, with status 500 or above.
@@ -90,7 +108,12 @@ impl Fault {
     /// `UpdateService` finds five active deployments, whatever `DescribeServices` shows.
     #[must_use]
     pub fn too_many_deployments() -> Self {
-        Self::error("ecs:UpdateService", "InvalidParameterException", TOO_MANY_DEPLOYMENTS, 400)
+        Self::error(
+            "ecs:UpdateService",
+            "InvalidParameterException",
+            TOO_MANY_DEPLOYMENTS,
+            400,
+        )
     }
 
     /// The connection breaks before anything happens.
@@ -111,7 +134,8 @@ impl Fault {
         Self::of(action, Effect::LateSilence)
     }
 
-    /// The call takes effect; the answer has status 200 and is not what the API answers, as of a proxy on the way.
+    /// The call takes effect; the answer has status 200 and is not what the API answers, as of a
+    /// proxy on the way.
     #[must_use]
     pub fn garbled(action: &str) -> Self {
         Self::of(action, Effect::Garbled)
@@ -129,20 +153,23 @@ impl Fault {
         Self::of(action, Effect::Slow(by))
     }
 
-    /// A listing hands out its page tokens in a circle and never ends: an empty page, the first page, an empty page, the first page once more, and over again.
-    /// `GetResources` has been seen to.
+    /// A listing hands out its page tokens in a circle and never ends: an empty page, the first
+    /// page, an empty page, the first page once more, and over again. `GetResources` has been
+    /// seen to.
     #[must_use]
     pub fn tokens_in_a_circle(action: &str) -> Self {
         Self::of(action, Effect::Turn(Turns::InACircle))
     }
 
-    /// A listing hands out a new page token with every answer and never ends: an empty page, the first page, and over again.
+    /// A listing hands out a new page token with every answer and never ends: an empty page, the
+    /// first page, and over again.
     #[must_use]
     pub fn tokens_without_end(action: &str) -> Self {
         Self::of(action, Effect::Turn(Turns::WithoutEnd))
     }
 
-    /// Only calls about this target: `cluster/service`, a parameter, a secret, `bucket/key`, a queue, a type of resources.
+    /// Only calls about this target: `cluster/service`, a parameter, a secret, `bucket/key`, a
+    /// queue, a type of resources.
     #[must_use]
     pub fn target(mut self, target: &str) -> Self {
         self.target = Some(target.to_owned());
@@ -169,7 +196,11 @@ impl Fault {
             Some((of, name)) => of == service && name == operation,
             None => self.action == "*",
         };
-        action && self.target.as_deref().is_none_or(|wanted| targets.split(',').any(|target| target == wanted))
+        action
+            && self
+                .target
+                .as_deref()
+                .is_none_or(|wanted| targets.split(',').any(|target| target == wanted))
     }
 }
 
@@ -187,9 +218,19 @@ impl Faults {
     }
 
     /// The fault that befalls this call, counted as used.
-    pub(crate) fn strike(&mut self, service: &str, operation: &str, targets: &str, now: Timestamp) -> Option<Effect> {
-        self.0.retain(|fault| fault.remaining != Some(0) && fault.until.is_none_or(|end| now < end));
-        let fault = self.0.iter_mut().find(|fault| fault.matches(service, operation, targets))?;
+    pub(crate) fn strike(
+        &mut self,
+        service: &str,
+        operation: &str,
+        targets: &str,
+        now: Timestamp,
+    ) -> Option<Effect> {
+        self.0
+            .retain(|fault| fault.remaining != Some(0) && fault.until.is_none_or(|end| now < end));
+        let fault = self
+            .0
+            .iter_mut()
+            .find(|fault| fault.matches(service, operation, targets))?;
         if let Some(remaining) = &mut fault.remaining {
             *remaining -= 1;
         }

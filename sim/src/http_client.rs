@@ -3,7 +3,9 @@
 use std::io;
 use std::time::Duration;
 
-use aws_smithy_runtime_api::client::http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector};
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
@@ -17,8 +19,15 @@ use crate::account::{Account, Answer};
 pub(crate) struct SimulatedHttp(pub(crate) Account);
 
 impl HttpClient for SimulatedHttp {
-    fn http_connector(&self, settings: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-        SharedHttpConnector::new(Connection { account: self.0.clone(), read_timeout: settings.read_timeout() })
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(Connection {
+            account: self.0.clone(),
+            read_timeout: settings.read_timeout(),
+        })
     }
 }
 
@@ -44,12 +53,20 @@ impl HttpConnector for Connection {
 }
 
 async fn exchange(account: Account, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
-    let (head, body) = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?.into_parts();
-    let body = body.collect().await.map_err(ConnectorError::user)?.to_bytes();
+    let (head, body) = request
+        .try_into_http1x()
+        .map_err(|error| ConnectorError::user(error.into()))?
+        .into_parts();
+    let body = body
+        .collect()
+        .await
+        .map_err(ConnectorError::user)?
+        .to_bytes();
     match account.answer(http::Request::from_parts(head, body)).await {
-        Answer::Response(response) => {
-            HttpResponse::try_from(response.map(SdkBody::from)).map_err(|error| ConnectorError::other(error.into(), None))
-        }
-        Answer::Reset => Err(ConnectorError::io(io::Error::from(io::ErrorKind::ConnectionReset).into())),
+        Answer::Response(response) => HttpResponse::try_from(response.map(SdkBody::from))
+            .map_err(|error| ConnectorError::other(error.into(), None)),
+        Answer::Reset => Err(ConnectorError::io(
+            io::Error::from(io::ErrorKind::ConnectionReset).into(),
+        )),
     }
 }

@@ -1,4 +1,5 @@
-//! What the simulated account needs of an AWS Lambda function: something that answers an invocation.
+//! What the simulated account needs of an AWS Lambda function: something that answers an
+//! invocation.
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -30,7 +31,8 @@ pub enum InvocationResult {
     Crashed,
 }
 
-/// A Lambda function: in process an async closure, on loopback the real binary behind the Runtime API.
+/// A Lambda function: in process an async closure, on loopback the real binary behind the Runtime
+/// API.
 pub trait Function: Send + Sync {
     /// Answers one invocation. The future is dropped when the deadline passes.
     fn invoke(&self, invocation: Invocation) -> BoxFuture<'_, InvocationResult>;

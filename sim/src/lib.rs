@@ -8,8 +8,9 @@
 //!                                                      └─ sqs, event_source_mapping: how it reaches the function
 //! ```
 //!
-//! Everything happens in simulated time: an epoch plus the time that tokio's clock tells, which tests pause. What is to happen later stands in
-//! one agenda ([`Account::run_for`] carries it out), all chance comes from one seed, and the world is brought up to date before each call is
+//! Everything happens in simulated time: an epoch plus the time that tokio's clock tells, which
+//! tests pause. What is to happen later stands in one agenda ([`Account::run_for`] carries it out),
+//! all chance comes from one seed, and the world is brought up to date before each call is
 //! answered: the same seed and the same calls make the same history.
 
 mod account;

@@ -10,8 +10,9 @@ pub enum RateLimits {
     /// Never.
     #[default]
     Unlimited,
-    /// At the documented rates: "Request throttling for the Amazon ECS API", "AWS Resource Groups endpoints and quotas" (15 a second) and
-    /// "AWS Systems Manager endpoints and quotas" (3 a second).
+    /// At the documented rates: "Request throttling for the Amazon ECS API", "AWS Resource Groups
+    /// endpoints and quotas" (15 a second) and "AWS Systems Manager endpoints and quotas" (3 a
+    /// second).
     Documented,
 }
 
@@ -28,28 +29,85 @@ const GROUPS: &[Group] = &[
         name: "service modify",
         burst: 50.0,
         per_second: 5.0,
-        actions: &["ecs:CreateService", "ecs:DeleteService", "ecs:UpdateService"],
+        actions: &[
+            "ecs:CreateService",
+            "ecs:DeleteService",
+            "ecs:UpdateService",
+        ],
     },
-    Group { name: "service read", burst: 100.0, per_second: 20.0, actions: &["ecs:DescribeServices", "ecs:ListServices"] },
+    Group {
+        name: "service read",
+        burst: 100.0,
+        per_second: 20.0,
+        actions: &["ecs:DescribeServices", "ecs:ListServices"],
+    },
     Group {
         name: "service deployment",
         burst: 50.0,
         per_second: 20.0,
-        actions: &["ecs:ListServiceDeployments", "ecs:DescribeServiceDeployments"],
+        actions: &[
+            "ecs:ListServiceDeployments",
+            "ecs:DescribeServiceDeployments",
+        ],
     },
-    Group { name: "service revision", burst: 50.0, per_second: 20.0, actions: &["ecs:DescribeServiceRevisions"] },
-    Group { name: "task definition read", burst: 50.0, per_second: 20.0, actions: &["ecs:DescribeTaskDefinition"] },
-    Group { name: "task definition modify", burst: 20.0, per_second: 1.0, actions: &["ecs:RegisterTaskDefinition"] },
-    Group { name: "cluster read", burst: 50.0, per_second: 20.0, actions: &["ecs:DescribeClusters", "ecs:ListClusters"] },
-    Group { name: "cluster resource modify", burst: 100.0, per_second: 40.0, actions: &["ecs:StopTask"] },
-    Group { name: "cluster resource read", burst: 100.0, per_second: 20.0, actions: &["ecs:ListTasks", "ecs:DescribeTasks"] },
-    Group { name: "tag read", burst: 50.0, per_second: 20.0, actions: &["ecs:ListTagsForResource"] },
-    Group { name: "tagging", burst: 15.0, per_second: 15.0, actions: &["tag:GetResources"] },
+    Group {
+        name: "service revision",
+        burst: 50.0,
+        per_second: 20.0,
+        actions: &["ecs:DescribeServiceRevisions"],
+    },
+    Group {
+        name: "task definition read",
+        burst: 50.0,
+        per_second: 20.0,
+        actions: &["ecs:DescribeTaskDefinition"],
+    },
+    Group {
+        name: "task definition modify",
+        burst: 20.0,
+        per_second: 1.0,
+        actions: &["ecs:RegisterTaskDefinition"],
+    },
+    Group {
+        name: "cluster read",
+        burst: 50.0,
+        per_second: 20.0,
+        actions: &["ecs:DescribeClusters", "ecs:ListClusters"],
+    },
+    Group {
+        name: "cluster resource modify",
+        burst: 100.0,
+        per_second: 40.0,
+        actions: &["ecs:StopTask"],
+    },
+    Group {
+        name: "cluster resource read",
+        burst: 100.0,
+        per_second: 20.0,
+        actions: &["ecs:ListTasks", "ecs:DescribeTasks"],
+    },
+    Group {
+        name: "tag read",
+        burst: 50.0,
+        per_second: 20.0,
+        actions: &["ecs:ListTagsForResource"],
+    },
+    Group {
+        name: "tagging",
+        burst: 15.0,
+        per_second: 15.0,
+        actions: &["tag:GetResources"],
+    },
     Group {
         name: "parameter metadata",
         burst: 3.0,
         per_second: 3.0,
-        actions: &["ssm:DescribeParameters", "ssm:PutParameter", "ssm:LabelParameterVersion", "ssm:GetParameterHistory"],
+        actions: &[
+            "ssm:DescribeParameters",
+            "ssm:PutParameter",
+            "ssm:LabelParameterVersion",
+            "ssm:GetParameterHistory",
+        ],
     },
 ];
 
@@ -68,7 +126,11 @@ pub(crate) struct RateLimiter {
 
 impl RateLimiter {
     pub(crate) fn new(limits: RateLimits) -> Self {
-        Self { limits, left: 1.0, buckets: BTreeMap::new() }
+        Self {
+            limits,
+            left: 1.0,
+            buckets: BTreeMap::new(),
+        }
     }
 
     /// Callers that are not on record take this part of everything.
@@ -81,12 +143,17 @@ impl RateLimiter {
         let action = format!("{service}:{operation}");
         let group = match self.limits {
             RateLimits::Unlimited => None,
-            RateLimits::Documented => GROUPS.iter().find(|group| group.actions.contains(&action.as_str())),
+            RateLimits::Documented => GROUPS
+                .iter()
+                .find(|group| group.actions.contains(&action.as_str())),
         };
         let Some(group) = group else { return true };
 
         let (burst, per_second) = (group.burst * self.left, group.per_second * self.left);
-        let bucket = self.buckets.entry(group.name).or_insert(Bucket { tokens: burst, filled: now });
+        let bucket = self.buckets.entry(group.name).or_insert(Bucket {
+            tokens: burst,
+            filled: now,
+        });
         let elapsed = now.duration_since(bucket.filled).as_secs_f64();
         bucket.tokens = elapsed.mul_add(per_second, bucket.tokens).min(burst);
         bucket.filled = now;

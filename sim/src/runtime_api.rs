@@ -1,8 +1,11 @@
-//! Lambda's side of the Runtime API: it starts the real binary and hands it invocations, as Lambda does for OS-only runtimes.
+//! Lambda's side of the Runtime API: it starts the real binary and hands it invocations, as Lambda
+//! does for OS-only runtimes.
 //!
-//! AWS: "Using the Lambda runtime API for custom runtimes" and "Understanding the Lambda execution environment lifecycle". Each execution
-//! environment is one process with a Runtime API of its own on a loopback port and works on one invocation at a time; invocations that
-//! overlap get further environments. A process that crashes or misses its deadline is ended, and the next invocation starts another.
+//! AWS: "Using the Lambda runtime API for custom runtimes" and "Understanding the Lambda execution
+//! environment lifecycle". Each execution environment is one process with a Runtime API of its own
+//! on a loopback port and works on one invocation at a time; invocations that overlap get further
+//! environments. A process that crashes or misses its deadline is ended, and the next invocation
+//! starts another.
 
 mod environment;
 mod protocol;
@@ -21,7 +24,8 @@ use tokio::sync::mpsc::UnboundedSender;
 use self::environment::Environment;
 use crate::{Function, Invocation, InvocationResult};
 
-/// What Lambda is told about a function: the part of `FunctionConfiguration` (Lambda API) that reaches the process.
+/// What Lambda is told about a function: the part of `FunctionConfiguration` (Lambda API) that
+/// reaches the process.
 #[derive(Debug, Clone)]
 pub struct FunctionConfiguration {
     /// The program that would be `bootstrap` in the function's package.
@@ -32,9 +36,11 @@ pub struct FunctionConfiguration {
     pub memory_size: u32,
     /// `AWS_REGION` and `AWS_DEFAULT_REGION`.
     pub region: String,
-    /// `AWS_ENDPOINT_URL`: where the function finds its account ([`crate::server::Server::endpoint_url`]).
+    /// `AWS_ENDPOINT_URL`: where the function finds its account
+    /// ([`crate::server::Server::endpoint_url`]).
     pub endpoint_url: String,
-    /// The function's own environment variables. Nothing of this process's environment is passed on.
+    /// The function's own environment variables. Nothing of this process's environment is passed
+    /// on.
     pub variables: BTreeMap<String, String>,
 }
 
@@ -104,19 +110,29 @@ pub struct RuntimeApi {
 }
 
 impl RuntimeApi {
-    /// Starts the binary and waits until it asks for its first event. What it writes from then on goes to `lines`, in the order written.
+    /// Starts the binary and waits until it asks for its first event. What it writes from then on
+    /// goes to `lines`, in the order written.
     ///
     /// # Errors
     /// If the binary does not get so far.
-    pub async fn start(configuration: FunctionConfiguration, lines: UnboundedSender<LogLine>) -> Result<Self, StartError> {
+    pub async fn start(
+        configuration: FunctionConfiguration,
+        lines: UnboundedSender<LogLine>,
+    ) -> Result<Self, StartError> {
         let mut environment = Environment::start(&configuration, &lines).await?;
         environment.initialized(&configuration.binary).await?;
-        Ok(Self { configuration, lines, idle: Mutex::new(vec![environment]) })
+        Ok(Self {
+            configuration,
+            lines,
+            idle: Mutex::new(vec![environment]),
+        })
     }
 
-    /// Ends the idle processes, as Lambda does after a while, and waits until their last lines are handed on.
+    /// Ends the idle processes, as Lambda does after a while, and waits until their last lines are
+    /// handed on.
     pub async fn stop(&self) {
-        let environments = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
+        let environments =
+            std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
         for environment in environments {
             environment.end().await;
         }
@@ -125,7 +141,12 @@ impl RuntimeApi {
     /// The ids of the idle processes.
     #[must_use]
     pub fn processes(&self) -> Vec<u32> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).iter().filter_map(Environment::process).collect()
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .filter_map(Environment::process)
+            .collect()
     }
 
     /// An environment that is waiting for an event, if one still is.
@@ -140,12 +161,17 @@ impl RuntimeApi {
             Some(environment) => environment,
             None => match Environment::start(&self.configuration, &self.lines).await {
                 Ok(environment) => environment,
-                Err(error) => return function_error("Runtime.InvalidEntrypoint", &error.to_string()),
+                Err(error) => {
+                    return function_error("Runtime.InvalidEntrypoint", &error.to_string());
+                }
             },
         };
         let result = environment.work(invocation).await;
         if environment.is_reusable() {
-            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(environment);
+            self.idle
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(environment);
         } else {
             environment.end().await;
         }
@@ -161,7 +187,9 @@ impl Function for RuntimeApi {
 
 /// An error in Lambda's own words, for what went wrong outside the function.
 fn function_error(error_type: &str, message: &str) -> InvocationResult {
-    InvocationResult::FunctionError(Bytes::from(json!({ "errorType": error_type, "errorMessage": message }).to_string()))
+    InvocationResult::FunctionError(Bytes::from(
+        json!({ "errorType": error_type, "errorMessage": message }).to_string(),
+    ))
 }
 
 /// The directory that Lambda unpacks the function to (`LAMBDA_TASK_ROOT`): where the binary is.

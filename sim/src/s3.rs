@@ -52,7 +52,9 @@ struct Version {
 impl Stored {
     /// The version that is there now.
     fn current(&self) -> Option<&Version> {
-        self.versions.last().filter(|version| !version.is_delete_marker)
+        self.versions
+            .last()
+            .filter(|version| !version.is_delete_marker)
     }
 
     /// Without versioning a version has no id, and there is one such at most.
@@ -66,7 +68,13 @@ impl Stored {
     /// A bucket that was never versioned keeps nothing of what was deleted.
     fn mark_deleted(&mut self, marker: Option<String>, now: Timestamp) {
         let versioned = marker.is_some();
-        self.push(Version { id: marker, etag: String::new(), size: 0, modified_at: now, is_delete_marker: true });
+        self.push(Version {
+            id: marker,
+            etag: String::new(),
+            size: 0,
+            modified_at: now,
+            is_delete_marker: true,
+        });
         if !versioned && self.versions.len() == 1 {
             self.versions.clear();
         }
@@ -74,20 +82,38 @@ impl Stored {
 }
 
 impl Buckets {
-    /// The object `bucket/key`, or all of a bucket below a prefix that ends in `/`, with the number of their writes.
+    /// The object `bucket/key`, or all of a bucket below a prefix that ends in `/`, with the number
+    /// of their writes.
     pub(crate) fn versions_of(&self, path: &str) -> Vec<(String, u64)> {
-        let Some((name, key)) = path.split_once('/') else { return Vec::new() };
-        let Some(bucket) = self.buckets.get(name) else { return Vec::new() };
+        let Some((name, key)) = path.split_once('/') else {
+            return Vec::new();
+        };
+        let Some(bucket) = self.buckets.get(name) else {
+            return Vec::new();
+        };
         let prefix = key.is_empty() || key.ends_with('/');
-        let matches = |known: &str| if prefix { known.starts_with(key) } else { known == key };
+        let matches = |known: &str| {
+            if prefix {
+                known.starts_with(key)
+            } else {
+                known == key
+            }
+        };
         let live = bucket.live().filter(|(known, ..)| matches(known));
-        live.map(|(known, stored, _)| (format!("s3:{name}/{known}"), stored.writes)).collect()
+        live.map(|(known, stored, _)| (format!("s3:{name}/{known}"), stored.writes))
+            .collect()
     }
 
     pub(crate) fn ensure_exists(&mut self, path: &str, clock: &mut Clockwork) {
-        let Some((name, key)) = path.split_once('/') else { return };
+        let Some((name, key)) = path.split_once('/') else {
+            return;
+        };
         let bucket = self.bucket_or_new(name, clock.now);
-        if bucket.objects.get(key).is_none_or(|stored| stored.current().is_none()) {
+        if bucket
+            .objects
+            .get(key)
+            .is_none_or(|stored| stored.current().is_none())
+        {
             bucket.write(key, b"content", clock);
         }
     }
@@ -98,7 +124,12 @@ impl Buckets {
     }
 
     fn bucket_or_new(&mut self, name: &str, now: Timestamp) -> &mut Bucket {
-        let new = || Bucket { created_at: now, versioned: true, notifications: Notifications::to_event_bridge(), ..Bucket::default() };
+        let new = || Bucket {
+            created_at: now,
+            versioned: true,
+            notifications: Notifications::to_event_bridge(),
+            ..Bucket::default()
+        };
         self.buckets.entry(name.to_owned()).or_insert_with(new)
     }
 
@@ -114,7 +145,9 @@ impl Buckets {
 impl Bucket {
     /// Objects that exist, with their current version.
     fn live(&self) -> impl Iterator<Item = (&String, &Stored, &Version)> {
-        self.objects.iter().filter_map(|(key, stored)| Some((key, stored, stored.current()?)))
+        self.objects
+            .iter()
+            .filter_map(|(key, stored)| Some((key, stored, stored.current()?)))
     }
 
     fn write(&mut self, key: &str, content: &[u8], clock: &mut Clockwork) -> u64 {
@@ -122,7 +155,13 @@ impl Bucket {
         let etag = format!("{:x}", md5::compute(content));
         let stored = self.objects.entry(key.to_owned()).or_default();
         stored.writes += 1;
-        stored.push(Version { id, etag, size: content.len(), modified_at: clock.now, is_delete_marker: false });
+        stored.push(Version {
+            id,
+            etag,
+            size: content.len(),
+            modified_at: clock.now,
+            is_delete_marker: false,
+        });
         stored.writes
     }
 }
@@ -140,29 +179,71 @@ impl World {
         let clock = &mut self.clock;
         let bucket = self.buckets.bucket_mut(name)?;
         let versioned = bucket.versioned;
-        let Some(stored) = bucket.objects.get_mut(key).filter(|stored| stored.current().is_some()) else { return Ok(None) };
+        let Some(stored) = bucket
+            .objects
+            .get_mut(key)
+            .filter(|stored| stored.current().is_some())
+        else {
+            return Ok(None);
+        };
         let marker = versioned.then(|| clock.token(32));
         stored.mark_deleted(marker.clone(), clock.now);
         let (sequencer, request_id) = (sequencer(clock), clock.token(16).to_uppercase());
-        let object =
-            Object { bucket: name, key, size: 0, etag: "", version_id: marker.as_deref(), sequencer: &sequencer, request_id: &request_id };
-        let kind = if versioned { "ObjectRemoved:DeleteMarkerCreated" } else { "ObjectRemoved:Delete" };
-        self.tell(&object, kind, |envelope| events::object_deleted(envelope, &object));
+        let object = Object {
+            bucket: name,
+            key,
+            size: 0,
+            etag: "",
+            version_id: marker.as_deref(),
+            sequencer: &sequencer,
+            request_id: &request_id,
+        };
+        let kind = if versioned {
+            "ObjectRemoved:DeleteMarkerCreated"
+        } else {
+            "ObjectRemoved:Delete"
+        };
+        self.tell(&object, kind, |envelope| {
+            events::object_deleted(envelope, &object)
+        });
         Ok(marker)
     }
 
     fn tell_created(&mut self, bucket: &str, key: &str) {
-        let stored = self.buckets.buckets.get(bucket).and_then(|bucket| bucket.objects.get(key)?.current().cloned());
-        let Some(Version { id, etag, size, .. }) = stored else { return };
-        let (sequencer, request_id) = (sequencer(&mut self.clock), self.clock.token(16).to_uppercase());
-        let object = Object { bucket, key, size, etag: &etag, version_id: id.as_deref(), sequencer: &sequencer, request_id: &request_id };
-        self.tell(&object, "ObjectCreated:Put", |envelope| events::object_created(envelope, &object, "PutObject"));
+        let stored = self
+            .buckets
+            .buckets
+            .get(bucket)
+            .and_then(|bucket| bucket.objects.get(key)?.current().cloned());
+        let Some(Version { id, etag, size, .. }) = stored else {
+            return;
+        };
+        let (sequencer, request_id) = (
+            sequencer(&mut self.clock),
+            self.clock.token(16).to_uppercase(),
+        );
+        let object = Object {
+            bucket,
+            key,
+            size,
+            etag: &etag,
+            version_id: id.as_deref(),
+            sequencer: &sequencer,
+            request_id: &request_id,
+        };
+        self.tell(&object, "ObjectCreated:Put", |envelope| {
+            events::object_created(envelope, &object, "PutObject")
+        });
     }
 }
 
 /// Hexadecimal, greater for later writes of a key.
 fn sequencer(clock: &mut Clockwork) -> String {
-    format!("{:014X}{}", clock.now.as_microsecond(), clock.hex(2).to_uppercase())
+    format!(
+        "{:014X}{}",
+        clock.now.as_microsecond(),
+        clock.hex(2).to_uppercase()
+    )
 }
 
 fn no_bucket() -> ApiError {
@@ -178,10 +259,16 @@ struct ErrorDocument<'a> {
 }
 
 pub(crate) fn error_document(error: &ApiError) -> String {
-    document(&ErrorDocument { code: &error.code, message: &error.message })
+    document(&ErrorDocument {
+        code: &error.code,
+        message: &error.message,
+    })
 }
 
 /// XML of anything that S3 answers: plain structs, which always have a form in XML.
 fn document(content: &impl Serialize) -> String {
-    format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{}", quick_xml::se::to_string(content).unwrap_or_default())
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{}",
+        quick_xml::se::to_string(content).unwrap_or_default()
+    )
 }

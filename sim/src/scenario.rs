@@ -1,4 +1,5 @@
-//! Scenarios without the wire: what a test sets up, what it does as the owner of the account, and what it sees.
+//! Scenarios without the wire: what a test sets up, what it does as the owner of the account, and
+//! what it sees.
 
 mod configuration;
 
@@ -19,18 +20,21 @@ use crate::sqs::Redrive;
 use crate::tagging::IndexedTags;
 
 impl Account {
-    /// Adds a service that has been running, and known to the tag index, for a while. Its cluster comes to be with it.
+    /// Adds a service that has been running, and known to the tag index, for a while. Its cluster
+    /// comes to be with it.
     pub fn add(&self, service: Service) {
         self.change(|world| world.add_service(service));
     }
 
-    /// Deploys another task definition to a service that ECS deploys, as its owner does: a new revision, and an `UpdateService` that names it.
+    /// Deploys another task definition to a service that ECS deploys, as its owner does: a new
+    /// revision, and an `UpdateService` that names it.
     pub fn deploy(&self, service: &str, definition: impl Into<TaskDefinition>) {
         // What does not exist, or is deployed by others, stays as it is.
         let _ = self.change(|world| world.deploy(service, definition.into()));
     }
 
-    /// Forces a deployment of what a service runs already, as its owner does. It counts among [`restarted`](Self::restarted).
+    /// Forces a deployment of what a service runs already, as its owner does. It counts among
+    /// [`restarted`](Self::restarted).
     pub fn force(&self, service: &str) {
         // What does not exist, or is deployed by others, stays as it is.
         let _ = self.change(|world| world.force(service));
@@ -48,7 +52,8 @@ impl Account {
         let _ = self.change(|world| world.act_on_hook(service, "ROLLBACK"));
     }
 
-    /// A person stops the deployment under way, which is rolled back: `aws ecs stop-service-deployment`.
+    /// A person stops the deployment under way, which is rolled back: `aws ecs
+    /// stop-service-deployment`.
     pub fn stop_deployment(&self, service: &str) {
         // Where none is under way there is nothing to stop.
         let _ = self.change(|world| world.stop_deployment(service));
@@ -65,9 +70,13 @@ impl Account {
         let _ = self.change(|world| world.scale(service, desired));
     }
 
-    /// Lets the tag index list a resource that nothing else here knows: a service whose ARN has the short format, or one of a kind that came later.
+    /// Lets the tag index list a resource that nothing else here knows: a service whose ARN has the
+    /// short format, or one of a kind that came later.
     pub fn index(&self, arn: &str, tags: &[(&str, &str)]) {
-        let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let tags = tags
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect();
         self.change(|world| world.tag_index.learn(arn.to_owned(), IndexedTags(tags)));
     }
 
@@ -77,7 +86,8 @@ impl Account {
         let _ = self.change(|world| world.tag_service(service, key, value));
     }
 
-    /// Lets other callers take this part, 0 to 1, of what the buckets of the API hold and are refilled with from now on.
+    /// Lets other callers take this part, 0 to 1, of what the buckets of the API hold and are
+    /// refilled with from now on.
     pub fn share_rate_limits(&self, taken: f64) {
         self.change(|world| world.limiter.share(taken));
     }
@@ -87,16 +97,25 @@ impl Account {
         self.change(|world| world.config.endpoint = Some(url.to_owned()));
     }
 
-    /// Creates a queue, and one for its dead letters, `NAME-dead-letters`, where messages end that were received `most_receives` times.
+    /// Creates a queue, and one for its dead letters, `NAME-dead-letters`, where messages end that
+    /// were received `most_receives` times.
     pub fn add_queue(&self, name: &str, visibility_timeout: Duration, most_receives: u32) {
         let dead_letters = format!("{name}-dead-letters");
         self.change(|world| {
             world.queues.create(&dead_letters, visibility_timeout, None);
-            world.queues.create(name, visibility_timeout, Some(Redrive { dead_letters, most_receives }));
+            world.queues.create(
+                name,
+                visibility_timeout,
+                Some(Redrive {
+                    dead_letters,
+                    most_receives,
+                }),
+            );
         });
     }
 
-    /// Stops feeding functions from a queue, or goes on with it: `aws lambda update-event-source-mapping --no-enabled`.
+    /// Stops feeding functions from a queue, or goes on with it: `aws lambda
+    /// update-event-source-mapping --no-enabled`.
     pub fn enable_mapping(&self, queue: &str, enabled: bool) {
         self.change(|world| world.enable_mappings(queue, enabled));
     }
@@ -106,7 +125,8 @@ impl Account {
         self.change(|world| world.send_to_queue(queue, body.to_owned()));
     }
 
-    /// The bodies of all messages in a queue, also of those that are hidden or delayed, oldest first.
+    /// The bodies of all messages in a queue, also of those that are hidden or delayed, oldest
+    /// first.
     #[must_use]
     pub fn messages(&self, queue: &str) -> Vec<String> {
         self.look(|world| world.queues.bodies(queue))
@@ -171,10 +191,17 @@ impl Account {
     /// All services that are not gone, `cluster/name`, in order.
     #[must_use]
     pub fn services(&self) -> Vec<ServiceView> {
-        self.look(|world| world.ecs.service_ids().filter_map(|id| world.ecs.view(id)).collect())
+        self.look(|world| {
+            world
+                .ecs
+                .service_ids()
+                .filter_map(|id| world.ecs.view(id))
+                .collect()
+        })
     }
 
-    /// Services whose deployments were forced, in order, each as often as it happened: `cluster/name`.
+    /// Services whose deployments were forced, in order, each as often as it happened:
+    /// `cluster/name`.
     #[must_use]
     pub fn restarted(&self) -> Vec<String> {
         self.look(|world| world.ecs.restarted().to_vec())
@@ -186,9 +213,20 @@ impl Account {
         self.look(|world| {
             let held = world.ecs.versions_held();
             let stale = held.filter_map(|(service, task, thing, read)| {
-                let current = world.versions_of(thing).first().map(|(_, current)| *current).filter(|current| *current != read)?;
-                let (service, task, thing) = (service.to_owned(), task.to_owned(), thing.to_owned());
-                Some(StaleTask { service, task, thing, read, current })
+                let current = world
+                    .versions_of(thing)
+                    .first()
+                    .map(|(_, current)| *current)
+                    .filter(|current| *current != read)?;
+                let (service, task, thing) =
+                    (service.to_owned(), task.to_owned(), thing.to_owned());
+                Some(StaleTask {
+                    service,
+                    task,
+                    thing,
+                    read,
+                    current,
+                })
             });
             stale.collect()
         })

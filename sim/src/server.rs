@@ -1,7 +1,8 @@
-//! A simulated account on a loopback port, for clients outside this process: the real binary, the AWS CLI, boto3.
+//! A simulated account on a loopback port, for clients outside this process: the real binary, the
+//! AWS CLI, boto3.
 //!
-//! Plain HTTP/1.1 on 127.0.0.1. A client is pointed at it with `AWS_ENDPOINT_URL`, so requests are told apart by path and
-//! headers, not by host.
+//! Plain HTTP/1.1 on 127.0.0.1. A client is pointed at it with `AWS_ENDPOINT_URL`, so requests are
+//! told apart by path and headers, not by host.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -37,7 +38,9 @@ impl Server {
             let account = answering.clone();
             async move { account.answer(request).await }
         });
-        let server = Self { loopback: loopback.await? };
+        let server = Self {
+            loopback: loopback.await?,
+        };
         account.set_endpoint(&server.endpoint_url());
         Ok(server)
     }
@@ -74,7 +77,10 @@ impl Loopback {
         let address = listener.local_addr()?;
         let mut accepting = JoinSet::new();
         accepting.spawn(accept(listener, answer));
-        Ok(Self { address, _accepting: accepting })
+        Ok(Self {
+            address,
+            _accepting: accepting,
+        })
     }
 }
 
@@ -112,7 +118,9 @@ where
             Answer::Reset => Err(Reset),
         }
     });
-    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+    let _ = http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
 }
 
 /// Tells hyper to close the connection without an answer.

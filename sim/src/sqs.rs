@@ -1,4 +1,5 @@
-//! SQS standard queues: messages that hide while they are worked on, come back, and end in a dead-letter queue.
+//! SQS standard queues: messages that hide while they are worked on, come back, and end in a
+//! dead-letter queue.
 
 pub(crate) mod api;
 
@@ -50,7 +51,12 @@ pub(crate) struct Message {
 
 impl Queue {
     fn new() -> Self {
-        Self { visibility_timeout: Duration::from_secs(30), delay: Duration::ZERO, redrive: None, messages: BTreeMap::new() }
+        Self {
+            visibility_timeout: Duration::from_secs(30),
+            delay: Duration::ZERO,
+            redrive: None,
+            messages: BTreeMap::new(),
+        }
     }
 }
 
@@ -63,8 +69,16 @@ impl Queues {
         self.queues.get_mut(name).ok_or_else(no_queue)
     }
 
-    pub(crate) fn create(&mut self, name: &str, visibility_timeout: Duration, redrive: Option<Redrive>) {
-        let queue = self.queues.entry(name.to_owned()).or_insert_with(Queue::new);
+    pub(crate) fn create(
+        &mut self,
+        name: &str,
+        visibility_timeout: Duration,
+        redrive: Option<Redrive>,
+    ) {
+        let queue = self
+            .queues
+            .entry(name.to_owned())
+            .or_insert_with(Queue::new);
         queue.visibility_timeout = visibility_timeout;
         queue.redrive = redrive;
     }
@@ -72,12 +86,18 @@ impl Queues {
     /// The bodies of all messages in a queue, visible or not, oldest first.
     pub(crate) fn bodies(&self, name: &str) -> Vec<String> {
         let messages = self.queues.get(name).map(|queue| queue.messages.values());
-        messages.into_iter().flatten().map(|message| message.body.clone()).collect()
+        messages
+            .into_iter()
+            .flatten()
+            .map(|message| message.body.clone())
+            .collect()
     }
 
     pub(crate) fn delete(&mut self, name: &str, receipt: &str) {
         if let Some(queue) = self.queues.get_mut(name) {
-            queue.messages.retain(|_, message| message.receipt != receipt);
+            queue
+                .messages
+                .retain(|_, message| message.receipt != receipt);
         }
     }
 
@@ -97,7 +117,13 @@ impl World {
         let _ = self.send_message(queue, body, Value::Null, None);
     }
 
-    pub(crate) fn send_message(&mut self, queue: &str, body: String, attributes: Value, delay: Option<Duration>) -> ApiResult<String> {
+    pub(crate) fn send_message(
+        &mut self,
+        queue: &str,
+        body: String,
+        attributes: Value,
+        delay: Option<Duration>,
+    ) -> ApiResult<String> {
         let delay = delay.unwrap_or(self.queues.queue(queue)?.delay);
         let id = self.clock.uuid();
         let visible_at = self.clock.now + delay;
@@ -112,19 +138,32 @@ impl World {
             visible_at,
         };
         self.queues.put(queue, message);
-        self.clock.at(visible_at, Job::MessagesVisible(queue.to_owned()));
+        self.clock
+            .at(visible_at, Job::MessagesVisible(queue.to_owned()));
         Ok(id)
     }
 
-    /// Receives the next visible message, which hides for `visibility` or the queue's own time. A message received too often already goes to
-    /// the dead-letter queue instead.
-    pub(crate) fn receive_message(&mut self, name: &str, visibility: Option<Duration>) -> ApiResult<Option<Message>> {
+    /// Receives the next visible message, which hides for `visibility` or the queue's own time. A
+    /// message received too often already goes to the dead-letter queue instead.
+    pub(crate) fn receive_message(
+        &mut self,
+        name: &str,
+        visibility: Option<Duration>,
+    ) -> ApiResult<Option<Message>> {
         let now = self.clock.now;
         loop {
             let queue = self.queues.queue_mut(name)?;
-            let visible = queue.messages.iter_mut().find(|(_, message)| message.visible_at <= now);
-            let Some((number, message)) = visible else { return Ok(None) };
-            let redrive = queue.redrive.as_ref().filter(|redrive| message.receives >= redrive.most_receives);
+            let visible = queue
+                .messages
+                .iter_mut()
+                .find(|(_, message)| message.visible_at <= now);
+            let Some((number, message)) = visible else {
+                return Ok(None);
+            };
+            let redrive = queue
+                .redrive
+                .as_ref()
+                .filter(|redrive| message.receives >= redrive.most_receives);
             if let Some(redrive) = redrive {
                 let (number, dead_letters) = (*number, redrive.dead_letters.clone());
                 self.bury(name, number, &dead_letters);
@@ -134,17 +173,25 @@ impl World {
             message.first_received_at = message.first_received_at.or(Some(now));
             message.receipt = self.clock.token(64);
             message.visible_at = now + visibility.unwrap_or(queue.visibility_timeout);
-            self.clock.at(message.visible_at, Job::MessagesVisible(name.to_owned()));
+            self.clock
+                .at(message.visible_at, Job::MessagesVisible(name.to_owned()));
             return Ok(Some(message.clone()));
         }
     }
 
     fn bury(&mut self, name: &str, number: u64, dead_letters: &str) {
-        let message = self.queues.queue_mut(name).ok().and_then(|queue| queue.messages.remove(&number));
+        let message = self
+            .queues
+            .queue_mut(name)
+            .ok()
+            .and_then(|queue| queue.messages.remove(&number));
         if let Some(mut message) = message {
             message.receipt.clear();
             self.queues.put(dead_letters, message);
-            self.clock.at(self.clock.now, Job::MessagesVisible(dead_letters.to_owned()));
+            self.clock.at(
+                self.clock.now,
+                Job::MessagesVisible(dead_letters.to_owned()),
+            );
         }
     }
 }

@@ -23,8 +23,9 @@ pub(crate) struct ParameterStore {
 struct Stored {
     kind: String,
     description: Option<String>,
-    /// How often it was written, deletions notwithstanding: AWS counts anew after a deletion, and a task that holds version 1 of the
-    /// deleted parameter does not hold version 1 of the new one.
+    /// How often it was written, deletions notwithstanding: AWS counts anew after a deletion, and
+    /// a task that holds version 1 of the deleted parameter does not hold version 1 of the new
+    /// one.
     writes: u64,
     /// Oldest first; empty once it is deleted.
     versions: Vec<Version>,
@@ -51,18 +52,29 @@ pub(crate) struct Put {
 }
 
 impl ParameterStore {
-    /// The parameter of this name, with or without the slash that it begins with, or all below a path that ends in `/`, and how often they were
-    /// written.
+    /// The parameter of this name, with or without the slash that it begins with, or all below a
+    /// path that ends in `/`, and how often they were written.
     pub(crate) fn versions_of(&self, name: &str) -> Vec<(String, u64)> {
         let bare = |name: &str| name.trim_start_matches('/').to_owned();
-        let matches = |known: &str| if name.ends_with('/') { bare(known).starts_with(&bare(name)) } else { bare(known) == bare(name) };
+        let matches = |known: &str| {
+            if name.ends_with('/') {
+                bare(known).starts_with(&bare(name))
+            } else {
+                bare(known) == bare(name)
+            }
+        };
         let live = self.live().filter(|(known, ..)| matches(known));
-        live.map(|(known, stored, _)| (format!("ssm:{known}"), stored.writes)).collect()
+        live.map(|(known, stored, _)| (format!("ssm:{known}"), stored.writes))
+            .collect()
     }
 
     /// The times at which a parameter was written, oldest first, since it was last deleted.
     pub(crate) fn written_at(&self, name: &str) -> Vec<Timestamp> {
-        let versions = self.parameters.get(name).map(|stored| stored.versions.as_slice()).unwrap_or_default();
+        let versions = self
+            .parameters
+            .get(name)
+            .map(|stored| stored.versions.as_slice())
+            .unwrap_or_default();
         versions.iter().map(|version| version.modified_at).collect()
     }
 
@@ -74,13 +86,19 @@ impl ParameterStore {
 
     /// Parameters that exist, with their newest version.
     fn live(&self) -> impl Iterator<Item = (&String, &Stored, &Version)> {
-        self.parameters.iter().filter_map(|(name, stored)| Some((name, stored, stored.versions.last()?)))
+        self.parameters
+            .iter()
+            .filter_map(|(name, stored)| Some((name, stored, stored.versions.last()?)))
     }
 
     /// Parameters as someone sees them who knows nothing that was written after `time`.
     fn live_at(&self, time: Timestamp) -> impl Iterator<Item = (&String, &Stored, &Version)> {
         self.parameters.iter().filter_map(move |(name, stored)| {
-            let newest = stored.versions.iter().rev().find(|version| version.modified_at <= time)?;
+            let newest = stored
+                .versions
+                .iter()
+                .rev()
+                .find(|version| version.modified_at <= time)?;
             Some((name, stored, newest))
         })
     }
@@ -92,7 +110,10 @@ impl ParameterStore {
 
     fn write(&mut self, put: Put, now: Timestamp) -> u64 {
         let stored = self.parameters.entry(put.name).or_default();
-        let number = stored.versions.last().map_or(1, |version| version.number + 1);
+        let number = stored
+            .versions
+            .last()
+            .map_or(1, |version| version.number + 1);
         stored.writes += 1;
         if let Some(kind) = put.kind {
             stored.kind = kind;
@@ -100,7 +121,13 @@ impl ParameterStore {
         if put.description.is_some() {
             stored.description = put.description;
         }
-        stored.versions.push(Version { number, value: put.value, modified_at: now, modified_by: put.user, labels: Vec::new() });
+        stored.versions.push(Version {
+            number,
+            value: put.value,
+            modified_at: now,
+            modified_by: put.user,
+            labels: Vec::new(),
+        });
         number
     }
 }
@@ -123,7 +150,8 @@ impl World {
     pub(crate) fn put_parameter(&mut self, put: Put) -> ApiResult<u64> {
         let exists = self.parameters.current(&put.name).is_some();
         if exists && !put.overwrite {
-            let message = "The parameter already exists. To overwrite this value, set the overwrite option in the request to true.";
+            let message = "The parameter already exists. To overwrite this value, set the \
+                           overwrite option in the request to true.";
             return Err(ApiError::new("ParameterAlreadyExists", message));
         }
         let name = put.name.clone();
@@ -144,12 +172,32 @@ impl World {
     }
 
     /// Attaches labels to a version, by default to the newest; a label belongs to one version only.
-    pub(crate) fn label_parameter(&mut self, name: &str, version: Option<u64>, labels: &[String]) -> ApiResult<u64> {
-        let number = version.or(self.parameters.current(name).map(|(_, newest)| newest.number)).ok_or_else(not_found)?;
-        let stored = self.parameters.parameters.get_mut(name).ok_or_else(not_found)?;
-        let known = stored.versions.iter().any(|version| version.number == number);
+    pub(crate) fn label_parameter(
+        &mut self,
+        name: &str,
+        version: Option<u64>,
+        labels: &[String],
+    ) -> ApiResult<u64> {
+        let number = version
+            .or(self
+                .parameters
+                .current(name)
+                .map(|(_, newest)| newest.number))
+            .ok_or_else(not_found)?;
+        let stored = self
+            .parameters
+            .parameters
+            .get_mut(name)
+            .ok_or_else(not_found)?;
+        let known = stored
+            .versions
+            .iter()
+            .any(|version| version.number == number);
         if !known {
-            return Err(ApiError::new("ParameterVersionNotFound", format!("Systems Manager could not find version {number} of {name}.")));
+            return Err(ApiError::new(
+                "ParameterVersionNotFound",
+                format!("Systems Manager could not find version {number} of {name}."),
+            ));
         }
         for version in &mut stored.versions {
             version.labels.retain(|label| !labels.contains(label));
@@ -162,9 +210,15 @@ impl World {
     }
 
     fn emit_parameter_change(&mut self, operation: &str, name: &str) {
-        let Some(stored) = self.parameters.parameters.get(name) else { return };
+        let Some(stored) = self.parameters.parameters.get(name) else {
+            return;
+        };
         let (kind, description) = (stored.kind.clone(), stored.description.clone());
-        let parameter = Parameter { name, kind: &kind, description: description.as_deref() };
+        let parameter = Parameter {
+            name,
+            kind: &kind,
+            description: description.as_deref(),
+        };
         self.emit(|envelope| events::parameter_store_change(envelope, operation, &parameter));
     }
 }

@@ -1,6 +1,8 @@
-//! The Resource Groups Tagging API, AWS JSON 1.1: an index that learns of tags late and never forgets a resource.
+//! The Resource Groups Tagging API, AWS JSON 1.1: an index that learns of tags late and never
+//! forgets a resource.
 //!
-//! `GetResources` "returns all the tagged or previously tagged resources": a service that was deleted stays listed with the tags it had.
+//! `GetResources` "returns all the tagged or previously tagged resources": a service that was
+//! deleted stays listed with the tags it had.
 
 use std::collections::BTreeMap;
 
@@ -29,17 +31,32 @@ pub(crate) struct TagPair {
 }
 
 pub(crate) fn pairs(tags: &Tags) -> Vec<TagPair> {
-    tags.iter().map(|(key, value)| TagPair { key: key.clone(), value: value.clone() }).collect()
+    tags.iter()
+        .map(|(key, value)| TagPair {
+            key: key.clone(),
+            value: value.clone(),
+        })
+        .collect()
 }
 
 pub(crate) fn to_tags(pairs: &[TagPair]) -> Tags {
-    pairs.iter().map(|TagPair { key, value }| (key.clone(), value.clone())).collect()
+    pairs
+        .iter()
+        .map(|TagPair { key, value }| (key.clone(), value.clone()))
+        .collect()
 }
 
 /// What a call is about: types of resources.
 pub(crate) fn target_of(input: &Value) -> String {
-    let types = input.get("ResourceTypeFilters").and_then(Value::as_array).into_iter().flatten();
-    types.filter_map(Value::as_str).collect::<Vec<_>>().join(",")
+    let types = input
+        .get("ResourceTypeFilters")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    types
+        .filter_map(Value::as_str)
+        .collect::<Vec<_>>()
+        .join(",")
 }
 
 /// The tags of one resource as the index knows them.
@@ -66,14 +83,28 @@ impl TagIndex {
     }
 
     fn redeem(&mut self, token: &str, now: Timestamp) -> ApiResult<String> {
-        let known = self.tokens.remove(token).filter(|token| now.duration_since(token.issued) < TOKEN_LIFE);
-        let expired = || ApiError::new("PaginationTokenExpiredException", "The pagination token has expired or was used before.");
+        let known = self
+            .tokens
+            .remove(token)
+            .filter(|token| now.duration_since(token.issued) < TOKEN_LIFE);
+        let expired = || {
+            ApiError::new(
+                "PaginationTokenExpiredException",
+                "The pagination token has expired or was used before.",
+            )
+        };
         known.map(|token| token.after).ok_or_else(expired)
     }
 
     fn issue(&mut self, after: &str, clock: &mut Clockwork) -> String {
         let token = clock.token(64);
-        self.tokens.insert(token.clone(), Token { after: after.to_owned(), issued: clock.now });
+        self.tokens.insert(
+            token.clone(),
+            Token {
+                after: after.to_owned(),
+                issued: clock.now,
+            },
+        );
         token
     }
 }
@@ -100,13 +131,19 @@ struct TagFilter {
 
 impl TagFilter {
     fn accepts(&self, tags: &IndexedTags) -> bool {
-        tags.0.get(&self.key).is_some_and(|value| self.values.is_empty() || self.values.contains(value))
+        tags.0
+            .get(&self.key)
+            .is_some_and(|value| self.values.is_empty() || self.values.contains(value))
     }
 }
 
 impl GetResources {
     fn accepts(&self, arn: &str, tags: &IndexedTags) -> bool {
-        let of_type = self.resource_type_filters.is_empty() || self.resource_type_filters.iter().any(|wanted| is_of_type(arn, wanted));
+        let of_type = self.resource_type_filters.is_empty()
+            || self
+                .resource_type_filters
+                .iter()
+                .any(|wanted| is_of_type(arn, wanted));
         of_type && self.tag_filters.iter().all(|filter| filter.accepts(tags))
     }
 }
@@ -121,22 +158,34 @@ pub(crate) fn perform(world: &mut World, operation: &str, input: Value) -> ApiRe
 fn get_resources(world: &mut World, input: &GetResources) -> ApiResult {
     let size = input.resources_per_page.unwrap_or(50);
     if !(1..=MOST_A_PAGE).contains(&size) {
-        return Err(ApiError::invalid_parameter("ResourcesPerPage must be between 1 and 100."));
+        return Err(ApiError::invalid_parameter(
+            "ResourcesPerPage must be between 1 and 100.",
+        ));
     }
     let index = &mut world.tag_index;
     let after = match input.pagination_token.as_str() {
         "" => String::new(),
         token => index.redeem(token, world.clock.now)?,
     };
-    let mut found = index.resources.iter().filter(|(arn, tags)| **arn > after && input.accepts(arn, tags));
-    let page: Vec<_> = found.by_ref().take(size).map(|(arn, tags)| (arn.clone(), tags.clone())).collect();
+    let mut found = index
+        .resources
+        .iter()
+        .filter(|(arn, tags)| **arn > after && input.accepts(arn, tags));
+    let page: Vec<_> = found
+        .by_ref()
+        .take(size)
+        .map(|(arn, tags)| (arn.clone(), tags.clone()))
+        .collect();
     let more = found.next().is_some();
 
     let token = match page.last() {
         Some((last, _)) if more => index.issue(last, &mut world.clock),
         Some(_) | None => String::new(),
     };
-    let resources: Vec<_> = page.iter().map(|(arn, tags)| resource_json(arn, tags)).collect();
+    let resources: Vec<_> = page
+        .iter()
+        .map(|(arn, tags)| resource_json(arn, tags))
+        .collect();
     Ok(json!({ "PaginationToken": token, "ResourceTagMappingList": resources }))
 }
 
@@ -148,7 +197,10 @@ fn resource_json(arn: &str, IndexedTags(tags): &IndexedTags) -> Value {
 fn is_of_type(arn: &str, wanted: &str) -> bool {
     let mut parts = arn.splitn(6, ':').skip(2);
     let service = parts.next().unwrap_or_default();
-    let kind = parts.nth(2).and_then(|resource| resource.split(['/', ':']).next()).unwrap_or_default();
+    let kind = parts
+        .nth(2)
+        .and_then(|resource| resource.split(['/', ':']).next())
+        .unwrap_or_default();
     match wanted.split_once(':') {
         Some((wanted_service, wanted_kind)) => wanted_service == service && wanted_kind == kind,
         None => wanted == service,
@@ -158,6 +210,9 @@ fn is_of_type(arn: &str, wanted: &str) -> bool {
 impl World {
     /// The index behind `GetResources` learns of tags with a lag.
     pub(crate) fn index_later(&mut self, arn: String, tags: Tags) {
-        self.clock.after(self.config.tag_index_lag, Job::IndexTags(arn, IndexedTags(tags)));
+        self.clock.after(
+            self.config.tag_index_lag,
+            Job::IndexTags(arn, IndexedTags(tags)),
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! The things that tasks read, by whatever name: a watch term, an ARN, or what a task definition refers to.
+//! The things that tasks read, by whatever name: a watch term, an ARN, or what a task definition
+//! refers to.
 
 use crate::config::AccountConfig;
 use crate::secrets::Selector;
@@ -14,7 +15,8 @@ enum Thing<'a> {
 }
 
 impl<'a> Thing<'a> {
-    /// Reads `ssm:/app/db`, `s3:bucket/key`, `secret:prod/db`, `appconfig:application/environment/profile`, or an ARN; `None` for anything else,
+    /// Reads `ssm:/app/db`, `s3:bucket/key`, `secret:prod/db`,
+    /// `appconfig:application/environment/profile`, or an ARN; `None` for anything else,
     /// and for what another account or Region has.
     fn parse(reference: &'a str, config: &AccountConfig) -> Option<Self> {
         match reference.split_once(':')? {
@@ -30,28 +32,42 @@ impl<'a> Thing<'a> {
     /// `rest` is the ARN without `arn:`.
     fn parse_arn(rest: &'a str, config: &AccountConfig) -> Option<Self> {
         let mut parts = rest.splitn(5, ':');
-        let (partition, service, region, account) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        let (partition, service, region, account) =
+            (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
         let resource = parts.next()?;
         let here = region == config.region && account == config.account_id;
         match service {
             _ if partition != "aws" => None,
             "s3" => Some(Self::Object(resource)),
-            "ssm" if here => resource.strip_prefix("parameter/").map(|name| Self::parse_parameter(name, parameter_name(name))),
-            "secretsmanager" if here => resource.strip_prefix("secret:").map(|rest| Self::Secret(Selector::parse(rest, true))),
+            "ssm" if here => resource
+                .strip_prefix("parameter/")
+                .map(|name| Self::parse_parameter(name, parameter_name(name))),
+            "secretsmanager" if here => resource
+                .strip_prefix("secret:")
+                .map(|rest| Self::Secret(Selector::parse(rest, true))),
             _ => None,
         }
     }
 
     /// The parameter `name`, or the secret that Parameter Store hands out by the name `text`.
     fn parse_parameter(text: &'a str, name: String) -> Self {
-        let secret = text.strip_prefix('/').unwrap_or(text).strip_prefix("aws/reference/secretsmanager/");
-        secret.map_or(Self::Parameter(name), |secret| Self::Secret(Selector::of_parameter(secret)))
+        let secret = text
+            .strip_prefix('/')
+            .unwrap_or(text)
+            .strip_prefix("aws/reference/secretsmanager/");
+        secret.map_or(Self::Parameter(name), |secret| {
+            Self::Secret(Selector::of_parameter(secret))
+        })
     }
 }
 
 /// An ARN leaves out the slash that a parameter's path begins with; a name without a path has none.
 fn parameter_name(in_arn: &str) -> String {
-    if in_arn.contains('/') { format!("/{in_arn}") } else { in_arn.to_owned() }
+    if in_arn.contains('/') {
+        format!("/{in_arn}")
+    } else {
+        in_arn.to_owned()
+    }
 }
 
 /// Whether a task of this account can be expected to find what it refers to.
@@ -60,7 +76,8 @@ pub(crate) fn is_known(reference: &str, config: &AccountConfig) -> bool {
 }
 
 impl World {
-    /// The things that a reference, or a prefix that ends in `/`, names, and how often each of them has been written.
+    /// The things that a reference, or a prefix that ends in `/`, names, and how often each of them
+    /// has been written.
     pub(crate) fn versions_of(&self, reference: &str) -> Vec<(String, u64)> {
         match Thing::parse(reference, &self.config) {
             Some(Thing::Parameter(name)) => self.parameters.versions_of(&name),
@@ -77,7 +94,10 @@ impl World {
         match Thing::parse(reference, &self.config) {
             Some(Thing::Parameter(name)) => self.parameters.ensure_exists(&self.config, &name, now),
             Some(Thing::Object(path)) => self.buckets.ensure_exists(path, &mut self.clock),
-            Some(Thing::Secret(selector)) => self.secrets.ensure_exists(&self.config, &mut self.clock, selector),
+            Some(Thing::Secret(selector)) => {
+                self.secrets
+                    .ensure_exists(&self.config, &mut self.clock, selector);
+            }
             // A configuration that was never deployed is read as well.
             Some(Thing::AppConfig(_)) | None => {}
         }

@@ -1,4 +1,5 @@
-//! From an HTTP request to the world and back: which API, which operation, which fault, which answer.
+//! From an HTTP request to the world and back: which API, which operation, which fault, which
+//! answer.
 
 pub(crate) mod page;
 pub(crate) mod protocol;
@@ -17,7 +18,10 @@ use crate::world::World;
 pub(crate) use route::{Api, ApiRequest};
 
 /// A time as the JSON protocols write it: seconds since 1970, with milliseconds.
-#[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit a double exactly")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "milliseconds since 1970 fit a double exactly"
+)]
 pub(crate) fn seconds(time: Timestamp) -> f64 {
     time.as_millisecond() as f64 / 1000.0
 }
@@ -28,14 +32,20 @@ const GARBLED: &[u8] = b"<html><body>hunter2</body>";
 /// What the account does about a request.
 #[derive(Debug)]
 pub(crate) enum Reply {
-    Answer { response: Response<Bytes>, delay: Duration },
+    Answer {
+        response: Response<Bytes>,
+        delay: Duration,
+    },
     Reset,
     Silence,
 }
 
 impl Reply {
     fn at_once(response: Response<Bytes>) -> Self {
-        Self::Answer { response, delay: Duration::ZERO }
+        Self::Answer {
+            response,
+            delay: Duration::ZERO,
+        }
     }
 }
 
@@ -45,7 +55,12 @@ pub(crate) fn handle(world: &mut World, request: &Request<Bytes>) -> Reply {
         // A host that is none of this account's endpoints does not resolve.
         return Reply::Reset;
     };
-    let fault = world.faults.strike(request.api.iam_prefix(), &request.operation, &request.target, world.clock.now);
+    let fault = world.faults.strike(
+        request.api.iam_prefix(),
+        &request.operation,
+        &request.target,
+        world.clock.now,
+    );
     match fault {
         None => {
             let outcome = admit_and_perform(world, &request);
@@ -57,7 +72,10 @@ pub(crate) fn handle(world: &mut World, request: &Request<Bytes>) -> Reply {
         }
         Some(Effect::Slow(delay)) => {
             let outcome = admit_and_perform(world, &request);
-            Reply::Answer { response: answer(world, request, outcome), delay }
+            Reply::Answer {
+                response: answer(world, request, outcome),
+                delay,
+            }
         }
         Some(Effect::Denied) => {
             let denial = denial(world, &request);
@@ -67,14 +85,30 @@ pub(crate) fn handle(world: &mut World, request: &Request<Bytes>) -> Reply {
             let throttle = request.api.throttle();
             Reply::at_once(answer(world, request, Err(throttle)))
         }
-        Some(Effect::Error { code, message, status }) => Reply::at_once(answer(world, request, Err(ApiError { code, message, status }))),
+        Some(Effect::Error {
+            code,
+            message,
+            status,
+        }) => Reply::at_once(answer(
+            world,
+            request,
+            Err(ApiError {
+                code,
+                message,
+                status,
+            }),
+        )),
         Some(Effect::LateServerError) => {
             let error = ApiError::new(SERVER_ERROR.0, SERVER_ERROR.1).with_status(500);
             let response = request.api.error_response(&error, request.has_body());
             lose(world, request, Reply::at_once(response))
         }
         Some(Effect::LateReset) => lose(world, request, Reply::Reset),
-        Some(Effect::Garbled) => lose(world, request, Reply::at_once(Response::new(Bytes::from_static(GARBLED)))),
+        Some(Effect::Garbled) => lose(
+            world,
+            request,
+            Reply::at_once(Response::new(Bytes::from_static(GARBLED))),
+        ),
         Some(Effect::LateSilence) => lose(world, request, Reply::Silence),
         Some(Effect::Reset) => {
             record(world, request, CallResult::Reset);
@@ -97,7 +131,11 @@ fn admit(
     request: &ApiRequest,
     perform: impl FnOnce(&mut World) -> ApiResult<Response<Bytes>>,
 ) -> ApiResult<Response<Bytes>> {
-    if world.limiter.admit(request.api.iam_prefix(), &request.operation, world.clock.now) {
+    if world.limiter.admit(
+        request.api.iam_prefix(),
+        &request.operation,
+        world.clock.now,
+    ) {
         perform(world)
     } else {
         Err(request.api.throttle())
@@ -114,10 +152,17 @@ fn lose(world: &mut World, request: ApiRequest, reply: Reply) -> Reply {
     reply
 }
 
-fn answer(world: &mut World, request: ApiRequest, outcome: ApiResult<Response<Bytes>>) -> Response<Bytes> {
+fn answer(
+    world: &mut World,
+    request: ApiRequest,
+    outcome: ApiResult<Response<Bytes>>,
+) -> Response<Bytes> {
     let (result, mut response) = match outcome {
         Ok(response) => (CallResult::Ok, response),
-        Err(error) => (CallResult::Error(error.code.clone()), request.api.error_response(&error, request.has_body())),
+        Err(error) => (
+            CallResult::Error(error.code.clone()),
+            request.api.error_response(&error, request.has_body()),
+        ),
     };
     protocol::add_request_id(&mut response, request.api, &world.clock.uuid());
     record(world, request, result);
@@ -125,22 +170,46 @@ fn answer(world: &mut World, request: ApiRequest, outcome: ApiResult<Response<By
 }
 
 fn record(world: &mut World, request: ApiRequest, result: CallResult) {
-    let ApiRequest { api, operation, target, principal, input, .. } = request;
+    let ApiRequest {
+        api,
+        operation,
+        target,
+        principal,
+        input,
+        ..
+    } = request;
     let input = api.redacted(input);
-    world.calls.push(Call { time: world.clock.now, service: api.iam_prefix(), operation, target, principal, result, input });
+    world.calls.push(Call {
+        time: world.clock.now,
+        service: api.iam_prefix(),
+        operation,
+        target,
+        principal,
+        result,
+        input,
+    });
 }
 
 /// IAM's words for an action that no policy allows.
 fn denial(world: &World, request: &ApiRequest) -> ApiError {
-    let ApiRequest { api, operation, target, principal, .. } = request;
+    let ApiRequest {
+        api,
+        operation,
+        target,
+        principal,
+        ..
+    } = request;
     let user = world.config.user_arn(principal);
     let action = format!("{}:{operation}", api.iam_prefix());
     let resource = api.resource_arn(&world.config, target);
     let message = format!(
-        "User: {user} is not authorized to perform: {action} on resource: {resource} because no identity-based policy allows the {action} action"
+        "User: {user} is not authorized to perform: {action} on resource: {resource} because no \
+         identity-based policy allows the {action} action"
     );
     match api {
         Api::S3 => ApiError::new("AccessDenied", message).with_status(403),
-        Api::Ecs | Api::Tagging | Api::Ssm | Api::Secrets | Api::Sqs => ApiError::new("AccessDeniedException", message),
+        Api::Ecs | Api::Tagging | Api::Ssm | Api::Secrets | Api::Sqs => {
+            ApiError::new("AccessDeniedException", message)
+        }
     }
 }

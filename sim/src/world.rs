@@ -67,7 +67,10 @@ impl World {
         match job {
             Job::Reconcile(service) => self.ecs.reconcile(&mut self.clock, &service),
             Job::HookEnds(service, hook) => self.ecs.hook_ends(&mut self.clock, &service, &hook),
-            Job::PersonActs(service, hook, goes_on) => self.ecs.person_acts(&mut self.clock, &service, &hook, goes_on),
+            Job::PersonActs(service, hook, goes_on) => {
+                self.ecs
+                    .person_acts(&mut self.clock, &service, &hook, goes_on);
+            }
             Job::TaskReads(task, read) => {
                 let found = self.versions_of(&read.pattern);
                 self.ecs.task_reads(&task, &read, found);

@@ -1,6 +1,9 @@
 //! The Runtime API over real sockets, with small shell scripts as the function.
 
-#![expect(clippy::unwrap_used, reason = "clippy spares test functions, not what they call")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "clippy spares test functions, not what they call"
+)]
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -14,7 +17,8 @@ use sim::{Function as _, Invocation, InvocationResult};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::Instant;
 
-/// What every script begins with: `next` sets `id` and `event`, `post PATH BODY` posts, both through bash's own sockets.
+/// What every script begins with: `next` sets `id` and `event`, `post PATH BODY` posts, both
+/// through bash's own sockets.
 const PRELUDE: &str = r#"#!/usr/bin/env bash
 host=${AWS_LAMBDA_RUNTIME_API%:*} port=${AWS_LAMBDA_RUNTIME_API#*:} api=/2018-06-01/runtime
 next() {
@@ -49,14 +53,24 @@ struct Script {
 
 impl Script {
     fn new(name: &str, body: &str) -> Self {
-        let directory = std::env::temp_dir().join(format!("sim-runtime-api-{}-{name}", std::process::id()));
+        let directory =
+            std::env::temp_dir().join(format!("sim-runtime-api-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
         let script = Self { directory };
-        // Another process writes the file: one of ours would hand the open file to whatever another test starts at that moment, and
-        // Linux runs no file that is open for writing.
-        let mut writer =
-            Command::new("sh").args(["-c", r#"cat >"$0" && chmod 755 "$0""#]).arg(script.path()).stdin(Stdio::piped()).spawn().unwrap();
-        writer.stdin.take().unwrap().write_all(format!("{PRELUDE}{body}").as_bytes()).unwrap();
+        // Another process writes the file: one of ours would hand the open file to whatever another
+        // test starts at that moment, and Linux runs no file that is open for writing.
+        let mut writer = Command::new("sh")
+            .args(["-c", r#"cat >"$0" && chmod 755 "$0""#])
+            .arg(script.path())
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        writer
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(format!("{PRELUDE}{body}").as_bytes())
+            .unwrap();
         assert!(writer.wait().unwrap().success());
         script
     }
@@ -67,7 +81,12 @@ impl Script {
 
     async fn start(&self) -> (RuntimeApi, UnboundedReceiver<LogLine>) {
         let (lines, written) = unbounded_channel();
-        (RuntimeApi::start(configuration(&self.path()), lines).await.unwrap(), written)
+        (
+            RuntimeApi::start(configuration(&self.path()), lines)
+                .await
+                .unwrap(),
+            written,
+        )
     }
 }
 
@@ -100,7 +119,9 @@ fn invocation(id: &str, payload: &str) -> Invocation {
 fn text(result: InvocationResult) -> String {
     match result {
         InvocationResult::Ok(body) => format!("ok {}", String::from_utf8_lossy(&body)),
-        InvocationResult::FunctionError(body) => format!("error {}", String::from_utf8_lossy(&body)),
+        InvocationResult::FunctionError(body) => {
+            format!("error {}", String::from_utf8_lossy(&body))
+        }
         InvocationResult::TimedOut => "timed out".to_owned(),
         InvocationResult::Crashed => "crashed".to_owned(),
     }
@@ -108,7 +129,10 @@ fn text(result: InvocationResult) -> String {
 
 #[tokio::test]
 async fn an_event_comes_back_as_the_functions_answer() {
-    let echo = Script::new("echo", r#"while next; do post "invocation/$id/response" "{\"got\":$event}"; done"#);
+    let echo = Script::new(
+        "echo",
+        r#"while next; do post "invocation/$id/response" "{\"got\":$event}"; done"#,
+    );
     let (function, _lines) = echo.start().await;
 
     let first = function.invoke(invocation("one", r#"{"a":1}"#)).await;
@@ -127,9 +151,20 @@ async fn an_event_carries_its_request_id_its_arn_a_trace_and_a_deadline_by_the_r
     let answer = text(function.invoke(invocation("8476a536", "{}")).await);
 
     let words: Vec<&str> = answer.split(' ').collect();
-    assert_eq!(words[..4], ["ok", "8476a536", "arn:aws:lambda:eu-west-1:123456789012:function:reloader", "Root"]);
+    assert_eq!(
+        words[..4],
+        [
+            "ok",
+            "8476a536",
+            "arn:aws:lambda:eu-west-1:123456789012:function:reloader",
+            "Root"
+        ]
+    );
     let left: u64 = words[4].parse().unwrap();
-    assert!((15_000..=21_000).contains(&left), "{left} ms are left of 20 s");
+    assert!(
+        (15_000..=21_000).contains(&left),
+        "{left} ms are left of 20 s"
+    );
 }
 
 #[tokio::test]
@@ -142,7 +177,10 @@ ${CARGO_MANIFEST_DIR:-clean}"; done"#;
 
     let answer = text(function.invoke(invocation("one", "{}")).await);
 
-    assert_eq!(answer, "ok reloader $LATEST 128 eu-west-1 eu-west-1 http://127.0.0.1:4566 JSON notify clean");
+    assert_eq!(
+        answer,
+        "ok reloader $LATEST 128 eu-west-1 eu-west-1 http://127.0.0.1:4566 JSON notify clean"
+    );
 }
 
 #[tokio::test]
@@ -151,8 +189,14 @@ async fn a_function_error_is_told_and_the_process_works_on() {
     let erring = Script::new("erring", script);
     let (function, _lines) = erring.start().await;
 
-    assert_eq!(text(function.invoke(invocation("one", "{}")).await), r#"error {"errorType":"settings"}"#);
-    assert_eq!(text(function.invoke(invocation("two", "{}")).await), r#"ok "well""#);
+    assert_eq!(
+        text(function.invoke(invocation("one", "{}")).await),
+        r#"error {"errorType":"settings"}"#
+    );
+    assert_eq!(
+        text(function.invoke(invocation("two", "{}")).await),
+        r#"ok "well""#
+    );
 }
 
 #[tokio::test]
@@ -161,7 +205,10 @@ async fn an_answer_to_another_invocation_is_refused() {
     let straying = Script::new("straying", script);
     let (function, _lines) = straying.start().await;
 
-    assert_eq!(text(function.invoke(invocation("one", "{}")).await), "ok HTTP/1.1 400 Bad Request");
+    assert_eq!(
+        text(function.invoke(invocation("one", "{}")).await),
+        "ok HTTP/1.1 400 Bad Request"
+    );
 }
 
 #[tokio::test]
@@ -171,7 +218,12 @@ async fn a_process_that_misses_its_deadline_is_killed_and_the_next_invocation_st
     let (function, _lines) = hanging.start().await;
     let began = Instant::now();
 
-    let late = function.invoke(Invocation { deadline: began + Duration::from_millis(300), ..invocation("one", r#""hang""#) }).await;
+    let late = function
+        .invoke(Invocation {
+            deadline: began + Duration::from_millis(300),
+            ..invocation("one", r#""hang""#)
+        })
+        .await;
     let took = began.elapsed();
     let next = function.invoke(invocation("two", "{}")).await;
 
@@ -186,17 +238,35 @@ async fn a_process_that_crashes_is_told_and_the_next_invocation_starts_another()
     let crashing = Script::new("crashing", script);
     let (function, mut lines) = crashing.start().await;
 
-    assert_eq!(text(function.invoke(invocation("one", r#""crash""#)).await), "crashed");
-    assert_eq!(lines.recv().await, Some(LogLine { stream: Stream::Stderr, text: "dying".to_owned() }));
-    assert_eq!(text(function.invoke(invocation("two", "{}")).await), r#"ok "alive""#);
+    assert_eq!(
+        text(function.invoke(invocation("one", r#""crash""#)).await),
+        "crashed"
+    );
+    assert_eq!(
+        lines.recv().await,
+        Some(LogLine {
+            stream: Stream::Stderr,
+            text: "dying".to_owned()
+        })
+    );
+    assert_eq!(
+        text(function.invoke(invocation("two", "{}")).await),
+        r#"ok "alive""#
+    );
 }
 
 #[tokio::test]
 async fn invocations_that_overlap_get_processes_of_their_own() {
-    let slow = Script::new("slow", r#"while next; do sleep 0.3; post "invocation/$id/response" "$$"; done"#);
+    let slow = Script::new(
+        "slow",
+        r#"while next; do sleep 0.3; post "invocation/$id/response" "$$"; done"#,
+    );
     let (function, _lines) = slow.start().await;
 
-    let (one, two) = tokio::join!(function.invoke(invocation("one", "{}")), function.invoke(invocation("two", "{}")));
+    let (one, two) = tokio::join!(
+        function.invoke(invocation("one", "{}")),
+        function.invoke(invocation("two", "{}"))
+    );
     let again = text(function.invoke(invocation("three", "{}")).await);
 
     let (one, two) = (text(one), text(two));
@@ -206,7 +276,10 @@ async fn invocations_that_overlap_get_processes_of_their_own() {
 
 #[tokio::test]
 async fn stopping_hands_on_every_line_that_was_written() {
-    let chatty = Script::new("chatty", r#"next; for n in 1 2 3; do echo "line $n"; done; post "invocation/$id/response" '""'; next"#);
+    let chatty = Script::new(
+        "chatty",
+        r#"next; for n in 1 2 3; do echo "line $n"; done; post "invocation/$id/response" '""'; next"#,
+    );
     let (function, mut lines) = chatty.start().await;
 
     let _ = function.invoke(invocation("one", "{}")).await;
@@ -241,10 +314,12 @@ async fn dropping_the_function_ends_its_process() {
 async fn a_missing_binary_says_how_to_build_it() {
     let (lines, _written) = unbounded_channel();
 
-    let error = RuntimeApi::start(configuration(Path::new("/nowhere/bootstrap")), lines).await.unwrap_err();
+    let error = RuntimeApi::start(configuration(Path::new("/nowhere/bootstrap")), lines)
+        .await
+        .unwrap_err();
 
-    let message = "cannot start /nowhere/bootstrap: No such file or directory (os error 2); \
-                   build it with `cargo build`, or name another with --binary";
+    let message = "cannot start /nowhere/bootstrap: No such file or directory (os error 2); build \
+                   it with `cargo build`, or name another with --binary";
     assert_eq!(error.to_string(), message);
 }
 
@@ -253,10 +328,17 @@ async fn a_binary_that_ends_at_once_is_not_a_function() {
     let ending = Script::new("ending", "exit 4");
     let (lines, _written) = unbounded_channel();
 
-    let error = RuntimeApi::start(configuration(&ending.path()), lines).await.unwrap_err();
+    let error = RuntimeApi::start(configuration(&ending.path()), lines)
+        .await
+        .unwrap_err();
 
     assert!(matches!(error, StartError::Exited { .. }), "{error}");
-    assert!(error.to_string().ends_with("ended before it asked for its first event: exit status: 4"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .ends_with("ended before it asked for its first event: exit status: 4"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -265,8 +347,13 @@ async fn an_initialization_error_is_the_reason_not_to_start() {
     let refusing = Script::new("refusing", script);
     let (lines, _written) = unbounded_channel();
 
-    let error = RuntimeApi::start(configuration(&refusing.path()), lines).await.unwrap_err();
+    let error = RuntimeApi::start(configuration(&refusing.path()), lines)
+        .await
+        .unwrap_err();
 
     assert!(matches!(error, StartError::Init { .. }), "{error}");
-    assert!(error.to_string().contains("RELOADER_MODE is wrong"), "{error}");
+    assert!(
+        error.to_string().contains("RELOADER_MODE is wrong"),
+        "{error}"
+    );
 }

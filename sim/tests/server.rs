@@ -1,6 +1,9 @@
 //! The account over real sockets.
 
-#![expect(clippy::unwrap_used, reason = "clippy spares test functions, not what they call")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "clippy spares test functions, not what they call"
+)]
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -15,17 +18,22 @@ async fn serve(account: &Account) -> Server {
     Server::start(account.clone(), 0).await.unwrap()
 }
 
-/// One JSON 1.1 call on a connection of its own; everything that came back until the server closed it.
+/// One JSON 1.1 call on a connection of its own; everything that came back until the server closed
+/// it.
 async fn call(address: SocketAddr, operation: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let request = format!(
-        "POST / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nX-Amz-Target: {operation}\r\n\
-         Content-Type: application/x-amz-json-1.1\r\nContent-Length: {}\r\n\r\n{body}",
+        "POST / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nX-Amz-Target: \
+         {operation}\r\nContent-Type: application/x-amz-json-1.1\r\nContent-Length: \
+         {}\r\n\r\n{body}",
         body.len()
     );
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
-    timeout(Duration::from_secs(10), stream.read_to_string(&mut answer)).await.unwrap().unwrap();
+    timeout(Duration::from_secs(10), stream.read_to_string(&mut answer))
+        .await
+        .unwrap()
+        .unwrap();
     answer
 }
 
@@ -39,7 +47,10 @@ async fn the_account_answers_over_a_socket_on_the_loopback_interface_only() {
     let answer = call(server.address(), LIST_CLUSTERS, "{}").await;
 
     assert!(server.address().ip().is_loopback());
-    assert_eq!(server.endpoint_url(), format!("http://127.0.0.1:{}", server.address().port()));
+    assert_eq!(
+        server.endpoint_url(),
+        format!("http://127.0.0.1:{}", server.address().port())
+    );
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
     assert!(answer.contains("clusterArns"), "{answer}");
 }
@@ -49,9 +60,17 @@ async fn an_error_of_the_api_is_an_answer_like_any_other() {
     let account = Account::new(AccountConfig::default());
     let server = serve(&account).await;
 
-    let answer = call(server.address(), "AmazonSSM.GetParameter", r#"{"Name":"/nowhere"}"#).await;
+    let answer = call(
+        server.address(),
+        "AmazonSSM.GetParameter",
+        r#"{"Name":"/nowhere"}"#,
+    )
+    .await;
 
-    assert!(answer.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 400 Bad Request\r\n"),
+        "{answer}"
+    );
     assert!(answer.contains("ParameterNotFound"), "{answer}");
 }
 
@@ -62,7 +81,12 @@ async fn a_reset_closes_the_connection_without_an_answer() {
     let server = serve(&account).await;
 
     assert_eq!(call(server.address(), LIST_CLUSTERS, "{}").await, "");
-    assert!(call(server.address(), LIST_CLUSTERS, "{}").await.starts_with("HTTP/1.1 200 OK\r\n"), "the next call is answered");
+    assert!(
+        call(server.address(), LIST_CLUSTERS, "{}")
+            .await
+            .starts_with("HTTP/1.1 200 OK\r\n"),
+        "the next call is answered"
+    );
 }
 
 #[tokio::test]
@@ -72,25 +96,43 @@ async fn a_call_that_hangs_does_not_hold_up_the_others() {
     let server = serve(&account).await;
 
     let mut hanging = TcpStream::connect(server.address()).await.unwrap();
-    let request = format!("POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: {LIST_CLUSTERS}\r\nContent-Length: 2\r\n\r\n{{}}");
+    let request = format!(
+        "POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: {LIST_CLUSTERS}\r\nContent-Length: \
+         2\r\n\r\n{{}}"
+    );
     hanging.write_all(request.as_bytes()).await.unwrap();
     let silence = timeout(Duration::from_millis(200), hanging.read_u8()).await;
 
     assert!(silence.is_err(), "nothing is ever answered");
-    assert!(call(server.address(), LIST_CLUSTERS, "{}").await.starts_with("HTTP/1.1 200 OK\r\n"));
+    assert!(
+        call(server.address(), LIST_CLUSTERS, "{}")
+            .await
+            .starts_with("HTTP/1.1 200 OK\r\n")
+    );
 }
 
 #[tokio::test]
 async fn connections_are_served_at_the_same_time() {
-    let account = Account::new(AccountConfig { latency: Duration::from_millis(200), ..AccountConfig::default() });
+    let account = Account::new(AccountConfig {
+        latency: Duration::from_millis(200),
+        ..AccountConfig::default()
+    });
     let server = serve(&account).await;
     let began = tokio::time::Instant::now();
 
     let calls = (0..20).map(|_| call(server.address(), LIST_CLUSTERS, "{}"));
     let answers = futures_util::future::join_all(calls).await;
 
-    assert!(answers.iter().all(|answer| answer.starts_with("HTTP/1.1 200 OK\r\n")));
-    assert!(began.elapsed() < Duration::from_secs(2), "20 calls of 200 ms took {:?}", began.elapsed());
+    assert!(
+        answers
+            .iter()
+            .all(|answer| answer.starts_with("HTTP/1.1 200 OK\r\n"))
+    );
+    assert!(
+        began.elapsed() < Duration::from_secs(2),
+        "20 calls of 200 ms took {:?}",
+        began.elapsed()
+    );
 }
 
 #[tokio::test]

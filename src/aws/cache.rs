@@ -6,7 +6,8 @@ use lru::LruCache;
 
 use crate::domain::reference::References;
 
-/// References that are kept: some 250 bytes each, 5 MB in all. Those of the task definitions that were asked for longest ago go first.
+/// References that are kept: some 250 bytes each, 5 MB in all. Those of the task definitions that
+/// were asked for longest ago go first.
 const MOST_REFERENCES: usize = 20_000;
 
 /// By the ARN of the task definition.
@@ -23,11 +24,21 @@ struct Kept {
 
 impl Cache {
     pub(super) fn new() -> Self {
-        Self { kept: Mutex::new(Kept { by_arn: LruCache::unbounded(), references: 0 }) }
+        Self {
+            kept: Mutex::new(Kept {
+                by_arn: LruCache::unbounded(),
+                references: 0,
+            }),
+        }
     }
 
     pub(super) fn get(&self, arn: &str) -> Option<Arc<References>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).by_arn.get(arn).cloned()
+        self.kept
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .by_arn
+            .get(arn)
+            .cloned()
     }
 
     pub(super) fn keep(&self, arn: &str, references: &Arc<References>) {
@@ -39,7 +50,9 @@ impl Cache {
             kept.references -= room(&before);
         }
         while kept.references > MOST_REFERENCES {
-            let Some((_, oldest)) = kept.by_arn.pop_lru() else { break };
+            let Some((_, oldest)) = kept.by_arn.pop_lru() else {
+                break;
+            };
             kept.references -= room(&oldest);
         }
     }
@@ -52,7 +65,9 @@ mod tests {
 
     fn of(number: usize) -> Arc<References> {
         let mut references = References::default();
-        (0..number).for_each(|place| references.add(String::new, &format!("name{place}"), Kind::Parameter));
+        (0..number).for_each(|place| {
+            references.add(String::new, &format!("name{place}"), Kind::Parameter);
+        });
         Arc::new(references)
     }
 
@@ -65,7 +80,10 @@ mod tests {
 
         cache.keep("third", &of(9_000));
 
-        assert_eq!(["first", "second", "third"].map(|arn| cache.get(arn).is_some()), [true, false, true]);
+        assert_eq!(
+            ["first", "second", "third"].map(|arn| cache.get(arn).is_some()),
+            [true, false, true]
+        );
     }
 
     #[test]

@@ -21,7 +21,9 @@ use super::pages::{IN_A_CIRCLE, Listing, Pages};
 use super::task_definition::references;
 use super::{Error, SdkConfig, answered, impatient, patient, quota, timestamp, unrationed};
 use crate::domain::arn::ServiceId;
-use crate::domain::history::{EndedBy, Evidence, Fate, History, Needed, OldestTask, PastDeployment};
+use crate::domain::history::{
+    EndedBy, Evidence, Fate, History, Needed, OldestTask, PastDeployment,
+};
 use crate::domain::outcome::Cause;
 use crate::domain::reference::References;
 use crate::domain::service::{Deployment, Service, ServiceEvent};
@@ -42,7 +44,8 @@ const DEPLOYMENTS_AT_ONCE: i32 = 100;
 /// Most of one `DescribeServiceRevisions`, or of one `DescribeServiceDeployments`.
 const DESCRIBED_OF_HISTORY: usize = 20;
 
-/// Reads under way at once: enough to hide the round trip, and for a hundred services to be looked at in one.
+/// Reads under way at once: enough to hide the round trip, and for a hundred services to be looked
+/// at in one.
 const READS_IN_FLIGHT: usize = 10;
 
 /// Amazon ECS.
@@ -83,7 +86,10 @@ pub struct Restarted {
 impl Ecs {
     pub(super) fn new(config: &SdkConfig, concurrency: u32) -> Self {
         let client = |retries| {
-            let config = Builder::from(config).retry_config(retries).retry_partition(unrationed()).timeout_config(impatient());
+            let config = Builder::from(config)
+                .retry_config(retries)
+                .retry_partition(unrationed())
+                .timeout_config(impatient());
             Client::from_conf(config.build())
         };
         Self {
@@ -99,24 +105,50 @@ impl Ecs {
         }
     }
 
-    /// Looks at services, ten a call and cluster by cluster, with the tags that begin with `prefix`. One failed call, or one without an answer
-    /// at the instant `by`, fails its ten alone.
-    /// [`DescribeServices`](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServices.html)
-    pub async fn look_at(&self, ids: impl IntoIterator<Item = &ServiceId>, prefix: &str, by: Instant) -> Looks {
+    /// Looks at services, ten a call and cluster by cluster, with the tags that begin with
+    /// `prefix`. One failed call, or one without an answer at the instant `by`, fails its ten
+    /// alone.
+    /// [`DescribeServices`][api]
+    ///
+    /// [api]: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServices.html
+    pub async fn look_at(
+        &self,
+        ids: impl IntoIterator<Item = &ServiceId>,
+        prefix: &str,
+        by: Instant,
+    ) -> Looks {
         let mut clusters: BTreeMap<&str, Vec<ServiceId>> = BTreeMap::new();
         for id in ids {
             clusters.entry(&id.cluster).or_default().push(id.clone());
         }
-        let calls: Vec<_> = clusters.values().flat_map(|ids| ids.chunks(DESCRIBED_AT_ONCE)).map(<[_]>::to_vec).collect();
-        let answers = stream::iter(calls).map(|ids| self.describe(ids, prefix, by)).buffered(READS_IN_FLIGHT);
-        answers.fold(Looks::default(), async |all, some| all.and(some)).await
+        let calls: Vec<_> = clusters
+            .values()
+            .flat_map(|ids| ids.chunks(DESCRIBED_AT_ONCE))
+            .map(<[_]>::to_vec)
+            .collect();
+        let answers = stream::iter(calls)
+            .map(|ids| self.describe(ids, prefix, by))
+            .buffered(READS_IN_FLIGHT);
+        answers
+            .fold(Looks::default(), async |all, some| all.and(some))
+            .await
     }
 
     async fn describe(&self, ids: Vec<ServiceId>, prefix: &str, by: Instant) -> Looks {
-        let Some(first) = ids.first() else { return Looks::default() };
-        let request = self.reads.describe_services().cluster(&first.cluster).include(ServiceField::Tags);
+        let Some(first) = ids.first() else {
+            return Looks::default();
+        };
+        let request = self
+            .reads
+            .describe_services()
+            .cluster(&first.cluster)
+            .include(ServiceField::Tags);
         let request = request.set_services(Some(ids.iter().map(|id| id.name.clone()).collect()));
-        let answer = if self.looks.admit(by).await { timeout_at(by, request.send()).await.ok() } else { None };
+        let answer = if self.looks.admit(by).await {
+            timeout_at(by, request.send()).await.ok()
+        } else {
+            None
+        };
         let mut looks = Looks::default();
         for id in ids {
             let target = Some(id.to_string());
@@ -133,46 +165,81 @@ impl Ecs {
         looks
     }
 
-    /// Starts a deployment that changes nothing but the running tasks: sends the cluster, the service and the force flag. Sent once; where
-    /// the answer is lost, whether it took effect must be looked up.
-    /// [`UpdateService`](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html)
+    /// Starts a deployment that changes nothing but the running tasks: sends the cluster, the
+    /// service and the force flag. Sent once; where the answer is lost, whether it took effect
+    /// must be looked up.
+    /// [`UpdateService`][api]
+    ///
+    /// [api]: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html
     ///
     /// # Errors
     /// With the cause; [`Cause::Unavailable`] means that it may have taken effect.
     pub async fn restart(&self, id: &ServiceId) -> Result<Restarted, Error> {
-        let request = self.starts.update_service().cluster(&id.cluster).service(&id.name).force_new_deployment(true);
+        let request = self
+            .starts
+            .update_service()
+            .cluster(&id.cluster)
+            .service(&id.name)
+            .force_new_deployment(true);
         let target = || Some(id.to_string());
-        let answer = request.send().await.map_err(|error| Error::new("UpdateService", target(), &error))?;
+        let answer = request
+            .send()
+            .await
+            .map_err(|error| Error::new("UpdateService", target(), &error))?;
         let service = answer
             .service()
             .and_then(|told| service(told, ""))
             .ok_or_else(|| Error::incomplete("UpdateService", target(), "the service"))?;
-        let deployment = service.primary().cloned().ok_or_else(|| Error::incomplete("UpdateService", target(), "a primary deployment"))?;
-        Ok(Restarted { deployment, events: service.events })
+        let deployment = service
+            .primary()
+            .cloned()
+            .ok_or_else(|| Error::incomplete("UpdateService", target(), "a primary deployment"))?;
+        Ok(Restarted {
+            deployment,
+            events: service.events,
+        })
     }
 
-    /// When the oldest task of a service was created that should run; nothing where none should. One call for the list of a hundred tasks, and
-    /// one to look at them.
+    /// When the oldest task of a service was created that should run; nothing where none should.
+    /// One call for the list of a hundred tasks, and one to look at them.
     /// [`ListTasks`](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTasks.html),
-    /// [`DescribeTasks`](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTasks.html)
+    /// [`DescribeTasks`][api]
+    ///
+    /// [api]: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTasks.html
     ///
     /// # Errors
     /// It was not told before the instant `by`.
-    pub async fn oldest_task(&self, id: &ServiceId, by: Instant) -> Result<Listing<Option<Timestamp>>, Error> {
+    pub async fn oldest_task(
+        &self,
+        id: &ServiceId,
+        by: Instant,
+    ) -> Result<Listing<Option<Timestamp>>, Error> {
         let (target, mut oldest, mut pages) = (id.to_string(), None, Pages::default());
         loop {
             if !self.tasks.admit(by).await {
                 return Err(Error::late("ListTasks", Some(target)));
             }
-            let request = self.reads.list_tasks().cluster(&id.cluster).service_name(&id.name).set_next_token(pages.token());
+            let request = self
+                .reads
+                .list_tasks()
+                .cluster(&id.cluster)
+                .service_name(&id.name)
+                .set_next_token(pages.token());
             let listed = answered("ListTasks", &target, by, request.send()).await?;
             if !listed.task_arns().is_empty() {
                 if !self.tasks.admit(by).await {
                     return Err(Error::late("DescribeTasks", Some(target)));
                 }
-                let request = self.reads.describe_tasks().cluster(&id.cluster).set_tasks(Some(listed.task_arns().to_vec()));
+                let request = self
+                    .reads
+                    .describe_tasks()
+                    .cluster(&id.cluster)
+                    .set_tasks(Some(listed.task_arns().to_vec()));
                 let described = answered("DescribeTasks", &target, by, request.send()).await?;
-                let created = described.tasks().iter().filter_map(|task| timestamp(task.created_at()?));
+                let created = described
+                    .tasks()
+                    .iter()
+                    .filter_map(|task| timestamp(task.created_at()?));
                 oldest = oldest.into_iter().chain(created).min();
             }
             if !pages.go_on(listed.next_token) {
@@ -181,24 +248,52 @@ impl Ecs {
         }
     }
 
-    /// Reads the evidence that is needed of services, ten of them at a time. One that cannot be read before the instant `by` says so.
-    pub async fn evidence(&self, needed: BTreeMap<ServiceId, Needed>, by: Instant) -> BTreeMap<ServiceId, Evidence> {
+    /// Reads the evidence that is needed of services, ten of them at a time. One that cannot be
+    /// read before the instant `by` says so.
+    pub async fn evidence(
+        &self,
+        needed: BTreeMap<ServiceId, Needed>,
+        by: Instant,
+    ) -> BTreeMap<ServiceId, Evidence> {
         let read = |(id, needed): (ServiceId, Needed)| async move {
-            let (history, oldest_task) =
-                join(Box::pin(self.history(&id, needed, by)), Box::pin(self.oldest_task_of(&id, needed, by))).await;
-            (id, Evidence { history, oldest_task })
+            let (history, oldest_task) = join(
+                Box::pin(self.history(&id, needed, by)),
+                Box::pin(self.oldest_task_of(&id, needed, by)),
+            )
+            .await;
+            (
+                id,
+                Evidence {
+                    history,
+                    oldest_task,
+                },
+            )
         };
-        stream::iter(needed).map(read).buffered(READS_IN_FLIGHT).collect().await
+        stream::iter(needed)
+            .map(read)
+            .buffered(READS_IN_FLIGHT)
+            .collect()
+            .await
     }
 
-    async fn oldest_task_of(&self, id: &ServiceId, needed: Needed, by: Instant) -> Option<OldestTask> {
+    async fn oldest_task_of(
+        &self,
+        id: &ServiceId,
+        needed: Needed,
+        by: Instant,
+    ) -> Option<OldestTask> {
         if !needed.oldest_task {
             return None;
         }
         Some(match self.oldest_task(id, by).await {
-            Ok(Listing { found, is_whole: true }) => OldestTask::CreatedAt(found),
+            Ok(Listing {
+                found,
+                is_whole: true,
+            }) => OldestTask::CreatedAt(found),
             // What is missing may be older.
-            Ok(_) => OldestTask::Unreadable(Error::in_a_circle("ListTasks", Some(id.to_string())).to_string()),
+            Ok(_) => OldestTask::Unreadable(
+                Error::in_a_circle("ListTasks", Some(id.to_string())).to_string(),
+            ),
             Err(error) => OldestTask::Unreadable(error.to_string()),
         })
     }
@@ -211,17 +306,33 @@ impl Ecs {
         Some(read.unwrap_or_else(|error| History::Unreadable(error.to_string())))
     }
 
-    /// The deployments of a service created after `since`. One more call for twenty of them reads the task definitions that they run, and one the
-    /// details of those that were rolled back or stopped, or may stand at a lifecycle hook.
-    /// [`ListServiceDeployments`](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListServiceDeployments.html),
-    /// [`DescribeServiceRevisions`](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServiceRevisions.html)
+    /// The deployments of a service created after `since`. One more call for twenty of them reads
+    /// the task definitions that they run, and one the details of those that were rolled back
+    /// or stopped, or may stand at a lifecycle hook.
+    /// [`ListServiceDeployments`][list], [`DescribeServiceRevisions`][revisions]
+    ///
+    /// [list]: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListServiceDeployments.html
+    /// [revisions]: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServiceRevisions.html
     ///
     /// # Errors
     /// The list could not be read to its end.
-    async fn whole_history(&self, id: &ServiceId, since: Timestamp, has_hooks: bool, by: Instant) -> Result<History, Error> {
-        let after = CreatedAt::builder().after(DateTime::from_secs(since.as_second())).build();
-        let request =
-            self.reads.list_service_deployments().cluster(&id.cluster).service(&id.name).created_at(after).max_results(DEPLOYMENTS_AT_ONCE);
+    async fn whole_history(
+        &self,
+        id: &ServiceId,
+        since: Timestamp,
+        has_hooks: bool,
+        by: Instant,
+    ) -> Result<History, Error> {
+        let after = CreatedAt::builder()
+            .after(DateTime::from_secs(since.as_second()))
+            .build();
+        let request = self
+            .reads
+            .list_service_deployments()
+            .cluster(&id.cluster)
+            .service(&id.name)
+            .created_at(after)
+            .max_results(DEPLOYMENTS_AT_ONCE);
         let mut pages = Pages::default();
         let (mut told, mut known): (Vec<ServiceDeploymentBrief>, _) = (Vec::new(), BTreeSet::new());
         loop {
@@ -229,42 +340,82 @@ impl Ecs {
                 return Err(Error::late(LIST_DEPLOYMENTS, Some(id.to_string())));
             }
             let answer = request.clone().set_next_token(pages.token()).send().await;
-            let answer = answer.map_err(|error| Error::new(LIST_DEPLOYMENTS, Some(id.to_string()), &error))?;
+            let answer = answer
+                .map_err(|error| Error::new(LIST_DEPLOYMENTS, Some(id.to_string()), &error))?;
             let briefs = answer.service_deployments.unwrap_or_default().into_iter();
             told.extend(briefs.filter(|brief| known.insert(brief.service_deployment_arn.clone())));
             if !pages.go_on(answer.next_token) {
                 break;
             }
         }
-        let revisions: Vec<_> = told.iter().filter_map(|brief| brief.target_service_revision_arn().map(str::to_owned)).collect();
+        let revisions: Vec<_> = told
+            .iter()
+            .filter_map(|brief| brief.target_service_revision_arn().map(str::to_owned))
+            .collect();
         let ran = self.task_definitions(&revisions, by).await;
-        let arn = |brief: &ServiceDeploymentBrief| brief.service_deployment_arn().unwrap_or_default().to_owned();
-        let mut past: Vec<_> = told.iter().filter_map(|brief| Some((arn(brief), past(brief, &ran)?))).collect();
+        let arn = |brief: &ServiceDeploymentBrief| {
+            brief
+                .service_deployment_arn()
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let mut past: Vec<_> = told
+            .iter()
+            .filter_map(|brief| Some((arn(brief), past(brief, &ran)?)))
+            .collect();
         self.detail(&mut past, has_hooks, by).await;
         let past = past.into_iter().map(|(_, past)| past).collect();
-        Ok(if pages.is_whole() { History::Read(past) } else { History::Incomplete(past, format!("{LIST_DEPLOYMENTS}: {IN_A_CIRCLE}")) })
+        Ok(if pages.is_whole() {
+            History::Read(past)
+        } else {
+            History::Incomplete(past, format!("{LIST_DEPLOYMENTS}: {IN_A_CIRCLE}"))
+        })
     }
 
-    /// Reads who ended the deployments that were rolled back or stopped, and at which hook one stands; what cannot be read says so.
-    /// [`DescribeServiceDeployments`](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServiceDeployments.html)
+    /// Reads who ended the deployments that were rolled back or stopped, and at which hook one
+    /// stands; what cannot be read says so.
+    /// [`DescribeServiceDeployments`][api]
+    ///
+    /// [api]: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServiceDeployments.html
     async fn detail(&self, past: &mut [(String, PastDeployment)], has_hooks: bool, by: Instant) {
         let created: Vec<_> = past.iter().map(|(_, past)| past.created_at).collect();
-        let mut wanted: Vec<_> = past.iter_mut().filter(|(_, past)| needs_detail(past, &created, has_hooks)).collect();
+        let mut wanted: Vec<_> = past
+            .iter_mut()
+            .filter(|(_, past)| needs_detail(past, &created, has_hooks))
+            .collect();
         for some in wanted.chunks_mut(DESCRIBED_OF_HISTORY) {
             let arns = some.iter().map(|(arn, _)| arn.clone()).collect();
-            let request = self.reads.describe_service_deployments().set_service_deployment_arns(Some(arns));
-            let answer = if self.histories.admit(by).await { timeout_at(by, request.send()).await.ok() } else { None };
+            let request = self
+                .reads
+                .describe_service_deployments()
+                .set_service_deployment_arns(Some(arns));
+            let answer = if self.histories.admit(by).await {
+                timeout_at(by, request.send()).await.ok()
+            } else {
+                None
+            };
             for (arn, past) in some {
-                let is_it = |told: &&types::ServiceDeployment| told.service_deployment_arn() == Some(arn.as_str());
-                let found = match &answer {
-                    Some(Ok(answer)) => answer
-                        .service_deployments()
-                        .iter()
-                        .find(is_it)
-                        .ok_or_else(|| Error::incomplete(DESCRIBE_DEPLOYMENTS, Some(arn.clone()), "the service deployment")),
-                    Some(Err(error)) => Err(Error::new(DESCRIBE_DEPLOYMENTS, Some(arn.clone()), error)),
-                    None => Err(Error::late(DESCRIBE_DEPLOYMENTS, Some(arn.clone()))),
+                let is_it = |told: &&types::ServiceDeployment| {
+                    told.service_deployment_arn() == Some(arn.as_str())
                 };
+                let found =
+                    match &answer {
+                        Some(Ok(answer)) => answer
+                            .service_deployments()
+                            .iter()
+                            .find(is_it)
+                            .ok_or_else(|| {
+                                Error::incomplete(
+                                    DESCRIBE_DEPLOYMENTS,
+                                    Some(arn.clone()),
+                                    "the service deployment",
+                                )
+                            }),
+                        Some(Err(error)) => {
+                            Err(Error::new(DESCRIBE_DEPLOYMENTS, Some(arn.clone()), error))
+                        }
+                        None => Err(Error::late(DESCRIBE_DEPLOYMENTS, Some(arn.clone()))),
+                    };
                 match found {
                     Ok(told) if past.fate == Fate::Running => past.approval = approval(told),
                     Ok(told) => past.ended_by = ended_by(told),
@@ -274,10 +425,16 @@ impl Ecs {
         }
     }
 
-    /// What task definitions refer to, by their ARNs. Each is read once in the life of the process; what is not told before the instant `by`
-    /// is an error of that one alone.
-    /// [`DescribeTaskDefinition`](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTaskDefinition.html)
-    pub async fn references(&self, arns: BTreeSet<String>, by: Instant) -> BTreeMap<String, Result<Arc<References>, Error>> {
+    /// What task definitions refer to, by their ARNs. Each is read once in the life of the process;
+    /// what is not told before the instant `by` is an error of that one alone.
+    /// [`DescribeTaskDefinition`][api]
+    ///
+    /// [api]: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTaskDefinition.html
+    pub async fn references(
+        &self,
+        arns: BTreeSet<String>,
+        by: Instant,
+    ) -> BTreeMap<String, Result<Arc<References>, Error>> {
         let told = |arn: String| async move {
             let references = match self.known.get(&arn) {
                 Some(known) => Ok(known),
@@ -285,7 +442,11 @@ impl Ecs {
             };
             (arn, references)
         };
-        stream::iter(arns).map(told).buffered(READS_IN_FLIGHT).collect().await
+        stream::iter(arns)
+            .map(told)
+            .buffered(READS_IN_FLIGHT)
+            .collect()
+            .await
     }
 
     /// How many task definitions were read in the life of the process.
@@ -301,7 +462,9 @@ impl Ecs {
         }
         let request = self.reads.describe_task_definition().task_definition(arn);
         let answer = answered(DESCRIBE_DEFINITION, arn, by, request.send()).await?;
-        let told = answer.task_definition().ok_or_else(|| Error::incomplete(DESCRIBE_DEFINITION, target(), "the task definition"))?;
+        let told = answer.task_definition().ok_or_else(|| {
+            Error::incomplete(DESCRIBE_DEFINITION, target(), "the task definition")
+        })?;
         let references = Arc::new(references(told));
         self.known.keep(arn, &references);
         self.definitions_read.fetch_add(1, Ordering::Relaxed);
@@ -309,22 +472,34 @@ impl Ecs {
     }
 
     /// What revisions run; one that cannot be read is left out, as it then proves nothing.
-    async fn task_definitions(&self, revisions: &[String], by: Instant) -> BTreeMap<String, String> {
+    async fn task_definitions(
+        &self,
+        revisions: &[String],
+        by: Instant,
+    ) -> BTreeMap<String, String> {
         let mut found = BTreeMap::new();
         for some in revisions.chunks(DESCRIBED_OF_HISTORY) {
-            let request = self.reads.describe_service_revisions().set_service_revision_arns(Some(some.to_vec()));
+            let request = self
+                .reads
+                .describe_service_revisions()
+                .set_service_revision_arns(Some(some.to_vec()));
             let answer = if self.revisions.admit(by).await {
-                request.send().await.map_err(|error| Error::new(DESCRIBE_REVISIONS, None, &error))
+                request
+                    .send()
+                    .await
+                    .map_err(|error| Error::new(DESCRIBE_REVISIONS, None, &error))
             } else {
                 Err(Error::late(DESCRIBE_REVISIONS, None))
             };
             match answer {
-                Ok(answer) => found.extend(
-                    answer
-                        .service_revisions()
-                        .iter()
-                        .filter_map(|revision| Some((revision.service_revision_arn()?.to_owned(), revision.task_definition()?.to_owned()))),
-                ),
+                Ok(answer) => {
+                    found.extend(answer.service_revisions().iter().filter_map(|revision| {
+                        Some((
+                            revision.service_revision_arn()?.to_owned(),
+                            revision.task_definition()?.to_owned(),
+                        ))
+                    }));
+                }
                 Err(error) => {
                     tracing::warn!(%error, "what past deployments ran is unknown");
                 }
@@ -334,7 +509,8 @@ impl Ecs {
     }
 }
 
-/// Whether a deployment did not stay, or may stand at a hook. What a newer one superseded needs no detail.
+/// Whether a deployment did not stay, or may stand at a hook. What a newer one superseded needs no
+/// detail.
 fn needs_detail(past: &PastDeployment, created: &[Timestamp], has_hooks: bool) -> bool {
     match past.fate {
         Fate::Running => has_hooks,
@@ -347,16 +523,43 @@ fn needs_detail(past: &PastDeployment, created: &[Timestamp], has_hooks: bool) -
 /// One service of an answer; those that are not there are listed by ARN, with a reason.
 /// "API failure reasons", Amazon ECS Developer Guide.
 fn find(answer: &DescribeServicesOutput, id: &ServiceId, prefix: &str) -> Result<Service, Error> {
-    let is_it = |told: &&types::Service| told.service_arn().and_then(ServiceId::from_arn).is_some_and(|(found, _)| found == *id);
-    if let Some(service) = answer.services().iter().find(is_it).and_then(|told| service(told, prefix)) {
+    let is_it = |told: &&types::Service| {
+        told.service_arn()
+            .and_then(ServiceId::from_arn)
+            .is_some_and(|(found, _)| found == *id)
+    };
+    if let Some(service) = answer
+        .services()
+        .iter()
+        .find(is_it)
+        .and_then(|told| service(told, prefix))
+    {
         return Ok(service);
     }
-    let named = |failure: &&Failure| failure.arn().is_some_and(|arn| arn.rsplit('/').next() == Some(id.name.as_str()));
-    let reason = answer.failures().iter().find(named).map(|failure| failure.reason().unwrap_or_default());
+    let named = |failure: &&Failure| {
+        failure
+            .arn()
+            .is_some_and(|arn| arn.rsplit('/').next() == Some(id.name.as_str()))
+    };
+    let reason = answer
+        .failures()
+        .iter()
+        .find(named)
+        .map(|failure| failure.reason().unwrap_or_default());
     let target = Some(id.to_string());
     Err(match reason {
-        Some("MISSING") => Error { operation: DESCRIBE, target, cause: Cause::NotFound, message: "MISSING".to_owned() },
-        Some(reason) => Error { operation: DESCRIBE, target, cause: Cause::Rejected, message: reason.to_owned() },
+        Some("MISSING") => Error {
+            operation: DESCRIBE,
+            target,
+            cause: Cause::NotFound,
+            message: "MISSING".to_owned(),
+        },
+        Some(reason) => Error {
+            operation: DESCRIBE,
+            target,
+            cause: Cause::Rejected,
+            message: reason.to_owned(),
+        },
         None => Error::incomplete(DESCRIBE, target, "the service"),
     })
 }
@@ -364,11 +567,19 @@ fn find(answer: &DescribeServicesOutput, id: &ServiceId, prefix: &str) -> Result
 impl Looks {
     /// A cluster that is gone took its services with it.
     fn missed(&mut self, id: ServiceId, error: Error) {
-        if error.cause == Cause::NotFound { self.gone.push(id) } else { self.unread.push((id, error)) }
+        if error.cause == Cause::NotFound {
+            self.gone.push(id);
+        } else {
+            self.unread.push((id, error));
+        }
     }
 
     fn and(mut self, other: Self) -> Self {
-        let Self { services, gone, unread } = other;
+        let Self {
+            services,
+            gone,
+            unread,
+        } = other;
         self.services.extend(services);
         self.gone.extend(gone);
         self.unread.extend(unread);

@@ -12,7 +12,9 @@ use super::timestamp;
 use crate::domain::arn::ServiceId;
 use crate::domain::history::{Approval, EndedBy, Fate, History, OldestTask, PastDeployment};
 use crate::domain::reference::References;
-use crate::domain::service::{Controller, Deployment, DeploymentStrategy, RolloutState, Service, ServiceEvent, ServiceStatus};
+use crate::domain::service::{
+    Controller, Deployment, DeploymentStrategy, RolloutState, Service, ServiceEvent, ServiceStatus,
+};
 use crate::domain::tags::Tags;
 
 /// As many events of a service as a person reads at a glance.
@@ -29,16 +31,24 @@ pub(super) fn service(told: &types::Service, prefix: &str) -> Option<Service> {
             Some("DRAINING") => ServiceStatus::Draining,
             _ => ServiceStatus::Inactive,
         },
-        controller: match told.deployment_controller().map(types::DeploymentController::r#type) {
+        controller: match told
+            .deployment_controller()
+            .map(types::DeploymentController::r#type)
+        {
             None | Some(types::DeploymentControllerType::Ecs) => Controller::Ecs,
             Some(types::DeploymentControllerType::CodeDeploy) => Controller::CodeDeploy,
             Some(_) => Controller::External,
         },
-        deployment_strategy: match told.deployment_configuration().and_then(types::DeploymentConfiguration::strategy) {
+        deployment_strategy: match told
+            .deployment_configuration()
+            .and_then(types::DeploymentConfiguration::strategy)
+        {
             None | Some(types::DeploymentStrategy::Rolling) => DeploymentStrategy::Rolling,
             Some(_) => DeploymentStrategy::Shifting,
         },
-        has_lifecycle_hooks: told.deployment_configuration().is_some_and(|told| !told.lifecycle_hooks().is_empty()),
+        has_lifecycle_hooks: told
+            .deployment_configuration()
+            .is_some_and(|told| !told.lifecycle_hooks().is_empty()),
         bakes: told.deployment_configuration().is_some_and(bakes),
         created_at: told.created_at().and_then(timestamp),
         desired: told.desired_count(),
@@ -46,33 +56,67 @@ pub(super) fn service(told: &types::Service, prefix: &str) -> Option<Service> {
         task_definition: task_definition(told),
         references: None,
         own_references: service_connect(told),
-        tags: Tags::parse(prefix, told.tags().iter().filter_map(|tag| Some((tag.key()?, tag.value().unwrap_or_default())))),
-        events: told.events().iter().filter_map(event).take(EVENTS).collect(),
+        tags: Tags::parse(
+            prefix,
+            told.tags()
+                .iter()
+                .filter_map(|tag| Some((tag.key()?, tag.value().unwrap_or_default()))),
+        ),
+        events: told
+            .events()
+            .iter()
+            .filter_map(event)
+            .take(EVENTS)
+            .collect(),
         history: History::NotAsked,
         oldest_task: OldestTask::NotAsked,
         followed: None,
     })
 }
 
-/// Service Connect's proxy runs beside the containers of the task definition, and is configured with each deployment of the service.
+/// Service Connect's proxy runs beside the containers of the task definition, and is configured
+/// with each deployment of the service.
 fn service_connect(told: &types::Service) -> References {
-    let primary = told.deployments().iter().find(|deployment| deployment.status() == Some("PRIMARY"));
-    let configuration = primary.and_then(types::Deployment::service_connect_configuration).filter(|configuration| configuration.enabled());
+    let primary = told
+        .deployments()
+        .iter()
+        .find(|deployment| deployment.status() == Some("PRIMARY"));
+    let configuration = primary
+        .and_then(types::Deployment::service_connect_configuration)
+        .filter(|configuration| configuration.enabled());
     let mut references = References::default();
-    add_log_options(&mut references, configuration.and_then(ServiceConnectConfiguration::log_configuration), "serviceConnectConfiguration");
+    add_log_options(
+        &mut references,
+        configuration.and_then(ServiceConnectConfiguration::log_configuration),
+        "serviceConnectConfiguration",
+    );
     references
 }
 
-/// Whether a deployment goes on after all its tasks run: while alarms are watched (Amazon ECS computes for how long), or for a time of its own.
+/// Whether a deployment goes on after all its tasks run: while alarms are watched (Amazon ECS
+/// computes for how long), or for a time of its own.
 fn bakes(told: &types::DeploymentConfiguration) -> bool {
-    told.alarms().is_some_and(|alarms| alarms.enable) || told.bake_time_in_minutes().is_some_and(|minutes| minutes > 0)
+    told.alarms().is_some_and(|alarms| alarms.enable)
+        || told
+            .bake_time_in_minutes()
+            .is_some_and(|minutes| minutes > 0)
 }
 
-/// Of a service that CodeDeploy or a third party deploys, the service's own field may be stale; its primary task set tells.
+/// Of a service that CodeDeploy or a third party deploys, the service's own field may be stale; its
+/// primary task set tells.
 fn task_definition(told: &types::Service) -> Option<String> {
-    let set = told.task_sets().iter().find(|set| set.status() == Some("PRIMARY")).and_then(types::TaskSet::task_definition);
-    let deployment = told.deployments().iter().find(|deployment| deployment.status() == Some("PRIMARY"));
-    set.or_else(|| deployment.and_then(types::Deployment::task_definition)).or_else(|| told.task_definition()).map(str::to_owned)
+    let set = told
+        .task_sets()
+        .iter()
+        .find(|set| set.status() == Some("PRIMARY"))
+        .and_then(types::TaskSet::task_definition);
+    let deployment = told
+        .deployments()
+        .iter()
+        .find(|deployment| deployment.status() == Some("PRIMARY"));
+    set.or_else(|| deployment.and_then(types::Deployment::task_definition))
+        .or_else(|| told.task_definition())
+        .map(str::to_owned)
 }
 
 fn deployment(told: &types::Deployment) -> Option<Deployment> {
@@ -92,18 +136,30 @@ fn deployment(told: &types::Deployment) -> Option<Deployment> {
 }
 
 fn event(told: &types::ServiceEvent) -> Option<ServiceEvent> {
-    Some(ServiceEvent { at: timestamp(told.created_at()?)?, message: told.message()?.to_owned() })
+    Some(ServiceEvent {
+        at: timestamp(told.created_at()?)?,
+        message: told.message()?.to_owned(),
+    })
 }
 
-/// One entry of the deployment history; `ran` are the task definitions of the revisions, as far as they could be read.
-pub(super) fn past(told: &types::ServiceDeploymentBrief, ran: &BTreeMap<String, String>) -> Option<PastDeployment> {
+/// One entry of the deployment history; `ran` are the task definitions of the revisions, as far as
+/// they could be read.
+pub(super) fn past(
+    told: &types::ServiceDeploymentBrief,
+    ran: &BTreeMap<String, String>,
+) -> Option<PastDeployment> {
     let revision = told.target_service_revision_arn();
     Some(PastDeployment {
-        id: revision.and_then(|arn| arn.rsplit('/').next()).map(|number| format!("ecs-svc/{number}")),
+        id: revision
+            .and_then(|arn| arn.rsplit('/').next())
+            .map(|number| format!("ecs-svc/{number}")),
         created_at: timestamp(told.created_at()?)?,
         finished_at: told.finished_at().and_then(timestamp),
         fate: fate(told.status()),
-        status_reason: told.status_reason().filter(|reason| !reason.is_empty()).map(str::to_owned),
+        status_reason: told
+            .status_reason()
+            .filter(|reason| !reason.is_empty())
+            .map(str::to_owned),
         task_definition: revision.and_then(|revision| ran.get(revision)).cloned(),
         ended_by: EndedBy::NotAsked,
         approval: None,
@@ -112,16 +168,29 @@ pub(super) fn past(told: &types::ServiceDeploymentBrief, ran: &BTreeMap<String, 
 
 /// The one who ended a deployment that is known not to have stayed.
 pub(super) fn ended_by(told: &types::ServiceDeployment) -> EndedBy {
-    let breaker = told.deployment_circuit_breaker().and_then(types::ServiceDeploymentCircuitBreaker::status);
-    let alarms = told.alarms().and_then(types::ServiceDeploymentAlarms::status);
-    let is_alarmed = told.alarms().is_some_and(|alarms| !alarms.triggered_alarm_names().is_empty());
+    let breaker = told
+        .deployment_circuit_breaker()
+        .and_then(types::ServiceDeploymentCircuitBreaker::status);
+    let alarms = told
+        .alarms()
+        .and_then(types::ServiceDeploymentAlarms::status);
+    let is_alarmed = told
+        .alarms()
+        .is_some_and(|alarms| !alarms.triggered_alarm_names().is_empty());
     let is_triggered = is_alarmed || [breaker, alarms].contains(&Some(&MonitorStatus::Triggered));
-    if is_triggered { EndedBy::FailureDetection } else { EndedBy::Decision }
+    if is_triggered {
+        EndedBy::FailureDetection
+    } else {
+        EndedBy::Decision
+    }
 }
 
-/// The PAUSE hook at which a deployment waits for a person. A Lambda hook awaits nobody: its status is never `AWAITING_ACTION`.
+/// The PAUSE hook at which a deployment waits for a person. A Lambda hook awaits nobody: its status
+/// is never `AWAITING_ACTION`.
 pub(super) fn approval(told: &types::ServiceDeployment) -> Option<Approval> {
-    let waits = |hook: &&types::DeploymentLifecycleHookDetail| hook.status() == Some(&HookStatus::AwaitingAction);
+    let waits = |hook: &&types::DeploymentLifecycleHookDetail| {
+        hook.status() == Some(&HookStatus::AwaitingAction)
+    };
     let hook = told.lifecycle_hook_details().iter().find(waits)?;
     Some(Approval {
         hook: hook.hook_id().unwrap_or_default().to_owned(),
@@ -130,13 +199,22 @@ pub(super) fn approval(told: &types::ServiceDeployment) -> Option<Approval> {
     })
 }
 
-/// Statuses that came after this version are taken for running: they then neither cover a change nor count as failed.
+/// Statuses that came after this version are taken for running: they then neither cover a change
+/// nor count as failed.
 fn fate(status: Option<&types::ServiceDeploymentStatus>) -> Fate {
     match status {
         Some(types::ServiceDeploymentStatus::Successful) => Fate::Succeeded,
-        Some(types::ServiceDeploymentStatus::RollbackRequested | types::ServiceDeploymentStatus::RollbackInProgress) => Fate::RollingBack,
-        Some(types::ServiceDeploymentStatus::RollbackSuccessful | types::ServiceDeploymentStatus::RollbackFailed) => Fate::RolledBack,
-        Some(types::ServiceDeploymentStatus::StopRequested | types::ServiceDeploymentStatus::Stopped) => Fate::Stopped,
+        Some(
+            types::ServiceDeploymentStatus::RollbackRequested
+            | types::ServiceDeploymentStatus::RollbackInProgress,
+        ) => Fate::RollingBack,
+        Some(
+            types::ServiceDeploymentStatus::RollbackSuccessful
+            | types::ServiceDeploymentStatus::RollbackFailed,
+        ) => Fate::RolledBack,
+        Some(
+            types::ServiceDeploymentStatus::StopRequested | types::ServiceDeploymentStatus::Stopped,
+        ) => Fate::Stopped,
         _ => Fate::Running,
     }
 }

@@ -13,7 +13,8 @@ use super::{Error, SdkConfig, answered, impatient, timestamp, unrationed, willin
 
 const LIST: &str = "ListObjectsV2";
 
-/// The versions of one object that are looked at: enough to find its last two among those that were written at the same moment.
+/// The versions of one object that are looked at: enough to find its last two among those that were
+/// written at the same moment.
 const VERSIONS: i32 = 20;
 
 /// Most pages of a listing, of a thousand objects each: a bucket may hold millions.
@@ -40,8 +41,13 @@ pub struct S3 {
 
 impl S3 {
     pub(super) fn new(config: &SdkConfig) -> Self {
-        let config = Builder::from(config).retry_config(willing()).retry_partition(unrationed()).timeout_config(impatient());
-        Self { client: Client::from_conf(config.build()) }
+        let config = Builder::from(config)
+            .retry_config(willing())
+            .retry_partition(unrationed())
+            .timeout_config(impatient());
+        Self {
+            client: Client::from_conf(config.build()),
+        }
     }
 
     /// When an object was written, to the second; nothing where it is not there.
@@ -49,59 +55,130 @@ impl S3 {
     ///
     /// # Errors
     /// It was not told before the instant `by`.
-    pub async fn modified_at(&self, bucket: &str, key: &str, by: Instant) -> Result<Option<Timestamp>, Error> {
+    pub async fn modified_at(
+        &self,
+        bucket: &str,
+        key: &str,
+        by: Instant,
+    ) -> Result<Option<Timestamp>, Error> {
         let (target, mut pages) = (format!("{bucket}/{key}"), Pages::default());
         loop {
-            let request = self.client.list_objects_v2().bucket(bucket).prefix(key).max_keys(1).set_continuation_token(pages.token());
+            let request = self
+                .client
+                .list_objects_v2()
+                .bucket(bucket)
+                .prefix(key)
+                .max_keys(1)
+                .set_continuation_token(pages.token());
             let answer = answered(LIST, &target, by, request.send()).await?;
             // A key comes before those that go on behind it.
             if let Some(first) = answer.contents().first() {
-                return Ok(first.last_modified().filter(|_| first.key() == Some(key)).and_then(timestamp));
+                return Ok(first
+                    .last_modified()
+                    .filter(|_| first.key() == Some(key))
+                    .and_then(timestamp));
             }
             if !pages.go_on(answer.next_continuation_token) {
-                return if pages.is_whole() { Ok(None) } else { Err(Error::in_a_circle(LIST, Some(target))) };
+                return if pages.is_whole() {
+                    Ok(None)
+                } else {
+                    Err(Error::in_a_circle(LIST, Some(target)))
+                };
             }
         }
     }
 
-    /// When the objects below a prefix were written that were written at `since` or later, folders of the console left out. Ten thousand are
-    /// looked at, at most.
+    /// When the objects below a prefix were written that were written at `since` or later, folders
+    /// of the console left out. Ten thousand are looked at, at most.
     ///
     /// # Errors
     /// They could not be listed before the instant `by`.
-    pub async fn modified_below(&self, bucket: &str, prefix: &str, since: Timestamp, by: Instant) -> Result<ListedObjects, Error> {
+    pub async fn modified_below(
+        &self,
+        bucket: &str,
+        prefix: &str,
+        since: Timestamp,
+        by: Instant,
+    ) -> Result<ListedObjects, Error> {
         let (mut listed, mut pages) = (ListedObjects::default(), Pages::default());
         let mut last = String::new();
         for _ in 0..MOST_PAGES {
-            let request = self.client.list_objects_v2().bucket(bucket).prefix(prefix).set_continuation_token(pages.token());
+            let request = self
+                .client
+                .list_objects_v2()
+                .bucket(bucket)
+                .prefix(prefix)
+                .set_continuation_token(pages.token());
             let answer = answered(LIST, &format!("{bucket}/{prefix}"), by, request.send()).await?;
             let told = answer.contents().iter().filter(|told| !is_folder(told));
-            // Keys are told in their order: one that does not come after the last was counted before.
-            let keys: Vec<_> = told.clone().filter_map(Object::key).filter(|key| *key > last.as_str()).collect();
+            // Keys are told in their order: one that does not come after the last was counted
+            // before.
+            let keys: Vec<_> = told
+                .clone()
+                .filter_map(Object::key)
+                .filter(|key| *key > last.as_str())
+                .collect();
             listed.looked_at += keys.len();
             if let Some(newest) = keys.last() {
                 (*newest).clone_into(&mut last);
             }
-            let told = told.filter_map(|told| Some((told.key()?, timestamp(told.last_modified()?)?)));
-            listed.modified_at.extend(told.filter(|(_, at)| *at >= since).map(|(key, at)| (key.to_owned(), at)));
+            let told =
+                told.filter_map(|told| Some((told.key()?, timestamp(told.last_modified()?)?)));
+            listed.modified_at.extend(
+                told.filter(|(_, at)| *at >= since)
+                    .map(|(key, at)| (key.to_owned(), at)),
+            );
             if !pages.go_on(answer.next_continuation_token) {
-                return Ok(ListedObjects { is_in_a_circle: !pages.is_whole(), ..listed });
+                return Ok(ListedObjects {
+                    is_in_a_circle: !pages.is_whole(),
+                    ..listed
+                });
             }
         }
-        Ok(ListedObjects { is_cut_off: true, ..listed })
+        Ok(ListedObjects {
+            is_cut_off: true,
+            ..listed
+        })
     }
 
     /// The id of the version before `version`, where the bucket keeps versions and there was one.
-    /// [`ListObjectVersions`](https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html)
+    /// [`ListObjectVersions`][api]
+    ///
+    /// [api]: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html
     ///
     /// # Errors
     /// It was not told before the instant `by`.
-    pub async fn previous_version(&self, bucket: &str, key: &str, version: &str, by: Instant) -> Result<Option<String>, Error> {
-        let request = self.client.list_object_versions().bucket(bucket).prefix(key).max_keys(VERSIONS);
-        let answer = answered("ListObjectVersions", &format!("{bucket}/{key}"), by, request.send()).await?;
+    pub async fn previous_version(
+        &self,
+        bucket: &str,
+        key: &str,
+        version: &str,
+        by: Instant,
+    ) -> Result<Option<String>, Error> {
+        let request = self
+            .client
+            .list_object_versions()
+            .bucket(bucket)
+            .prefix(key)
+            .max_keys(VERSIONS);
+        let answer = answered(
+            "ListObjectVersions",
+            &format!("{bucket}/{key}"),
+            by,
+            request.send(),
+        )
+        .await?;
         // The newest first, and objects whose keys go on behind ours after it.
-        let mut of_ours = answer.versions().iter().filter(|told| told.key() == Some(key)).filter_map(ObjectVersion::version_id);
-        Ok(of_ours.by_ref().find(|told| *told == version).and_then(|_| of_ours.next()).map(str::to_owned))
+        let mut of_ours = answer
+            .versions()
+            .iter()
+            .filter(|told| told.key() == Some(key))
+            .filter_map(ObjectVersion::version_id);
+        Ok(of_ours
+            .by_ref()
+            .find(|told| *told == version)
+            .and_then(|_| of_ours.next())
+            .map(str::to_owned))
     }
 }
 

@@ -14,13 +14,19 @@ use serde_json::value::RawValue;
 struct ProcessEnv;
 
 impl Vars for ProcessEnv {
-    #[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where the environment is read"
+    )]
     fn var(&self, name: &str) -> Option<String> {
         std::env::var(name).ok()
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place where the wall clock is read")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where the wall clock is read"
+)]
 fn now() -> Timestamp {
     Timestamp::now()
 }
@@ -42,16 +48,27 @@ async fn main() -> ExitCode {
 async fn run(level: Level) -> Result<(), lambda_runtime::Error> {
     let settings = Settings::load(&ProcessEnv)?;
     for name in &settings.without_effect {
-        tracing::warn!(setting = name, reason = "not-supported-yet", "this setting has no effect in this version");
+        tracing::warn!(
+            setting = name,
+            reason = "not-supported-yet",
+            "this setting has no effect in this version"
+        );
     }
-    let function = ProcessEnv.var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|| env!("CARGO_PKG_NAME").to_owned());
+    let function = ProcessEnv
+        .var("AWS_LAMBDA_FUNCTION_NAME")
+        .unwrap_or_else(|| env!("CARGO_PKG_NAME").to_owned());
     let reporter = Reporter::new(Box::new(io::stdout()), &function, level);
-    let aws = Aws::new(&ecs_reloader::aws::load_config().await, settings.concurrency);
+    let aws = Aws::new(
+        &ecs_reloader::aws::load_config().await,
+        settings.concurrency,
+    );
     let reloader = Reloader::new(aws, settings, reporter);
 
     let reloader = &reloader;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Box<RawValue>>| {
-        reloader.handle(event.payload.get(), &event.context, now()).await
+        reloader
+            .handle(event.payload.get(), &event.context, now())
+            .await
     }))
     .await
 }

@@ -21,7 +21,8 @@ const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(5);
 /// What has a known end is looked at on the next multiple of this.
 const STEP: SignedDuration = SignedDuration::from_secs(10);
 
-/// A batch is looked at once more after this: a service that was tagged a moment before the change may be missing from the tag index.
+/// A batch is looked at once more after this: a service that was tagged a moment before the change
+/// may be missing from the tag index.
 const SECOND_LOOK: SignedDuration = SignedDuration::from_mins(5);
 
 /// What goes on at once waited for about as long as an invocation takes.
@@ -33,7 +34,8 @@ const LONGEST_DELAY: SignedDuration = SignedDuration::from_mins(15);
 /// What a person asked for, as far as a later look needs to know it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Wish {
-    /// To be restarted whatever their freshness says; with the account and Region, where an ARN tells them.
+    /// To be restarted whatever their freshness says; with the account and Region, where an ARN
+    /// tells them.
     pub services: BTreeMap<ServiceId, Option<Place>>,
     /// When it was asked.
     pub asked_at: Timestamp,
@@ -63,11 +65,13 @@ pub struct Waiting {
 /// Work for a later invocation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Again {
-    /// When it is due. The queue sees to it: a message that comes earlier is decided about all the same, and held again.
+    /// When it is due. The queue sees to it: a message that comes earlier is decided about all the
+    /// same, and held again.
     pub not_before: Timestamp,
     /// How many messages before it told of the same.
     pub hops: u32,
-    /// How many of the messages before it, without one between them that got further, told that it is not known who watches.
+    /// How many of the messages before it, without one between them that got further, told that it
+    /// is not known who watches.
     pub unlisted: u32,
     /// The changes, each with the services that it is to be looked at for.
     pub changes: Vec<Change>,
@@ -84,7 +88,8 @@ pub enum Next {
     AtOnce,
     /// When it is known to end.
     At(Timestamp),
-    /// Whenever it ends: after a pause, or at this instant where that comes first. It ages, unless its owner wants it to wait.
+    /// Whenever it ends: after a pause, or at this instant where that comes first. It ages, unless
+    /// its owner wants it to wait.
     Later {
         /// At the latest.
         by: Option<Timestamp>,
@@ -94,23 +99,41 @@ pub enum Next {
 }
 
 impl Next {
-    /// What is left to do about a service, if anything. What was started, or covers the change and still runs, is looked at until it has
-    /// ended: fresh is not finished.
+    /// What is left to do about a service, if anything. What was started, or covers the change and
+    /// still runs, is looked at until it has ended: fresh is not finished.
     #[must_use]
-    pub fn after(RolledOut { planned, outcome, seen }: &RolledOut) -> Option<Self> {
+    pub fn after(
+        RolledOut {
+            planned,
+            outcome,
+            seen,
+        }: &RolledOut,
+    ) -> Option<Self> {
         let later = |by| Some(Self::Later { by, ages: true });
         match outcome {
-            Some(Outcome::Started { .. } | Outcome::Throttled | Outcome::Failed { passes: true, .. }) => later(None),
+            Some(
+                Outcome::Started { .. } | Outcome::Throttled | Outcome::Failed { passes: true, .. },
+            ) => later(None),
             Some(Outcome::OutOfTime) => Some(Self::AtOnce),
             Some(Outcome::Denied { .. } | Outcome::Failed { passes: false, .. }) => None,
             None => match (planned.reason, planned.until) {
                 (Reason::Fresh, _) if seen.is_rolling() => later(None),
                 (Reason::DeploymentInProgress, by) => later(by),
                 // Amazon ECS ends it at that time, so that it does not age.
-                (Reason::AwaitingApproval, by) => Some(Self::Later { by, ages: by.is_none() }),
-                (reason, _) if reason.decision() == Decision::Refuse && follows(planned, seen) => later(None),
-                (Reason::Paused, None) => Some(Self::Later { by: None, ages: false }),
-                (reason, until) if reason.decision() == Decision::Hold => until.map_or(later(None), |end| Some(Self::At(end))),
+                (Reason::AwaitingApproval, by) => Some(Self::Later {
+                    by,
+                    ages: by.is_none(),
+                }),
+                (reason, _) if reason.decision() == Decision::Refuse && follows(planned, seen) => {
+                    later(None)
+                }
+                (Reason::Paused, None) => Some(Self::Later {
+                    by: None,
+                    ages: false,
+                }),
+                (reason, until) if reason.decision() == Decision::Hold => {
+                    until.map_or(later(None), |end| Some(Self::At(end)))
+                }
                 _ => None,
             },
         }
@@ -123,40 +146,79 @@ fn follows(planned: &Planned, seen: &Service) -> bool {
 }
 
 impl Waiting {
-    /// What is known where a change asks anew, or where a rollout that was followed is followed by a restart that is owed: no age.
+    /// What is known where a change asks anew, or where a rollout that was followed is followed by
+    /// a restart that is owed: no age.
     #[must_use]
     pub fn anew(self) -> Self {
-        Self { waited: SignedDuration::ZERO, ..self }
+        Self {
+            waited: SignedDuration::ZERO,
+            ..self
+        }
     }
 
     /// Where it is looked at again earlier than that.
     #[must_use]
     pub fn sooner(self, by: SignedDuration) -> Self {
-        Self { waited: self.waited.saturating_sub(by).max(SignedDuration::ZERO), ..self }
+        Self {
+            waited: self.waited.saturating_sub(by).max(SignedDuration::ZERO),
+            ..self
+        }
     }
 
-    /// The instant of the next look, and what is then known. Instants lie on a grid, so that messages about the same thing return
-    /// together, meet in one batch and go on as one.
+    /// The instant of the next look, and what is then known. Instants lie on a grid, so that
+    /// messages about the same thing return together, meet in one batch and go on as one.
     #[must_use]
     pub fn until_next(self, next: Next, told: Reason, now: Timestamp) -> (Timestamp, Self) {
         match next {
             Next::AtOnce => {
                 let waited = self.waited.saturating_add(AN_INVOCATION);
-                (now, Self { told: Some(told), waited, ..self })
+                (
+                    now,
+                    Self {
+                        told: Some(told),
+                        waited,
+                        ..self
+                    },
+                )
             }
-            Next::At(end) => (on_the_grid(end, STEP), Self { told: Some(told), looks: 0, ..self }),
+            Next::At(end) => (
+                on_the_grid(end, STEP),
+                Self {
+                    told: Some(told),
+                    looks: 0,
+                    ..self
+                },
+            ),
             Next::Later { by, ages } => {
-                let pause = FIRST_PAUSE.saturating_mul(1 << self.looks.min(4)).min(LONGEST_PAUSE);
+                let pause = FIRST_PAUSE
+                    .saturating_mul(1 << self.looks.min(4))
+                    .min(LONGEST_PAUSE);
                 // Between half a pause and one and a half.
-                let at = on_the_grid(now.saturating_add(pause / 2).unwrap_or(Timestamp::MAX), pause);
+                let at = on_the_grid(
+                    now.saturating_add(pause / 2).unwrap_or(Timestamp::MAX),
+                    pause,
+                );
                 let at = by.map_or(at, |by| at.min(on_the_grid(by, STEP)));
-                let waited = if ages { self.waited.saturating_add(at.duration_since(now)) } else { self.waited };
-                (at, Self { told: Some(told), waited, looks: self.looks.saturating_add(1), ..self })
+                let waited = if ages {
+                    self.waited.saturating_add(at.duration_since(now))
+                } else {
+                    self.waited
+                };
+                (
+                    at,
+                    Self {
+                        told: Some(told),
+                        waited,
+                        looks: self.looks.saturating_add(1),
+                        ..self
+                    },
+                )
             }
         }
     }
 
-    /// What is known of a service that two messages tell of: the younger wait holds, since a newer change asks for it.
+    /// What is known of a service that two messages tell of: the younger wait holds, since a newer
+    /// change asks for it.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         let rollouts = self.rollout.into_iter().chain(other.rollout);
@@ -169,12 +231,28 @@ impl Waiting {
     }
 }
 
-/// When work goes on of which it could not be told whom it concerns, after so many messages that told so; nothing where that has lasted for the limit.
+/// When work goes on of which it could not be told whom it concerns, after so many messages that
+/// told so; nothing where that has lasted for the limit.
 #[must_use]
 pub fn came_to_nothing(unlisted: u32, limit: SignedDuration, now: Timestamp) -> Option<Timestamp> {
-    let may_go_on = LONGEST_PAUSE.saturating_mul(i32::try_from(unlisted).unwrap_or(i32::MAX)) <= limit;
-    let waiting = Waiting { looks: unlisted, ..Waiting::default() };
-    may_go_on.then(|| waiting.until_next(Next::Later { by: None, ages: true }, Reason::Stale, now).0)
+    let may_go_on =
+        LONGEST_PAUSE.saturating_mul(i32::try_from(unlisted).unwrap_or(i32::MAX)) <= limit;
+    let waiting = Waiting {
+        looks: unlisted,
+        ..Waiting::default()
+    };
+    may_go_on.then(|| {
+        waiting
+            .until_next(
+                Next::Later {
+                    by: None,
+                    ages: true,
+                },
+                Reason::Stale,
+                now,
+            )
+            .0
+    })
 }
 
 /// When a batch that is looked at now is looked at once more.
@@ -183,19 +261,33 @@ pub fn second_look(now: Timestamp) -> Timestamp {
     now.saturating_add(SECOND_LOOK).unwrap_or(Timestamp::MAX)
 }
 
-/// How many seconds a message is delayed that is due at `not_before`: at most 15 minutes, at the end of which the way goes on.
+/// How many seconds a message is delayed that is due at `not_before`: at most 15 minutes, at the
+/// end of which the way goes on.
 #[must_use]
 pub fn delay(not_before: Timestamp, now: Timestamp) -> i32 {
     let furthest = now.saturating_add(LONGEST_DELAY).unwrap_or(Timestamp::MAX);
-    let arrives = if not_before > furthest { floor(furthest, LONGEST_PAUSE) } else { not_before };
-    let seconds = arrives.duration_since(now).max(SignedDuration::ZERO).as_millis().saturating_add(999) / 1000;
+    let arrives = if not_before > furthest {
+        floor(furthest, LONGEST_PAUSE)
+    } else {
+        not_before
+    };
+    let seconds = arrives
+        .duration_since(now)
+        .max(SignedDuration::ZERO)
+        .as_millis()
+        .saturating_add(999)
+        / 1000;
     i32::try_from(seconds.min(LONGEST_DELAY.as_millis() / 1000)).unwrap_or_default()
 }
 
 /// The first multiple of `step` that is not before `at`.
 fn on_the_grid(at: Timestamp, step: SignedDuration) -> Timestamp {
     let floor = floor(at, step);
-    if floor == at { at } else { floor.saturating_add(step).unwrap_or(Timestamp::MAX) }
+    if floor == at {
+        at
+    } else {
+        floor.saturating_add(step).unwrap_or(Timestamp::MAX)
+    }
 }
 
 fn floor(at: Timestamp, step: SignedDuration) -> Timestamp {
@@ -211,7 +303,10 @@ mod tests {
         text.parse().unwrap()
     }
 
-    const LATER: Next = Next::Later { by: None, ages: true };
+    const LATER: Next = Next::Later {
+        by: None,
+        ages: true,
+    };
 
     #[test]
     fn looks_come_after_half_a_minute_and_then_ever_later_up_to_five_minutes() {
@@ -224,28 +319,59 @@ mod tests {
             looks.push(now.to_string()[11..19].to_owned());
         }
 
-        assert_eq!(looks, ["10:00:30", "10:01:00", "10:02:00", "10:04:00", "10:10:00", "10:15:00"]);
+        assert_eq!(
+            looks,
+            [
+                "10:00:30", "10:01:00", "10:02:00", "10:04:00", "10:10:00", "10:15:00"
+            ]
+        );
         assert_eq!(waiting.waited, SignedDuration::from_secs(14 * 60 + 57));
     }
 
     #[test]
     fn two_messages_about_one_service_meet() {
-        let one = Waiting { looks: 9, ..Waiting::default() }.until_next(LATER, Reason::Paused, at("2026-01-31T10:00:03Z"));
-        let other = Waiting { looks: 9, ..Waiting::default() }.until_next(LATER, Reason::Paused, at("2026-01-31T10:02:11Z"));
+        let one = Waiting {
+            looks: 9,
+            ..Waiting::default()
+        }
+        .until_next(LATER, Reason::Paused, at("2026-01-31T10:00:03Z"));
+        let other = Waiting {
+            looks: 9,
+            ..Waiting::default()
+        }
+        .until_next(LATER, Reason::Paused, at("2026-01-31T10:02:11Z"));
 
         assert_eq!(one.0, other.0);
     }
 
     #[test]
     fn neither_what_its_owner_wants_to_wait_nor_a_known_end_ages_or_makes_young() {
-        let waiting = Waiting { waited: SignedDuration::from_hours(1), looks: 20, ..Waiting::default() };
+        let waiting = Waiting {
+            waited: SignedDuration::from_hours(1),
+            looks: 20,
+            ..Waiting::default()
+        };
         let now = at("2026-01-31T10:00:00Z");
 
-        let (_, kept) = waiting.clone().until_next(Next::Later { by: None, ages: false }, Reason::Paused, now);
-        let (end, until_then) = waiting.clone().until_next(Next::At(at("2026-01-31T12:00:01Z")), Reason::OutsideWindow, now);
+        let (_, kept) = waiting.clone().until_next(
+            Next::Later {
+                by: None,
+                ages: false,
+            },
+            Reason::Paused,
+            now,
+        );
+        let (end, until_then) = waiting.clone().until_next(
+            Next::At(at("2026-01-31T12:00:01Z")),
+            Reason::OutsideWindow,
+            now,
+        );
 
         assert_eq!(kept.waited, waiting.waited);
-        assert_eq!((end, until_then.waited, until_then.looks), (at("2026-01-31T12:00:10Z"), waiting.waited, 0));
+        assert_eq!(
+            (end, until_then.waited, until_then.looks),
+            (at("2026-01-31T12:00:10Z"), waiting.waited, 0)
+        );
     }
 
     #[test]

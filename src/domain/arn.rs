@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// Where a regional resource lives. Objects in S3 have a partition only: bucket names are unique within it, and `account` and
-/// `region` stay empty.
+/// Where a regional resource lives. Objects in S3 have a partition only: bucket names are unique
+/// within it, and `account` and `region` stay empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Place {
     /// `aws`, `aws-cn`, `aws-us-gov` …
@@ -18,13 +18,20 @@ impl Place {
     /// The place of a resource whose partition nothing names but its Region.
     #[must_use]
     pub fn of_region(account: &str, region: &str) -> Self {
-        Self { partition: partition_of(region).to_owned(), account: account.to_owned(), region: region.to_owned() }
+        Self {
+            partition: partition_of(region).to_owned(),
+            account: account.to_owned(),
+            region: region.to_owned(),
+        }
     }
 
     /// The same partition without account and Region: where buckets live.
     #[must_use]
     pub fn partition_only(self) -> Self {
-        Self { partition: self.partition, ..Self::default() }
+        Self {
+            partition: self.partition,
+            ..Self::default()
+        }
     }
 }
 
@@ -40,7 +47,10 @@ pub fn partition_of(region: &str) -> &'static str {
         ("us-iso-", "aws-iso"),
         ("eusc-", "aws-eusc"),
     ];
-    PREFIXES.iter().find(|(prefix, _)| region.starts_with(prefix)).map_or("aws", |(_, partition)| partition)
+    PREFIXES
+        .iter()
+        .find(|(prefix, _)| region.starts_with(prefix))
+        .map_or("aws", |(_, partition)| partition)
 }
 
 /// An ARN taken apart; nothing in it is checked but its shape.
@@ -63,9 +73,14 @@ impl<'a> Arn<'a> {
     #[must_use]
     pub fn parse(text: &'a str) -> Option<Self> {
         let mut parts = text.splitn(6, ':');
-        let ("arn", partition, service, region, account, resource) =
-            (parts.next()?, parts.next()?, parts.next()?, parts.next()?, parts.next()?, parts.next()?)
-        else {
+        let ("arn", partition, service, region, account, resource) = (
+            parts.next()?,
+            parts.next()?,
+            parts.next()?,
+            parts.next()?,
+            parts.next()?,
+            parts.next()?,
+        ) else {
             return None;
         };
         (!partition.is_empty() && !service.is_empty() && !resource.is_empty()).then_some(Self {
@@ -80,12 +95,16 @@ impl<'a> Arn<'a> {
     /// Where the resource lives.
     #[must_use]
     pub fn place(&self) -> Place {
-        Place { partition: self.partition.to_owned(), account: self.account.to_owned(), region: self.region.to_owned() }
+        Place {
+            partition: self.partition.to_owned(),
+            account: self.account.to_owned(),
+            region: self.region.to_owned(),
+        }
     }
 }
 
-/// An ECS service, shown as `cluster/name`. The function restarts services of its own account and Region only, so these two names tell
-/// them apart.
+/// An ECS service, shown as `cluster/name`. The function restarts services of its own account and
+/// Region only, so these two names tell them apart.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ServiceId {
     /// The cluster's name.
@@ -95,18 +114,24 @@ pub struct ServiceId {
 }
 
 impl ServiceId {
-    /// Reads a service's ARN in the long format, `arn:aws:ecs:region:account:service/cluster/name`. The short one (`service/name`) names
-    /// no cluster, and such services cannot be tagged ("Amazon Resource Names (ARNs) and IDs", Amazon ECS Developer Guide).
+    /// Reads a service's ARN in the long format, `arn:aws:ecs:region:account:service/cluster/name`.
+    /// The short one (`service/name`) names no cluster, and such services cannot be tagged
+    /// ("Amazon Resource Names (ARNs) and IDs", Amazon ECS Developer Guide).
     #[must_use]
     pub fn from_arn(text: &str) -> Option<(Self, Place)> {
         let arn = Arn::parse(text).filter(|arn| arn.service == "ecs")?;
-        Some((Self::from_path(arn.resource.strip_prefix("service/")?)?, arn.place()))
+        Some((
+            Self::from_path(arn.resource.strip_prefix("service/")?)?,
+            arn.place(),
+        ))
     }
 
     /// Whether it is the ARN of a service in the short format, which no cluster can be read from.
     #[must_use]
     pub fn is_short_arn(text: &str) -> bool {
-        let service = Arn::parse(text).filter(|arn| arn.service == "ecs").and_then(|arn| arn.resource.strip_prefix("service/"));
+        let service = Arn::parse(text)
+            .filter(|arn| arn.service == "ecs")
+            .and_then(|arn| arn.resource.strip_prefix("service/"));
         service.is_some_and(|name| !name.contains('/'))
     }
 
@@ -114,8 +139,16 @@ impl ServiceId {
     #[must_use]
     pub fn from_path(text: &str) -> Option<Self> {
         let (cluster, name) = text.split_once('/')?;
-        let named = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
-        (named(cluster) && named(name)).then(|| Self { cluster: cluster.to_owned(), name: name.to_owned() })
+        let named = |name: &str| {
+            !name.is_empty()
+                && name
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))
+        };
+        (named(cluster) && named(name)).then(|| Self {
+            cluster: cluster.to_owned(),
+            name: name.to_owned(),
+        })
     }
 }
 
@@ -132,30 +165,56 @@ mod tests {
 
     #[test]
     fn an_arn_is_taken_apart_at_its_first_five_colons() {
-        let arn = Arn::parse("arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf").unwrap();
+        let arn = Arn::parse("arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf")
+            .unwrap();
 
-        assert_eq!((arn.service, arn.resource), ("secretsmanager", "secret:prod/db-AbCdEf"));
+        assert_eq!(
+            (arn.service, arn.resource),
+            ("secretsmanager", "secret:prod/db-AbCdEf")
+        );
     }
 
     #[test]
     fn what_is_no_arn_is_none() {
-        for text in ["", "arn", "arn:aws:s3", "arn:aws:s3:::", "urn:aws:s3:::bucket"] {
+        for text in [
+            "",
+            "arn",
+            "arn:aws:s3",
+            "arn:aws:s3:::",
+            "urn:aws:s3:::bucket",
+        ] {
             assert_eq!(Arn::parse(text), None, "{text}");
         }
     }
 
     #[test]
     fn a_service_in_the_short_arn_format_has_no_identity() {
-        assert_eq!(ServiceId::from_arn("arn:aws:ecs:eu-west-1:123456789012:service/api"), None);
-        assert!(ServiceId::is_short_arn("arn:aws:ecs:eu-west-1:123456789012:service/api"));
-        assert!(!ServiceId::is_short_arn("arn:aws:ecs:eu-west-1:123456789012:service/web/api"));
-        assert!(!ServiceId::is_short_arn("arn:aws:ecs:eu-west-1:123456789012:cluster/web"));
-        assert_eq!(ServiceId::from_arn("arn:aws:ecs:eu-west-1:123456789012:service/web/api").unwrap().0.to_string(), "web/api");
+        assert_eq!(
+            ServiceId::from_arn("arn:aws:ecs:eu-west-1:123456789012:service/api"),
+            None
+        );
+        assert!(ServiceId::is_short_arn(
+            "arn:aws:ecs:eu-west-1:123456789012:service/api"
+        ));
+        assert!(!ServiceId::is_short_arn(
+            "arn:aws:ecs:eu-west-1:123456789012:service/web/api"
+        ));
+        assert!(!ServiceId::is_short_arn(
+            "arn:aws:ecs:eu-west-1:123456789012:cluster/web"
+        ));
+        assert_eq!(
+            ServiceId::from_arn("arn:aws:ecs:eu-west-1:123456789012:service/web/api")
+                .unwrap()
+                .0
+                .to_string(),
+            "web/api"
+        );
     }
 
     #[test]
     fn a_region_tells_its_partition() {
-        let partitions = ["eu-west-1", "cn-north-1", "us-gov-west-1", "us-isob-east-1"].map(partition_of);
+        let partitions =
+            ["eu-west-1", "cn-north-1", "us-gov-west-1", "us-isob-east-1"].map(partition_of);
 
         assert_eq!(partitions, ["aws", "aws-cn", "aws-us-gov", "aws-iso-b"]);
     }

@@ -8,7 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::arn::ServiceId;
 use super::key::Key;
 
-/// What happened to a key. The order is the order of weight: within one second a write beats a deletion, and a label beats nothing.
+/// What happened to a key. The order is the order of weight: within one second a write beats a
+/// deletion, and a label beats nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ChangeKind {
     /// A label moved to another version of a parameter; its newest version is the one it was.
@@ -19,7 +20,8 @@ pub enum ChangeKind {
     Written,
 }
 
-/// Which of the services that listen to a change are to be looked at. Changes that mean the same services share the list of them.
+/// Which of the services that listen to a change are to be looked at. Changes that mean the same
+/// services share the list of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Whom {
     /// All of them: it was just told.
@@ -64,15 +66,19 @@ impl Whom {
     fn or(&self, other: &Self) -> Self {
         match (self, other) {
             (Self::Everyone, _) | (_, Self::Everyone) => Self::Everyone,
-            (Self::EveryoneBut(one), Self::EveryoneBut(other)) => Self::everyone_but(&**one & &**other),
+            (Self::EveryoneBut(one), Self::EveryoneBut(other)) => {
+                Self::everyone_but(&**one & &**other)
+            }
             (Self::Only(one), Self::Only(other)) => Self::only(&**one | &**other),
-            (Self::EveryoneBut(others), Self::Only(these)) | (Self::Only(these), Self::EveryoneBut(others)) => {
+            (Self::EveryoneBut(others), Self::Only(these))
+            | (Self::Only(these), Self::EveryoneBut(others)) => {
                 Self::everyone_but(&**others - &**these)
             }
         }
     }
 
-    /// Where its list is in memory: changes that share their list have the same place, and are told apart from others by it at no cost.
+    /// Where its list is in memory: changes that share their list have the same place, and are told
+    /// apart from others by it at no cost.
     #[must_use]
     pub fn place(&self) -> usize {
         match self {
@@ -83,12 +89,18 @@ impl Whom {
 }
 
 /// The lists of services that changes mean, each once.
-pub fn distinct<'a>(changes: impl IntoIterator<Item = &'a Change>) -> impl Iterator<Item = &'a Whom> {
-    let lists: BTreeMap<_, _> = changes.into_iter().map(|change| (change.whom.place(), &change.whom)).collect();
+pub fn distinct<'a>(
+    changes: impl IntoIterator<Item = &'a Change>,
+) -> impl Iterator<Item = &'a Whom> {
+    let lists: BTreeMap<_, _> = changes
+        .into_iter()
+        .map(|change| (change.whom.place(), &change.whom))
+        .collect();
     lists.into_values()
 }
 
-/// Joins lists of services, the same two once: a thousand changes that two messages tell share one list afterwards, as they did before.
+/// Joins lists of services, the same two once: a thousand changes that two messages tell share one
+/// list afterwards, as they did before.
 #[derive(Default)]
 struct Joined {
     /// By where the two were, with the two themselves, so that no other comes to lie there.
@@ -100,10 +112,13 @@ impl Joined {
         if one == other {
             return one;
         }
-        let [_, _, both] = self.known.entry((one.place(), other.place())).or_insert_with(|| {
-            let both = one.or(&other);
-            [one, other, both]
-        });
+        let [_, _, both] = self
+            .known
+            .entry((one.place(), other.place()))
+            .or_insert_with(|| {
+                let both = one.or(&other);
+                [one, other, both]
+            });
         both.clone()
     }
 }
@@ -129,7 +144,8 @@ pub struct Change {
     pub ignored: bool,
     /// Whether metadata was asked about it.
     pub learnt: bool,
-    /// Whether another event named the same second for this key: which of them a source tells of is not known then.
+    /// Whether another event named the same second for this key: which of them a source tells of
+    /// is not known then.
     pub crowded: bool,
     /// What could not be learnt of it.
     pub note: Option<String>,
@@ -148,20 +164,42 @@ impl Change {
         let event = event.to_owned();
         let (version, previous, etag, by, note) = (None, None, None, None, None);
         let (ignored, learnt, crowded, source, whom) = (false, false, false, "", Whom::Everyone);
-        Self { key, at, kind, version, previous, etag, by, ignored, learnt, crowded, note, event, source, whom }
+        Self {
+            key,
+            at,
+            kind,
+            version,
+            previous,
+            etag,
+            by,
+            ignored,
+            learnt,
+            crowded,
+            note,
+            event,
+            source,
+            whom,
+        }
     }
 
     /// Keeps what else was learnt of it, beside what is known already.
     pub fn note(&mut self, note: &str) {
-        let note = self.note.take().map_or_else(|| note.to_owned(), |known| format!("{known}; {note}"));
+        let note = self
+            .note
+            .take()
+            .map_or_else(|| note.to_owned(), |known| format!("{known}; {note}"));
         self.note = Some(note);
     }
 
-    /// Takes the time that the source itself tells, which was asked for at `asked_at`. A later one moves the change later. One within the event's own
-    /// second is exact, where it was told so late that no replica lags, and where no other event named that second. None moves it before that second: a
-    /// source may lag, and tell of the version before.
+    /// Takes the time that the source itself tells, which was asked for at `asked_at`. A later one
+    /// moves the change later. One within the event's own second is exact, where it was told so
+    /// late that no replica lags, and where no other event named that second. None moves it before
+    /// that second: a source may lag, and tell of the version before.
     pub fn is_dated(&mut self, told: Timestamp, asked_at: Timestamp) {
-        let is_exact = self.has_whole_second() && self.is_in_second(told) && !self.crowded && asked_at >= self.tells_exactly_from();
+        let is_exact = self.has_whole_second()
+            && self.is_in_second(told)
+            && !self.crowded
+            && asked_at >= self.tells_exactly_from();
         if told >= self.at || is_exact {
             self.at = told;
         }
@@ -170,10 +208,13 @@ impl Change {
     /// From when on the source's own time is exact.
     #[must_use]
     pub fn tells_exactly_from(&self) -> Timestamp {
-        self.at.saturating_add(REPLICAS_LAG).unwrap_or(Timestamp::MAX)
+        self.at
+            .saturating_add(REPLICAS_LAG)
+            .unwrap_or(Timestamp::MAX)
     }
 
-    /// Whether all that is known of its time is the second, which a source may tell better: whoever deployed in that second may have read the change.
+    /// Whether all that is known of its time is the second, which a source may tell better: whoever
+    /// deployed in that second may have read the change.
     #[must_use]
     pub fn has_whole_second(&self) -> bool {
         self.at.subsec_nanosecond() == 0
@@ -187,16 +228,22 @@ impl Change {
 
     /// The second that its event names.
     fn second(&self) -> i64 {
-        if self.has_whole_second() { self.at.as_second().saturating_sub(1) } else { self.at.as_second() }
+        if self.has_whole_second() {
+            self.at.as_second().saturating_sub(1)
+        } else {
+            self.at.as_second()
+        }
     }
 
-    /// Whether metadata knows of something that was written at `told`, which is not before the second of this deletion: it was written again.
+    /// Whether metadata knows of something that was written at `told`, which is not before the
+    /// second of this deletion: it was written again.
     #[must_use]
     pub fn was_undone(&self, told: Timestamp) -> bool {
         self.kind == ChangeKind::Deleted && told.as_second() >= self.second()
     }
 
-    /// Whether the key is gone for all that can be known: metadata was asked, and left nothing open.
+    /// Whether the key is gone for all that can be known: metadata was asked, and left nothing
+    /// open.
     #[must_use]
     pub fn is_surely_gone(&self) -> bool {
         self.kind == ChangeKind::Deleted && self.learnt && self.note.is_none()
@@ -204,10 +251,13 @@ impl Change {
 
     /// Whether one event told of both.
     fn is_told_with(&self, other: &Self) -> bool {
-        self.event == other.event && self.source != REQUEST && !["", SWEEP].contains(&self.event.as_str())
+        self.event == other.event
+            && self.source != REQUEST
+            && !["", SWEEP].contains(&self.event.as_str())
     }
 
-    /// Takes what an event about the same version knows more: two roads tell of one change, each in part.
+    /// Takes what an event about the same version knows more: two roads tell of one change, each in
+    /// part.
     fn completed_by(mut self, other: Self) -> Self {
         if let Some(perhaps) = other.key.perhaps() {
             self.key = self.key.or_perhaps(&perhaps);
@@ -215,11 +265,22 @@ impl Change {
         if self.version.is_some() && other.version.is_some() && self.version != other.version {
             return self;
         }
-        let key = if self.key.suffix().is_none() { self.key.with_suffix(other.key.suffix()) } else { self.key };
-        Self { key, version: self.version.or(other.version), etag: self.etag.or(other.etag), by: self.by.or(other.by), ..self }
+        let key = if self.key.suffix().is_none() {
+            self.key.with_suffix(other.key.suffix())
+        } else {
+            self.key
+        };
+        Self {
+            key,
+            version: self.version.or(other.version),
+            etag: self.etag.or(other.etag),
+            by: self.by.or(other.by),
+            ..self
+        }
     }
 
-    /// A label that moves after a write must not hide the write; and what was learnt of an event is not forgotten where that comes again.
+    /// A label that moves after a write must not hide the write; and what was learnt of an event is
+    /// not forgotten where that comes again.
     fn beats(&self, other: &Self) -> bool {
         if self.is_told_with(other) && self.learnt != other.learnt {
             return self.learnt;
@@ -233,12 +294,22 @@ impl Change {
 pub const REQUEST: &str = "request";
 
 /// Who tells of changes: the sources of events as AWS writes them, and people.
-pub const SOURCES: [&str; 6] = ["aws.ssm", "aws.secretsmanager", "aws.s3", "aws:s3", "aws.appconfig", REQUEST];
+pub const SOURCES: [&str; 6] = [
+    "aws.ssm",
+    "aws.secretsmanager",
+    "aws.s3",
+    "aws:s3",
+    "aws.appconfig",
+    REQUEST,
+];
 
 /// The one of [`SOURCES`] that has this name; empty where none has it.
 #[must_use]
 pub fn known_source(name: &str) -> &'static str {
-    SOURCES.into_iter().find(|known| *known == name).unwrap_or_default()
+    SOURCES
+        .into_iter()
+        .find(|known| *known == name)
+        .unwrap_or_default()
 }
 
 /// The id of the event of a change that the sweep found.
@@ -247,28 +318,36 @@ pub const SWEEP: &str = "sweep";
 /// How long after a write an answer of a replica may not know of it.
 const REPLICAS_LAG: SignedDuration = SignedDuration::from_secs(2);
 
-/// The instant *t* of an event time. Several services tell whole seconds: the change may have come at any moment of that second, so only
-/// a deployment created after its end is certain to have read it. A time ahead of `clock`, when the message was sent, is that instant: a clock
-/// that goes wrong must hide no later change.
+/// The instant *t* of an event time. Several services tell whole seconds: the change may have come
+/// at any moment of that second, so only a deployment created after its end is certain to have read
+/// it. A time ahead of `clock`, when the message was sent, is that instant: a clock that goes wrong
+/// must hide no later change.
 #[must_use]
 pub fn end_of_event_time(told: Timestamp, clock: Timestamp) -> Timestamp {
     let told = told.min(clock);
-    if told.subsec_nanosecond() == 0 { end_of_second(told) } else { told }
+    if told.subsec_nanosecond() == 0 {
+        end_of_second(told)
+    } else {
+        told
+    }
 }
 
-/// The instant *t* that somebody worked out before `clock`: it may be the end of the second that `clock` is in, and no later.
+/// The instant *t* that somebody worked out before `clock`: it may be the end of the second that
+/// `clock` is in, and no later.
 #[must_use]
 pub fn not_ahead_of(t: Timestamp, clock: Timestamp) -> Timestamp {
     t.min(end_of_second(clock))
 }
 
-/// The instant *t* of a time that a source tells exactly, where an event of whole seconds may tell of the same change.
+/// The instant *t* of a time that a source tells exactly, where an event of whole seconds may tell
+/// of the same change.
 #[must_use]
 pub fn end_of_second(told: Timestamp) -> Timestamp {
     Timestamp::from_second(told.as_second().saturating_add(1)).unwrap_or(Timestamp::MAX)
 }
 
-/// The last change of each key: of thirty writes only the newest must have been read, by all that any of them is to be looked at for.
+/// The last change of each key: of thirty writes only the newest must have been read, by all that
+/// any of them is to be looked at for.
 #[must_use]
 pub fn coalesce(changes: impl IntoIterator<Item = Change>) -> BTreeMap<Key, Change> {
     let mut newest: BTreeMap<Key, Change> = BTreeMap::new();
@@ -277,12 +356,26 @@ pub fn coalesce(changes: impl IntoIterator<Item = Change>) -> BTreeMap<Key, Chan
         let newer = match newest.remove(&change.key) {
             None => change,
             Some(mut other) => {
-                let whom = joined.or(std::mem::take(&mut change.whom), std::mem::take(&mut other.whom));
-                let is_label = [&change, &other].iter().any(|one| one.kind == ChangeKind::Labelled);
+                let whom = joined.or(
+                    std::mem::take(&mut change.whom),
+                    std::mem::take(&mut other.whom),
+                );
+                let is_label = [&change, &other]
+                    .iter()
+                    .any(|one| one.kind == ChangeKind::Labelled);
                 let meet = !is_label && change.second() == other.second();
-                let crowded = meet && (change.crowded || other.crowded || !change.is_told_with(&other));
-                let newer = if change.beats(&other) { change.completed_by(other) } else { other.completed_by(change) };
-                Change { whom, crowded: newer.crowded || crowded, ..newer }
+                let crowded =
+                    meet && (change.crowded || other.crowded || !change.is_told_with(&other));
+                let newer = if change.beats(&other) {
+                    change.completed_by(other)
+                } else {
+                    other.completed_by(change)
+                };
+                Change {
+                    whom,
+                    crowded: newer.crowded || crowded,
+                    ..newer
+                }
             }
         };
         newest.insert(newer.key.clone(), newer);

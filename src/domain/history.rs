@@ -1,4 +1,5 @@
-//! The deployments that a service had, as Amazon ECS remembers them, and the evidence that is read before a restart.
+//! The deployments that a service had, as Amazon ECS remembers them, and the evidence that is read
+//! before a restart.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -7,16 +8,19 @@ use super::reason::Reason;
 /// Two services of Amazon ECS note the creation of one deployment, each by its own clock.
 const SAME_MOMENT: SignedDuration = SignedDuration::from_secs(1);
 
-/// The answers of `ListServiceDeployments`, `DescribeServiceRevisions` and `DescribeServiceDeployments`.
+/// The answers of `ListServiceDeployments`, `DescribeServiceRevisions` and
+/// `DescribeServiceDeployments`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum History {
     /// The change is young, or nothing is to be restarted.
     #[default]
     NotAsked,
-    /// Asked, and no answer; it never blocks a restart, except while a deployment runs, or where one that is followed is gone. Why.
+    /// Asked, and no answer; it never blocks a restart, except while a deployment runs, or where
+    /// one that is followed is gone. Why.
     Unreadable(String),
-    /// The deployments on the pages that were read of a listing that ended early, and why it did. What they say holds; what is missing may be a
-    /// rollback, as where the history is unreadable.
+    /// The deployments on the pages that were read of a listing that ended early, and why it did.
+    /// What they say holds; what is missing may be a rollback, as where the history is
+    /// unreadable.
     Incomplete(Vec<PastDeployment>, String),
     /// The deployments created since the oldest change in question.
     Read(Vec<PastDeployment>),
@@ -45,7 +49,8 @@ impl History {
 /// One entry of the deployment history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PastDeployment {
-    /// `ecs-svc/…`: the number of the service revision that it deploys (Amazon ECS shows the same number in both).
+    /// `ecs-svc/…`: the number of the service revision that it deploys (Amazon ECS shows the same
+    /// number in both).
     pub id: Option<String>,
     /// The time of its start.
     pub created_at: Timestamp,
@@ -70,8 +75,9 @@ pub enum Fate {
     Running,
     /// `SUCCESSFUL`.
     Succeeded,
-    /// A rollback is requested or runs: it must not be disturbed ("Deployment 3 cannot roll back, or launch tasks", Amazon ECS Developer
-    /// Guide, "How the Amazon ECS deployment circuit breaker detects failures").
+    /// A rollback is requested or runs: it must not be disturbed ("Deployment 3 cannot roll back,
+    /// or launch tasks", Amazon ECS Developer Guide, "How the Amazon ECS deployment circuit
+    /// breaker detects failures").
     RollingBack,
     /// Rolled back, with or without success.
     RolledBack,
@@ -89,7 +95,8 @@ pub enum EndedBy {
     Unreadable(String),
     /// Amazon ECS: its circuit breaker or one of its alarms was triggered.
     FailureDetection,
-    /// A person, a lifecycle hook or the time-out of one: neither the circuit breaker nor an alarm was triggered.
+    /// A person, a lifecycle hook or the time-out of one: neither the circuit breaker nor an alarm
+    /// was triggered.
     Decision,
 }
 
@@ -159,13 +166,15 @@ pub struct Evidence {
 }
 
 impl PastDeployment {
-    /// True where a newer deployment, one of those created at these times, ended it: that says nothing about the value.
+    /// True where a newer deployment, one of those created at these times, ended it: that says
+    /// nothing about the value.
     #[must_use]
     pub fn was_superseded(&self, mut created: impl Iterator<Item = Timestamp>) -> bool {
         let end = self.finished_at.unwrap_or(Timestamp::MAX);
         // Nothing but a newer deployment ends one in the millisecond of its creation.
         let at_once = end == self.created_at;
-        self.fate == Fate::Stopped && (at_once || created.any(|at| at > self.created_at && at <= end))
+        self.fate == Fate::Stopped
+            && (at_once || created.any(|at| at > self.created_at && at <= end))
     }
 }
 
@@ -173,17 +182,21 @@ impl Rollout {
     /// Whether it is the deployment that ended.
     #[must_use]
     pub fn is(&self, ended: &Ended) -> bool {
-        ended.deployment.as_ref() == Some(&self.deployment) || ended.created_at.duration_since(self.started_at).abs() < SAME_MOMENT
+        ended.deployment.as_ref() == Some(&self.deployment)
+            || ended.created_at.duration_since(self.started_at).abs() < SAME_MOMENT
     }
 }
 
 impl Ended {
-    /// The reason not to start it again. Where it cannot be read who ended it, that changes the word alone.
+    /// The reason not to start it again. Where it cannot be read who ended it, that changes the
+    /// word alone.
     #[must_use]
     pub fn reason(&self) -> Reason {
         match self.by {
             EndedBy::Decision => Reason::Rejected,
-            EndedBy::FailureDetection | EndedBy::NotAsked | EndedBy::Unreadable(_) => Reason::FailedAlready,
+            EndedBy::FailureDetection | EndedBy::NotAsked | EndedBy::Unreadable(_) => {
+                Reason::FailedAlready
+            }
         }
     }
 }

@@ -1,4 +1,5 @@
-//! What the product is about, in plain types: no AWS type, no I/O, no clock, no environment, no async.
+//! What the product is about, in plain types: no AWS type, no I/O, no clock, no environment, no
+//! async.
 
 pub mod again;
 pub mod arn;

@@ -14,7 +14,8 @@ pub enum Cause {
     Denied,
     /// The account's bucket for this call is empty.
     Throttled,
-    /// No answer, a broken connection, or a fault of the service's own: whether the call took effect is not known.
+    /// No answer, a broken connection, or a fault of the service's own: whether the call took
+    /// effect is not known.
     Unavailable,
     /// The service or its cluster is not there.
     NotFound,
@@ -92,7 +93,8 @@ pub enum RestartResult {
     Failed,
     /// Waited as long as the function allows for something that did not end.
     Abandoned,
-    /// The deployment that this function started was rolled back, or stopped, since its circuit breaker or an alarm was triggered.
+    /// The deployment that this function started was rolled back, or stopped, since its circuit
+    /// breaker or an alarm was triggered.
     RolloutFailed,
 }
 

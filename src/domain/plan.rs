@@ -19,8 +19,9 @@ use super::shared::{Found, Shared};
 use super::tags::{Mode, Strategy};
 use super::watch::Listening;
 
-/// A service named by a manual invocation counts as fresh where its last deployment was created this long before it was asked, or later,
-/// so that neither a repeated call nor a message that comes again restarts it twice.
+/// A service named by a manual invocation counts as fresh where its last deployment was created
+/// this long before it was asked, or later, so that neither a repeated call nor a message that
+/// comes again restarts it twice.
 const JUST_RESTARTED: SignedDuration = SignedDuration::from_secs(60);
 
 /// What the function, and the invocation, allow.
@@ -70,7 +71,8 @@ pub struct Planned {
     pub otherwise: Option<Reason>,
     /// What a person needs to know beyond the reason.
     pub detail: Option<String>,
-    /// The changes that concern it, each with the reason that it alone would give. Services that are concerned alike share them.
+    /// The changes that concern it, each with the reason that it alone would give. Services that
+    /// are concerned alike share them.
     pub asked_by: Arc<Reasons>,
     /// Whether a request names it, beside or instead of a change.
     pub requested: bool,
@@ -85,27 +87,45 @@ pub struct Planned {
 impl Plan {
     /// The services that are to be restarted.
     pub fn restarts(&self) -> impl Iterator<Item = (&ServiceId, &Planned)> {
-        self.services.iter().filter(|(_, planned)| planned.reason.decision() == Decision::Restart)
+        self.services
+            .iter()
+            .filter(|(_, planned)| planned.reason.decision() == Decision::Restart)
     }
 }
 
 impl Planned {
-    /// The changes that restart nobody, since they reach too far; none where nobody wants a restart.
+    /// The changes that restart nobody, since they reach too far; none where nobody wants a
+    /// restart.
     pub fn refused_changes(&self) -> impl Iterator<Item = &Key> {
-        let refused = self.asked_by.iter().filter(|(_, reason)| self.otherwise.is_none() && **reason == Reason::BlastRadius);
+        let refused = self
+            .asked_by
+            .iter()
+            .filter(|(_, reason)| self.otherwise.is_none() && **reason == Reason::BlastRadius);
         refused.map(|(key, _)| key)
     }
 }
 
 /// Decides. No I/O, no clock, no randomness: the same look gives the same plan.
-pub fn plan(changes: &BTreeMap<Key, Change>, services: &[Service], policy: &Policy, now: Timestamp) -> Plan {
+pub fn plan(
+    changes: &BTreeMap<Key, Change>,
+    services: &[Service],
+    policy: &Policy,
+    now: Timestamp,
+) -> Plan {
     let mut shared = Shared::default();
     let mut judged: BTreeMap<&ServiceId, Arc<Reasons>> = BTreeMap::new();
     for service in services {
         let mut known = BTreeMap::new();
-        let mut judge =
-            |change: &Change| judge_change(service, change, |t| *known.entry(t).or_insert_with(|| judge_at(service, t, policy, now)));
-        let reasons = changes.iter().filter_map(|(key, change)| Some((key.clone(), judge(change)?)));
+        let mut judge = |change: &Change| {
+            judge_change(service, change, |t| {
+                *known
+                    .entry(t)
+                    .or_insert_with(|| judge_at(service, t, policy, now))
+            })
+        };
+        let reasons = changes
+            .iter()
+            .filter_map(|(key, change)| Some((key.clone(), judge(change)?)));
         judged.insert(&service.id, shared.share(reasons.collect()));
     }
     let reached = reach(&judged, changes, services);
@@ -116,11 +136,22 @@ pub fn plan(changes: &BTreeMap<Key, Change>, services: &[Service], policy: &Poli
     for service in services {
         let reasons = judged.remove(&service.id).unwrap_or_default();
         // Which changes a service is to be looked at for depends on these lists alone.
-        let included: Vec<_> = lists.iter().map(|whom| whom.includes(&service.id)).collect();
-        let asked_by = asked.of(&reasons, included, || shared.share(asking(service, &reasons, changes, &reached, policy)));
-        let named = policy.named.contains(&service.id).then(|| judge_named(service, policy, now));
+        let included: Vec<_> = lists
+            .iter()
+            .map(|whom| whom.includes(&service.id))
+            .collect();
+        let asked_by = asked.of(&reasons, included, || {
+            shared.share(asking(service, &reasons, changes, &reached, policy))
+        });
+        let named = policy
+            .named
+            .contains(&service.id)
+            .then(|| judge_named(service, policy, now));
         if let Some(reason) = asked_by.values().copied().chain(named).max() {
-            let planned = Planned { requested: named.is_some(), ..settle(service, reason, asked_by, changes, policy, now) };
+            let planned = Planned {
+                requested: named.is_some(),
+                ..settle(service, reason, asked_by, changes, policy, now)
+            };
             let wish = wish(service, policy).filter(|_| planned.reason.yields_to_wishes());
             let planned = Planned {
                 detail: detail::of(service, &planned, changes, &reached, policy),
@@ -135,7 +166,8 @@ pub fn plan(changes: &BTreeMap<Key, Change>, services: &[Service], policy: &Poli
     plan
 }
 
-/// The changes that a service is to be looked at for, those that would restart too many services refused.
+/// The changes that a service is to be looked at for, those that would restart too many services
+/// refused.
 fn asking(
     service: &Service,
     judged: &Reasons,
@@ -143,15 +175,30 @@ fn asking(
     reached: &BTreeMap<Key, usize>,
     policy: &Policy,
 ) -> Reasons {
-    let asking = judged.iter().filter(|(key, _)| changes.get(key).is_some_and(|change| change.whom.includes(&service.id)));
+    let asking = judged.iter().filter(|(key, _)| {
+        changes
+            .get(key)
+            .is_some_and(|change| change.whom.includes(&service.id))
+    });
     let limited = asking.map(|(key, reason)| {
-        let too_many = *reason > Reason::BlastRadius && reached.get(key).is_some_and(|reached| *reached > policy.max_services);
-        (key.clone(), if too_many { Reason::BlastRadius } else { *reason })
+        let too_many = *reason > Reason::BlastRadius
+            && reached
+                .get(key)
+                .is_some_and(|reached| *reached > policy.max_services);
+        (
+            key.clone(),
+            if too_many {
+                Reason::BlastRadius
+            } else {
+                *reason
+            },
+        )
     });
     limited.collect()
 }
 
-/// A restart that the invocation cannot wait for is held until the newest of its changes has settled.
+/// A restart that the invocation cannot wait for is held until the newest of its changes has
+/// settled.
 fn settle(
     service: &Service,
     reason: Reason,
@@ -160,32 +207,79 @@ fn settle(
     policy: &Policy,
     now: Timestamp,
 ) -> Planned {
-    let stale = asked_by.iter().filter(|(_, reason)| **reason == Reason::Stale).filter_map(|(key, _)| changes.get(key));
-    let settled = stale.map(|change| change.at).max().and_then(|at| at.saturating_add(policy.settle).ok()).unwrap_or(now);
-    let reason = if reason == Reason::Stale && settled.duration_since(now) > policy.patience { Reason::Settling } else { reason };
-    let asking: Vec<_> = asked_by.iter().filter(|(_, asked)| **asked == reason).filter_map(|(key, _)| Some(changes.get(key)?.at)).collect();
+    let stale = asked_by
+        .iter()
+        .filter(|(_, reason)| **reason == Reason::Stale)
+        .filter_map(|(key, _)| changes.get(key));
+    let settled = stale
+        .map(|change| change.at)
+        .max()
+        .and_then(|at| at.saturating_add(policy.settle).ok())
+        .unwrap_or(now);
+    let reason = if reason == Reason::Stale && settled.duration_since(now) > policy.patience {
+        Reason::Settling
+    } else {
+        reason
+    };
+    let asking: Vec<_> = asked_by
+        .iter()
+        .filter(|(_, asked)| **asked == reason)
+        .filter_map(|(key, _)| Some(changes.get(key)?.at))
+        .collect();
     // Nothing asks but a person.
     let t = asking.iter().copied().min().unwrap_or(policy.asked_at);
     let until = match reason {
         Reason::Settling => Some(settled),
         Reason::AwaitingApproval => {
-            let approval = service.approval_since(asking.iter().copied().min().unwrap_or_else(|| just_before(policy.asked_at)));
-            approval.and_then(|approval| approval.expires_at).filter(|expires_at| *expires_at > now)
+            let approval = service.approval_since(
+                asking
+                    .iter()
+                    .copied()
+                    .min()
+                    .unwrap_or_else(|| just_before(policy.asked_at)),
+            );
+            approval
+                .and_then(|approval| approval.expires_at)
+                .filter(|expires_at| *expires_at > now)
         }
         Reason::DeploymentInProgress => {
-            let waiting = asked_by.iter().filter(|(_, reason)| **reason == Reason::DeploymentInProgress);
-            waiting.filter_map(|(key, _)| patience_ends(service, changes.get(key)?.at)).min()
+            let waiting = asked_by
+                .iter()
+                .filter(|(_, reason)| **reason == Reason::DeploymentInProgress);
+            waiting
+                .filter_map(|(key, _)| patience_ends(service, changes.get(key)?.at))
+                .min()
         }
         _ => {
-            let t = asked_by.keys().next().and_then(|key| changes.get(key)).map(|change| change.at);
-            hold(service, t, policy, now).filter(|hold| hold.reason == reason).and_then(|hold| hold.until)
+            let t = asked_by
+                .keys()
+                .next()
+                .and_then(|key| changes.get(key))
+                .map(|change| change.at);
+            hold(service, t, policy, now)
+                .filter(|hold| hold.reason == reason)
+                .and_then(|hold| hold.until)
         }
     };
-    let ended = if matches!(reason, Reason::FailedAlready | Reason::Rejected) { service.ended_since(t) } else { None };
-    Planned { reason, otherwise: None, detail: None, asked_by, requested: false, not_before: settled, until, ended }
+    let ended = if matches!(reason, Reason::FailedAlready | Reason::Rejected) {
+        service.ended_since(t)
+    } else {
+        None
+    };
+    Planned {
+        reason,
+        otherwise: None,
+        detail: None,
+        asked_by,
+        requested: false,
+        not_before: settled,
+        until,
+        ended,
+    }
 }
 
-/// How many rollouts of each change run, whoever is asked to look at them; nothing stands for a person's wish.
+/// How many rollouts of each change run, whoever is asked to look at them; nothing stands for a
+/// person's wish.
 fn running(
     judged: &BTreeMap<&ServiceId, Arc<Reasons>>,
     services: &[Service],
@@ -194,22 +288,46 @@ fn running(
 ) -> BTreeMap<Option<Key>, usize> {
     let mut running = BTreeMap::new();
     for service in services.iter().filter(|service| service.is_rolling()) {
-        let covered = judged.get(&service.id).into_iter().flat_map(|reasons| &**reasons).filter(|(_, reason)| reason.is_covered());
-        let is_wished = policy.named.contains(&service.id) && judge_named(service, policy, now).is_covered();
-        for asked in covered.map(|(key, _)| Some(key.clone())).chain(is_wished.then_some(None)) {
+        let covered = judged
+            .get(&service.id)
+            .into_iter()
+            .flat_map(|reasons| &**reasons)
+            .filter(|(_, reason)| reason.is_covered());
+        let is_wished =
+            policy.named.contains(&service.id) && judge_named(service, policy, now).is_covered();
+        for asked in covered
+            .map(|(key, _)| Some(key.clone()))
+            .chain(is_wished.then_some(None))
+        {
             *running.entry(asked).or_default() += 1;
         }
     }
     running
 }
 
-/// Holds the restarts of a change that has as many rollouts under way as are allowed, its restarts before them among them.
+/// Holds the restarts of a change that has as many rollouts under way as are allowed, its restarts
+/// before them among them.
 fn limit_in_flight(plan: &mut Plan, mut running: BTreeMap<Option<Key>, usize>, policy: &Policy) {
-    for (id, planned) in plan.services.iter_mut().filter(|(_, planned)| planned.reason == Reason::Stale) {
-        let stale = planned.asked_by.iter().filter(|(_, reason)| **reason == Reason::Stale).map(|(key, _)| Some(key.clone()));
+    for (id, planned) in plan
+        .services
+        .iter_mut()
+        .filter(|(_, planned)| planned.reason == Reason::Stale)
+    {
+        let stale = planned
+            .asked_by
+            .iter()
+            .filter(|(_, reason)| **reason == Reason::Stale)
+            .map(|(key, _)| Some(key.clone()));
         let asked = stale.chain(policy.named.contains(id).then_some(None));
-        if asked.clone().any(|key| running.get(&key).is_some_and(|running| *running >= policy.max_in_flight)) {
-            planned.detail = Some(format!("{} rollouts of this change run at once", policy.max_in_flight));
+        if asked.clone().any(|key| {
+            running
+                .get(&key)
+                .is_some_and(|running| *running >= policy.max_in_flight)
+        }) {
+            planned.detail = Some(format!(
+                "{} rollouts of this change run at once",
+                policy.max_in_flight
+            ));
             planned.reason = Reason::InFlightLimit;
         } else {
             asked.for_each(|key| *running.entry(key).or_default() += 1);
@@ -217,36 +335,59 @@ fn limit_in_flight(plan: &mut Plan, mut running: BTreeMap<Option<Key>, usize>, p
     }
 }
 
-/// How many services each change would restart, now or later, whoever is asked to look at them; those whose task definitions
-/// could not be read may be among them. Services whose owners want nothing done do not count.
-fn reach(judged: &BTreeMap<&ServiceId, Arc<Reasons>>, changes: &BTreeMap<Key, Change>, services: &[Service]) -> BTreeMap<Key, usize> {
+/// How many services each change would restart, now or later, whoever is asked to look at them;
+/// those whose task definitions could not be read may be among them. Services whose owners want
+/// nothing done do not count.
+fn reach(
+    judged: &BTreeMap<&ServiceId, Arc<Reasons>>,
+    changes: &BTreeMap<Key, Change>,
+    services: &[Service],
+) -> BTreeMap<Key, usize> {
     let mut reached: BTreeMap<Key, usize> = BTreeMap::new();
     let mut alike: BTreeMap<usize, (&Reasons, usize)> = BTreeMap::new();
-    for service in services.iter().filter(|service| service.tags.mode == Mode::Auto) {
+    for service in services
+        .iter()
+        .filter(|service| service.tags.mode == Mode::Auto)
+    {
         if let Some(reasons) = judged.get(&service.id) {
-            alike.entry(Arc::as_ptr(reasons).addr()).or_insert((reasons, 0)).1 += 1;
+            alike
+                .entry(Arc::as_ptr(reasons).addr())
+                .or_insert((reasons, 0))
+                .1 += 1;
         }
-        let unknown = changes.keys().filter(|_| service.may_ask_its_task_definition());
+        let unknown = changes
+            .keys()
+            .filter(|_| service.may_ask_its_task_definition());
         for key in unknown.filter(|key| service.listens(key) == Listening::AskTaskDefinition) {
             *reached.entry(key.clone()).or_default() += 1;
         }
     }
     for (reasons, services) in alike.into_values() {
-        for (key, _) in reasons.iter().filter(|(_, reason)| **reason > Reason::BlastRadius) {
+        for (key, _) in reasons
+            .iter()
+            .filter(|(_, reason)| **reason > Reason::BlastRadius)
+        {
             *reached.entry(key.clone()).or_default() += services;
         }
     }
     reached
 }
 
-/// `None` where the service does not listen to the key. `judge_at` tells what else the instant of the change alone decides.
-fn judge_change(service: &Service, change: &Change, judge_at: impl FnOnce(Timestamp) -> Reason) -> Option<Reason> {
+/// `None` where the service does not listen to the key. `judge_at` tells what else the instant of
+/// the change alone decides.
+fn judge_change(
+    service: &Service,
+    change: &Change,
+    judge_at: impl FnOnce(Timestamp) -> Reason,
+) -> Option<Reason> {
     let lost = change.kind == ChangeKind::Deleted && service.refers_to(&change.key);
     let key_alone = match (service.listens(&change.key), change.kind) {
         (Listening::Excluded, _) => Some(Reason::Excluded),
         _ if lost && !change.ignored => Some(Reason::Deleted),
         // What was held, and is gone, has an end that is told.
-        (Listening::No, _) if is_gone(service) && change.whom.names(&service.id) => Some(Reason::Inactive),
+        (Listening::No, _) if is_gone(service) && change.whom.names(&service.id) => {
+            Some(Reason::Inactive)
+        }
         // Where a task definition could not be read, the caller tells of it.
         (Listening::No | Listening::AskTaskDefinition, _) => return None,
         (Listening::Pinned, _) => Some(Reason::Pinned),
@@ -265,7 +406,8 @@ fn judge_at(service: &Service, t: Timestamp, policy: &Policy, now: Timestamp) ->
         .or_else(|| service.approval_since(t).map(|_| Reason::AwaitingApproval))
         .or_else(|| service.is_fresh(t).then_some(Reason::Fresh))
         .or_else(|| service.ended_since(t).map(|ended| ended.reason()))
-        // After what ended: the tasks of a rollback are new too, and the end of the rollout must be told.
+        // After what ended: the tasks of a rollback are new too, and the end of the rollout must be
+        // told.
         .or_else(|| service.is_renewed_since(t).then_some(Reason::Fresh))
         .or_else(|| hold(service, Some(t), policy, now).map(|hold| hold.reason))
         .unwrap_or(Reason::Stale)
@@ -276,15 +418,26 @@ fn judge_named(service: &Service, policy: &Policy, now: Timestamp) -> Reason {
     named_in_vain(service)
         .or_else(|| unfit(service))
         .or_else(|| (service.desired == 0).then_some(Reason::NoTasks))
-        .or_else(|| service.approval_since(just_now).map(|_| Reason::AwaitingApproval))
+        .or_else(|| {
+            service
+                .approval_since(just_now)
+                .map(|_| Reason::AwaitingApproval)
+        })
         .or_else(|| service.is_fresh(just_now).then_some(Reason::Fresh))
-        .or_else(|| service.ended_since(policy.asked_at).map(|ended| ended.reason()))
+        .or_else(|| {
+            service
+                .ended_since(policy.asked_at)
+                .map(|ended| ended.reason())
+        })
         .or_else(|| hold(service, None, policy, now).map(|hold| hold.reason))
         .unwrap_or(Reason::Stale)
 }
 
 fn is_gone(service: &Service) -> bool {
-    matches!(service.status, ServiceStatus::Inactive | ServiceStatus::Missing)
+    matches!(
+        service.status,
+        ServiceStatus::Inactive | ServiceStatus::Missing
+    )
 }
 
 /// Why a request cannot mean a service that it names.
@@ -324,8 +477,13 @@ fn unsupported_yet(service: &Service) -> Option<&'static str> {
     let strategy = match (tags.strategy, service.controller) {
         (Some(Strategy::StopTasks), _) => Some("the strategy stop-tasks"),
         (Some(Strategy::HotReload), _) => Some("the strategy hot-reload"),
-        (Some(Strategy::CodeDeploy), _) | (None, Controller::CodeDeploy) => Some("the strategy code-deploy"),
-        (Some(Strategy::Deploy) | None, Controller::Ecs | Controller::External | Controller::CodeDeploy) => None,
+        (Some(Strategy::CodeDeploy), _) | (None, Controller::CodeDeploy) => {
+            Some("the strategy code-deploy")
+        }
+        (
+            Some(Strategy::Deploy) | None,
+            Controller::Ecs | Controller::External | Controller::CodeDeploy,
+        ) => None,
     };
     strategy.or_else(|| (tags.order != 0).then_some("an order"))
 }

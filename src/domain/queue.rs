@@ -14,14 +14,20 @@ pub struct Queue {
 impl Queue {
     /// Reads the URL of a queue: account and name are the last two parts of its path, on AWS
     /// (`https://sqs.eu-west-1.amazonaws.com/123456789012/changes`) as on a server for tests (`http://127.0.0.1:4566/123456789012/changes`). The
-    /// Region stands in the name of the host, or, in the URLs of some of those servers, in the path. `None` where there is no such path.
+    /// Region stands in the name of the host, or, in the URLs of some of those servers, in the
+    /// path. `None` where there is no such path.
     #[must_use]
     pub fn from_url(url: &str) -> Option<Self> {
         let (host, path) = url.split_once("://")?.1.split_once('/')?;
         let mut parts = path.trim_end_matches('/').rsplit('/');
         let (name, account) = (parts.next()?, parts.next()?);
         let in_path = parts.next().filter(|_| parts.next() == Some("queue"));
-        let is_named = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
+        let is_named = |text: &str| {
+            !text.is_empty()
+                && text
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
+        };
         (is_named(name) && is_named(account)).then(|| Self {
             account: account.to_owned(),
             name: name.to_owned(),
@@ -33,13 +39,20 @@ impl Queue {
     #[must_use]
     pub fn of_function(self, function_arn: &str) -> Self {
         let of_function = || Some(Arn::parse(function_arn)?.region.to_owned());
-        Self { region: self.region.or_else(of_function), ..self }
+        Self {
+            region: self.region.or_else(of_function),
+            ..self
+        }
     }
 
     /// Whether an ARN names this queue.
     #[must_use]
     pub fn is_named_by(&self, arn: &str) -> bool {
-        let Self { account, name, region } = self;
+        let Self {
+            account,
+            name,
+            region,
+        } = self;
         Arn::parse(arn).is_some_and(|arn| {
             let is_there = region.as_ref().is_none_or(|region| arn.region == region);
             arn.service == "sqs" && arn.account == account && arn.resource == name && is_there
@@ -47,14 +60,25 @@ impl Queue {
     }
 }
 
-/// The Region in the name of a host: `sqs.REGION.…`, `sqs-fips.REGION.…`, `ENDPOINT.sqs.REGION.vpce.…`, and the older `REGION.queue.…`.
-/// "Amazon Simple Queue Service endpoints and quotas", AWS General Reference.
+/// The Region in the name of a host: `sqs.REGION.…`, `sqs-fips.REGION.…`,
+/// `ENDPOINT.sqs.REGION.vpce.…`, and the older `REGION.queue.…`. "Amazon Simple Queue Service
+/// endpoints and quotas", AWS General Reference.
 fn region_of(host: &str) -> Option<&str> {
     let host = host.split(':').next()?;
     let labels: Vec<_> = host.split('.').collect();
-    let after = labels.iter().zip(labels.iter().skip(1)).find(|(label, _)| matches!(**label, "sqs" | "sqs-fips")).map(|(_, next)| *next);
-    let before = labels.iter().zip(labels.iter().skip(1)).find(|(_, next)| **next == "queue").map(|(label, _)| *label);
-    after.or(before).filter(|text| text.contains('-') && text.ends_with(|c: char| c.is_ascii_digit()))
+    let after = labels
+        .iter()
+        .zip(labels.iter().skip(1))
+        .find(|(label, _)| matches!(**label, "sqs" | "sqs-fips"))
+        .map(|(_, next)| *next);
+    let before = labels
+        .iter()
+        .zip(labels.iter().skip(1))
+        .find(|(_, next)| **next == "queue")
+        .map(|(label, _)| *label);
+    after
+        .or(before)
+        .filter(|text| text.contains('-') && text.ends_with(|c: char| c.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -85,19 +109,35 @@ mod tests {
             let queue = Queue::from_url(url).unwrap();
 
             assert!(queue.is_named_by(OWN), "{url}");
-            assert_eq!(ELSEWHERE.map(|arn| queue.is_named_by(arn)), [false; 6], "{url}");
+            assert_eq!(
+                ELSEWHERE.map(|arn| queue.is_named_by(arn)),
+                [false; 6],
+                "{url}"
+            );
         }
     }
 
     #[test]
     fn a_url_without_a_region_means_that_of_the_function() {
-        for url in ["http://127.0.0.1:4566/123456789012/changes", "http://sqs:9324/123456789012/changes"] {
+        for url in [
+            "http://127.0.0.1:4566/123456789012/changes",
+            "http://sqs:9324/123456789012/changes",
+        ] {
             let queue = Queue::from_url(url).unwrap();
-            let of_function = queue.clone().of_function("arn:aws:lambda:eu-west-1:123456789012:function:ecs-reloader");
+            let of_function = queue
+                .clone()
+                .of_function("arn:aws:lambda:eu-west-1:123456789012:function:ecs-reloader");
 
-            assert!(queue.is_named_by(OWN) && queue.is_named_by(ELSEWHERE[0]), "nothing tells the Region");
+            assert!(
+                queue.is_named_by(OWN) && queue.is_named_by(ELSEWHERE[0]),
+                "nothing tells the Region"
+            );
             assert!(of_function.is_named_by(OWN));
-            assert_eq!(ELSEWHERE.map(|arn| of_function.is_named_by(arn)), [false; 6], "{url}");
+            assert_eq!(
+                ELSEWHERE.map(|arn| of_function.is_named_by(arn)),
+                [false; 6],
+                "{url}"
+            );
         }
     }
 

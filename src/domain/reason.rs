@@ -1,4 +1,5 @@
-//! Why a service is restarted, or is not: one closed list, the same in the log, the metric, the answer and the README.
+//! Why a service is restarted, or is not: one closed list, the same in the log, the metric, the
+//! answer and the README.
 
 use std::fmt;
 
@@ -18,8 +19,9 @@ pub enum Decision {
     Restart,
 }
 
-/// Every reason of this version, declared in the order of precedence: of two that apply to one change, the one declared first is told. Of
-/// the reasons of several changes the last is told, since that change got furthest.
+/// Every reason of this version, declared in the order of precedence: of two that apply to one
+/// change, the one declared first is told. Of the reasons of several changes the last is told,
+/// since that change got furthest.
 macro_rules! reasons {
     ($($(#[doc = $doc:literal])+ $name:ident = $code:literal => $decision:ident,)+) => {
         /// Why.
@@ -115,7 +117,8 @@ impl Reason {
         matches!(self, Self::Fresh | Self::AwaitingApproval)
     }
 
-    /// Whether the owner's or the caller's wish to do nothing stands before it: what comes later is told as what would have been done.
+    /// Whether the owner's or the caller's wish to do nothing stands before it: what comes later is
+    /// told as what would have been done.
     #[must_use]
     pub(super) fn yields_to_wishes(self) -> bool {
         self > Self::DryRun
@@ -138,7 +141,8 @@ pub enum IgnoredReason {
     UnknownSource,
     /// The source is ours; this kind of event changes no value.
     UnknownKind,
-    /// Parameter Store could not validate the new value (`aws:ec2:image`), so it did not take effect.
+    /// Parameter Store could not validate the new value (`aws:ec2:image`), so it did not take
+    /// effect.
     NotValidated,
     /// A version of a secret that nobody reads yet.
     PendingVersion,
@@ -146,7 +150,8 @@ pub enum IgnoredReason {
     CallFailed,
     /// A list of records with none in it.
     NoRecords,
-    /// An object without content whose key ends in a slash, as "Create folder" of the S3 console writes it.
+    /// An object without content whose key ends in a slash, as "Create folder" of the S3 console
+    /// writes it.
     Folder,
     /// A later version acts on it.
     NotSupportedYet,
@@ -158,9 +163,22 @@ mod tests {
 
     #[test]
     fn a_restart_comes_last_and_a_hold_before_it() {
-        let decisions: Vec<_> = Reason::ALL.iter().rev().map(|reason| reason.decision()).take(4).collect();
+        let decisions: Vec<_> = Reason::ALL
+            .iter()
+            .rev()
+            .map(|reason| reason.decision())
+            .take(4)
+            .collect();
 
-        assert_eq!(decisions, [Decision::Restart, Decision::Hold, Decision::Hold, Decision::Hold]);
+        assert_eq!(
+            decisions,
+            [
+                Decision::Restart,
+                Decision::Hold,
+                Decision::Hold,
+                Decision::Hold
+            ]
+        );
     }
 
     #[test]

@@ -83,7 +83,8 @@ pub struct Reach {
     /// Services that it may concern, and that could not be read.
     #[serde(skip_serializing_if = "is_zero")]
     pub undecided: usize,
-    /// Services with a tag or a reference that does not parse, which may have meant it. Their mistakes are in lines of their own.
+    /// Services with a tag or a reference that does not parse, which may have meant it. Their
+    /// mistakes are in lines of their own.
     #[serde(skip_serializing_if = "is_zero")]
     pub services_with_mistakes: usize,
 }
@@ -97,7 +98,19 @@ impl ReceivedChange {
     /// The line of a change, seen from the account and Region `home` where that is known.
     #[must_use]
     pub fn of(change: &Change, home: Option<&Place>, reach: Option<Reach>) -> Self {
-        let Change { key, at, kind, version, previous, etag, by, event, source, whom, .. } = change;
+        let Change {
+            key,
+            at,
+            kind,
+            version,
+            previous,
+            etag,
+            by,
+            event,
+            source,
+            whom,
+            ..
+        } = change;
         let shown = |text: &Option<String>| text.as_deref().map(bounded);
         Self {
             key: bounded(&home.map_or_else(|| key.to_string(), |home| key.seen_from(home))),
@@ -119,11 +132,16 @@ impl ReceivedChange {
         }
     }
 
-    /// Whether a person may look for it: somebody watches it, may have meant it, or asked for it. Of what a message of our own tells again,
-    /// the lines of the services say enough.
+    /// Whether a person may look for it: somebody watches it, may have meant it, or asked for it.
+    /// Of what a message of our own tells again, the lines of the services say enough.
     #[must_use]
     pub fn is_notable(&self) -> bool {
-        let reaches = |Reach { affected, undecided, services_with_mistakes }: Reach| affected + undecided + services_with_mistakes > 0;
+        let reaches =
+            |Reach {
+                 affected,
+                 undecided,
+                 services_with_mistakes,
+             }: Reach| affected + undecided + services_with_mistakes > 0;
         self.is_new && (self.source == REQUEST || self.reach.is_none_or(reaches))
     }
 }
@@ -137,7 +155,8 @@ pub struct RequestLine {
     /// How many services it names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub services: Option<usize>,
-    /// Whether a sweep that was asked for repairs: the function's setting decides where that is not told.
+    /// Whether a sweep that was asked for repairs: the function's setting decides where that is
+    /// not told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sweep: Option<&'static str>,
     /// Whether only the decisions are asked for.
@@ -152,7 +171,8 @@ pub struct RequestLine {
     /// The queue's id of the message that it came in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message_id: Option<String>,
-    /// Who sent that message; nothing where the function was invoked directly: CloudTrail's data events tell that.
+    /// Who sent that message; nothing where the function was invoked directly: CloudTrail's data
+    /// events tell that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sender_id: Option<String>,
 }
@@ -162,6 +182,10 @@ impl Origin {
     #[must_use]
     pub fn of(event_id: Option<&str>, source: Option<&str>, detail_type: Option<&str>) -> Self {
         let shown = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(bounded);
-        Self { event_id: shown(event_id), source: shown(source), detail_type: shown(detail_type) }
+        Self {
+            event_id: shown(event_id),
+            source: shown(source),
+            detail_type: shown(detail_type),
+        }
     }
 }

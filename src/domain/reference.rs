@@ -30,26 +30,38 @@ impl UnreadReference {
     #[must_use]
     pub fn in_words(&self, owner: &str) -> String {
         let Self { field, expected } = self;
-        format!("{} of {owner} does not parse: expected {expected}", bounded(field))
+        format!(
+            "{} of {owner} does not parse: expected {expected}",
+            bounded(field)
+        )
     }
 }
 
 impl References {
-    /// Adds the reference `text` that stands in `field`; where it is not an ARN, it is the name of a `bare`.
+    /// Adds the reference `text` that stands in `field`; where it is not an ARN, it is the name of
+    /// a `bare`.
     ///
-    /// "Specifying sensitive data", "Pass environment variables" and "Task definition parameters", Amazon ECS Developer Guide.
+    /// "Specifying sensitive data", "Pass environment variables" and "Task definition parameters",
+    /// Amazon ECS Developer Guide.
     pub fn add(&mut self, field: impl FnOnce() -> String, text: &str, bare: Kind) {
         match Term::parse_reference(text, bare) {
             Ok((term, false)) => self.followed.push(term),
             Ok((term, true)) => self.pinned.push(term),
-            Err(expected) => self.unread.push(UnreadReference { field: field(), expected }),
+            Err(expected) => self.unread.push(UnreadReference {
+                field: field(),
+                expected,
+            }),
         }
     }
 
-    /// Whether any version of a thing is among them, for a service whose account and Region are `home`: without it a task does not start.
+    /// Whether any version of a thing is among them, for a service whose account and Region are
+    /// `home`: without it a task does not start.
     #[must_use]
     pub fn name(&self, key: &Key, home: &Place) -> bool {
-        self.followed.iter().chain(&self.pinned).any(|term| term.names_thing(key, home))
+        self.followed
+            .iter()
+            .chain(&self.pinned)
+            .any(|term| term.names_thing(key, home))
     }
 
     /// How much there is to keep.

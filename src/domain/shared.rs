@@ -4,7 +4,8 @@ use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Values, each kept once. Three thousand services that a hundred changes concern alike would otherwise have three hundred thousand reasons.
+/// Values, each kept once. Three thousand services that a hundred changes concern alike would
+/// otherwise have three hundred thousand reasons.
 #[derive(Debug)]
 pub struct Shared<T>(BTreeSet<Arc<T>>);
 
@@ -29,8 +30,9 @@ impl<T: Ord> Shared<T> {
     }
 }
 
-/// What was found out about shared values, once for each of them and for what else it depends on. They are told apart by where they are in memory; each is
-/// kept, so that no other comes to lie there.
+/// What was found out about shared values, once for each of them and for what else it depends on.
+/// They are told apart by where they are in memory; each is kept, so that no other comes to lie
+/// there.
 #[derive(Debug)]
 pub struct Found<T, K, V>(BTreeMap<(usize, K), (Arc<T>, V)>);
 
@@ -43,7 +45,10 @@ impl<T, K, V> Default for Found<T, K, V> {
 impl<T, K: Ord, V: Clone> Found<T, K, V> {
     /// What was found out before, or else what `find` finds.
     pub fn of(&mut self, value: &Arc<T>, beside: K, find: impl FnOnce() -> V) -> V {
-        let (_, found) = self.0.entry((Arc::as_ptr(value).addr(), beside)).or_insert_with(|| (Arc::clone(value), find()));
+        let (_, found) = self
+            .0
+            .entry((Arc::as_ptr(value).addr(), beside))
+            .or_insert_with(|| (Arc::clone(value), find()));
         found.clone()
     }
 }

@@ -1,4 +1,5 @@
-//! What one invocation did: the answer of a direct invocation, and what the log lines and metrics are made of.
+//! What one invocation did: the answer of a direct invocation, and what the log lines and metrics
+//! are made of.
 
 mod counts;
 
@@ -27,7 +28,8 @@ pub const VERSION: u32 = 1;
 /// As many changes of a service as are told: a line of the log has a limit.
 pub const CHANGES_TOLD: usize = 20;
 
-/// As many services of one reason have lines of their own, where nothing was done about them; the others are told together.
+/// As many services of one reason have lines of their own, where nothing was done about them; the
+/// others are told together.
 pub const SERVICES_TOLD: usize = 20;
 
 /// One invocation.
@@ -66,7 +68,10 @@ pub struct Summary {
 
 /// One service.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-#[expect(clippy::struct_excessive_bools, reason = "they are members of the JSON")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are members of the JSON"
+)]
 pub struct ServiceLine {
     /// `cluster/name`.
     pub service: String,
@@ -110,7 +115,8 @@ pub struct ServiceLine {
     /// Whether it goes on later with nobody's help.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub again: bool,
-    /// What asked for it, the first [`CHANGES_TOLD`] of them. Services that the same changes concern alike share the lines.
+    /// What asked for it, the first [`CHANGES_TOLD`] of them. Services that the same changes
+    /// concern alike share the lines.
     #[serde(serialize_with = "as_list")]
     pub changes: Arc<[ChangeLine]>,
     /// How many more did.
@@ -129,7 +135,8 @@ pub struct ServiceLine {
     pub summed: bool,
 }
 
-/// Services that nothing was done about for the same reason, beside those that have lines of their own.
+/// Services that nothing was done about for the same reason, beside those that have lines of their
+/// own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SummedServices {
     /// What was decided.
@@ -198,9 +205,16 @@ impl ServiceLine {
     /// The line of a service that was decided about.
     #[must_use]
     pub fn decided(rolled: &RolledOut, changes: &mut ChangeLines<'_>) -> Self {
-        let RolledOut { planned, outcome, seen } = rolled;
-        let mut lost =
-            planned.asked_by.iter().filter(|(_, reason)| **reason == Reason::Deleted).filter_map(|(key, _)| changes.changes.get(key));
+        let RolledOut {
+            planned,
+            outcome,
+            seen,
+        } = rolled;
+        let mut lost = planned
+            .asked_by
+            .iter()
+            .filter(|(_, reason)| **reason == Reason::Deleted)
+            .filter_map(|(key, _)| changes.changes.get(key));
         let missing_key = lost.any(|change| seen.misses(change));
         Self {
             decision: Some(planned.reason.decision()),
@@ -219,10 +233,17 @@ impl ServiceLine {
         .with_end(planned, seen)
     }
 
-    /// Where the deployment that this function started has failed, that is a failed restart, told by the message that follows it.
+    /// Where the deployment that this function started has failed, that is a failed restart, told
+    /// by the message that follows it.
     fn with_end(self, planned: &Planned, seen: &Service) -> Self {
-        let ended = planned.ended.as_ref().filter(|_| planned.reason == Reason::FailedAlready && self.result.is_none());
-        match ended.zip(seen.followed.as_ref()).filter(|(ended, rollout)| rollout.is(ended)) {
+        let ended = planned
+            .ended
+            .as_ref()
+            .filter(|_| planned.reason == Reason::FailedAlready && self.result.is_none());
+        match ended
+            .zip(seen.followed.as_ref())
+            .filter(|(ended, rollout)| rollout.is(ended))
+        {
             Some((ended, rollout)) => Self {
                 result: Some(RestartResult::RolloutFailed),
                 deployment: Some(rollout.deployment.clone()),
@@ -267,8 +288,15 @@ impl ServiceLine {
 
     /// Whether nothing was done about it, and nothing of it is worth a line beside the reason.
     fn is_ordinary(&self) -> bool {
-        let is_idle = matches!(self.decision, Some(Decision::Skip | Decision::Refuse | Decision::Hold));
-        is_idle && self.result.is_none() && self.cause.is_none() && !self.missing_key && !self.requested
+        let is_idle = matches!(
+            self.decision,
+            Some(Decision::Skip | Decision::Refuse | Decision::Hold)
+        );
+        is_idle
+            && self.result.is_none()
+            && self.cause.is_none()
+            && !self.missing_key
+            && !self.requested
     }
 
     fn sum(&self) -> Option<(Reason, Option<Reason>, bool)> {
@@ -279,14 +307,22 @@ impl ServiceLine {
         self.result = outcome.map(Outcome::result);
         self.again = outcome.is_some_and(Outcome::is_unfinished);
         match outcome {
-            Some(Outcome::Started { deployment, created_at, found }) => {
+            Some(Outcome::Started {
+                deployment,
+                created_at,
+                found,
+            }) => {
                 self.deployment = Some(deployment.clone());
                 self.deployed_at = Some(*created_at);
                 if *found {
-                    self.add_detail("the answer to the call was lost; this deployment was found by looking");
+                    self.add_detail(
+                        "the answer to the call was lost; this deployment was found by looking",
+                    );
                 }
             }
-            Some(Outcome::Denied { cause } | Outcome::Failed { cause, .. }) => self.cause = Some(cause.clone()),
+            Some(Outcome::Denied { cause } | Outcome::Failed { cause, .. }) => {
+                self.cause = Some(cause.clone());
+            }
             Some(Outcome::Throttled | Outcome::OutOfTime) | None => {}
         }
         self
@@ -294,13 +330,20 @@ impl ServiceLine {
 
     /// Tells a person one thing more.
     pub fn add_detail(&mut self, text: &str) {
-        self.detail = Some(self.detail.take().map_or_else(|| text.to_owned(), |detail| format!("{detail}; {text}")));
+        self.detail = Some(
+            self.detail
+                .take()
+                .map_or_else(|| text.to_owned(), |detail| format!("{detail}; {text}")),
+        );
     }
 
     /// Whether it ended without success, and nobody goes on with it.
     #[must_use]
     pub fn has_failed(&self) -> bool {
-        !self.again && self.result.is_some_and(|result| result != RestartResult::Started)
+        !self.again
+            && self
+                .result
+                .is_some_and(|result| result != RestartResult::Started)
     }
 }
 
@@ -314,7 +357,8 @@ fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 
-/// Lets services be told together of which there are many: three thousand refusals of one change say no more than twenty.
+/// Lets services be told together of which there are many: three thousand refusals of one change
+/// say no more than twenty.
 #[derive(Debug, Default)]
 pub struct Sums(BTreeMap<(Reason, Option<Reason>, bool), usize>);
 
@@ -322,13 +366,21 @@ impl Sums {
     /// The line as it is, or, where enough others say the same, what is left to count of it.
     #[must_use]
     pub fn take(&mut self, line: ServiceLine) -> ServiceLine {
-        let Some(sum) = line.sum().filter(|_| line.is_ordinary()) else { return line };
+        let Some(sum) = line.sum().filter(|_| line.is_ordinary()) else {
+            return line;
+        };
         let told = self.0.entry(sum).or_default();
         *told += 1;
         if *told <= SERVICES_TOLD {
             return line;
         }
-        ServiceLine { detail: None, mistakes: Vec::new(), events: Vec::new(), summed: true, ..line }
+        ServiceLine {
+            detail: None,
+            mistakes: Vec::new(),
+            events: Vec::new(),
+            summed: true,
+            ..line
+        }
     }
 }
 
@@ -338,9 +390,18 @@ impl SummedServices {
     pub fn of(lines: &[ServiceLine]) -> Vec<Self> {
         let mut sums: BTreeMap<_, Self> = BTreeMap::new();
         for line in lines.iter().filter(|line| line.summed) {
-            let (Some(sum), Some(decision)) = (line.sum(), line.decision) else { continue };
+            let (Some(sum), Some(decision)) = (line.sum(), line.decision) else {
+                continue;
+            };
             let (reason, otherwise, repeated) = sum;
-            let none = || Self { decision, reason, otherwise, services: 0, first: Vec::new(), repeated };
+            let none = || Self {
+                decision,
+                reason,
+                otherwise,
+                services: 0,
+                first: Vec::new(),
+                repeated,
+            };
             let sum = sums.entry(sum).or_insert_with(none);
             sum.services += 1;
             if sum.first.len() < SERVICES_TOLD {
@@ -357,17 +418,25 @@ impl Summary {
     pub fn bounded(mut self) -> Self {
         let mut bytes = 0;
         let told = self.services.iter().position(|line| {
-            bytes += if line.summed { 0 } else { serde_json::to_vec(line).map_or(0, |text| text.len()) };
+            bytes += if line.summed {
+                0
+            } else {
+                serde_json::to_vec(line).map_or(0, |text| text.len())
+            };
             bytes > MOST_BYTES
         });
         let services = self.services.split_off(told.unwrap_or(self.services.len()));
         let left_out = services.iter().filter(|line| !line.summed).count();
-        self.left_out = left_out + cut(&mut self.ignored_events) + cut(&mut self.malformed_events) + cut(&mut self.not_swept);
+        self.left_out = left_out
+            + cut(&mut self.ignored_events)
+            + cut(&mut self.malformed_events)
+            + cut(&mut self.not_swept);
         self
     }
 }
 
-/// Bytes of the services in an answer, and entries of each other list. Lambda takes an answer of 6 MB.
+/// Bytes of the services in an answer, and entries of each other list. Lambda takes an answer of 6
+/// MB.
 const MOST_BYTES: usize = 4_000_000;
 const MOST_ENTRIES: usize = 1_000;
 
@@ -397,31 +466,71 @@ impl<'a> ChangeLines<'a> {
     /// Of these changes.
     #[must_use]
     pub fn new(changes: &'a BTreeMap<Key, Change>) -> Self {
-        Self { changes, known: Found::default() }
+        Self {
+            changes,
+            known: Found::default(),
+        }
     }
 
     fn of(&mut self, planned: &Planned, seen: &Service) -> Arc<[ChangeLine]> {
         let told = || planned.asked_by.iter().take(CHANGES_TOLD);
         let meant = told().map(|(key, _)| seen.meant(key).clone()).collect();
-        self.known.of(&planned.asked_by, (seen.home.clone(), meant), || {
-            told().filter_map(|(key, reason)| Some(ChangeLine::new(self.changes.get(key)?.clone(), *reason, seen))).collect()
-        })
+        self.known
+            .of(&planned.asked_by, (seen.home.clone(), meant), || {
+                told()
+                    .filter_map(|(key, reason)| {
+                        Some(ChangeLine::new(
+                            self.changes.get(key)?.clone(),
+                            *reason,
+                            seen,
+                        ))
+                    })
+                    .collect()
+            })
     }
 }
 
 impl ChangeLine {
     fn new(change: Change, reason: Reason, seen: &Service) -> Self {
-        let Change { key, at, kind: _, version, previous, etag, by, ignored: _, learnt: _, crowded: _, note, event, source: _, whom: _ } =
-            change;
-        let [version, previous, etag, by] = [version, previous, etag, by].map(|text| text.as_deref().map(bounded));
+        let Change {
+            key,
+            at,
+            kind: _,
+            version,
+            previous,
+            etag,
+            by,
+            ignored: _,
+            learnt: _,
+            crowded: _,
+            note,
+            event,
+            source: _,
+            whom: _,
+        } = change;
+        let [version, previous, etag, by] =
+            [version, previous, etag, by].map(|text| text.as_deref().map(bounded));
         let key = seen.meant(&key).seen_from(&seen.home);
-        Self { key: bounded(&key), at, reason, version, previous, etag, by, note, event: bounded(&event) }
+        Self {
+            key: bounded(&key),
+            at,
+            reason,
+            version,
+            previous,
+            etag,
+            by,
+            note,
+            event: bounded(&event),
+        }
     }
 }
 
 impl From<&ServiceEvent> for EventLine {
     fn from(event: &ServiceEvent) -> Self {
         let ServiceEvent { at, message } = event;
-        Self { at: *at, message: bounded(message) }
+        Self {
+            at: *at,
+            message: bounded(message),
+        }
     }
 }

@@ -58,7 +58,8 @@ pub struct Endpoint {
 pub struct Mistake {
     /// The tag's key.
     pub tag: String,
-    /// Which of its terms, counted from 1. What it says is not repeated: a tag that went wrong may hold anything.
+    /// Which of its terms, counted from 1. What it says is not repeated: a tag that went wrong may
+    /// hold anything.
     pub term: Option<usize>,
     /// What would have parsed.
     pub expected: &'static str,
@@ -66,9 +67,16 @@ pub struct Mistake {
 
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { tag, term, expected } = self;
+        let Self {
+            tag,
+            term,
+            expected,
+        } = self;
         match term {
-            Some(term) => write!(f, "term {term} of the tag {tag} does not parse: expected {expected}"),
+            Some(term) => write!(
+                f,
+                "term {term} of the tag {tag} does not parse: expected {expected}"
+            ),
             None => write!(f, "the tag {tag} does not parse: expected {expected}"),
         }
     }
@@ -110,14 +118,24 @@ impl Tags {
     #[must_use]
     pub fn parse<'a>(prefix: &str, tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut parsed = Self::default();
-        let ours: BTreeMap<_, _> =
-            tags.into_iter().filter_map(|(key, value)| Some((key.strip_prefix(prefix)?.strip_prefix(':')?, value))).collect();
+        let ours: BTreeMap<_, _> = tags
+            .into_iter()
+            .filter_map(|(key, value)| Some((key.strip_prefix(prefix)?.strip_prefix(':')?, value)))
+            .collect();
         for (name, value) in ours {
             let tag = || format!("{prefix}:{name}");
-            if name == WATCH || name.strip_prefix("watch/").is_some_and(|number| number.parse::<u8>().is_ok_and(|number| number >= 2)) {
+            if name == WATCH
+                || name
+                    .strip_prefix("watch/")
+                    .is_some_and(|number| number.parse::<u8>().is_ok_and(|number| number >= 2))
+            {
                 parsed.read_terms(name, value, &tag());
             } else if let Err(expected) = parsed.read_guard(name, value) {
-                parsed.invalid.push(Mistake { tag: tag(), term: None, expected });
+                parsed.invalid.push(Mistake {
+                    tag: tag(),
+                    term: None,
+                    expected,
+                });
             }
         }
         parsed
@@ -135,7 +153,11 @@ impl Tags {
         }
         let watch = self.watch.get_or_insert_default();
         for (place, text) in value.split_whitespace().enumerate() {
-            let mistake = |expected| Mistake { tag: tag.to_owned(), term: Some(place + 1), expected };
+            let mistake = |expected| Mistake {
+                tag: tag.to_owned(),
+                term: Some(place + 1),
+                expected,
+            };
             if text == "auto" {
                 watch.auto = true;
             } else if let Some(text) = text.strip_prefix('-') {
@@ -151,7 +173,11 @@ impl Tags {
             }
         }
         if value.split_whitespace().next().is_none() {
-            self.unread_terms.push(Mistake { tag: tag.to_owned(), term: None, expected: "at least one term" });
+            self.unread_terms.push(Mistake {
+                tag: tag.to_owned(),
+                term: None,
+                expected: "at least one term",
+            });
         }
     }
 
@@ -178,28 +204,43 @@ impl Tags {
             "pause" => {
                 self.pause = Some(match value {
                     "true" => Pause::UntilRemoved,
-                    instant => Pause::Until(
-                        instant.parse().map_err(|_| "true or an instant such as 2026-01-31T10:00:00Z; remove the tag to go on")?,
-                    ),
+                    instant => Pause::Until(instant.parse().map_err(|_| {
+                        "true or an instant such as 2026-01-31T10:00:00Z; remove the tag to go on"
+                    })?),
                 });
             }
-            "order" => self.order = value.parse().ok().filter(|order| *order <= 99).ok_or("a number from 0 to 99")?,
+            "order" => {
+                self.order = value
+                    .parse()
+                    .ok()
+                    .filter(|order| *order <= 99)
+                    .ok_or("a number from 0 to 99")?;
+            }
             "min-interval" => self.min_interval = Some(parse_duration(value).ok_or(DURATION)?),
             "window" => {
-                self.window = Some(Window::parse(value).ok_or("days, times and a time zone, such as Mon-Fri 02:00-04:00 Europe/Berlin")?);
+                self.window = Some(Window::parse(value).ok_or(
+                    "days, times and a time zone, such as Mon-Fri 02:00-04:00 Europe/Berlin",
+                )?);
             }
-            "endpoint" => self.endpoint = Some(parse_endpoint(value).ok_or("a method, a port and a path, such as POST 8080/-/reload")?),
+            "endpoint" => {
+                self.endpoint = Some(
+                    parse_endpoint(value)
+                        .ok_or("a method, a port and a path, such as POST 8080/-/reload")?,
+                );
+            }
             "on-failure" => self.deploy_on_failure = exactly(value, "deploy", "deploy")?,
             "codedeploy" => {
-                let (application, group) =
-                    value.split_once('/').filter(|(a, g)| !a.is_empty() && !g.is_empty()).ok_or("application/deployment-group")?;
+                let (application, group) = value
+                    .split_once('/')
+                    .filter(|(a, g)| !a.is_empty() && !g.is_empty())
+                    .ok_or("application/deployment-group")?;
                 self.code_deploy = Some((application.to_owned(), group.to_owned()));
             }
             "allow" => self.allow_downtime = exactly(value, "downtime", "downtime")?,
             _ => {
-                return Err(
-                    "one of watch, watch/2 …, strategy, mode, pause, order, min-interval, window, endpoint, on-failure, codedeploy or allow after the colon",
-                );
+                return Err("one of watch, watch/2 …, strategy, mode, pause, order, \
+                            min-interval, window, endpoint, on-failure, codedeploy or allow \
+                            after the colon");
             }
         }
         Ok(())
@@ -212,20 +253,30 @@ const WATCH: &str = "watch";
 pub const DURATION: &str = "a duration such as 90s, 10m or 1h";
 
 fn exactly(value: &str, word: &str, expected: &'static str) -> Result<bool, &'static str> {
-    if value == word { Ok(true) } else { Err(expected) }
+    if value == word {
+        Ok(true)
+    } else {
+        Err(expected)
+    }
 }
 
 /// Reads `90s`, `10m`, `1h`, `1h 30m`; nothing negative.
 #[must_use]
 pub fn parse_duration(text: &str) -> Option<SignedDuration> {
-    text.parse::<SignedDuration>().ok().filter(|duration| !duration.is_negative())
+    text.parse::<SignedDuration>()
+        .ok()
+        .filter(|duration| !duration.is_negative())
 }
 
 fn parse_endpoint(text: &str) -> Option<Endpoint> {
     let (method, target) = text.split_once(' ')?;
     let (port, path) = target.split_once('/')?;
     ["GET", "POST", "PUT"].contains(&method).then_some(())?;
-    Some(Endpoint { method: method.to_owned(), port: port.parse().ok().filter(|port| *port != 0)?, path: format!("/{path}") })
+    Some(Endpoint {
+        method: method.to_owned(),
+        port: port.parse().ok().filter(|port| *port != 0)?,
+        path: format!("/{path}"),
+    })
 }
 
 #[cfg(test)]
@@ -239,7 +290,10 @@ mod tests {
     }
 
     fn invalid(name: &str, value: &str) -> String {
-        let tags = tags(&[("reloader:watch", "ssm:/app/"), (&format!("reloader:{name}"), value)]);
+        let tags = tags(&[
+            ("reloader:watch", "ssm:/app/"),
+            (&format!("reloader:{name}"), value),
+        ]);
         tags.invalid.iter().map(ToString::to_string).collect()
     }
 
@@ -253,7 +307,10 @@ mod tests {
         ]);
 
         let watch = tags.watch.unwrap();
-        assert_eq!((watch.terms.len(), watch.exclusions.len(), watch.auto), (3, 1, false));
+        assert_eq!(
+            (watch.terms.len(), watch.exclusions.len(), watch.auto),
+            (3, 1, false)
+        );
     }
 
     #[test]
@@ -268,12 +325,20 @@ mod tests {
         let watch = tags.watch.as_ref().unwrap();
         assert_eq!((watch.terms.len(), watch.auto), (1, true));
         assert!(tags.invalid.is_empty());
-        assert!(tags.unread_terms[0].to_string().starts_with("term 2 of the tag reloader:watch does not parse: expected auto, ssm:"));
+        assert!(
+            tags.unread_terms[0].to_string().starts_with(
+                "term 2 of the tag reloader:watch does not parse: expected auto, ssm:"
+            )
+        );
     }
 
     #[test]
     fn an_exclusion_that_does_not_parse_refuses_the_service() {
-        assert!(tags(&[("reloader:watch", "ssm:/app/ -app/db")]).invalid[0].to_string().starts_with("term 2 of the tag reloader:watch"));
+        assert!(
+            tags(&[("reloader:watch", "ssm:/app/ -app/db")]).invalid[0]
+                .to_string()
+                .starts_with("term 2 of the tag reloader:watch")
+        );
     }
 
     #[test]
@@ -293,25 +358,50 @@ mod tests {
         ]);
 
         assert_eq!(tags.invalid, []);
-        assert_eq!((tags.strategy, tags.mode, tags.order), (Some(Strategy::HotReload), Mode::Notify, 99));
-        assert_eq!(tags.pause, Some(Pause::Until("2026-01-31T09:00:00Z".parse().unwrap())));
+        assert_eq!(
+            (tags.strategy, tags.mode, tags.order),
+            (Some(Strategy::HotReload), Mode::Notify, 99)
+        );
+        assert_eq!(
+            tags.pause,
+            Some(Pause::Until("2026-01-31T09:00:00Z".parse().unwrap()))
+        );
         assert_eq!(tags.min_interval, Some(SignedDuration::from_secs(90)));
-        assert_eq!(tags.endpoint, Some(Endpoint { method: "POST".to_owned(), port: 8080, path: "/-/reload".to_owned() }));
-        assert_eq!(tags.window.map(|window| (window.from, window.to, window.opens.hour())), Some((Weekday::Monday, Weekday::Friday, 2)));
+        assert_eq!(
+            tags.endpoint,
+            Some(Endpoint {
+                method: "POST".to_owned(),
+                port: 8080,
+                path: "/-/reload".to_owned()
+            })
+        );
+        assert_eq!(
+            tags.window
+                .map(|window| (window.from, window.to, window.opens.hour())),
+            Some((Weekday::Monday, Weekday::Friday, 2))
+        );
         assert!(tags.deploy_on_failure && tags.allow_downtime && tags.code_deploy.is_some());
     }
 
     #[test]
     fn a_guard_that_does_not_parse_says_what_was_expected() {
         for (name, value, expected) in [
-            ("strategy", "rolling", "deploy, code-deploy, stop-tasks or hot-reload"),
+            (
+                "strategy",
+                "rolling",
+                "deploy, code-deploy, stop-tasks or hot-reload",
+            ),
             ("mode", "on", "auto, notify or off"),
             ("pause", "yes", "true or an instant"),
             ("order", "100", "from 0 to 99"),
             ("order", "-1", "from 0 to 99"),
             ("min-interval", "10", "a duration"),
             ("min-interval", "-10m", "a duration"),
-            ("window", "Mon-Fri 02:00-04:00 Europe/Atlantis", "a time zone"),
+            (
+                "window",
+                "Mon-Fri 02:00-04:00 Europe/Atlantis",
+                "a time zone",
+            ),
             ("window", "Mon-Fri 2-4 Europe/Berlin", "a time zone"),
             ("endpoint", "POST 0/reload", "a port"),
             ("on-failure", "stop", "expected deploy"),

@@ -3,20 +3,34 @@
 /// Characters of one text of others that are shown.
 pub const LONGEST: usize = 256;
 
-/// Text of others (keys, names, senders, reasons of Amazon ECS, service events), as it may be shown in a log or on a terminal: at most
-/// [`LONGEST`] characters, the last of them `…` where more was there, and U+FFFD for each character that would move the cursor, end the
-/// line or turn the direction of what follows.
+/// Text of others (keys, names, senders, reasons of Amazon ECS, service events), as it may be shown
+/// in a log or on a terminal: at most [`LONGEST`] characters, the last of them `…` where more was
+/// there, and U+FFFD for each character that would move the cursor, end the line or turn the
+/// direction of what follows.
 ///
-/// The one place that does this. The caller still escapes the result for where it goes: JSON, Markdown, a shell.
+/// The one place that does this. The caller still escapes the result for where it goes: JSON,
+/// Markdown, a shell.
 #[must_use]
 pub fn bounded(text: &str) -> String {
-    let shown = |character: char| if is_shown(character) { character } else { char::REPLACEMENT_CHARACTER };
+    let shown = |character: char| {
+        if is_shown(character) {
+            character
+        } else {
+            char::REPLACEMENT_CHARACTER
+        }
+    };
     let is_longer = text.chars().nth(LONGEST).is_some();
     let kept = if is_longer { LONGEST - 1 } else { LONGEST };
-    text.chars().take(kept).map(shown).chain(is_longer.then_some('…')).collect()
+    text.chars()
+        .take(kept)
+        .map(shown)
+        .chain(is_longer.then_some('…'))
+        .collect()
 }
 
-/// Whether a character may be shown as it is. Not shown are control characters, and those of Unicode that end a line or turn the direction of the text ("Unicode Bidirectional Algorithm", UAX #9).
+/// Whether a character may be shown as it is. Not shown are control characters, and those of
+/// Unicode that end a line or turn the direction of the text ("Unicode Bidirectional Algorithm",
+/// UAX #9).
 #[must_use]
 pub fn is_shown(character: char) -> bool {
     let breaks_line = matches!(character, '\u{2028}' | '\u{2029}');
@@ -32,7 +46,10 @@ mod tests {
     fn what_is_short_and_plain_stays_as_it_is() {
         let longest = "é".repeat(LONGEST);
 
-        assert_eq!(bounded("(service web) déployé: 100 %"), "(service web) déployé: 100 %");
+        assert_eq!(
+            bounded("(service web) déployé: 100 %"),
+            "(service web) déployé: 100 %"
+        );
         assert_eq!(bounded(&longest), longest);
     }
 
@@ -46,6 +63,9 @@ mod tests {
 
     #[test]
     fn nothing_moves_the_cursor_ends_the_line_or_turns_it_round() {
-        assert_eq!(bounded("a\u{1b}[2Jb\nc\u{9b}d\u{2028}e\u{202e}f\u{7f}"), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d\u{fffd}e\u{fffd}f\u{fffd}");
+        assert_eq!(
+            bounded("a\u{1b}[2Jb\nc\u{9b}d\u{2028}e\u{202e}f\u{7f}"),
+            "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d\u{fffd}e\u{fffd}f\u{fffd}"
+        );
     }
 }

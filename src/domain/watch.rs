@@ -32,20 +32,35 @@ pub enum Listening {
 }
 
 impl Watch {
-    /// The relation to `key` of a service whose account and Region are `home`. It has references of its `own`, and those of its task `definition`,
-    /// where that was read. Of two keys that may be meant, the one counts that it listens to.
+    /// The relation to `key` of a service whose account and Region are `home`. It has references of
+    /// its `own`, and those of its task `definition`, where that was read. Of two keys that may
+    /// be meant, the one counts that it listens to.
     #[must_use]
-    pub fn listens(&self, key: &Key, home: &Place, own: &References, definition: Option<&References>) -> Listening {
+    pub fn listens(
+        &self,
+        key: &Key,
+        home: &Place,
+        own: &References,
+        definition: Option<&References>,
+    ) -> Listening {
         let listens = |key: &Key| self.listens_to(key, home, own, definition);
         match (listens(key), key.perhaps().map(|other| listens(&other))) {
             (listening, None | Some(Listening::No)) | (Listening::No, Some(listening)) => listening,
             (Listening::Yes, Some(_)) | (_, Some(Listening::Yes)) => Listening::Yes,
-            (Listening::AskTaskDefinition, Some(_)) | (_, Some(Listening::AskTaskDefinition)) => Listening::AskTaskDefinition,
+            (Listening::AskTaskDefinition, Some(_)) | (_, Some(Listening::AskTaskDefinition)) => {
+                Listening::AskTaskDefinition
+            }
             (listening, Some(_)) => listening,
         }
     }
 
-    fn listens_to(&self, key: &Key, home: &Place, own: &References, definition: Option<&References>) -> Listening {
+    fn listens_to(
+        &self,
+        key: &Key,
+        home: &Place,
+        own: &References,
+        definition: Option<&References>,
+    ) -> Listening {
         let names = |terms: &[Term]| terms.iter().any(|term| term.matches(key, home));
         let listening = match definition {
             _ if names(&self.terms) => Listening::Yes,
@@ -53,19 +68,39 @@ impl Watch {
             _ if names(&own.followed) => Listening::Yes,
             None => Listening::AskTaskDefinition,
             Some(definition) if names(&definition.followed) => Listening::Yes,
-            Some(definition) if names(&definition.pinned) || names(&own.pinned) => Listening::Pinned,
+            Some(definition) if names(&definition.pinned) || names(&own.pinned) => {
+                Listening::Pinned
+            }
             Some(_) => Listening::No,
         };
-        let excluded = || self.exclusions.iter().any(|term| term.names_thing(key, home));
-        if matches!(listening, Listening::Yes | Listening::Pinned) && excluded() { Listening::Excluded } else { listening }
+        let excluded = || {
+            self.exclusions
+                .iter()
+                .any(|term| term.names_thing(key, home))
+        };
+        if matches!(listening, Listening::Yes | Listening::Pinned) && excluded() {
+            Listening::Excluded
+        } else {
+            listening
+        }
     }
 
     /// Whether such a service refers to any version of the thing, pinned ones among them.
     #[must_use]
-    pub fn refers_to(&self, key: &Key, home: &Place, own: &References, definition: Option<&References>) -> bool {
+    pub fn refers_to(
+        &self,
+        key: &Key,
+        home: &Place,
+        own: &References,
+        definition: Option<&References>,
+    ) -> bool {
         let refers = |key: &Key| {
             let names = |terms: &[Term]| terms.iter().any(|term| term.names_thing(key, home));
-            let by_reference = || self.auto && (own.name(key, home) || definition.is_some_and(|definition| definition.name(key, home)));
+            let by_reference = || {
+                self.auto
+                    && (own.name(key, home)
+                        || definition.is_some_and(|definition| definition.name(key, home)))
+            };
             (names(&self.terms) || by_reference()) && !names(&self.exclusions)
         };
         refers(key) || key.perhaps().as_ref().is_some_and(refers)
@@ -93,28 +128,65 @@ mod tests {
             ..Watch::default()
         };
 
-        assert_eq!(watch.listens(&parameter("/app/db"), &home(), &References::default(), None), Listening::Yes);
-        assert_eq!(watch.listens(&parameter("/app/flags/a"), &home(), &References::default(), None), Listening::Excluded);
-        assert_eq!(watch.listens(&parameter("/other"), &home(), &References::default(), None), Listening::No);
+        assert_eq!(
+            watch.listens(&parameter("/app/db"), &home(), &References::default(), None),
+            Listening::Yes
+        );
+        assert_eq!(
+            watch.listens(
+                &parameter("/app/flags/a"),
+                &home(),
+                &References::default(),
+                None
+            ),
+            Listening::Excluded
+        );
+        assert_eq!(
+            watch.listens(&parameter("/other"), &home(), &References::default(), None),
+            Listening::No
+        );
     }
 
     #[test]
     fn auto_leaves_what_no_term_names_to_the_task_definition() {
-        let watch = Watch { auto: true, terms: vec![Term::parse("ssm:/app/").unwrap()], exclusions: Vec::new() };
+        let watch = Watch {
+            auto: true,
+            terms: vec![Term::parse("ssm:/app/").unwrap()],
+            exclusions: Vec::new(),
+        };
 
-        assert_eq!(watch.listens(&parameter("/app/db"), &home(), &References::default(), None), Listening::Yes);
-        assert_eq!(watch.listens(&parameter("/other"), &home(), &References::default(), None), Listening::AskTaskDefinition);
+        assert_eq!(
+            watch.listens(&parameter("/app/db"), &home(), &References::default(), None),
+            Listening::Yes
+        );
+        assert_eq!(
+            watch.listens(&parameter("/other"), &home(), &References::default(), None),
+            Listening::AskTaskDefinition
+        );
     }
 
     #[test]
     fn what_the_service_itself_refers_to_needs_no_task_definition() {
-        let watch = Watch { auto: true, ..Watch::default() };
+        let watch = Watch {
+            auto: true,
+            ..Watch::default()
+        };
         let mut own = References::default();
         own.add(String::new, "/app/db", Kind::Parameter);
 
-        assert_eq!(watch.listens(&parameter("/app/db"), &home(), &own, None), Listening::Yes);
-        assert_eq!(watch.listens(&parameter("/other"), &home(), &own, None), Listening::AskTaskDefinition);
+        assert_eq!(
+            watch.listens(&parameter("/app/db"), &home(), &own, None),
+            Listening::Yes
+        );
+        assert_eq!(
+            watch.listens(&parameter("/other"), &home(), &own, None),
+            Listening::AskTaskDefinition
+        );
         assert!(watch.refers_to(&parameter("/app/db"), &home(), &own, None));
-        assert_eq!(Watch::default().listens(&parameter("/app/db"), &home(), &own, None), Listening::No, "only `auto` asks for it");
+        assert_eq!(
+            Watch::default().listens(&parameter("/app/db"), &home(), &own, None),
+            Listening::No,
+            "only `auto` asks for it"
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! "AWS AppConfig deployment events to Amazon EventBridge" extension, AWS `AppConfig` User Guide: a deployment of a configuration profile is
-//! complete, or was rolled back.
+//! "AWS AppConfig deployment events to Amazon EventBridge" extension, AWS `AppConfig` User Guide: a
+//! deployment of a configuration profile is complete, or was rolled back.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -14,11 +14,15 @@ use crate::domain::reason::IgnoredReason;
 
 const COMPLETE: &str = "On Deployment Complete";
 
-/// AWS's pages spell it in both ways. Tasks that started in the middle of the deployment hold the value that was taken back.
+/// AWS's pages spell it in both ways. Tasks that started in the middle of the deployment hold the
+/// value that was taken back.
 const ROLLED_BACK: [&str; 2] = ["On Deployment Rollback", "On Deployment Rolled Back"];
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", expecting = "the detail of an AppConfig event")]
+#[serde(
+    rename_all = "PascalCase",
+    expecting = "the detail of an AppConfig event"
+)]
 struct Detail<'a> {
     application: Named,
     environment: Named,
@@ -37,7 +41,8 @@ struct Named {
     name: String,
 }
 
-/// Bytes of a version that is told: it is a number, or the version of a parameter, an object or a pipeline.
+/// Bytes of a version that is told: it is a number, or the version of a parameter, an object or a
+/// pipeline.
 const LONGEST_VERSION: usize = 1024;
 
 impl Detail<'_> {
@@ -54,21 +59,43 @@ pub(super) fn decode(event: &EventBridge<'_>, clock: Timestamp) -> Result<Told, 
     if event.detail_type != COMPLETE && !is_rolled_back {
         return Ok(ignored(event.name(), IgnoredReason::UnknownKind));
     }
-    let detail: Detail = json::read(event.detail.get()).map_err(|malformed| malformed.in_field("detail"))?;
+    let detail: Detail =
+        json::read(event.detail.get()).map_err(|malformed| malformed.in_field("detail"))?;
     // A rollback tells the version that was given up: which one is in force again is not told.
     let version = detail.version().filter(|_| !is_rolled_back);
     let key = |part: fn(&Named) -> &str| {
-        let Detail { application, environment, configuration_profile: profile, .. } = &detail;
+        let Detail {
+            application,
+            environment,
+            configuration_profile: profile,
+            ..
+        } = &detail;
         let parts = [application, environment, profile].map(part);
-        if parts.iter().any(|part| part.is_empty() || part.contains('/')) {
+        if parts
+            .iter()
+            .any(|part| part.is_empty() || part.contains('/'))
+        {
             return None;
         }
         let [application, environment, profile] = parts;
-        Some(Key::profile(event.place(), application, environment, profile))
+        Some(Key::profile(
+            event.place(),
+            application,
+            environment,
+            profile,
+        ))
     };
     let keys = [key(|named| &named.name), key(|named| &named.id)];
-    let key = keys.into_iter().flatten().reduce(|names, ids| names.or_perhaps(&ids));
+    let key = keys
+        .into_iter()
+        .flatten()
+        .reduce(|names, ids| names.or_perhaps(&ids));
     let key = key.ok_or_else(|| Malformed::at("detail", "names or ids without a slash"))?;
-    let change = Change::new(key, end_of_event_time(event.time, clock), ChangeKind::Written, &event.id);
+    let change = Change::new(
+        key,
+        end_of_event_time(event.time, clock),
+        ChangeKind::Written,
+        &event.id,
+    );
     Ok(changed(Change { version, ..change }))
 }

@@ -12,12 +12,15 @@ use crate::domain::queue::Queue;
 use crate::domain::reason::IgnoredReason;
 use crate::domain::text::bounded;
 
-const ANY_EVENT: &str = "an event of Amazon EventBridge, a notification of Amazon S3, either of them inside Amazon SNS or SQS, or {\"reload\": {…}} or {\"sweep\": {…}}";
+const ANY_EVENT: &str = "an event of Amazon EventBridge, a notification of Amazon S3, either of \
+                         them inside Amazon SNS or SQS, or {\"reload\": {…}} or {\"sweep\": {…}}";
 const TOO_DEEP: &str = "nothing deeper than SNS inside SQS";
-const NOT_OWN: &str = "deferred work in a message of the function's own queue alone, RELOADER_QUEUE_URL";
+const NOT_OWN: &str =
+    "deferred work in a message of the function's own queue alone, RELOADER_QUEUE_URL";
 const FEW_RECORDS: &str = "at most 1000 records";
 
-/// Most records of an event of Lambda: "Configuring scaling behavior for SQS event source mappings", AWS Lambda Developer Guide.
+/// Most records of an event of Lambda: "Configuring scaling behavior for SQS event source
+/// mappings", AWS Lambda Developer Guide.
 const MOST_RECORDS: usize = 10_000;
 
 /// Just enough of a payload to tell what it is.
@@ -46,7 +49,11 @@ struct Probe<'a> {
 #[derive(Deserialize)]
 #[serde(expecting = "a record")]
 struct RecordProbe {
-    #[serde(rename = "eventSource", alias = "EventSource", deserialize_with = "json::text")]
+    #[serde(
+        rename = "eventSource",
+        alias = "EventSource",
+        deserialize_with = "json::text"
+    )]
     source: String,
 }
 
@@ -57,14 +64,21 @@ struct SqsRecord {
     #[serde(deserialize_with = "json::text")]
     message_id: String,
     body: String,
-    #[serde(rename = "eventSourceARN", default, deserialize_with = "json::maybe_text")]
+    #[serde(
+        rename = "eventSourceARN",
+        default,
+        deserialize_with = "json::maybe_text"
+    )]
     queue_arn: Option<String>,
     #[serde(default, deserialize_with = "json::or_default")]
     attributes: SqsAttributes,
 }
 
 #[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase", expecting = "the attributes of an SQS record")]
+#[serde(
+    rename_all = "PascalCase",
+    expecting = "the attributes of an SQS record"
+)]
 struct SqsAttributes {
     /// Milliseconds since 1970, as text.
     #[serde(default, deserialize_with = "json::maybe_text")]
@@ -119,7 +133,10 @@ impl EventBridge<'_> {
     pub(super) fn place(&self) -> Place {
         let place = Place::of_region(&self.account, &self.region);
         match self.resources.first().and_then(|arn| Arn::parse(arn)) {
-            Some(arn) => Place { partition: arn.partition.to_owned(), ..place },
+            Some(arn) => Place {
+                partition: arn.partition.to_owned(),
+                ..place
+            },
             None => place,
         }
     }
@@ -131,33 +148,64 @@ struct Depth {
     sns_may_follow: bool,
     /// Whether it stands directly in a message of the function's own queue.
     is_own: bool,
-    /// When the message was sent: the clock that the times in it are held against, the same each time that the message is delivered.
+    /// When the message was sent: the clock that the times in it are held against, the same each
+    /// time that the message is delivered.
     sent_at: Timestamp,
 }
 
 impl Depth {
     /// The same, of a message that was sent then: not later than what it came in.
     fn sent(self, at: Option<Timestamp>) -> Self {
-        Self { sent_at: at.map_or(self.sent_at, |at| at.min(self.sent_at)), ..self }
+        Self {
+            sent_at: at.map_or(self.sent_at, |at| at.min(self.sent_at)),
+            ..self
+        }
     }
 }
 
 pub(super) fn open(payload: &str, now: Timestamp, own: Option<&Queue>) -> Inbox {
-    let depth = Depth { sns_may_follow: true, is_own: false, sent_at: now };
+    let depth = Depth {
+        sns_may_follow: true,
+        is_own: false,
+        sent_at: now,
+    };
     match probe(payload) {
-        Ok(Probe { records: Some(Few(records)), .. }) if records.iter().any(|record| is_queued(record)) => {
-            let messages = records.iter().enumerate().map(|(place, record)| open_queued(record, place, depth, own));
-            Inbox { from_queue: true, messages: with_room(messages) }
+        Ok(Probe {
+            records: Some(Few(records)),
+            ..
+        }) if records.iter().any(|record| is_queued(record)) => {
+            let messages = records
+                .iter()
+                .enumerate()
+                .map(|(place, record)| open_queued(record, place, depth, own));
+            Inbox {
+                from_queue: true,
+                messages: with_room(messages),
+            }
         }
         probed => {
-            let told = probed.map_or_else(|malformed| vec![Told::Malformed(malformed)], |probe| look_at(payload, probe, depth));
-            Inbox { from_queue: false, messages: vec![Message { id: None, sender: None, told: named_by(payload, told) }] }
+            let told = probed.map_or_else(
+                |malformed| vec![Told::Malformed(malformed)],
+                |probe| look_at(payload, probe, depth),
+            );
+            Inbox {
+                from_queue: false,
+                messages: vec![Message {
+                    id: None,
+                    sender: None,
+                    told: named_by(payload, told),
+                }],
+            }
         }
     }
 }
 
 fn probe(payload: &str) -> Result<Probe<'_>, Malformed> {
-    if payload.trim_start().starts_with('{') { json::read(payload) } else { Err(Malformed::at("", ANY_EVENT)) }
+    if payload.trim_start().starts_with('{') {
+        json::read(payload)
+    } else {
+        Err(Malformed::at("", ANY_EVENT))
+    }
 }
 
 fn is_queued(record: &RawValue) -> bool {
@@ -167,17 +215,35 @@ fn is_queued(record: &RawValue) -> bool {
 fn open_queued(record: &RawValue, place: usize, depth: Depth, own: Option<&Queue>) -> Message {
     let at = format!("Records[{place}]");
     match json::read::<SqsRecord>(record.get()) {
-        Ok(SqsRecord { message_id, body, queue_arn, attributes }) => {
-            let sent_at = attributes.sent_timestamp.and_then(|text| Timestamp::from_millisecond(text.parse().ok()?).ok());
+        Ok(SqsRecord {
+            message_id,
+            body,
+            queue_arn,
+            attributes,
+        }) => {
+            let sent_at = attributes
+                .sent_timestamp
+                .and_then(|text| Timestamp::from_millisecond(text.parse().ok()?).ok());
             let is_own = own.is_some_and(|own| queue_arn.is_some_and(|arn| own.is_named_by(&arn)));
-            let inside = Depth { is_own, ..depth.sent(sent_at) };
-            let told = mend(look(&body, inside), |malformed| malformed.in_text(&format!("{at}.body")));
+            let inside = Depth {
+                is_own,
+                ..depth.sent(sent_at)
+            };
+            let told = mend(look(&body, inside), |malformed| {
+                malformed.in_text(&format!("{at}.body"))
+            });
             let sender = attributes.sender_id.as_deref().map(bounded);
-            Message { id: Some(message_id), told: sent_by(sender.as_deref(), told), sender }
+            Message {
+                id: Some(message_id),
+                told: sent_by(sender.as_deref(), told),
+                sender,
+            }
         }
-        Err(malformed) => {
-            Message { id: message_id(record), sender: sender_id(record), told: vec![Told::Malformed(malformed.in_field(&at))] }
-        }
+        Err(malformed) => Message {
+            id: message_id(record),
+            sender: sender_id(record),
+            told: vec![Told::Malformed(malformed.in_field(&at))],
+        },
     }
 }
 
@@ -198,7 +264,12 @@ fn sender_id(record: &RawValue) -> Option<String> {
     struct Record {
         attributes: SqsAttributes,
     }
-    json::read::<Record>(record.get()).ok()?.attributes.sender_id.as_deref().map(bounded)
+    json::read::<Record>(record.get())
+        .ok()?
+        .attributes
+        .sender_id
+        .as_deref()
+        .map(bounded)
 }
 
 /// Lets changes say who told of them.
@@ -228,12 +299,21 @@ fn named_by(text: &str, told: Vec<Told>) -> Vec<Told> {
 
 /// Lets what is malformed say where it stands in what it came in.
 fn mend(told: Vec<Told>, seen_from: impl Fn(Malformed) -> Malformed) -> Vec<Told> {
-    let mend = |told| if let Told::Malformed(malformed) = told { Told::Malformed(seen_from(malformed)) } else { told };
+    let mend = |told| {
+        if let Told::Malformed(malformed) = told {
+            Told::Malformed(seen_from(malformed))
+        } else {
+            told
+        }
+    };
     told.into_iter().map(mend).collect()
 }
 
 fn look(payload: &str, depth: Depth) -> Vec<Told> {
-    let told = probe(payload).map_or_else(|malformed| vec![Told::Malformed(malformed)], |probe| look_at(payload, probe, depth));
+    let told = probe(payload).map_or_else(
+        |malformed| vec![Told::Malformed(malformed)],
+        |probe| look_at(payload, probe, depth),
+    );
     named_by(payload, told)
 }
 
@@ -241,20 +321,43 @@ fn look_at(payload: &str, probe: Probe<'_>, depth: Depth) -> Vec<Told> {
     if let Some(Few(records)) = probe.records {
         look_at_records(&records, depth)
     } else if let Some(source) = probe.source {
-        let told = look_at_event(payload, &source, probe.detail_type.as_deref(), depth.sent_at);
-        from_source(&source, told.unwrap_or_else(|malformed| vec![Told::Malformed(malformed)]))
+        let told = look_at_event(
+            payload,
+            &source,
+            probe.detail_type.as_deref(),
+            depth.sent_at,
+        );
+        from_source(
+            &source,
+            told.unwrap_or_else(|malformed| vec![Told::Malformed(malformed)]),
+        )
     } else if probe.sns_type.as_deref() == Some("Notification") {
-        json::read::<SnsMessage>(payload)
-            .map_or_else(|malformed| vec![Told::Malformed(malformed)], |message| look_into_sns(&message, "Message", depth))
+        json::read::<SnsMessage>(payload).map_or_else(
+            |malformed| vec![Told::Malformed(malformed)],
+            |message| look_into_sns(&message, "Message", depth),
+        )
     } else if probe.s3_event.as_deref() == Some("s3:TestEvent") {
         vec![ignored("aws:s3 s3:TestEvent", IgnoredReason::TestEvent)]
     } else if let Some(reload) = probe.reload {
-        vec![manual::decode(reload, depth.sent_at).map_or_else(|malformed| Told::Malformed(malformed.in_field("reload")), Told::Asked)]
+        vec![manual::decode(reload, depth.sent_at).map_or_else(
+            |malformed| Told::Malformed(malformed.in_field("reload")),
+            Told::Asked,
+        )]
     } else if let Some(sweep) = probe.sweep {
-        vec![manual::decode_sweep(sweep).map_or_else(|malformed| Told::Malformed(malformed.in_field("sweep")), Told::Sweep)]
+        vec![manual::decode_sweep(sweep).map_or_else(
+            |malformed| Told::Malformed(malformed.in_field("sweep")),
+            Told::Sweep,
+        )]
     } else if let Some(again) = probe.again {
-        let work = if depth.is_own { again::decode(again, depth.sent_at) } else { Err(Malformed::at("", NOT_OWN)) };
-        vec![work.map_or_else(|malformed| Told::Malformed(malformed.in_field("again")), |again| Told::Again(Box::new(again)))]
+        let work = if depth.is_own {
+            again::decode(again, depth.sent_at)
+        } else {
+            Err(Malformed::at("", NOT_OWN))
+        };
+        vec![work.map_or_else(
+            |malformed| Told::Malformed(malformed.in_field("again")),
+            |again| Told::Again(Box::new(again)),
+        )]
     } else {
         vec![Told::Malformed(Malformed::at("", ANY_EVENT))]
     }
@@ -274,8 +377,13 @@ fn look_at_records(records: &[&RawValue], depth: Depth) -> Vec<Told> {
             Ok(RecordProbe { source }) => look_at_record(&source, record, depth),
             Err(malformed) => vec![Told::Malformed(malformed)],
         };
-        for one in mend(told, |malformed| malformed.named_by(record.get()).in_field(&format!("Records[{place}]"))) {
-            // They fail together: the first thing that is wrong says enough of a message that may hold thousands.
+        for one in mend(told, |malformed| {
+            malformed
+                .named_by(record.get())
+                .in_field(&format!("Records[{place}]"))
+        }) {
+            // They fail together: the first thing that is wrong says enough of a message that may
+            // hold thousands.
             if !matches!(one, Told::Malformed(_)) || !std::mem::replace(&mut is_malformed, true) {
                 all.push(one);
             }
@@ -286,7 +394,10 @@ fn look_at_records(records: &[&RawValue], depth: Depth) -> Vec<Told> {
 
 fn look_at_record(source: &str, record: &RawValue, depth: Depth) -> Vec<Told> {
     match source {
-        "aws:s3" => from_source(source, vec![s3::decode_notification(record, depth.sent_at).unwrap_or_else(Told::Malformed)]),
+        "aws:s3" => from_source(
+            source,
+            vec![s3::decode_notification(record, depth.sent_at).unwrap_or_else(Told::Malformed)],
+        ),
         "aws:sns" if depth.sns_may_follow => match json::read::<SnsRecord>(record.get()) {
             Ok(record) => look_into_sns(&record.sns, "Sns.Message", depth),
             Err(malformed) => vec![Told::Malformed(malformed)],
@@ -300,12 +411,28 @@ fn look_into_sns(message: &SnsMessage, at: &str, depth: Depth) -> Vec<Told> {
     if !depth.sns_may_follow {
         return vec![Told::Malformed(Malformed::at("", TOO_DEEP))];
     }
-    let inside = Depth { sns_may_follow: false, is_own: false, ..depth.sent(message.timestamp) };
-    mend(look(&message.message, inside), |malformed| malformed.in_text(at))
+    let inside = Depth {
+        sns_may_follow: false,
+        is_own: false,
+        ..depth.sent(message.timestamp)
+    };
+    mend(look(&message.message, inside), |malformed| {
+        malformed.in_text(at)
+    })
 }
 
-fn look_at_event(payload: &str, source: &str, detail_type: Option<&str>, sent_at: Timestamp) -> Result<Vec<Told>, Malformed> {
-    let name = || detail_type.map_or_else(|| source.to_owned(), |detail_type| format!("{source} {detail_type}"));
+fn look_at_event(
+    payload: &str,
+    source: &str,
+    detail_type: Option<&str>,
+    sent_at: Timestamp,
+) -> Result<Vec<Told>, Malformed> {
+    let name = || {
+        detail_type.map_or_else(
+            || source.to_owned(),
+            |detail_type| format!("{source} {detail_type}"),
+        )
+    };
     match source {
         "aws.ssm" => Ok(vec![ssm::decode(&json::read(payload)?, sent_at)?]),
         "aws.s3" => Ok(vec![s3::decode_event(&json::read(payload)?, sent_at)?]),

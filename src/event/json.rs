@@ -1,4 +1,5 @@
-//! JSON into structs, with errors that say where and what was expected, and never repeat what was there.
+//! JSON into structs, with errors that say where and what was expected, and never repeat what was
+//! there.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -25,7 +26,11 @@ pub struct Malformed {
 
 impl Malformed {
     pub(super) fn at(at: impl Into<String>, expected: impl Into<String>) -> Self {
-        Self { at: at.into(), expected: expected.into(), origin: Origin::default() }
+        Self {
+            at: at.into(),
+            expected: expected.into(),
+            origin: Origin::default(),
+        }
     }
 
     /// The same, seen from the object that has it in its field `outer`.
@@ -38,20 +43,36 @@ impl Malformed {
         self.seen_from(outer, ": ")
     }
 
-    /// The same, of the event, notification or record that `text` is, unless something inside it was named already.
+    /// The same, of the event, notification or record that `text` is, unless something inside it
+    /// was named already.
     pub(super) fn named_by(self, text: &str) -> Self {
-        if self.origin == Origin::default() { Self { origin: origin::of(text), ..self } } else { self }
+        if self.origin == Origin::default() {
+            Self {
+                origin: origin::of(text),
+                ..self
+            }
+        } else {
+            self
+        }
     }
 
     fn seen_from(mut self, outer: &str, joint: &str) -> Self {
-        self.at = if self.at.is_empty() { outer.to_owned() } else { format!("{outer}{joint}{}", self.at) };
+        self.at = if self.at.is_empty() {
+            outer.to_owned()
+        } else {
+            format!("{outer}{joint}{}", self.at)
+        };
         self
     }
 }
 
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { at, expected, origin: _ } = self;
+        let Self {
+            at,
+            expected,
+            origin: _,
+        } = self;
         if at.is_empty() {
             write!(f, "malformed event: expected {expected}")
         } else {
@@ -60,7 +81,8 @@ impl fmt::Display for Malformed {
     }
 }
 
-/// Reads a document. A bad one is read a second time, to learn where it is bad: good ones do not pay for that.
+/// Reads a document. A bad one is read a second time, to learn where it is bad: good ones do not
+/// pay for that.
 pub(super) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Malformed> {
     serde_json::from_str(text).map_err(|error| {
         let mut document = serde_json::Deserializer::from_str(text);
@@ -79,14 +101,22 @@ pub(super) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Malformed
 const DEEPEST: usize = 4;
 const LONGEST_FIELD: usize = 24;
 
-/// The part of a path that may be told: a key that we do not read may be anything, and as long as the document.
+/// The part of a path that may be told: a key that we do not read may be anything, and as long as
+/// the document.
 fn known(path: &Path) -> String {
     let letters = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
     let foreign = |segment: &Segment| matches!(segment, Segment::Map { key } if key.len() > LONGEST_FIELD || !key.chars().all(letters));
-    path.iter().take(DEEPEST).take_while(|segment| !foreign(segment)).fold(String::new(), |at, segment| {
-        let joint = if at.is_empty() || matches!(segment, Segment::Seq { .. }) { "" } else { "." };
-        format!("{at}{joint}{segment}")
-    })
+    path.iter()
+        .take(DEEPEST)
+        .take_while(|segment| !foreign(segment))
+        .fold(String::new(), |at, segment| {
+            let joint = if at.is_empty() || matches!(segment, Segment::Seq { .. }) {
+                ""
+            } else {
+                "."
+            };
+            format!("{at}{joint}{segment}")
+        })
 }
 
 const A_TIME: &str = "a time such as 2026-01-31T10:00:00Z";
@@ -98,21 +128,29 @@ pub(super) fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::E
 }
 
 /// The same where it may be missing; it then needs `#[serde(default)]` too.
-pub(super) fn maybe_time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Timestamp>, D::Error> {
+pub(super) fn maybe_time<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<Timestamp>, D::Error> {
     let text = Option::<String>::deserialize(from)?;
     text.map(|text| read_time(&text)).transpose()
 }
 
-/// A time of this century: one that is thousands of years away is a mistake, and whoever computes with it makes another.
+/// A time of this century: one that is thousands of years away is a mistake, and whoever computes
+/// with it makes another.
 fn read_time<E: Error>(text: &str) -> Result<Timestamp, E> {
-    let time = text.parse().ok().filter(|time| (FIRST..LAST).contains(time));
+    let time = text
+        .parse()
+        .ok()
+        .filter(|time| (FIRST..LAST).contains(time));
     time.ok_or_else(|| E::invalid_value(Unexpected::Str(text), &A_TIME))
 }
 
-/// Most entries of a list in a message. What is longer is malformed: no message may use the memory and the time of its neighbours.
+/// Most entries of a list in a message. What is longer is malformed: no message may use the memory
+/// and the time of its neighbours.
 pub(super) const MOST_ENTRIES: usize = 1_000;
 
-/// Bytes of the longest text in a message that has no limit of its own: an ARN has up to 2,048 characters.
+/// Bytes of the longest text in a message that has no limit of its own: an ARN has up to 2,048
+/// characters.
 const LONGEST_TEXT: usize = 2_048;
 const SHORT: &str = "a text of at most 2048 bytes";
 
@@ -135,7 +173,11 @@ pub(super) struct Text(pub(super) String);
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
-        if text.len() > LONGEST_TEXT { Err(D::Error::invalid_length(text.len(), &SHORT)) } else { Ok(Self(text)) }
+        if text.len() > LONGEST_TEXT {
+            Err(D::Error::invalid_length(text.len(), &SHORT))
+        } else {
+            Ok(Self(text))
+        }
     }
 }
 
@@ -143,7 +185,10 @@ impl<'de> Deserialize<'de> for Text {
 pub(super) struct Few<C, const MOST: usize = MOST_ENTRIES>(pub(super) C);
 
 fn too_many<E: Error>(most: usize) -> E {
-    E::invalid_length(most.saturating_add(1), &format!("at most {most} entries").as_str())
+    E::invalid_length(
+        most.saturating_add(1),
+        &format!("at most {most} entries").as_str(),
+    )
 }
 
 impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for Few<Vec<T>, MOST> {
@@ -200,34 +245,53 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Few<BTreeMap<String, T>> {
     }
 }
 
-/// Reads what may be `null`, which is as good as not there. This and the following are to be named in `#[serde(default, deserialize_with)]`.
-pub(super) fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
+/// Reads what may be `null`, which is as good as not there. This and the following are to be named
+/// in `#[serde(default, deserialize_with)]`.
+pub(super) fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    from: D,
+) -> Result<T, D::Error> {
     Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
 /// Reads a list of at most [`MOST_ENTRIES`], or none.
-pub(super) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Vec<T>, D::Error> {
+pub(super) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    from: D,
+) -> Result<Vec<T>, D::Error> {
     Ok(maybe_list(from)?.unwrap_or_default())
 }
 
 /// The same, where it matters whether there is one.
-pub(super) fn maybe_list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<Vec<T>>, D::Error> {
+pub(super) fn maybe_list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    from: D,
+) -> Result<Option<Vec<T>>, D::Error> {
     Ok(Option::<Few<Vec<T>>>::deserialize(from)?.map(|Few(entries)| entries))
 }
 
 /// Reads a list of texts.
 pub(super) fn texts<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
-    Ok(list::<_, Text>(from)?.into_iter().map(|Text(text)| text).collect())
+    Ok(list::<_, Text>(from)?
+        .into_iter()
+        .map(|Text(text)| text)
+        .collect())
 }
 
 /// The same, where it matters whether there is one.
-pub(super) fn maybe_texts<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<String>>, D::Error> {
-    Ok(maybe_list::<_, Text>(from)?.map(|texts| texts.into_iter().map(|Text(text)| text).collect()))
+pub(super) fn maybe_texts<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<Vec<String>>, D::Error> {
+    Ok(
+        maybe_list::<_, Text>(from)?
+            .map(|texts| texts.into_iter().map(|Text(text)| text).collect()),
+    )
 }
 
 /// Reads an object of at most [`MOST_ENTRIES`] members, or none.
-pub(super) fn members<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<BTreeMap<String, T>, D::Error> {
-    Ok(Option::<Few<BTreeMap<String, T>>>::deserialize(from)?.map(|Few(members)| members).unwrap_or_default())
+pub(super) fn members<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    from: D,
+) -> Result<BTreeMap<String, T>, D::Error> {
+    Ok(Option::<Few<BTreeMap<String, T>>>::deserialize(from)?
+        .map(|Few(members)| members)
+        .unwrap_or_default())
 }
 
 /// Reads a text, which must be there.
@@ -248,31 +312,52 @@ pub(super) fn any_text<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::
 /// Reads a duration, which has no sign: what waited for less than no time would never grow old.
 pub(super) fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
     let told = Option::<i64>::deserialize(from)?.unwrap_or_default();
-    let seconds = u32::try_from(told).ok().filter(|seconds| *seconds <= LONGEST_TIME);
+    let seconds = u32::try_from(told)
+        .ok()
+        .filter(|seconds| *seconds <= LONGEST_TIME);
     seconds.ok_or_else(|| D::Error::invalid_value(Unexpected::Signed(told), &SECONDS))
 }
 
 /// The seconds of a duration, as [`seconds`] takes them.
 pub(super) fn to_seconds(duration: SignedDuration) -> u32 {
-    u32::try_from(duration.as_secs().max(0)).unwrap_or(u32::MAX).min(LONGEST_TIME)
+    u32::try_from(duration.as_secs().max(0))
+        .unwrap_or(u32::MAX)
+        .min(LONGEST_TIME)
 }
 
 /// Reads a number of services that may be missing.
-pub(super) fn maybe_services<'de, D: Deserializer<'de>>(from: D) -> Result<Option<usize>, D::Error> {
-    let Some(told) = Option::<i64>::deserialize(from)? else { return Ok(None) };
-    let services = usize::try_from(told).ok().filter(|services| (1..=MOST_SERVICES).contains(services));
-    services.map(Some).ok_or_else(|| D::Error::invalid_value(Unexpected::Signed(told), &SERVICES))
+pub(super) fn maybe_services<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<usize>, D::Error> {
+    let Some(told) = Option::<i64>::deserialize(from)? else {
+        return Ok(None);
+    };
+    let services = usize::try_from(told)
+        .ok()
+        .filter(|services| (1..=MOST_SERVICES).contains(services));
+    services
+        .map(Some)
+        .ok_or_else(|| D::Error::invalid_value(Unexpected::Signed(told), &SERVICES))
 }
 
-/// What serde expected. Its text begins with what it found instead, which may be anything and is left out.
+/// What serde expected. Its text begins with what it found instead, which may be anything and is
+/// left out.
 fn expected(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
+    let text = text
+        .rsplit_once(" at line ")
+        .map_or(text.as_str(), |(text, _)| text);
     if let Some(field) = text.strip_prefix("missing field ") {
         format!("the field {field}")
     } else if text.starts_with("unknown field ") {
-        text.rsplit_once(", expected ").map_or_else(|| "no unknown field".to_owned(), |(_, known)| known.to_owned())
-    } else if let Some((_, expected)) = text.rsplit_once(", expected ").or_else(|| text.rsplit_once(": expected ")) {
+        text.rsplit_once(", expected ").map_or_else(
+            || "no unknown field".to_owned(),
+            |(_, known)| known.to_owned(),
+        )
+    } else if let Some((_, expected)) = text
+        .rsplit_once(", expected ")
+        .or_else(|| text.rsplit_once(": expected "))
+    {
         in_plain_words(expected).to_owned()
     } else if let Some(field) = text.strip_prefix("duplicate field ") {
         format!("the field {field} once")

@@ -1,5 +1,6 @@
-//! What a person asks for: `{"reload": {"changed": ["ssm:/app/x"], "at": "2026-01-31T10:00:00Z", "dry_run": true, "max_services": 500,
-//! "reason": "text"}}` or `{"reload": {"services": ["cluster/name"], "dry_run": true, "reason": "text"}}`; all but `changed` or `services` is
+//! What a person asks for: `{"reload": {"changed": ["ssm:/app/x"], "at": "2026-01-31T10:00:00Z",
+//! "dry_run": true, "max_services": 500, "reason": "text"}}` or `{"reload": {"services":
+//! ["cluster/name"], "dry_run": true, "reason": "text"}}`; all but `changed` or `services` is
 //! optional.
 
 use jiff::{SignedDuration, Timestamp};
@@ -40,7 +41,10 @@ impl Sweep {
             Some(false) => "report",
             None => "as set",
         };
-        RequestLine { sweep: Some(sweep), ..RequestLine::default() }
+        RequestLine {
+            sweep: Some(sweep),
+            ..RequestLine::default()
+        }
     }
 }
 
@@ -55,7 +59,10 @@ impl Manual {
         self.changed
             .iter()
             .flat_map(|term| term.keys(home))
-            .map(|key| Change { source: REQUEST, ..Change::new(key, self.at, ChangeKind::Written, "manual") })
+            .map(|key| Change {
+                source: REQUEST,
+                ..Change::new(key, self.at, ChangeKind::Written, "manual")
+            })
     }
 
     /// How many keys and services it names.
@@ -72,7 +79,14 @@ impl Manual {
     /// The line of it.
     #[must_use]
     pub fn line(&self) -> RequestLine {
-        let Wish { services, asked_at: _, dry_run, max_services, reason, sender: _ } = &self.wish;
+        let Wish {
+            services,
+            asked_at: _,
+            dry_run,
+            max_services,
+            reason,
+            sender: _,
+        } = &self.wish;
         let some = |count: usize| (count > 0).then_some(count);
         RequestLine {
             changed: some(self.changed.len()),
@@ -86,7 +100,10 @@ impl Manual {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "an object with changed, at, services, dry_run, max_services or reason")]
+#[serde(
+    deny_unknown_fields,
+    expecting = "an object with changed, at, services, dry_run, max_services or reason"
+)]
 struct Reload {
     #[serde(default, deserialize_with = "json::texts")]
     changed: Vec<String>,
@@ -101,33 +118,59 @@ struct Reload {
     reason: Option<String>,
 }
 
-const NOTHING: &str = "changed or services, such as {\"changed\": [\"ssm:/app/x\"]} or {\"services\": [\"cluster/name\"]}";
-const BOTH: &str =
-    "changed or services, not both: send two requests, such as {\"changed\": [\"ssm:/app/x\"]} and then {\"services\": [\"cluster/name\"]}";
-const ONLY_CHANGED: &str = "nothing: at and max_services are for changed; services are restarted now, as many as are named";
+const NOTHING: &str = "changed or services, such as {\"changed\": [\"ssm:/app/x\"]} or \
+                       {\"services\": [\"cluster/name\"]}";
+const BOTH: &str = "changed or services, not both: send two requests, such as {\"changed\": \
+                    [\"ssm:/app/x\"]} and then {\"services\": [\"cluster/name\"]}";
+const ONLY_CHANGED: &str = "nothing: at and max_services are for changed; services are restarted \
+                            now, as many as are named";
 
 const LONG_ARN: &str = "cluster/name, since an ARN in the short format names no cluster";
 
 /// How far a caller's clock may be ahead of ours.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(1);
 
-/// Reads what is in `reload`. Without `at`, the changes are as old as the message that tells them, so that its redelivery is the same.
+/// Reads what is in `reload`. Without `at`, the changes are as old as the message that tells them,
+/// so that its redelivery is the same.
 pub(super) fn decode(reload: &RawValue, sent_at: Timestamp) -> Result<Manual, Malformed> {
-    let Reload { changed, at, services, dry_run, max_services, reason } = json::read(reload.get())?;
+    let Reload {
+        changed,
+        at,
+        services,
+        dry_run,
+        max_services,
+        reason,
+    } = json::read(reload.get())?;
     match (changed.is_empty(), services.is_empty()) {
         (true, true) => return Err(Malformed::at("", NOTHING)),
         (false, false) => return Err(Malformed::at("", BOTH)),
         (true, false) if at.is_some() => return Err(Malformed::at("at", ONLY_CHANGED)),
-        (true, false) if max_services.is_some() => return Err(Malformed::at("max_services", ONLY_CHANGED)),
+        (true, false) if max_services.is_some() => {
+            return Err(Malformed::at("max_services", ONLY_CHANGED));
+        }
         (true, false) | (false, true) => {}
     }
     let terms = changed.iter().enumerate().map(|(place, text)| {
-        let term = Term::parse(text).map_err(|expected| Malformed::at(format!("changed[{place}]"), expected))?;
-        if term.is_prefix() { Err(Malformed::at(format!("changed[{place}]"), "one key, not a prefix")) } else { Ok(term) }
+        let term = Term::parse(text)
+            .map_err(|expected| Malformed::at(format!("changed[{place}]"), expected))?;
+        if term.is_prefix() {
+            Err(Malformed::at(
+                format!("changed[{place}]"),
+                "one key, not a prefix",
+            ))
+        } else {
+            Ok(term)
+        }
     });
     let ids = services.iter().enumerate().map(|(place, text)| {
-        let id = ServiceId::from_arn(text).map(|(id, home)| (id, Some(home))).or_else(|| Some((ServiceId::from_path(text)?, None)));
-        let expected = if ServiceId::is_short_arn(text) { LONG_ARN } else { "cluster/name or a service's ARN in the long format" };
+        let id = ServiceId::from_arn(text)
+            .map(|(id, home)| (id, Some(home)))
+            .or_else(|| Some((ServiceId::from_path(text)?, None)));
+        let expected = if ServiceId::is_short_arn(text) {
+            LONG_ARN
+        } else {
+            "cluster/name or a service's ARN in the long format"
+        };
         id.ok_or_else(|| Malformed::at(format!("services[{place}]"), expected))
     });
     if at.is_some_and(|at| at.duration_since(sent_at) > CLOCKS_DIFFER) {
@@ -141,7 +184,11 @@ pub(super) fn decode(reload: &RawValue, sent_at: Timestamp) -> Result<Manual, Ma
             asked_at: sent_at,
             dry_run,
             max_services,
-            reason: reason.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(bounded),
+            reason: reason
+                .as_deref()
+                .map(str::trim)
+                .filter(|text| !text.is_empty())
+                .map(bounded),
             sender: None,
         },
     })

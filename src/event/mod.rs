@@ -1,5 +1,5 @@
-//! Payloads become changes. Each thing that a payload tells is a change, a wish of a person, what was left to do, a sweep, something to ignore
-//! for a named reason, or malformed.
+//! Payloads become changes. Each thing that a payload tells is a change, a wish of a person, what
+//! was left to do, a sweep, something to ignore for a named reason, or malformed.
 
 mod again;
 mod appconfig;
@@ -40,14 +40,16 @@ pub struct Inbox {
 pub struct Message {
     /// The queue's message id.
     pub id: Option<String>,
-    /// Who sent it to the queue: the id of a user, of a role and its session, or of an account of AWS's own.
+    /// Who sent it to the queue: the id of a user, of a role and its session, or of an account of
+    /// AWS's own.
     pub sender: Option<String>,
     /// What it tells.
     pub told: Vec<Told>,
 }
 
 impl Message {
-    /// Whether it tells of anything that is to be done, and that nobody else goes on with: what one sweep cannot do, the next one does.
+    /// Whether it tells of anything that is to be done, and that nobody else goes on with: what one
+    /// sweep cannot do, the next one does.
     #[must_use]
     pub fn asks(&self) -> bool {
         self.told.iter().any(|told| match told {
@@ -86,7 +88,10 @@ impl Told {
                     Whom::Everyone => 0,
                     Whom::EveryoneBut(services) | Whom::Only(services) => services.len(),
                 });
-                again.changes.len() + again.waiting.len() + again.wish.as_ref().map_or(0, |wish| wish.services.len()) + lists.sum::<usize>()
+                again.changes.len()
+                    + again.waiting.len()
+                    + again.wish.as_ref().map_or(0, |wish| wish.services.len())
+                    + lists.sum::<usize>()
             }
             Self::Changed(_) | Self::Sweep(_) | Self::Ignored(_) | Self::Malformed(_) => 1,
             Self::TooMuch => 0,
@@ -94,13 +99,15 @@ impl Told {
     }
 }
 
-/// Most changes, services and other things that the messages of one batch tell together: some twenty messages that are as long as they may be.
+/// Most changes, services and other things that the messages of one batch tell together: some
+/// twenty messages that are as long as they may be.
 const MOST_TOLD: usize = 20_000;
 
-/// The messages of a batch, as far as there is room for what they tell: the heaviest come again later, so that nobody's flood takes the memory
-/// that other messages need.
+/// The messages of a batch, as far as there is room for what they tell: the heaviest come again
+/// later, so that nobody's flood takes the memory that other messages need.
 fn with_room(messages: impl Iterator<Item = Message>) -> Vec<Message> {
-    let (mut kept, mut weights, mut weight): (Vec<Message>, BinaryHeap<_>, usize) = (Vec::new(), BinaryHeap::new(), 0);
+    let (mut kept, mut weights, mut weight): (Vec<Message>, BinaryHeap<_>, usize) =
+        (Vec::new(), BinaryHeap::new(), 0);
     for message in messages {
         let of_message = message.told.iter().map(Told::weight).sum::<usize>();
         weight += of_message;
@@ -126,11 +133,15 @@ const LONGEST_NAME: usize = 100;
 
 fn ignored(event: impl Into<String>, reason: IgnoredReason) -> Told {
     let event: String = event.into();
-    Told::Ignored(IgnoredEvent { event: bounded(&event).chars().take(LONGEST_NAME).collect(), reason })
+    Told::Ignored(IgnoredEvent {
+        event: bounded(&event).chars().take(LONGEST_NAME).collect(),
+        reason,
+    })
 }
 
-/// Reads a payload. `now` is when a manual invocation that tells no time was made. What an earlier invocation left to do is read from messages of the
-/// queue `own` alone: whoever may invoke the function, or write to a topic that it listens to, must not tell it that.
+/// Reads a payload. `now` is when a manual invocation that tells no time was made. What an earlier
+/// invocation left to do is read from messages of the queue `own` alone: whoever may invoke the
+/// function, or write to a topic that it listens to, must not tell it that.
 #[must_use]
 pub fn decode(payload: &str, now: Timestamp, own: Option<&Queue>) -> Inbox {
     envelope::open(payload, now, own)

@@ -13,7 +13,12 @@ pub(super) fn of(text: &str) -> Origin {
     let mut names = Names::default();
     // What was read before the mistake stays.
     let _ = serde_json::Deserializer::from_str(text).deserialize_map(&mut names);
-    let Names { id, source, detail_type, is_sns } = names;
+    let Names {
+        id,
+        source,
+        detail_type,
+        is_sns,
+    } = names;
     let source = source.or_else(|| is_sns.then(|| "aws:sns".to_owned()));
     Origin::of(id.as_deref(), source.as_deref(), detail_type.as_deref())
 }
@@ -34,10 +39,14 @@ impl Names {
             // EventBridge, and an SNS message inside SQS.
             "id" | "MessageId" => self.id = self.id.take().or_else(text),
             // EventBridge, a record of S3, a record of SNS.
-            "source" | "eventSource" | "EventSource" => self.source = self.source.take().or_else(text),
+            "source" | "eventSource" | "EventSource" => {
+                self.source = self.source.take().or_else(text);
+            }
             "detail-type" | "eventName" => self.detail_type = self.detail_type.take().or_else(text),
             // A record of S3 has no id of its own, but that of the request.
-            "responseElements" => self.id = self.id.take().or_else(|| member(value, "x-amz-request-id")),
+            "responseElements" => {
+                self.id = self.id.take().or_else(|| member(value, "x-amz-request-id"));
+            }
             "Sns" => self.id = self.id.take().or_else(|| member(value, "MessageId")),
             "Type" => self.is_sns = text().as_deref() == Some("Notification"),
             _ => {}
@@ -71,7 +80,11 @@ mod tests {
     use super::*;
 
     fn names(text: &str) -> [Option<String>; 3] {
-        let Origin { event_id, source, detail_type } = of(text);
+        let Origin {
+            event_id,
+            source,
+            detail_type,
+        } = of(text);
         [event_id, source, detail_type]
     }
 
@@ -84,7 +97,10 @@ mod tests {
         let cut = r#"{"id": "e1", "source": "aws.ssm", "detail": {"name": "x"}, "detail-type": "Parameter St"#;
 
         assert_eq!(names(cut), some(["e1", "aws.ssm", ""]));
-        assert_eq!(names(r#"{"id": 5, "source": ["aws.ssm"], "detail-type": "D"}"#), some(["", "", "D"]));
+        assert_eq!(
+            names(r#"{"id": 5, "source": ["aws.ssm"], "detail-type": "D"}"#),
+            some(["", "", "D"])
+        );
         assert_eq!(names("no JSON"), some(["", "", ""]));
     }
 
@@ -93,8 +109,14 @@ mod tests {
         let record = r#"{"eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "responseElements": {"x-amz-request-id": "C3D1"}}"#;
 
         assert_eq!(names(record), some(["C3D1", "aws:s3", "ObjectCreated:Put"]));
-        assert_eq!(names(r#"{"Type": "Notification", "MessageId": "m1", "Message": "{"}"#), some(["m1", "aws:sns", ""]));
-        assert_eq!(names(r#"{"EventSource": "aws:sns", "Sns": {"MessageId": "m1"}}"#), some(["m1", "aws:sns", ""]));
+        assert_eq!(
+            names(r#"{"Type": "Notification", "MessageId": "m1", "Message": "{"}"#),
+            some(["m1", "aws:sns", ""])
+        );
+        assert_eq!(
+            names(r#"{"EventSource": "aws:sns", "Sns": {"MessageId": "m1"}}"#),
+            some(["m1", "aws:sns", ""])
+        );
     }
 
     #[test]
@@ -103,6 +125,9 @@ mod tests {
 
         let [id, source, _] = names(&long);
 
-        assert_eq!((id.unwrap().chars().count(), source.as_deref()), (256, Some("a\u{fffd}b")));
+        assert_eq!(
+            (id.unwrap().chars().count(), source.as_deref()),
+            (256, Some("a\u{fffd}b"))
+        );
     }
 }

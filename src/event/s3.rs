@@ -27,7 +27,11 @@ struct Detail<'a> {
     object: Object<'a>,
     #[serde(default, deserialize_with = "json::maybe_text")]
     requester: Option<String>,
-    #[serde(rename = "deletion-type", default, deserialize_with = "json::maybe_text")]
+    #[serde(
+        rename = "deletion-type",
+        default,
+        deserialize_with = "json::maybe_text"
+    )]
     deletion_type: Option<String>,
 }
 
@@ -45,7 +49,12 @@ struct Bucket {
 #[serde(expecting = "an object in a bucket")]
 struct Object<'a> {
     key: String,
-    #[serde(rename = "version-id", alias = "versionId", default, deserialize_with = "json::maybe_text")]
+    #[serde(
+        rename = "version-id",
+        alias = "versionId",
+        default,
+        deserialize_with = "json::maybe_text"
+    )]
     version: Option<String>,
     #[serde(alias = "eTag", default, deserialize_with = "json::maybe_text")]
     etag: Option<String>,
@@ -82,7 +91,11 @@ struct UserIdentity {
 #[derive(Deserialize)]
 #[serde(expecting = "response elements")]
 struct ResponseElements {
-    #[serde(rename = "x-amz-request-id", default, deserialize_with = "json::maybe_text")]
+    #[serde(
+        rename = "x-amz-request-id",
+        default,
+        deserialize_with = "json::maybe_text"
+    )]
     request_id: Option<String>,
 }
 
@@ -96,15 +109,27 @@ struct Entity<'a> {
 
 pub(super) fn decode_event(event: &EventBridge<'_>, clock: Timestamp) -> Result<Told, Malformed> {
     let kind = match event.detail_type.as_str() {
-        // Whatever the reason (PutObject, POST Object, CopyObject, CompleteMultipartUpload): the object is another one now.
+        // Whatever the reason (PutObject, POST Object, CopyObject, CompleteMultipartUpload): the
+        // object is another one now.
         "Object Created" => ChangeKind::Written,
         "Object Deleted" => ChangeKind::Deleted,
         _ => return Ok(ignored(event.name(), IgnoredReason::UnknownKind)),
     };
-    let detail: Detail = json::read(event.detail.get()).map_err(|malformed| malformed.in_field("detail"))?;
-    let Detail { bucket, object, requester, deletion_type } = detail;
+    let detail: Detail =
+        json::read(event.detail.get()).map_err(|malformed| malformed.in_field("detail"))?;
+    let Detail {
+        bucket,
+        object,
+        requester,
+        deletion_type,
+    } = detail;
     check(&bucket, &object.key, "detail.")?;
-    if kind == ChangeKind::Deleted && only_a_version(&object, deletion_type.as_deref() == Some("Delete Marker Created")) {
+    if kind == ChangeKind::Deleted
+        && only_a_version(
+            &object,
+            deletion_type.as_deref() == Some("Delete Marker Created"),
+        )
+    {
         return Ok(ignored(event.name(), IgnoredReason::UnknownKind));
     }
     if is_folder(&object, &object.key, kind) {
@@ -114,9 +139,16 @@ pub(super) fn decode_event(event: &EventBridge<'_>, clock: Timestamp) -> Result<
     let told = Key::object(&partition, &bucket.name, &object.key);
     // AWS's pages show the key as it is, and others have seen it form-URL-encoded.
     let decoded = form_decoded(&object.key).filter(|_| is_form_encoded(&object.key));
-    let key = decoded.iter().fold(told, |told, decoded| told.or_perhaps(&Key::object(&partition, &bucket.name, decoded)));
+    let key = decoded.iter().fold(told, |told, decoded| {
+        told.or_perhaps(&Key::object(&partition, &bucket.name, decoded))
+    });
     let change = Change::new(key, end_of_event_time(event.time, clock), kind, &event.id);
-    Ok(changed(Change { version: object.version, etag: object.etag, by: requester, ..change }))
+    Ok(changed(Change {
+        version: object.version,
+        etag: object.etag,
+        by: requester,
+        ..change
+    }))
 }
 
 pub(super) fn decode_notification(record: &RawValue, clock: Timestamp) -> Result<Told, Malformed> {
@@ -124,34 +156,74 @@ pub(super) fn decode_notification(record: &RawValue, clock: Timestamp) -> Result
     if !record.event_version.starts_with("2.") {
         return Err(Malformed::at("eventVersion", "2.x"));
     }
-    let kind = match record.event_name.trim_start_matches("s3:").split(':').next() {
+    let kind = match record
+        .event_name
+        .trim_start_matches("s3:")
+        .split(':')
+        .next()
+    {
         Some("ObjectCreated") => ChangeKind::Written,
         Some("ObjectRemoved" | "LifecycleExpiration") => ChangeKind::Deleted,
-        _ => return Ok(ignored(format!("aws:s3 {}", record.event_name), IgnoredReason::UnknownKind)),
+        _ => {
+            return Ok(ignored(
+                format!("aws:s3 {}", record.event_name),
+                IgnoredReason::UnknownKind,
+            ));
+        }
     };
     let Entity { bucket, object } = record.s3;
-    let key = form_decoded(&object.key).ok_or_else(|| Malformed::at("s3.object.key", "a form-URL-encoded key in UTF-8"))?;
+    let key = form_decoded(&object.key)
+        .ok_or_else(|| Malformed::at("s3.object.key", "a form-URL-encoded key in UTF-8"))?;
     check(&bucket, &key, "s3.")?;
-    if kind == ChangeKind::Deleted && only_a_version(&object, record.event_name.ends_with(":DeleteMarkerCreated")) {
-        return Ok(ignored(format!("aws:s3 {}", record.event_name), IgnoredReason::UnknownKind));
+    if kind == ChangeKind::Deleted
+        && only_a_version(&object, record.event_name.ends_with(":DeleteMarkerCreated"))
+    {
+        return Ok(ignored(
+            format!("aws:s3 {}", record.event_name),
+            IgnoredReason::UnknownKind,
+        ));
     }
     if is_folder(&object, &key, kind) {
-        return Ok(ignored(format!("aws:s3 {}", record.event_name), IgnoredReason::Folder));
+        return Ok(ignored(
+            format!("aws:s3 {}", record.event_name),
+            IgnoredReason::Folder,
+        ));
     }
-    let partition = bucket.arn.as_deref().and_then(Arn::parse).map_or_else(|| partition_of(&record.aws_region), |arn| arn.partition);
-    let event = record.response_elements.and_then(|elements| elements.request_id).unwrap_or_default();
-    let change = Change::new(Key::object(partition, &bucket.name, &key), end_of_event_time(record.event_time, clock), kind, &event);
-    let by = record.user_identity.and_then(|identity| identity.principal_id);
-    Ok(changed(Change { version: object.version, etag: object.etag, by, ..change }))
+    let partition = bucket
+        .arn
+        .as_deref()
+        .and_then(Arn::parse)
+        .map_or_else(|| partition_of(&record.aws_region), |arn| arn.partition);
+    let event = record
+        .response_elements
+        .and_then(|elements| elements.request_id)
+        .unwrap_or_default();
+    let change = Change::new(
+        Key::object(partition, &bucket.name, &key),
+        end_of_event_time(record.event_time, clock),
+        kind,
+        &event,
+    );
+    let by = record
+        .user_identity
+        .and_then(|identity| identity.principal_id);
+    Ok(changed(Change {
+        version: object.version,
+        etag: object.etag,
+        by,
+        ..change
+    }))
 }
 
-/// Whether one version was deleted for good, and not the object by a marker: which version is the newest now is not told.
+/// Whether one version was deleted for good, and not the object by a marker: which version is the
+/// newest now is not told.
 fn only_a_version(object: &Object<'_>, by_marker: bool) -> bool {
     object.version.is_some() && !by_marker
 }
 
-/// Whether it is what the console's "Create folder" writes: nothing reads it, and it comes and goes with what is below it ("Organizing objects in
-/// the Amazon S3 console by using folders", Amazon S3 User Guide).
+/// Whether it is what the console's "Create folder" writes: nothing reads it, and it comes and goes
+/// with what is below it ("Organizing objects in the Amazon S3 console by using folders", Amazon S3
+/// User Guide).
 fn is_folder(object: &Object<'_>, key: &str, kind: ChangeKind) -> bool {
     let is_empty = match object.size {
         Some(size) => size.get() == "0",
@@ -162,9 +234,15 @@ fn is_folder(object: &Object<'_>, key: &str, kind: ChangeKind) -> bool {
 
 fn check(bucket: &Bucket, key: &str, outer: &str) -> Result<(), Malformed> {
     if bucket.name.is_empty() || bucket.name.contains('/') {
-        Err(Malformed::at(format!("{outer}bucket.name"), "the name of a bucket"))
+        Err(Malformed::at(
+            format!("{outer}bucket.name"),
+            "the name of a bucket",
+        ))
     } else if key.is_empty() || key.len() > LONGEST_KEY {
-        Err(Malformed::at(format!("{outer}object.key"), format!("a key of 1 to {LONGEST_KEY} bytes")))
+        Err(Malformed::at(
+            format!("{outer}object.key"),
+            format!("a key of 1 to {LONGEST_KEY} bytes"),
+        ))
     } else {
         Ok(())
     }
@@ -179,5 +257,8 @@ fn is_form_encoded(key: &str) -> bool {
 /// The bucket writes `red flower+1.jpg` as `red+flower%2B1.jpg`.
 fn form_decoded(key: &str) -> Option<String> {
     let spaced = key.replace('+', " ");
-    percent_decode_str(&spaced).decode_utf8().ok().map(Cow::into_owned)
+    percent_decode_str(&spaced)
+        .decode_utf8()
+        .ok()
+        .map(Cow::into_owned)
 }

@@ -24,7 +24,10 @@ const LONGEST_NAME: usize = 512;
 
 /// "Secret Label Updated", AWS Secrets Manager User Guide: sent whenever a label moves.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase", expecting = "the detail of a Secrets Manager event")]
+#[serde(
+    rename_all = "camelCase",
+    expecting = "the detail of a Secrets Manager event"
+)]
 struct LabelUpdated {
     name: String,
     #[serde(rename = "labelUpdated", deserialize_with = "json::text")]
@@ -35,7 +38,10 @@ struct LabelUpdated {
 
 /// "Log entries for AWS Secrets Manager API calls", AWS Secrets Manager User Guide.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase", expecting = "the detail of a CloudTrail event")]
+#[serde(
+    rename_all = "camelCase",
+    expecting = "the detail of a CloudTrail event"
+)]
 struct ApiCall {
     #[serde(deserialize_with = "json::text")]
     event_name: String,
@@ -89,7 +95,9 @@ struct Response {
 
 impl Response {
     fn arn(&self) -> Option<&str> {
-        [&self.arn, &self.a_rn, &self.capital_arn].into_iter().find_map(|arn| arn.as_deref())
+        [&self.arn, &self.a_rn, &self.capital_arn]
+            .into_iter()
+            .find_map(|arn| arn.as_deref())
     }
 }
 
@@ -103,87 +111,186 @@ pub(super) fn decode(event: &EventBridge<'_>, clock: Timestamp) -> Result<Vec<To
 }
 
 fn decode_label(event: &EventBridge<'_>, clock: Timestamp) -> Result<Vec<Told>, Malformed> {
-    let detail: LabelUpdated = json::read(event.detail.get()).map_err(|malformed| malformed.in_field("detail"))?;
+    let detail: LabelUpdated =
+        json::read(event.detail.get()).map_err(|malformed| malformed.in_field("detail"))?;
     let name = checked(&detail.name, "detail.name")?;
     if OWN_LABELS.contains(&detail.label.as_str()) {
         return Ok(vec![ignored(event.name(), IgnoredReason::PendingVersion)]);
     }
-    let suffix =
-        event.resources.first().and_then(|arn| Arn::parse(arn)?.resource.strip_prefix("secret:")?.strip_prefix(name)?.strip_prefix('-'));
-    let key = Key::secret(event.place(), name).with_suffix(suffix).at_stage(&detail.label);
-    let change = Change::new(key, end_of_event_time(event.time, clock), ChangeKind::Written, &event.id);
-    Ok(vec![changed(Change { version: detail.version_id, ..change })])
+    let suffix = event.resources.first().and_then(|arn| {
+        Arn::parse(arn)?
+            .resource
+            .strip_prefix("secret:")?
+            .strip_prefix(name)?
+            .strip_prefix('-')
+    });
+    let key = Key::secret(event.place(), name)
+        .with_suffix(suffix)
+        .at_stage(&detail.label);
+    let change = Change::new(
+        key,
+        end_of_event_time(event.time, clock),
+        ChangeKind::Written,
+        &event.id,
+    );
+    Ok(vec![changed(Change {
+        version: detail.version_id,
+        ..change
+    })])
 }
 
 fn decode_call(event: &EventBridge<'_>, clock: Timestamp) -> Result<Vec<Told>, Malformed> {
-    let call: ApiCall = json::read(event.detail.get()).map_err(|malformed| malformed.in_field("detail"))?;
+    let call: ApiCall =
+        json::read(event.detail.get()).map_err(|malformed| malformed.in_field("detail"))?;
     let name = || format!("{} {}", event.source, call.event_name);
-    if !["PutSecretValue", "UpdateSecret", "UpdateSecretVersionStage", "DeleteSecret"].contains(&call.event_name.as_str()) {
+    if ![
+        "PutSecretValue",
+        "UpdateSecret",
+        "UpdateSecretVersionStage",
+        "DeleteSecret",
+    ]
+    .contains(&call.event_name.as_str())
+    {
         return Ok(vec![ignored(name(), IgnoredReason::UnknownKind)]);
     }
     if call.error_code.is_some() {
         return Ok(vec![ignored(name(), IgnoredReason::CallFailed)]);
     }
-    let kind = if call.event_name == "DeleteSecret" { ChangeKind::Deleted } else { ChangeKind::Written };
+    let kind = if call.event_name == "DeleteSecret" {
+        ChangeKind::Deleted
+    } else {
+        ChangeKind::Written
+    };
     let keys = secrets_of(&call, event.place())?;
     let (labels, version) = call.moved();
     if labels.is_empty() {
-        let reason = if call.event_name == "UpdateSecret" { IgnoredReason::UnknownKind } else { IgnoredReason::PendingVersion };
+        let reason = if call.event_name == "UpdateSecret" {
+            IgnoredReason::UnknownKind
+        } else {
+            IgnoredReason::PendingVersion
+        };
         return Ok(vec![ignored(name(), reason)]);
     }
     if labels.len() > MOST_LABELS {
-        return Err(Malformed::at("detail.requestParameters.versionStages", format!("at most {MOST_LABELS} labels")));
+        return Err(Malformed::at(
+            "detail.requestParameters.versionStages",
+            format!("at most {MOST_LABELS} labels"),
+        ));
     }
-    let by = call.user_identity.as_ref().and_then(|identity| identity.arn.clone());
-    let keys = keys.iter().flat_map(|key| labels.iter().map(|label| key.clone().at_stage(label)));
+    let by = call
+        .user_identity
+        .as_ref()
+        .and_then(|identity| identity.arn.clone());
+    let keys = keys
+        .iter()
+        .flat_map(|key| labels.iter().map(|label| key.clone().at_stage(label)));
     let changes = keys.map(|key| {
-        let change = Change::new(key, end_of_event_time(call.event_time, clock), kind, &event.id);
-        changed(Change { version: version.clone(), by: by.clone(), ..change })
+        let change = Change::new(
+            key,
+            end_of_event_time(call.event_time, clock),
+            kind,
+            &event.id,
+        );
+        changed(Change {
+            version: version.clone(),
+            by: by.clone(),
+            ..change
+        })
     });
     Ok(changes.collect())
 }
 
 impl ApiCall {
-    /// The labels that the call moved and somebody may read, and the version that they stand at now.
+    /// The labels that the call moved and somebody may read, and the version that they stand at
+    /// now.
     fn moved(&self) -> (Vec<&str>, Option<String>) {
         let request = self.request_parameters.as_ref();
         let answered = self.response_elements.as_ref();
         let told = answered.and_then(|response| response.version_id.clone());
-        let made = told.clone().or_else(|| request?.client_request_token.clone());
+        let made = told
+            .clone()
+            .or_else(|| request?.client_request_token.clone());
         let (labels, version) = match self.event_name.as_str() {
             "UpdateSecretVersionStage" => {
                 let to = request.and_then(|request| request.move_to_version_id.clone());
-                (request.and_then(|request| request.version_stage.as_deref()).filter(|_| to.is_some()).into_iter().collect(), to)
+                (
+                    request
+                        .and_then(|request| request.version_stage.as_deref())
+                        .filter(|_| to.is_some())
+                        .into_iter()
+                        .collect(),
+                    to,
+                )
             }
-            // An answer that tells the name would tell a new version: without, only the description or the key that encrypts is another. Often
-            // the answer tells the ARN alone; then a restart for nothing is the lesser harm.
-            "UpdateSecret" if told.is_none() && answered.is_some_and(|response| response.name.is_some()) => (Vec::new(), None),
+            // An answer that tells the name would tell a new version: without, only the description
+            // or the key that encrypts is another. Often the answer tells the ARN
+            // alone; then a restart for nothing is the lesser harm.
+            "UpdateSecret"
+                if told.is_none() && answered.is_some_and(|response| response.name.is_some()) =>
+            {
+                (Vec::new(), None)
+            }
             "PutSecretValue" => {
                 let asked = request.and_then(|request| request.version_stages.as_ref());
-                (asked.map_or_else(|| vec![CURRENT], |stages| stages.iter().map(String::as_str).collect()), made)
+                (
+                    asked.map_or_else(
+                        || vec![CURRENT],
+                        |stages| stages.iter().map(String::as_str).collect(),
+                    ),
+                    made,
+                )
             }
             _ => (vec![CURRENT], made),
         };
-        (labels.into_iter().filter(|label| !OWN_LABELS.contains(label)).collect(), version)
+        (
+            labels
+                .into_iter()
+                .filter(|label| !OWN_LABELS.contains(label))
+                .collect(),
+            version,
+        )
     }
 }
 
-/// The answer names the secret for certain. The request may name it in any way, so that its ARN may mean either of two secrets.
+/// The answer names the secret for certain. The request may name it in any way, so that its ARN may
+/// mean either of two secrets.
 fn secrets_of(call: &ApiCall, place: Place) -> Result<Vec<Key>, Malformed> {
-    if let Some((arn, response)) = call.response_elements.as_ref().and_then(|response| Some((Arn::parse(response.arn()?)?, response))) {
-        let path =
-            arn.resource.strip_prefix("secret:").ok_or_else(|| Malformed::at("detail.responseElements.arn", "the ARN of a secret"))?;
+    if let Some((arn, response)) = call
+        .response_elements
+        .as_ref()
+        .and_then(|response| Some((Arn::parse(response.arn()?)?, response)))
+    {
+        let path = arn
+            .resource
+            .strip_prefix("secret:")
+            .ok_or_else(|| Malformed::at("detail.responseElements.arn", "the ARN of a secret"))?;
         let (name, suffix) = match &response.name {
-            Some(name) => (name.as_str(), path.strip_prefix(name.as_str()).and_then(|rest| rest.strip_prefix('-'))),
-            None => without_suffix(path).map_or((path, None), |(name, suffix)| (name, Some(suffix))),
+            Some(name) => (
+                name.as_str(),
+                path.strip_prefix(name.as_str())
+                    .and_then(|rest| rest.strip_prefix('-')),
+            ),
+            None => {
+                without_suffix(path).map_or((path, None), |(name, suffix)| (name, Some(suffix)))
+            }
         };
-        return Ok(vec![Key::secret(arn.place(), checked(name, "detail.responseElements.arn")?).with_suffix(suffix)]);
+        return Ok(vec![
+            Key::secret(arn.place(), checked(name, "detail.responseElements.arn")?)
+                .with_suffix(suffix),
+        ]);
     }
-    let asked = call.request_parameters.as_ref().and_then(|request| request.secret_id.as_deref());
-    let asked = asked.ok_or_else(|| Malformed::at("detail.requestParameters", "the field `secretId`"))?;
+    let asked = call
+        .request_parameters
+        .as_ref()
+        .and_then(|request| request.secret_id.as_deref());
+    let asked =
+        asked.ok_or_else(|| Malformed::at("detail.requestParameters", "the field `secretId`"))?;
     let at = "detail.requestParameters.secretId";
     if asked.starts_with("arn:") {
-        Ok(Term::parse(asked).map_err(|expected| Malformed::at(at, expected))?.keys(&place).collect())
+        Ok(Term::parse(asked)
+            .map_err(|expected| Malformed::at(at, expected))?
+            .keys(&place)
+            .collect())
     } else {
         Ok(vec![Key::secret(place, checked(asked, at)?)])
     }
@@ -191,5 +298,10 @@ fn secrets_of(call: &ApiCall, place: Place) -> Result<Vec<Key>, Malformed> {
 
 fn checked<'a>(name: &'a str, at: &str) -> Result<&'a str, Malformed> {
     let good = !name.is_empty() && name.len() <= LONGEST_NAME;
-    good.then_some(name).ok_or_else(|| Malformed::at(at, format!("a secret's name of 1 to {LONGEST_NAME} characters")))
+    good.then_some(name).ok_or_else(|| {
+        Malformed::at(
+            at,
+            format!("a secret's name of 1 to {LONGEST_NAME} characters"),
+        )
+    })
 }

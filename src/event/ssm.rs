@@ -1,5 +1,5 @@
-//! "Parameter Store Change": "Configuring notifications or triggering actions based on Parameter Store events", AWS Systems Manager User
-//! Guide. The event tells neither value nor version.
+//! "Parameter Store Change": "Configuring notifications or triggering actions based on Parameter
+//! Store events", AWS Systems Manager User Guide. The event tells neither value nor version.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -12,7 +12,8 @@ use crate::domain::change::{Change, ChangeKind, end_of_event_time};
 use crate::domain::key::Key;
 use crate::domain::reason::IgnoredReason;
 
-/// Characters of a parameter's name ("About requirements and constraints for parameter names": 1,011 with its path; 2,048 with its ARN).
+/// Characters of a parameter's name ("About requirements and constraints for parameter names":
+/// 1,011 with its path; 2,048 with its ARN).
 const LONGEST_NAME: usize = 2048;
 
 #[derive(Deserialize)]
@@ -28,7 +29,8 @@ pub(super) fn decode(event: &EventBridge<'_>, clock: Timestamp) -> Result<Told, 
     if event.detail_type != "Parameter Store Change" {
         return Ok(ignored(event.name(), IgnoredReason::UnknownKind));
     }
-    let detail: Detail = json::read(event.detail.get()).map_err(|malformed| malformed.in_field("detail"))?;
+    let detail: Detail =
+        json::read(event.detail.get()).map_err(|malformed| malformed.in_field("detail"))?;
     let kind = match detail.operation.as_str() {
         "Create" | "Update" => ChangeKind::Written,
         "Delete" => ChangeKind::Deleted,
@@ -39,8 +41,16 @@ pub(super) fn decode(event: &EventBridge<'_>, clock: Timestamp) -> Result<Told, 
         return Ok(ignored(event.name(), IgnoredReason::NotValidated));
     }
     if detail.name.trim_start_matches('/').is_empty() || detail.name.len() > LONGEST_NAME {
-        return Err(Malformed::at("detail.name", format!("a parameter's name of 1 to {LONGEST_NAME} characters")));
+        return Err(Malformed::at(
+            "detail.name",
+            format!("a parameter's name of 1 to {LONGEST_NAME} characters"),
+        ));
     }
     let key = Key::parameter(event.place(), &detail.name);
-    Ok(changed(Change::new(key, end_of_event_time(event.time, clock), kind, &event.id)))
+    Ok(changed(Change::new(
+        key,
+        end_of_event_time(event.time, clock),
+        kind,
+        &event.id,
+    )))
 }

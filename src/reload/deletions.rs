@@ -6,20 +6,40 @@ use crate::domain::service::{Service, ServiceStatus};
 use crate::domain::watch::Listening;
 
 impl Reload<'_> {
-    /// Reads the task definitions of the services that watch what was deleted, whether they say `auto` or not: only where one refers to the key itself does
-    /// its next task not start. One call for each that is not known yet. Where one cannot be read, nobody is alarmed, and the service's line says so.
-    pub(super) async fn read_who_misses(&self, errand: &Errand, services: &mut [Service], performed: &mut Performed) {
-        let deleted: Vec<_> = errand.changes.values().filter(|change| change.kind == ChangeKind::Deleted && !change.ignored).collect();
+    /// Reads the task definitions of the services that watch what was deleted, whether they say
+    /// `auto` or not: only where one refers to the key itself does its next task not start. One
+    /// call for each that is not known yet. Where one cannot be read, nobody is alarmed, and the
+    /// service's line says so.
+    pub(super) async fn read_who_misses(
+        &self,
+        errand: &Errand,
+        services: &mut [Service],
+        performed: &mut Performed,
+    ) {
+        let deleted: Vec<_> = errand
+            .changes
+            .values()
+            .filter(|change| change.kind == ChangeKind::Deleted && !change.ignored)
+            .collect();
         let concerns = |service: &Service, change: &Change| {
-            change.whom.includes(&service.id) && matches!(service.listens(&change.key), Listening::Yes | Listening::Pinned)
+            change.whom.includes(&service.id)
+                && matches!(
+                    service.listens(&change.key),
+                    Listening::Yes | Listening::Pinned
+                )
         };
         let is_concerned = |service: &&mut Service| {
             let is_open = service.references.is_none() && service.status == ServiceStatus::Active;
             is_open && deleted.iter().any(|change| concerns(service, change))
         };
-        for (service, failed) in self.read_definitions(services.iter_mut().filter(is_concerned), performed).await {
+        for (service, failed) in self
+            .read_definitions(services.iter_mut().filter(is_concerned), performed)
+            .await
+        {
             if let Some(error) = failed {
-                performed.unread_definitions.insert(service.id.clone(), error.to_string());
+                performed
+                    .unread_definitions
+                    .insert(service.id.clone(), error.to_string());
             }
         }
     }

@@ -23,7 +23,8 @@ use crate::event::{Inbox, Told, encode_again};
 /// What is left to do about one service.
 #[derive(Clone, Debug)]
 pub(super) struct Left {
-    /// The changes that it is left to do for; none, where only a person's wish asks for it. Services with the same share them.
+    /// The changes that it is left to do for; none, where only a person's wish asks for it.
+    /// Services with the same share them.
     pub(super) keys: Arc<BTreeSet<Key>>,
     pub(super) next: Next,
     /// What a later look does not tell again.
@@ -35,26 +36,51 @@ pub(super) struct Left {
 impl Left {
     pub(super) fn after(rolled: &RolledOut, keys: &mut KeysLeft) -> Option<Self> {
         let next = Next::after(rolled)?;
-        let RolledOut { planned, outcome, .. } = rolled;
+        let RolledOut {
+            planned, outcome, ..
+        } = rolled;
         let rollout = match outcome {
-            Some(Outcome::Started { deployment, created_at, .. }) => {
-                Some(Rollout { deployment: deployment.clone(), started_at: *created_at })
-            }
+            Some(Outcome::Started {
+                deployment,
+                created_at,
+                ..
+            }) => Some(Rollout {
+                deployment: deployment.clone(),
+                started_at: *created_at,
+            }),
             _ => None,
         };
         // What is refused goes on for the rollout that covers another change.
-        let told = if rollout.is_some() || planned.reason.decision() == Decision::Refuse { Reason::Fresh } else { planned.reason };
+        let told = if rollout.is_some() || planned.reason.decision() == Decision::Refuse {
+            Reason::Fresh
+        } else {
+            planned.reason
+        };
         let keys = keys.of(&planned.asked_by, told);
-        Some(Self { keys, next, told, rollout })
+        Some(Self {
+            keys,
+            next,
+            told,
+            rollout,
+        })
     }
 
     /// Of a service that could not be looked at.
     pub(super) fn unread(keys: Arc<BTreeSet<Key>>) -> Self {
-        Self { keys, next: Next::Later { by: None, ages: true }, told: Reason::Stale, rollout: None }
+        Self {
+            keys,
+            next: Next::Later {
+                by: None,
+                ages: true,
+            },
+            told: Reason::Stale,
+            rollout: None,
+        }
     }
 }
 
-/// The sets of keys for which something is left to do, each kept once, and found once for services that are concerned alike.
+/// The sets of keys for which something is left to do, each kept once, and found once for services
+/// that are concerned alike.
 #[derive(Debug, Default)]
 pub(super) struct KeysLeft {
     sets: Shared<BTreeSet<Key>>,
@@ -74,7 +100,10 @@ impl KeysLeft {
             Decision::Refuse => false,
         };
         self.known.of(asked_by, told == Reason::Fresh, || {
-            let keys = asked_by.iter().filter(|(_, reason)| is_left(**reason)).map(|(key, _)| key.clone());
+            let keys = asked_by
+                .iter()
+                .filter(|(_, reason)| is_left(**reason))
+                .map(|(key, _)| key.clone());
             self.sets.share(keys.collect())
         })
     }
@@ -84,24 +113,40 @@ impl KeysLeft {
 type Due<'a> = (&'a ServiceId, &'a Left, Timestamp, Waiting);
 
 impl Reload<'_> {
-    /// Sends what is left to do to the queue, grouped by when it is due: each service and change in one message and no other. What could not be
-    /// sent is left to the messages that told it. Without a queue, holds are left to the sweep, and only what failed is left to those messages.
+    /// Sends what is left to do to the queue, grouped by when it is due: each service and change in
+    /// one message and no other. What could not be sent is left to the messages that told it.
+    /// Without a queue, holds are left to the sweep, and only what failed is left to those
+    /// messages.
     pub(super) async fn go_on(&self, errand: &Errand, performed: &mut Performed) {
         if errand.wish.as_ref().is_some_and(|wish| wish.dry_run) {
             return;
         }
-        let Some(queue) = self.settings.queue_url.as_deref() else { return leave_to_others(errand, performed) };
+        let Some(queue) = self.settings.queue_url.as_deref() else {
+            return leave_to_others(errand, performed);
+        };
         let now = self.clock.now();
         let asked_now: BTreeSet<_> = errand.told_now().map(|change| &change.key).collect();
         let known = |id, left: &Left| {
             let waiting: Waiting = errand.waiting.get(id).cloned().unwrap_or_default();
-            let waiting = Waiting { rollout: left.rollout.clone().or_else(|| waiting.rollout.clone()), ..waiting };
+            let waiting = Waiting {
+                rollout: left.rollout.clone().or_else(|| waiting.rollout.clone()),
+                ..waiting
+            };
             let is_owed_now = waiting.told == Some(Reason::Fresh) && is_owed(left.told);
-            // What was just started is followed for as long as any rollout, however long it had to wait before.
-            let begins = is_owed_now || left.rollout.is_some() || left.keys.iter().any(|key| asked_now.contains(key));
+            // What was just started is followed for as long as any rollout, however long it had to
+            // wait before.
+            let begins = is_owed_now
+                || left.rollout.is_some()
+                || left.keys.iter().any(|key| asked_now.contains(key));
             if begins { waiting.anew() } else { waiting }
         };
-        let Performed { lines, left, stranded, sent: sent_in_all, .. } = performed;
+        let Performed {
+            lines,
+            left,
+            stranded,
+            sent: sent_in_all,
+            ..
+        } = performed;
         let mut lines = by_service(lines);
         let mut due: Vec<Due<'_>> = Vec::new();
         for (id, left) in &*left {
@@ -138,9 +183,19 @@ impl Reload<'_> {
         let changes: Vec<_> = second_looks(errand, &performed.lines).collect();
         if !changes.is_empty() {
             let keys: Vec<_> = changes.iter().map(|change| change.key.clone()).collect();
-            let wish = errand.wish.clone().map(|wish| Wish { services: BTreeMap::new(), ..wish });
+            let wish = errand.wish.clone().map(|wish| Wish {
+                services: BTreeMap::new(),
+                ..wish
+            });
             let hops = errand.hops.saturating_add(1);
-            let again = Again { not_before: second_look(now), hops, unlisted: 0, changes, waiting: BTreeMap::new(), wish };
+            let again = Again {
+                not_before: second_look(now),
+                hops,
+                unlisted: 0,
+                changes,
+                waiting: BTreeMap::new(),
+                wish,
+            };
             match self.send(queue, &again, now).await {
                 Some(sent) => performed.sent += sent,
                 None => unsent.extend(errand.tellers_of(&keys)),
@@ -149,46 +204,117 @@ impl Reload<'_> {
         performed.unfinished.extend(unsent);
     }
 
-    /// Who watches is not known: all that the queue told goes on in a while, as it was told. What a person wrote stays where it is, and so does all where
-    /// the error does not pass by itself, or has lasted too long: it ends where a person sees it.
+    /// Who watches is not known: all that the queue told goes on in a while, as it was told. What a
+    /// person wrote stays where it is, and so does all where the error does not pass by itself,
+    /// or has lasted too long: it ends where a person sees it.
     pub(super) async fn put_off(&self, inbox: &Inbox, error: Error) -> Reloaded {
         let places = inbox.messages.iter().enumerate();
-        let unfinished = places.filter(|(_, message)| message.asks()).map(|(place, _)| place).collect();
+        let unfinished = places
+            .filter(|(_, message)| message.asks())
+            .map(|(place, _)| place)
+            .collect();
         let passes = error.passes();
         let errands = errands(inbox, &[]);
-        let received = errands.iter().flat_map(|errand| errand.received(None, |_| None)).collect();
-        let mut reloaded = Reloaded { error: Some(error), unfinished, received, ..Reloaded::default() };
-        let Some(queue) = self.settings.queue_url.as_deref().filter(|_| inbox.from_queue && passes) else { return reloaded };
+        let received = errands
+            .iter()
+            .flat_map(|errand| errand.received(None, |_| None))
+            .collect();
+        let mut reloaded = Reloaded {
+            error: Some(error),
+            unfinished,
+            received,
+            ..Reloaded::default()
+        };
+        let Some(queue) = self
+            .settings
+            .queue_url
+            .as_deref()
+            .filter(|_| inbox.from_queue && passes)
+        else {
+            return reloaded;
+        };
         let now = self.clock.now();
         let by_hand = |place: &usize| {
-            inbox.messages.get(*place).is_some_and(|message| message.told.iter().any(|told| matches!(told, Told::Asked(_))))
+            inbox.messages.get(*place).is_some_and(|message| {
+                message
+                    .told
+                    .iter()
+                    .any(|told| matches!(told, Told::Asked(_)))
+            })
         };
-        for errand in errands.into_iter().filter(|errand| !errand.tellers.iter().any(by_hand)) {
-            let Some(not_before) = came_to_nothing(errand.unlisted, self.settings.hold_limit, now) else { continue };
-            let (changes, waiting) = (errand.changes.into_values().collect(), Arc::unwrap_or_clone(errand.waiting));
-            let (hops, unlisted) = (errand.hops.saturating_add(1), errand.unlisted.saturating_add(1));
-            let again = Again { not_before, hops, unlisted, changes, waiting, wish: errand.wish };
+        for errand in errands
+            .into_iter()
+            .filter(|errand| !errand.tellers.iter().any(by_hand))
+        {
+            let Some(not_before) = came_to_nothing(errand.unlisted, self.settings.hold_limit, now)
+            else {
+                continue;
+            };
+            let (changes, waiting) = (
+                errand.changes.into_values().collect(),
+                Arc::unwrap_or_clone(errand.waiting),
+            );
+            let (hops, unlisted) = (
+                errand.hops.saturating_add(1),
+                errand.unlisted.saturating_add(1),
+            );
+            let again = Again {
+                not_before,
+                hops,
+                unlisted,
+                changes,
+                waiting,
+                wish: errand.wish,
+            };
             if let Some(sent) = self.send(queue, &again, now).await {
                 reloaded.sent += sent;
-                reloaded.unfinished.retain(|place| !errand.tellers.contains(place));
+                reloaded
+                    .unfinished
+                    .retain(|place| !errand.tellers.contains(place));
             }
         }
         reloaded
     }
 
-    /// There was no time to begin with it: it goes on at once, as it was told, and where that cannot be, it is left to the messages that told it: these.
+    /// There was no time to begin with it: it goes on at once, as it was told, and where that
+    /// cannot be, it is left to the messages that told it: these.
     pub(super) async fn leave(&self, errand: Errand, sent: &mut usize) -> BTreeSet<usize> {
-        let Errand { changes, wish, waiting, tellers, hops, unlisted, .. } = errand;
+        let Errand {
+            changes,
+            wish,
+            waiting,
+            tellers,
+            hops,
+            unlisted,
+            ..
+        } = errand;
         let is_asked_only = wish.as_ref().is_some_and(|wish| wish.dry_run);
         // The rest of the time is for what was begun, and for the answer.
         let by = self.until + self.send_by.saturating_duration_since(self.until) / 2;
-        let Some(queue) = self.settings.queue_url.as_deref().filter(|_| !is_asked_only && Instant::now() < by) else {
+        let Some(queue) = self
+            .settings
+            .queue_url
+            .as_deref()
+            .filter(|_| !is_asked_only && Instant::now() < by)
+        else {
             return tellers;
         };
         let now = self.clock.now();
-        let (changes, waiting) = (changes.into_values().collect(), Arc::unwrap_or_clone(waiting));
-        let again = Again { not_before: now, hops: hops.saturating_add(1), unlisted, changes, waiting, wish };
-        let Some(messages) = self.send(queue, &again, now).await else { return tellers };
+        let (changes, waiting) = (
+            changes.into_values().collect(),
+            Arc::unwrap_or_clone(waiting),
+        );
+        let again = Again {
+            not_before: now,
+            hops: hops.saturating_add(1),
+            unlisted,
+            changes,
+            waiting,
+            wish,
+        };
+        let Some(messages) = self.send(queue, &again, now).await else {
+            return tellers;
+        };
         *sent += messages;
         BTreeSet::new()
     }
@@ -212,16 +338,28 @@ impl Reload<'_> {
 fn leave_to_others(errand: &Errand, performed: &mut Performed) {
     let lines = by_service(&mut performed.lines);
     let is_late = |id: &ServiceId| lines.get(&id.to_string()).is_some_and(|line| line.again);
-    for (id, left) in performed.left.iter().filter(|(id, left)| is_late(id) || left.told == Reason::Stale) {
+    for (id, left) in performed
+        .left
+        .iter()
+        .filter(|(id, left)| is_late(id) || left.told == Reason::Stale)
+    {
         performed.unfinished.extend(errand.tellers_of(&*left.keys));
         performed.stranded.insert(id.clone());
     }
-    let held = performed.lines.iter_mut().filter(|line| line.decision == Some(Decision::Hold));
-    held.for_each(|line| line.add_detail("there is no queue for held work: only the sweep takes it up"));
+    let held = performed
+        .lines
+        .iter_mut()
+        .filter(|line| line.decision == Some(Decision::Hold));
+    held.for_each(|line| {
+        line.add_detail("there is no queue for held work: only the sweep takes it up");
+    });
 }
 
 fn by_service(lines: &mut [ServiceLine]) -> BTreeMap<String, &mut ServiceLine> {
-    lines.iter_mut().map(|line| (line.service.clone(), line)).collect()
+    lines
+        .iter_mut()
+        .map(|line| (line.service.clone(), line))
+        .collect()
 }
 
 /// Whether a restart is owed: a rollout that is merely followed owes none.
@@ -229,14 +367,26 @@ fn is_owed(told: Reason) -> bool {
     told != Reason::Fresh
 }
 
-/// The rollouts of a change and the restarts that wait are looked at together where they are more than may run at once: only then can they be counted.
+/// The rollouts of a change and the restarts that wait are looked at together where they are more
+/// than may run at once: only then can they be counted.
 fn keep_together(mut due: Vec<Due<'_>>, max_in_flight: usize) -> Vec<Due<'_>> {
     let mut left_for: BTreeMap<Option<&Key>, usize> = BTreeMap::new();
     for (left, services) in alike(&due) {
         asked_for(left).for_each(|key| *left_for.entry(key).or_default() += services);
     }
-    let counts = |left: &Left| asked_for(left).any(|key| left_for.get(&key).is_some_and(|services| *services > max_in_flight));
-    if let Some(first) = due.iter().filter(|(_, left, ..)| counts(left)).map(|(_, _, at, _)| *at).min() {
+    let counts = |left: &Left| {
+        asked_for(left).any(|key| {
+            left_for
+                .get(&key)
+                .is_some_and(|services| *services > max_in_flight)
+        })
+    };
+    if let Some(first) = due
+        .iter()
+        .filter(|(_, left, ..)| counts(left))
+        .map(|(_, _, at, _)| *at)
+        .min()
+    {
         for (_, _, at, waiting) in due.iter_mut().filter(|(_, left, ..)| counts(left)) {
             *waiting = waiting.clone().sooner(at.duration_since(first));
             *at = first;
@@ -249,14 +399,20 @@ fn keep_together(mut due: Vec<Due<'_>>, max_in_flight: usize) -> Vec<Due<'_>> {
 fn alike<'a>(due: &[Due<'a>]) -> Vec<(&'a Left, usize)> {
     let mut alike: BTreeMap<usize, (&Left, usize)> = BTreeMap::new();
     for (_, left, ..) in due {
-        alike.entry(Arc::as_ptr(&left.keys).addr()).or_insert((left, 0)).1 += 1;
+        alike
+            .entry(Arc::as_ptr(&left.keys).addr())
+            .or_insert((left, 0))
+            .1 += 1;
     }
     alike.into_values().collect()
 }
 
 /// The changes; nothing stands for a person's wish.
 fn asked_for(left: &Left) -> impl Iterator<Item = Option<&Key>> {
-    left.keys.iter().map(Some).chain(left.keys.is_empty().then_some(None))
+    left.keys
+        .iter()
+        .map(Some)
+        .chain(left.keys.is_empty().then_some(None))
 }
 
 fn grouped(due: Vec<Due<'_>>) -> BTreeMap<Timestamp, Vec<Due<'_>>> {
@@ -268,40 +424,87 @@ fn grouped(due: Vec<Due<'_>>) -> BTreeMap<Timestamp, Vec<Due<'_>>> {
 }
 
 fn again(errand: &Errand, not_before: Timestamp, group: &[Due<'_>]) -> Again {
-    let changes = whom(group).into_iter().filter_map(|(key, whom)| Some(Change { whom, ..errand.changes.get(key)?.clone() }));
+    let changes = whom(group).into_iter().filter_map(|(key, whom)| {
+        Some(Change {
+            whom,
+            ..errand.changes.get(key)?.clone()
+        })
+    });
     let wish = errand.wish.clone().map(|mut wish| {
         let these: BTreeSet<_> = group.iter().map(|(id, ..)| *id).collect();
         wish.services.retain(|id, _| these.contains(id));
         wish
     });
-    let waiting = group.iter().map(|(id, _, _, waiting)| (ServiceId::clone(id), waiting.clone())).collect();
-    Again { not_before, hops: errand.hops.saturating_add(1), unlisted: 0, changes: changes.collect(), waiting, wish }
+    let waiting = group
+        .iter()
+        .map(|(id, _, _, waiting)| (ServiceId::clone(id), waiting.clone()))
+        .collect();
+    Again {
+        not_before,
+        hops: errand.hops.saturating_add(1),
+        unlisted: 0,
+        changes: changes.collect(),
+        waiting,
+        wish,
+    }
 }
 
-/// The services of each key. Those with the same keys are put together first: a thousand keys of a thousand services are one list then, not a million names.
+/// The services of each key. Those with the same keys are put together first: a thousand keys of a
+/// thousand services are one list then, not a million names.
 fn whom<'a>(group: &[Due<'a>]) -> BTreeMap<&'a Key, Whom> {
     let mut alike: BTreeMap<usize, (&Arc<BTreeSet<Key>>, BTreeSet<&ServiceId>)> = BTreeMap::new();
     for (id, left, ..) in group {
-        alike.entry(Arc::as_ptr(&left.keys).addr()).or_insert_with(|| (&left.keys, BTreeSet::new())).1.insert(id);
+        alike
+            .entry(Arc::as_ptr(&left.keys).addr())
+            .or_insert_with(|| (&left.keys, BTreeSet::new()))
+            .1
+            .insert(id);
     }
     let mut parts: BTreeMap<&Key, Vec<usize>> = BTreeMap::new();
     for (place, (keys, _)) in &alike {
-        keys.iter().for_each(|key| parts.entry(key).or_default().push(*place));
+        keys.iter()
+            .for_each(|key| parts.entry(key).or_default().push(*place));
     }
     let mut joined: BTreeMap<Vec<usize>, Whom> = BTreeMap::new();
     let join = |parts: &[usize]| {
-        let services = parts.iter().filter_map(|place| alike.get(place)).flat_map(|(_, services)| services);
+        let services = parts
+            .iter()
+            .filter_map(|place| alike.get(place))
+            .flat_map(|(_, services)| services);
         Whom::only(services.map(|id| ServiceId::clone(id)).collect())
     };
-    parts.into_iter().map(|(key, parts)| (key, joined.entry(parts).or_insert_with_key(|parts| join(parts)).clone())).collect()
+    parts
+        .into_iter()
+        .map(|(key, parts)| {
+            (
+                key,
+                joined
+                    .entry(parts)
+                    .or_insert_with_key(|parts| join(parts))
+                    .clone(),
+            )
+        })
+        .collect()
 }
 
 /// What was told now is looked at once more, for the services that are not known yet.
-fn second_looks<'a>(errand: &'a Errand, lines: &[ServiceLine]) -> impl Iterator<Item = Change> + use<'a> {
-    let known: BTreeSet<_> = lines.iter().filter_map(|line| ServiceId::from_path(&line.service)).collect();
+fn second_looks<'a>(
+    errand: &'a Errand,
+    lines: &[ServiceLine],
+) -> impl Iterator<Item = Change> + use<'a> {
+    let known: BTreeSet<_> = lines
+        .iter()
+        .filter_map(|line| ServiceId::from_path(&line.service))
+        .collect();
     let whom = Whom::everyone_but(known);
     let concerns = |change: &&Change| change.kind == ChangeKind::Written && !change.ignored;
-    errand.told_now().filter(concerns).map(move |change| Change { whom: whom.clone(), ..change.clone() })
+    errand
+        .told_now()
+        .filter(concerns)
+        .map(move |change| Change {
+            whom: whom.clone(),
+            ..change.clone()
+        })
 }
 
 impl ServiceLine {

@@ -9,13 +9,17 @@ use crate::domain::key::Key;
 use crate::domain::plan::Reasons;
 use crate::domain::received::Reach;
 
-/// Services that the same changes concern alike, counted together: the changes are gone through once, not once a service.
+/// Services that the same changes concern alike, counted together: the changes are gone through
+/// once, not once a service.
 #[derive(Debug, Default)]
 pub(super) struct Concerned(BTreeMap<usize, (Arc<Reasons>, usize)>);
 
 impl Concerned {
     pub(super) fn add(&mut self, asked_by: &Arc<Reasons>) {
-        self.0.entry(Arc::as_ptr(asked_by).addr()).or_insert_with(|| (Arc::clone(asked_by), 0)).1 += 1;
+        self.0
+            .entry(Arc::as_ptr(asked_by).addr())
+            .or_insert_with(|| (Arc::clone(asked_by), 0))
+            .1 += 1;
     }
 
     pub(super) fn count(self, reach: &mut BTreeMap<Key, Reach>) {
@@ -26,7 +30,11 @@ impl Concerned {
 }
 
 /// Counts a service for each of these keys.
-pub(super) fn count<'a>(reach: &mut BTreeMap<Key, Reach>, keys: impl IntoIterator<Item = &'a Key>, one_more: impl Fn(&mut Reach)) {
+pub(super) fn count<'a>(
+    reach: &mut BTreeMap<Key, Reach>,
+    keys: impl IntoIterator<Item = &'a Key>,
+    one_more: impl Fn(&mut Reach),
+) {
     for key in keys {
         match reach.get_mut(key) {
             Some(known) => one_more(known),
@@ -44,8 +52,18 @@ pub(super) fn add_new<'a>(known: &mut BTreeSet<Key>, keys: impl Iterator<Item = 
     }
 }
 
-/// How many services have a watch term, or a reference, that does not parse: nobody can tell whether it means a key.
-pub(super) fn with_mistakes(watching: &[Listed], mistakes: &BTreeSet<(ServiceId, String)>) -> usize {
-    let by_terms = watching.iter().filter(|listed| !listed.tags.unread_terms.is_empty()).map(|listed| &listed.id);
-    by_terms.chain(mistakes.iter().map(|(id, _)| id)).collect::<BTreeSet<_>>().len()
+/// How many services have a watch term, or a reference, that does not parse: nobody can tell
+/// whether it means a key.
+pub(super) fn with_mistakes(
+    watching: &[Listed],
+    mistakes: &BTreeSet<(ServiceId, String)>,
+) -> usize {
+    let by_terms = watching
+        .iter()
+        .filter(|listed| !listed.tags.unread_terms.is_empty())
+        .map(|listed| &listed.id);
+    by_terms
+        .chain(mistakes.iter().map(|(id, _)| id))
+        .collect::<BTreeSet<_>>()
+        .len()
 }

@@ -13,13 +13,21 @@ use crate::domain::received::ReceivedChange;
 use crate::domain::summary::{Counts, ServiceLine, Summary, SummedServices};
 use crate::domain::text::is_shown;
 
-/// Compact JSON that a terminal shows as it is: what would move the cursor, end the line or turn the text round is escaped, wherever it stands.
+/// Compact JSON that a terminal shows as it is: what would move the cursor, end the line or turn
+/// the text round is escaped, wherever it stands.
 pub(super) struct Shown;
 
 impl Formatter for Shown {
-    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+    fn write_string_fragment<W: ?Sized + io::Write>(
+        &mut self,
+        out: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
         let mut rest = fragment;
-        while let Some((place, hidden)) = rest.char_indices().find(|(_, character)| !is_shown(*character)) {
+        while let Some((place, hidden)) = rest
+            .char_indices()
+            .find(|(_, character)| !is_shown(*character))
+        {
             let (before, after) = rest.split_at(place);
             // All of them have four hexadecimal digits.
             write!(out, "{before}\\u{:04x}", u32::from(hidden))?;
@@ -56,7 +64,12 @@ pub(super) struct Counted<'a> {
 impl<'a> Counted<'a> {
     pub(super) fn of(summary: &'a Summary, left_out: usize) -> Self {
         let lines_left_out = Some(left_out).filter(|left_out| *left_out > 0);
-        Self { version: summary.version, counts: summary.counts, error: summary.error.as_deref(), lines_left_out }
+        Self {
+            version: summary.version,
+            counts: summary.counts,
+            error: summary.error.as_deref(),
+            lines_left_out,
+        }
     }
 }
 
@@ -86,10 +99,15 @@ pub(super) struct StrangerLine<'a> {
     pub(super) mistake: &'a str,
 }
 
-/// An error is what a person must look at; a warning what goes on by itself, or waits for its owner.
+/// An error is what a person must look at; a warning what goes on by itself, or waits for its
+/// owner.
 pub(super) fn service_level(line: &ServiceLine) -> Level {
     let result = match line.result {
-        Some(RestartResult::Throttled | RestartResult::OutOfTime | RestartResult::Failed) if line.again => Level::Warn,
+        Some(RestartResult::Throttled | RestartResult::OutOfTime | RestartResult::Failed)
+            if line.again =>
+        {
+            Level::Warn
+        }
         Some(
             RestartResult::Denied
             | RestartResult::Failed
@@ -103,16 +121,26 @@ pub(super) fn service_level(line: &ServiceLine) -> Level {
     let decision = match line.decision {
         // What was told before needs nobody's eyes again.
         Some(Decision::Refuse | Decision::Hold) if line.looks == 0 => Level::Warn,
-        Some(Decision::Refuse | Decision::Hold | Decision::Skip | Decision::Restart) | None => Level::Info,
+        Some(Decision::Refuse | Decision::Hold | Decision::Skip | Decision::Restart) | None => {
+            Level::Info
+        }
     };
     let noted = line.changes.iter().any(|change| change.note.is_some());
-    let tags = if line.missing_key || noted || !line.mistakes.is_empty() { Level::Warn } else { Level::Info };
+    let tags = if line.missing_key || noted || !line.mistakes.is_empty() {
+        Level::Warn
+    } else {
+        Level::Info
+    };
     result.max(decision).max(tags)
 }
 
 /// Looked for by day where somebody watches it; else by those who look for a fault.
 pub(super) fn change_level(change: &ReceivedChange) -> Level {
-    if change.is_notable() { Level::Info } else { Level::Debug }
+    if change.is_notable() {
+        Level::Info
+    } else {
+        Level::Debug
+    }
 }
 
 /// The same of services that are told together.
@@ -124,7 +152,21 @@ pub(super) fn services_level(services: &SummedServices) -> Level {
 }
 
 pub(super) fn summary_level(summary: &Summary) -> Level {
-    let listings = if summary.incomplete.is_empty() { Level::Info } else { Level::Warn };
-    let services = summary.services.iter().map(service_level).max().unwrap_or(Level::Info).max(listings);
-    if summary.counts.malformed > 0 || summary.error.is_some() { Level::Error } else { services }
+    let listings = if summary.incomplete.is_empty() {
+        Level::Info
+    } else {
+        Level::Warn
+    };
+    let services = summary
+        .services
+        .iter()
+        .map(service_level)
+        .max()
+        .unwrap_or(Level::Info)
+        .max(listings);
+    if summary.counts.malformed > 0 || summary.error.is_some() {
+        Level::Error
+    } else {
+        services
+    }
 }

@@ -1,5 +1,5 @@
-//! CloudWatch metrics in embedded metric format: a line of JSON that CloudWatch Logs turns into metrics.
-//! "Specification: Embedded metric format", Amazon CloudWatch User Guide.
+//! CloudWatch metrics in embedded metric format: a line of JSON that CloudWatch Logs turns into
+//! metrics. "Specification: Embedded metric format", Amazon CloudWatch User Guide.
 
 use std::collections::BTreeMap;
 
@@ -12,8 +12,8 @@ use crate::domain::summary::{ServiceLine, Summary};
 
 const NAMESPACE: &str = "ecs-reloader";
 
-/// One line of metrics that share their dimensions. Each combination of dimensions is a metric that is paid for, so the names of services
-/// are none.
+/// One line of metrics that share their dimensions. Each combination of dimensions is a metric that
+/// is paid for, so the names of services are none.
 pub(super) struct Metrics<'a> {
     dimensions: Vec<(&'static str, &'a str)>,
     /// Name, unit, value.
@@ -23,7 +23,9 @@ pub(super) struct Metrics<'a> {
 /// One line for the invocation, and one for each reason that was given.
 pub(super) fn of<'a>(summary: &Summary, function: &'a str) -> impl Iterator<Item = Metrics<'a>> {
     let counts = &summary.counts;
-    let services = |which: &dyn Fn(&ServiceLine) -> bool| summary.services.iter().filter(|line| which(line)).count();
+    let services = |which: &dyn Fn(&ServiceLine) -> bool| {
+        summary.services.iter().filter(|line| which(line)).count()
+    };
     let counted = [
         ("Changes", counts.changes),
         ("EventsIgnored", counts.ignored),
@@ -46,9 +48,16 @@ pub(super) fn of<'a>(summary: &Summary, function: &'a str) -> impl Iterator<Item
         ("ServicesUnrepaired", counts.unrepaired),
         ("Unswept", counts.unswept),
     ];
-    let values = counted.into_iter().map(|(name, count)| (name, "Count", count as u64));
-    let values = values.chain([("InvocationTime", "Milliseconds", counts.elapsed_ms)]).collect();
-    let invocation = Metrics { dimensions: vec![("FunctionName", function)], values };
+    let values = counted
+        .into_iter()
+        .map(|(name, count)| (name, "Count", count as u64));
+    let values = values
+        .chain([("InvocationTime", "Milliseconds", counts.elapsed_ms)])
+        .collect();
+    let invocation = Metrics {
+        dimensions: vec![("FunctionName", function)],
+        values,
+    };
 
     let mut reasons: BTreeMap<Reason, u64> = BTreeMap::new();
     for reason in summary.services.iter().filter_map(|line| line.reason) {
@@ -65,14 +74,29 @@ impl Metrics<'_> {
     /// The line. Its level keeps Lambda's own log filter from dropping it, and the alarms with it.
     pub(super) fn at(&self, now: Timestamp, level: Level) -> Value {
         let names: Vec<_> = self.dimensions.iter().map(|(name, _)| *name).collect();
-        let defined: Vec<_> = self.values.iter().map(|(name, unit, _)| json!({"Name": name, "Unit": unit})).collect();
+        let defined: Vec<_> = self
+            .values
+            .iter()
+            .map(|(name, unit, _)| json!({"Name": name, "Unit": unit}))
+            .collect();
         let directive = json!({"Namespace": NAMESPACE, "Dimensions": [names], "Metrics": defined});
         let mut line = Map::new();
-        line.insert("_aws".to_owned(), json!({"Timestamp": now.as_millisecond(), "CloudWatchMetrics": [directive]}));
+        line.insert(
+            "_aws".to_owned(),
+            json!({"Timestamp": now.as_millisecond(), "CloudWatchMetrics": [directive]}),
+        );
         line.insert("timestamp".to_owned(), json!(now));
         line.insert("level".to_owned(), json!(level));
-        line.extend(self.dimensions.iter().map(|(name, value)| ((*name).to_owned(), json!(value))));
-        line.extend(self.values.iter().map(|(name, _, value)| ((*name).to_owned(), json!(value))));
+        line.extend(
+            self.dimensions
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), json!(value))),
+        );
+        line.extend(
+            self.values
+                .iter()
+                .map(|(name, _, value)| ((*name).to_owned(), json!(value))),
+        );
         Value::Object(line)
     }
 }

@@ -23,12 +23,14 @@ use volume::{MALFORMED, Volume};
 
 pub use telemetry::{Level, telemetry};
 
-/// Writes lines of flat JSON. They do not go through `tracing`: they are written at every log level, and metrics must be lines of their own.
+/// Writes lines of flat JSON. They do not go through `tracing`: they are written at every log
+/// level, and metrics must be lines of their own.
 pub struct Reporter {
     out: Mutex<Box<dyn Write + Send>>,
     function: String,
     level: Level,
-    /// Mistakes that this process has told already: a person needs to read of a wrong tag once, not at each change.
+    /// Mistakes that this process has told already: a person needs to read of a wrong tag once,
+    /// not at each change.
     told: Mutex<BTreeSet<String>>,
     /// What the invocation wrote so far.
     volume: Mutex<Volume>,
@@ -36,19 +38,36 @@ pub struct Reporter {
 
 impl fmt::Debug for Reporter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { out: _, function, level, told: _, volume: _ } = self;
-        f.debug_struct("Reporter").field("function", function).field("level", level).finish_non_exhaustive()
+        let Self {
+            out: _,
+            function,
+            level,
+            told: _,
+            volume: _,
+        } = self;
+        f.debug_struct("Reporter")
+            .field("function", function)
+            .field("level", level)
+            .finish_non_exhaustive()
     }
 }
 
 impl Reporter {
-    /// Writes to `out` what the function named `function` does. Lambda drops lines below `level`, so none is written below it.
+    /// Writes to `out` what the function named `function` does. Lambda drops lines below `level`,
+    /// so none is written below it.
     #[must_use]
     pub fn new(out: Box<dyn Write + Send>, function: &str, level: Level) -> Self {
-        Self { out: Mutex::new(out), function: function.to_owned(), level, told: Mutex::default(), volume: Mutex::default() }
+        Self {
+            out: Mutex::new(out),
+            function: function.to_owned(),
+            level,
+            told: Mutex::default(),
+            volume: Mutex::default(),
+        }
     }
 
-    /// Writes the lines and the metrics of an invocation, which end with them: how many lines there was no room for is told before the summary, and in it.
+    /// Writes the lines and the metrics of an invocation, which end with them: how many lines there
+    /// was no room for is told before the summary, and in it.
     pub fn report(&self, summary: &Summary, now: Timestamp) {
         for event in &summary.ignored_events {
             self.line(now, Level::Info, "ignored", &summary.request_id, event);
@@ -56,38 +75,83 @@ impl Reporter {
         for event in &summary.malformed_events {
             self.line(now, Level::Error, MALFORMED, &summary.request_id, event);
         }
-        for (message, told) in [("incomplete", &summary.incomplete), ("not swept", &summary.not_swept)] {
+        for (message, told) in [
+            ("incomplete", &summary.incomplete),
+            ("not swept", &summary.not_swept),
+        ] {
             for what in told {
-                self.line(now, Level::Warn, message, &summary.request_id, &lines::Missing { what });
+                self.line(
+                    now,
+                    Level::Warn,
+                    message,
+                    &summary.request_id,
+                    &lines::Missing { what },
+                );
             }
         }
         for service in summary.services.iter().filter(|service| !service.summed) {
-            self.line(now, lines::service_level(service), "service", &summary.request_id, service);
+            self.line(
+                now,
+                lines::service_level(service),
+                "service",
+                &summary.request_id,
+                service,
+            );
         }
         for services in &summary.more_services {
-            self.line(now, lines::services_level(services), "services", &summary.request_id, services);
+            self.line(
+                now,
+                lines::services_level(services),
+                "services",
+                &summary.request_id,
+                services,
+            );
         }
-        let volume = std::mem::take(&mut *self.volume.lock().unwrap_or_else(PoisonError::into_inner));
+        let volume =
+            std::mem::take(&mut *self.volume.lock().unwrap_or_else(PoisonError::into_inner));
         let left_out = volume.left_out();
         for (kind, more) in left_out {
-            self.always(now, Level::Warn, "left out", &summary.request_id, &lines::LeftOut { kind, more: *more });
+            self.always(
+                now,
+                Level::Warn,
+                "left out",
+                &summary.request_id,
+                &lines::LeftOut { kind, more: *more },
+            );
         }
         let counted = lines::Counted::of(summary, left_out.values().sum());
-        self.always(now, lines::summary_level(summary), "summary", &summary.request_id, &counted);
+        self.always(
+            now,
+            lines::summary_level(summary),
+            "summary",
+            &summary.request_id,
+            &counted,
+        );
         for metrics in metrics::of(summary, &self.function) {
             self.write(&text(&metrics.at(now, Level::Info.max(self.level))));
         }
     }
 
     /// Tells what was asked for, and by whom.
-    pub fn requests<'a>(&self, requests: impl IntoIterator<Item = &'a RequestLine>, request_id: &str, now: Timestamp) {
+    pub fn requests<'a>(
+        &self,
+        requests: impl IntoIterator<Item = &'a RequestLine>,
+        request_id: &str,
+        now: Timestamp,
+    ) {
         for request in requests {
             self.line(now, Level::Info, "request", request_id, request);
         }
     }
 
-    /// Tells of each change. What nobody watches is left out unless the level is `DEBUG`: it may be every upload to a bucket.
-    pub fn changes<'a>(&self, changes: impl IntoIterator<Item = &'a ReceivedChange>, request_id: &str, now: Timestamp) {
+    /// Tells of each change. What nobody watches is left out unless the level is `DEBUG`: it may be
+    /// every upload to a bucket.
+    pub fn changes<'a>(
+        &self,
+        changes: impl IntoIterator<Item = &'a ReceivedChange>,
+        request_id: &str,
+        now: Timestamp,
+    ) {
         for change in changes {
             let level = lines::change_level(change);
             if level > Level::Debug || self.level <= Level::Debug {
@@ -96,38 +160,95 @@ impl Reporter {
         }
     }
 
-    /// Tells of tags and references that do not parse, each once in the life of the process, since the owner of a service that never matches would not
-    /// hear of it otherwise.
-    pub fn mistakes<'a>(&self, mistakes: impl IntoIterator<Item = &'a (ServiceId, String)>, request_id: &str, now: Timestamp) {
+    /// Tells of tags and references that do not parse, each once in the life of the process, since
+    /// the owner of a service that never matches would not hear of it otherwise.
+    pub fn mistakes<'a>(
+        &self,
+        mistakes: impl IntoIterator<Item = &'a (ServiceId, String)>,
+        request_id: &str,
+        now: Timestamp,
+    ) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         for (id, mistake) in mistakes {
             let service = id.to_string();
             if told.insert(format!("{service}: {mistake}")) {
-                self.line(now, Level::Warn, "mistake", request_id, &lines::MistakeLine { service, mistake });
+                self.line(
+                    now,
+                    Level::Warn,
+                    "mistake",
+                    request_id,
+                    &lines::MistakeLine { service, mistake },
+                );
             }
         }
     }
 
-    /// Tells of tagged resources that are not what the tag is for, each once in the life of the process: nobody would hear of them otherwise.
-    pub fn strangers(&self, strangers: &BTreeMap<String, &'static str>, request_id: &str, now: Timestamp) {
+    /// Tells of tagged resources that are not what the tag is for, each once in the life of the
+    /// process: nobody would hear of them otherwise.
+    pub fn strangers(
+        &self,
+        strangers: &BTreeMap<String, &'static str>,
+        request_id: &str,
+        now: Timestamp,
+    ) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         for (arn, mistake) in strangers {
             if told.insert(format!("{arn}: {mistake}")) {
-                self.line(now, Level::Warn, "mistake", request_id, &lines::StrangerLine { resource: &bounded(arn), mistake });
+                self.line(
+                    now,
+                    Level::Warn,
+                    "mistake",
+                    request_id,
+                    &lines::StrangerLine {
+                        resource: &bounded(arn),
+                        mistake,
+                    },
+                );
             }
         }
     }
 
     /// Writes a line where there is room for it.
-    fn line(&self, timestamp: Timestamp, level: Level, message: &'static str, request_id: &str, fields: &impl Serialize) {
-        let text = text(&lines::Line { timestamp, level: level.max(self.level), message, request_id, fields });
-        if self.volume.lock().unwrap_or_else(PoisonError::into_inner).admits(message, level, text.len()) {
+    fn line(
+        &self,
+        timestamp: Timestamp,
+        level: Level,
+        message: &'static str,
+        request_id: &str,
+        fields: &impl Serialize,
+    ) {
+        let text = text(&lines::Line {
+            timestamp,
+            level: level.max(self.level),
+            message,
+            request_id,
+            fields,
+        });
+        if self
+            .volume
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .admits(message, level, text.len())
+        {
             self.write(&text);
         }
     }
 
-    fn always(&self, timestamp: Timestamp, level: Level, message: &'static str, request_id: &str, fields: &impl Serialize) {
-        self.write(&text(&lines::Line { timestamp, level: level.max(self.level), message, request_id, fields }));
+    fn always(
+        &self,
+        timestamp: Timestamp,
+        level: Level,
+        message: &'static str,
+        request_id: &str,
+        fields: &impl Serialize,
+    ) {
+        self.write(&text(&lines::Line {
+            timestamp,
+            level: level.max(self.level),
+            message,
+            request_id,
+            fields,
+        }));
     }
 
     /// A line that cannot be written has nowhere to be told of: standard output is the log.
@@ -139,7 +260,10 @@ impl Reporter {
 
 fn text(line: &impl Serialize) -> Vec<u8> {
     let mut text = Vec::new();
-    if line.serialize(&mut Serializer::with_formatter(&mut text, lines::Shown)).is_err() {
+    if line
+        .serialize(&mut Serializer::with_formatter(&mut text, lines::Shown))
+        .is_err()
+    {
         text.clear();
     }
     text.push(b'\n');

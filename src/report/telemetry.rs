@@ -28,7 +28,8 @@ pub enum Level {
 }
 
 impl Level {
-    /// Reads the value of `AWS_LAMBDA_LOG_LEVEL`; anything that Lambda would not set is the default.
+    /// Reads the value of `AWS_LAMBDA_LOG_LEVEL`; anything that Lambda would not set is the
+    /// default.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         match text.to_ascii_uppercase().as_str() {
@@ -53,10 +54,16 @@ impl Level {
     }
 }
 
-/// Installs the log for the life of the process: our own events from `level` on, and of the libraries only what warns. The span of the
-/// request stays at every level, since it carries the request id.
+/// Installs the log for the life of the process: our own events from `level` on, and of the
+/// libraries only what warns. The span of the request stays at every level, since it carries the
+/// request id.
 pub fn telemetry(level: Level) {
-    let lines = fmt::layer().json().flatten_event(true).with_span_list(false).with_target(false).with_ansi(false);
+    let lines = fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_span_list(false)
+        .with_target(false)
+        .with_ansi(false);
     let ours = Targets::new()
         .with_default(level.filter().min(LevelFilter::WARN))
         .with_target("ecs_reloader", level.filter())

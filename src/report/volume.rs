@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::Level;
 
-/// Bytes of the lines of one invocation, but for its summary and its metrics, which are always written. CloudWatch Logs charges by the byte.
+/// Bytes of the lines of one invocation, but for its summary and its metrics, which are always
+/// written. CloudWatch Logs charges by the byte.
 const MOST: usize = 960_000;
 
 /// Lines of one kind.
@@ -23,9 +24,10 @@ pub(super) struct Volume {
 }
 
 impl Volume {
-    /// Whether a line may be written. An eighth is kept for warnings and errors, another for errors alone, and no kind of line takes more than
-    /// half of what its level may: neither a flood of events that mean nothing nor one of broken messages, which become dead letters, hides that a
-    /// restart failed.
+    /// Whether a line may be written. An eighth is kept for warnings and errors, another for errors
+    /// alone, and no kind of line takes more than half of what its level may: neither a flood
+    /// of events that mean nothing nor one of broken messages, which become dead letters, hides
+    /// that a restart failed.
     pub(super) fn admits(&mut self, kind: &'static str, level: Level, bytes: usize) -> bool {
         let share = match level {
             Level::Error | Level::Fatal if kind != MALFORMED => MOST,
@@ -33,7 +35,8 @@ impl Volume {
             Level::Trace | Level::Debug | Level::Info => MOST / 4 * 3,
         };
         let (of_kind, lines) = self.of_kind.entry(kind).or_default();
-        let fits = self.written + bytes <= share && *of_kind + bytes <= share / 2 && *lines < MOST_LINES;
+        let fits =
+            self.written + bytes <= share && *of_kind + bytes <= share / 2 && *lines < MOST_LINES;
         if fits {
             self.written += bytes;
             *of_kind += bytes;
@@ -58,7 +61,9 @@ mod tests {
     fn a_thousand_lines_of_a_kind_are_enough() {
         let mut volume = Volume::default();
 
-        let written = (0..1_200).filter(|_| volume.admits("service", Level::Error, 100)).count();
+        let written = (0..1_200)
+            .filter(|_| volume.admits("service", Level::Error, 100))
+            .count();
 
         assert_eq!((written, volume.left_out()["service"]), (1_000, 200));
     }
@@ -66,7 +71,11 @@ mod tests {
     #[test]
     fn a_flood_leaves_room_for_warnings_and_these_for_errors() {
         let mut volume = Volume::default();
-        let mut write = |kind, level, lines: usize| (0..lines).filter(|_| volume.admits(kind, level, 1000)).count();
+        let mut write = |kind, level, lines: usize| {
+            (0..lines)
+                .filter(|_| volume.admits(kind, level, 1000))
+                .count()
+        };
 
         let ignored = write("ignored", Level::Info, 10_000);
         let malformed = write(MALFORMED, Level::Error, 10_000);

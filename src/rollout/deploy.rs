@@ -26,11 +26,20 @@ const SKEW: SignedDuration = SignedDuration::from_secs(1);
 /// Before the look that follows each, doubling.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
-/// Restarts one service. A throttled call did nothing and is repeated; after any other error the service is looked at and decided about
-/// anew, because the call may have taken effect.
-pub(super) async fn deploy(job: &Job<'_>, group: &Group, planned: Planned, seen: Service) -> RolledOut {
+/// Restarts one service. A throttled call did nothing and is repeated; after any other error the
+/// service is looked at and decided about anew, because the call may have taken effect.
+pub(super) async fn deploy(
+    job: &Job<'_>,
+    group: &Group,
+    planned: Planned,
+    seen: Service,
+) -> RolledOut {
     let settled = job.clock.instant(planned.not_before);
-    let mut rolled = RolledOut { planned, outcome: None, seen };
+    let mut rolled = RolledOut {
+        planned,
+        outcome: None,
+        seen,
+    };
     if settled > job.until {
         return rolled.with(Outcome::OutOfTime);
     }
@@ -41,7 +50,11 @@ pub(super) async fn deploy(job: &Job<'_>, group: &Group, planned: Planned, seen:
     let mut attempt = 0;
     loop {
         if !job.pace.admit(job.until).await {
-            return rolled.with(if throttled { Outcome::Throttled } else { Outcome::OutOfTime });
+            return rolled.with(if throttled {
+                Outcome::Throttled
+            } else {
+                Outcome::OutOfTime
+            });
         }
         let turn = Instant::now();
         let looked = match group.look(job, &rolled.seen, seen_at).await {
@@ -57,9 +70,16 @@ pub(super) async fn deploy(job: &Job<'_>, group: &Group, planned: Planned, seen:
         if turn.elapsed() > TURN_LASTS {
             continue;
         }
-        // A call that is still under way when the time is up may have taken effect; the retry will find out.
-        let called_at = job.clock.now().saturating_sub(SKEW).unwrap_or(Timestamp::MIN);
-        let Ok(answer) = timeout_at(job.until, job.ecs.restart(&rolled.seen.id)).await else { return rolled.with(Outcome::OutOfTime) };
+        // A call that is still under way when the time is up may have taken effect; the retry will
+        // find out.
+        let called_at = job
+            .clock
+            .now()
+            .saturating_sub(SKEW)
+            .unwrap_or(Timestamp::MIN);
+        let Ok(answer) = timeout_at(job.until, job.ecs.restart(&rolled.seen.id)).await else {
+            return rolled.with(Outcome::OutOfTime);
+        };
         let error = match answer {
             Ok(restarted) => return rolled.started(restarted),
             Err(error) => error,
@@ -70,8 +90,14 @@ pub(super) async fn deploy(job: &Job<'_>, group: &Group, planned: Planned, seen:
                 job.pace.throttled();
                 continue;
             }
-            Cause::TooManyDeployments => return rolled.held(Reason::TooManyDeployments, error.message),
-            Cause::Denied => return rolled.with(Outcome::Denied { cause: error.message }),
+            Cause::TooManyDeployments => {
+                return rolled.held(Reason::TooManyDeployments, error.message);
+            }
+            Cause::Denied => {
+                return rolled.with(Outcome::Denied {
+                    cause: error.message,
+                });
+            }
             // Of several, the first may have taken effect as well as the last.
             Cause::Unavailable => lost_at = lost_at.or(Some(called_at)),
             Cause::NotFound | Cause::Rejected => {}
@@ -84,7 +110,9 @@ pub(super) async fn deploy(job: &Job<'_>, group: &Group, planned: Planned, seen:
         sleep_until(pause).await;
         match look_again(job, &rolled.seen, lost_at.unwrap_or(called_at)).await {
             Err(unread) => return rolled.unseen(&unread),
-            Ok(seen) => (rolled, seen_at) = (rolled.decided_anew(job, seen, lost_at), Instant::now()),
+            Ok(seen) => {
+                (rolled, seen_at) = (rolled.decided_anew(job, seen, lost_at), Instant::now());
+            }
         }
         attempt += 1;
         if rolled.outcome.is_some() || rolled.planned.reason.decision() != Decision::Restart {
@@ -104,52 +132,84 @@ impl RolledOut {
 
     fn failed(self, error: Error) -> Self {
         let passes = error.cause.passes();
-        self.with(Outcome::Failed { cause: error.message, passes })
+        self.with(Outcome::Failed {
+            cause: error.message,
+            passes,
+        })
     }
 
     /// AWS's answer says that it cannot be now, and did nothing.
     fn held(self, reason: Reason, detail: String) -> Self {
-        Self { planned: Planned { reason, detail: Some(detail), until: None, ..self.planned }, outcome: None, ..self }
+        Self {
+            planned: Planned {
+                reason,
+                detail: Some(detail),
+                until: None,
+                ..self.planned
+            },
+            outcome: None,
+            ..self
+        }
     }
 
     /// It could not be looked at.
     fn unseen(self, error: &Error) -> Self {
-        self.with(Outcome::Failed { cause: error.to_string(), passes: error.cause.passes() })
+        self.with(Outcome::Failed {
+            cause: error.to_string(),
+            passes: error.cause.passes(),
+        })
     }
 
     fn started(mut self, Restarted { deployment, events }: Restarted) -> Self {
         if !events.is_empty() {
             self.seen.events = events;
         }
-        self.with(Outcome::Started { deployment: deployment.id, created_at: deployment.created_at, found: false })
+        self.with(Outcome::Started {
+            deployment: deployment.id,
+            created_at: deployment.created_at,
+            found: false,
+        })
     }
 
-    /// Decides as if for the first time. Where the answer to a call at `lost_at` was lost, a deployment that is new since then is what the call
-    /// started, whatever would be decided now: nothing else tells of it.
+    /// Decides as if for the first time. Where the answer to a call at `lost_at` was lost, a
+    /// deployment that is new since then is what the call started, whatever would be decided
+    /// now: nothing else tells of it.
     fn decided_anew(mut self, job: &Job<'_>, seen: Service, lost_at: Option<Timestamp>) -> Self {
         let now = job.clock.now();
-        let decided = plan(job.changes, std::slice::from_ref(&seen), job.policy, now).services.remove(&seen.id);
+        let decided = plan(job.changes, std::slice::from_ref(&seen), job.policy, now)
+            .services
+            .remove(&seen.id);
         let found = lost_at.and_then(|at| seen.newer_deployment(at, &self.seen));
         self.seen = seen;
         match (found, decided) {
             // It has failed already, and that is told of it.
             (Some(found), Some(decided))
-                if decided.reason == Reason::FailedAlready && decided.ended.iter().any(|ended| found.is(ended)) =>
+                if decided.reason == Reason::FailedAlready
+                    && decided.ended.iter().any(|ended| found.is(ended)) =>
             {
                 self.seen.followed = Some(found);
                 self.planned = decided;
                 self
             }
-            (Some(Rollout { deployment, started_at }), _) => {
-                self.with(Outcome::Started { deployment, created_at: started_at, found: true })
-            }
+            (
+                Some(Rollout {
+                    deployment,
+                    started_at,
+                }),
+                _,
+            ) => self.with(Outcome::Started {
+                deployment,
+                created_at: started_at,
+                found: true,
+            }),
             (None, Some(decided)) => {
                 self.planned = decided;
                 self
             }
-            (None, None) => {
-                self.with(Outcome::Failed { cause: "the service stopped watching while it was being restarted".to_owned(), passes: false })
-            }
+            (None, None) => self.with(Outcome::Failed {
+                cause: "the service stopped watching while it was being restarted".to_owned(),
+                passes: false,
+            }),
         }
     }
 }

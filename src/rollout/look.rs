@@ -16,10 +16,12 @@ use crate::domain::service::Service;
 /// Most services of one call.
 pub(super) const LOOKED_AT_TOGETHER: usize = 10;
 
-/// A look is believed this long: what another invocation, or a pipeline, did since then would be done twice.
+/// A look is believed this long: what another invocation, or a pipeline, did since then would be
+/// done twice.
 const BELIEVED: Duration = Duration::from_secs(5);
 
-/// Of the time that is left, what a look and the evidence may take: what hangs must leave time to restart.
+/// Of the time that is left, what a look and the evidence may take: what hangs must leave time to
+/// restart.
 const SHARE: u32 = 3;
 
 /// Services whose restarts follow one another.
@@ -42,28 +44,58 @@ struct Latest {
 impl Group {
     pub(super) fn of<'a>(ids: impl Iterator<Item = &'a ServiceId>, looked_at: Instant) -> Self {
         let waiting = ids.cloned().collect();
-        Self { latest: Mutex::new(Latest { at: looked_at, waiting, seen: BTreeMap::new(), evidence: None }) }
+        Self {
+            latest: Mutex::new(Latest {
+                at: looked_at,
+                waiting,
+                seen: BTreeMap::new(),
+                evidence: None,
+            }),
+        }
     }
 
-    /// A service that was seen `before`, at `seen_at`, as it was a few seconds ago at most, with the evidence that it needs; nothing where
-    /// both are known already.
+    /// A service that was seen `before`, at `seen_at`, as it was a few seconds ago at most, with
+    /// the evidence that it needs; nothing where both are known already.
     ///
     /// # Errors
     /// It was looked at longer ago, and cannot be now.
-    pub(super) async fn look(&self, job: &Job<'_>, before: &Service, seen_at: Instant) -> Result<Option<Service>, Error> {
+    pub(super) async fn look(
+        &self,
+        job: &Job<'_>,
+        before: &Service,
+        seen_at: Instant,
+    ) -> Result<Option<Service>, Error> {
         let mut latest = self.latest.lock().await;
         if latest.evidence.is_none() {
-            let needed: BTreeMap<_, _> = latest.waiting.iter().filter_map(|id| Some((id.clone(), *job.needed.get(id)?))).collect();
+            let needed: BTreeMap<_, _> = latest
+                .waiting
+                .iter()
+                .filter_map(|id| Some((id.clone(), *job.needed.get(id)?)))
+                .collect();
             latest.evidence = Some(job.ecs.evidence(needed, share_of_what_is_left(job)).await);
         }
         if latest.at.max(seen_at).elapsed() > BELIEVED {
-            let looks = job.ecs.look_at(&latest.waiting, job.tag_prefix, share_of_what_is_left(job)).await;
-            latest.seen = looks.services.into_iter().map(|service| (service.id.clone(), Ok(Some(service)))).collect();
-            latest.seen.extend(looks.gone.into_iter().map(|id| (id, Ok(None))));
-            latest.seen.extend(looks.unread.into_iter().map(|(id, error)| (id, Err(error))));
+            let looks = job
+                .ecs
+                .look_at(&latest.waiting, job.tag_prefix, share_of_what_is_left(job))
+                .await;
+            latest.seen = looks
+                .services
+                .into_iter()
+                .map(|service| (service.id.clone(), Ok(Some(service))))
+                .collect();
+            latest
+                .seen
+                .extend(looks.gone.into_iter().map(|id| (id, Ok(None))));
+            latest
+                .seen
+                .extend(looks.unread.into_iter().map(|(id, error)| (id, Err(error))));
             latest.at = Instant::now();
         }
-        let evidence = latest.evidence.as_mut().and_then(|evidence| evidence.remove(&before.id));
+        let evidence = latest
+            .evidence
+            .as_mut()
+            .and_then(|evidence| evidence.remove(&before.id));
         let now = match latest.seen.remove(&before.id).transpose()? {
             None if evidence.is_none() => return Ok(None),
             None => before.clone(),
@@ -82,23 +114,63 @@ fn share_of_what_is_left(job: &Job<'_>) -> Instant {
     Instant::now() + job.until.saturating_duration_since(Instant::now()) / SHARE
 }
 
-/// The same service as it is now, after a call at `called_at` that may have taken effect: what it started may have been rolled back already, so that
-/// only the history tells of it.
-pub(super) async fn look_again(job: &Job<'_>, before: &Service, called_at: Timestamp) -> Result<Service, Error> {
-    let looks = job.ecs.look_at([&before.id], job.tag_prefix, job.until).await;
+/// The same service as it is now, after a call at `called_at` that may have taken effect: what it
+/// started may have been rolled back already, so that only the history tells of it.
+pub(super) async fn look_again(
+    job: &Job<'_>,
+    before: &Service,
+    called_at: Timestamp,
+) -> Result<Service, Error> {
+    let looks = job
+        .ecs
+        .look_at([&before.id], job.tag_prefix, job.until)
+        .await;
     if let Some((_, error)) = looks.unread.into_iter().next() {
         return Err(error);
     }
     let now = looks.services.into_iter().next();
     let now = known_of(now, before);
-    let since = job.needed.get(&before.id).and_then(|needed| needed.history_since).map_or(called_at, |since| called_at.min(since));
-    let needed = Needed { history_since: Some(since), has_hooks: before.has_lifecycle_hooks, oldest_task: false };
-    let evidence = job.ecs.evidence(BTreeMap::from([(before.id.clone(), needed)]), share_of_what_is_left(job)).await.remove(&before.id);
-    Ok(Service { history: History::NotAsked, ..now }.with_evidence(evidence.unwrap_or_default()))
+    let since = job
+        .needed
+        .get(&before.id)
+        .and_then(|needed| needed.history_since)
+        .map_or(called_at, |since| called_at.min(since));
+    let needed = Needed {
+        history_since: Some(since),
+        has_hooks: before.has_lifecycle_hooks,
+        oldest_task: false,
+    };
+    let evidence = job
+        .ecs
+        .evidence(
+            BTreeMap::from([(before.id.clone(), needed)]),
+            share_of_what_is_left(job),
+        )
+        .await
+        .remove(&before.id);
+    Ok(Service {
+        history: History::NotAsked,
+        ..now
+    }
+    .with_evidence(evidence.unwrap_or_default()))
 }
 
 fn known_of(now: Option<Service>, before: &Service) -> Service {
-    let now = now.unwrap_or_else(|| Service::gone(before.id.clone(), before.home.clone(), before.tags.clone()));
-    let Service { references, history, oldest_task, followed, .. } = before.clone();
-    Service { references, history, oldest_task, followed, ..now }
+    let now = now.unwrap_or_else(|| {
+        Service::gone(before.id.clone(), before.home.clone(), before.tags.clone())
+    });
+    let Service {
+        references,
+        history,
+        oldest_task,
+        followed,
+        ..
+    } = before.clone();
+    Service {
+        references,
+        history,
+        oldest_task,
+        followed,
+        ..now
+    }
 }

@@ -22,7 +22,8 @@ use crate::pace::Pace;
 
 use look::{Group, LOOKED_AT_TOGETHER};
 
-/// What carrying out needs beside the plan: enough to decide anew about one service whose answer was lost.
+/// What carrying out needs beside the plan: enough to decide anew about one service whose answer
+/// was lost.
 #[derive(Clone, Copy, Debug)]
 pub struct Job<'a> {
     /// Where services are looked at and restarted.
@@ -46,17 +47,34 @@ pub struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// Starts every planned restart, each as soon as its change has settled and the pace allows. One that had to wait is looked at again, ten a
-    /// call, and decided about anew.
-    pub async fn roll_out(&self, plan: &Plan, services: &[Service]) -> BTreeMap<ServiceId, RolledOut> {
-        let services: BTreeMap<_, _> = services.iter().map(|service| (&service.id, service)).collect();
-        let restarts: Vec<_> = plan.restarts().filter_map(|(id, planned)| Some((id, planned, *services.get(id)?))).collect();
-        let groups: Vec<_> =
-            restarts.chunks(LOOKED_AT_TOGETHER).map(|group| Group::of(group.iter().map(|(id, ..)| *id), self.looked_at)).collect();
-        let grouped = restarts.chunks(LOOKED_AT_TOGETHER).zip(&groups).flat_map(|(some, group)| some.iter().map(move |one| (one, group)));
+    /// Starts every planned restart, each as soon as its change has settled and the pace allows.
+    /// One that had to wait is looked at again, ten a call, and decided about anew.
+    pub async fn roll_out(
+        &self,
+        plan: &Plan,
+        services: &[Service],
+    ) -> BTreeMap<ServiceId, RolledOut> {
+        let services: BTreeMap<_, _> = services
+            .iter()
+            .map(|service| (&service.id, service))
+            .collect();
+        let restarts: Vec<_> = plan
+            .restarts()
+            .filter_map(|(id, planned)| Some((id, planned, *services.get(id)?)))
+            .collect();
+        let groups: Vec<_> = restarts
+            .chunks(LOOKED_AT_TOGETHER)
+            .map(|group| Group::of(group.iter().map(|(id, ..)| *id), self.looked_at))
+            .collect();
+        let grouped = restarts
+            .chunks(LOOKED_AT_TOGETHER)
+            .zip(&groups)
+            .flat_map(|(some, group)| some.iter().map(move |one| (one, group)));
         let running: FuturesUnordered<_> = grouped
             .map(|((id, planned, seen), group)| async move {
-                let rolled = deploy::deploy(self, group, Planned::clone(planned), Service::clone(seen)).await;
+                let rolled =
+                    deploy::deploy(self, group, Planned::clone(planned), Service::clone(seen))
+                        .await;
                 group.leave(id).await;
                 (ServiceId::clone(id), rolled)
             })

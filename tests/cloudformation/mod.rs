@@ -1,5 +1,5 @@
-//! `template.yaml` as CloudFormation reads it: the intrinsic functions are kept, and resolved for a sample stack.
-//! "Intrinsic function reference", AWS CloudFormation User Guide.
+//! `template.yaml` as CloudFormation reads it: the intrinsic functions are kept, and resolved for a
+//! sample stack. "Intrinsic function reference", AWS CloudFormation User Guide.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,9 +23,13 @@ pub(crate) const EVERYTHING: [(&str, &str); 7] = [
     ("AlarmTopic", "arn:aws:sns:eu-west-1:123456789012:on-call"),
     (
         "Operators",
-        "arn:aws:iam::123456789012:role/on-call, arn:aws:iam::123456789012:role/aws-reserved/sso.amazonaws.com/*/AWSReservedSSO_Operator_*",
+        "arn:aws:iam::123456789012:role/on-call, \
+         arn:aws:iam::123456789012:role/aws-reserved/sso.amazonaws.com/*/AWSReservedSSO_Operator_*",
     ),
-    ("KmsKeyArn", "arn:aws:kms:eu-west-1:123456789012:key/0f1e2d3c-example"),
+    (
+        "KmsKeyArn",
+        "arn:aws:kms:eu-west-1:123456789012:key/0f1e2d3c-example",
+    ),
 ];
 
 /// The text of a file of the repository.
@@ -35,7 +39,9 @@ pub(crate) fn read(path: &str) -> String {
 
 /// The template, with `{"Ref": "X"}` for `!Ref X` and `{"Fn::Sub": "X"}` for `!Sub X`.
 pub(crate) fn template() -> Value {
-    serde_saphyr::from_str::<Node>(&read("template.yaml")).unwrap().0
+    serde_saphyr::from_str::<Node>(&read("template.yaml"))
+        .unwrap()
+        .0
 }
 
 /// A stack of the template: what CloudFormation makes of it with these parameters.
@@ -49,35 +55,55 @@ impl Stack {
     pub(crate) fn with(given: &[(&str, &str)]) -> Self {
         let template = template();
         let declared = template["Parameters"].as_object().unwrap();
-        assert!(given.iter().all(|(name, _)| declared.contains_key(*name)), "no such parameter: {given:?}");
+        assert!(
+            given.iter().all(|(name, _)| declared.contains_key(*name)),
+            "no such parameter: {given:?}"
+        );
         let value = |(name, parameter): (&String, &Value)| {
-            let given = given.iter().find(|(given, _)| given == name).map(|(_, value)| json!(value));
+            let given = given
+                .iter()
+                .find(|(given, _)| given == name)
+                .map(|(_, value)| json!(value));
             let value = given.unwrap_or_else(|| parameter["Default"].clone());
             let value = match parameter["Type"].as_str() {
-                Some("CommaDelimitedList") => value.as_str().unwrap().split(',').map(str::trim).collect(),
+                Some("CommaDelimitedList") => {
+                    value.as_str().unwrap().split(',').map(str::trim).collect()
+                }
                 _ => value,
             };
             (name.clone(), value)
         };
         let parameters = declared.iter().map(value).collect();
-        Self { template, parameters }
+        Self {
+            template,
+            parameters,
+        }
     }
 
     /// The logical ids of the resources of a type that the stack has.
     pub(crate) fn resources_of(&self, kind: &str) -> Vec<&str> {
         let resources = self.template["Resources"].as_object().unwrap().iter();
-        let exists = |resource: &Value| resource["Condition"].as_str().is_none_or(|condition| self.holds(condition));
-        resources.filter(|(_, resource)| resource["Type"] == kind && exists(resource)).map(|(name, _)| name.as_str()).collect()
+        let exists = |resource: &Value| {
+            resource["Condition"]
+                .as_str()
+                .is_none_or(|condition| self.holds(condition))
+        };
+        resources
+            .filter(|(_, resource)| resource["Type"] == kind && exists(resource))
+            .map(|(name, _)| name.as_str())
+            .collect()
     }
 
     /// The properties of a resource, its functions resolved.
     pub(crate) fn properties(&self, logical_id: &str) -> Value {
-        self.resolve(&self.template["Resources"][logical_id]["Properties"]).unwrap()
+        self.resolve(&self.template["Resources"][logical_id]["Properties"])
+            .unwrap()
     }
 
     /// The value of an output.
     pub(crate) fn output(&self, name: &str) -> Value {
-        self.resolve(&self.template["Outputs"][name]["Value"]).unwrap()
+        self.resolve(&self.template["Outputs"][name]["Value"])
+            .unwrap()
     }
 
     pub(crate) fn arn(&self, logical_id: &str) -> String {
@@ -87,12 +113,21 @@ impl Stack {
     /// Nothing for `AWS::NoValue`.
     fn resolve(&self, value: &Value) -> Option<Value> {
         match value {
-            Value::Array(items) => Some(items.iter().filter_map(|item| self.resolve(item)).collect()),
+            Value::Array(items) => {
+                Some(items.iter().filter_map(|item| self.resolve(item)).collect())
+            }
             Value::Object(map) => match map.iter().next() {
-                Some((function, argument)) if map.len() == 1 && (function == "Ref" || function.starts_with("Fn::")) => {
+                Some((function, argument))
+                    if map.len() == 1 && (function == "Ref" || function.starts_with("Fn::")) =>
+                {
                     self.call(function, argument)
                 }
-                _ => Some(map.iter().filter_map(|(key, value)| Some((key.clone(), self.resolve(value)?))).collect::<Map<_, _>>().into()),
+                _ => Some(
+                    map.iter()
+                        .filter_map(|(key, value)| Some((key.clone(), self.resolve(value)?)))
+                        .collect::<Map<_, _>>()
+                        .into(),
+                ),
             },
             value => Some(value.clone()),
         }
@@ -111,8 +146,18 @@ impl Stack {
                 let parts: Vec<_> = resolved(1).as_array().unwrap().iter().map(text).collect();
                 parts.join(argument[0].as_str().unwrap()).into()
             }
-            "Fn::Split" => text(&resolved(1)).split(argument[0].as_str().unwrap()).collect(),
-            "Fn::If" => return self.resolve(&argument[if self.holds(argument[0].as_str().unwrap()) { 1 } else { 2 }]),
+            "Fn::Split" => text(&resolved(1))
+                .split(argument[0].as_str().unwrap())
+                .collect(),
+            "Fn::If" => {
+                return self.resolve(
+                    &argument[if self.holds(argument[0].as_str().unwrap()) {
+                        1
+                    } else {
+                        2
+                    }],
+                );
+            }
             other => panic!("{other} is not known here"),
         })
     }
@@ -129,7 +174,11 @@ impl Stack {
             // Made by the transform of AWS SAM.
             "ReloaderChanges" => "f89b6c9e-example".into(),
             name => match self.kind(name) {
-                "AWS::SQS::Queue" => format!("https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{}", physical_name(name)).into(),
+                "AWS::SQS::Queue" => format!(
+                    "https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{}",
+                    physical_name(name)
+                )
+                .into(),
                 "AWS::Logs::LogGroup" => self.properties(name)["LogGroupName"].clone(),
                 "AWS::Events::Rule" => self.properties(name)["Name"].clone(),
                 _ => physical_name(name).into(),
@@ -143,19 +192,29 @@ impl Stack {
             ("AWS::SQS::Queue", "QueueName") => name,
             ("AWS::SQS::Queue", "Arn") => format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"),
             ("AWS::IAM::Role", "Arn") => format!("arn:aws:iam::{ACCOUNT}:role/{name}"),
-            ("AWS::Serverless::Function", "Arn") => format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}"),
+            ("AWS::Serverless::Function", "Arn") => {
+                format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}")
+            }
             ("AWS::Events::Rule", "Arn") => {
-                format!("arn:aws:events:{REGION}:{ACCOUNT}:rule/{}", text(&self.reference(logical_id).unwrap()))
+                format!(
+                    "arn:aws:events:{REGION}:{ACCOUNT}:rule/{}",
+                    text(&self.reference(logical_id).unwrap())
+                )
             }
             ("AWS::Logs::LogGroup", "Arn") => {
-                format!("arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{}:*", text(&self.reference(logical_id).unwrap()))
+                format!(
+                    "arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{}:*",
+                    text(&self.reference(logical_id).unwrap())
+                )
             }
             (kind, attribute) => panic!("{attribute} of {kind} is not known here"),
         }
     }
 
     fn kind(&self, logical_id: &str) -> &str {
-        self.template["Resources"][logical_id]["Type"].as_str().unwrap_or_else(|| panic!("there is no {logical_id}"))
+        self.template["Resources"][logical_id]["Type"]
+            .as_str()
+            .unwrap_or_else(|| panic!("there is no {logical_id}"))
     }
 
     fn substitute(&self, pattern: &str) -> String {
@@ -181,7 +240,11 @@ impl Stack {
         match function.as_str() {
             "Condition" => self.holds(argument.as_str().unwrap()),
             "Fn::Not" => !self.is_true(&argument[0]),
-            "Fn::And" => argument.as_array().unwrap().iter().all(|one| self.is_true(one)),
+            "Fn::And" => argument
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(|one| self.is_true(one)),
             "Fn::Equals" => self.resolve(&argument[0]) == self.resolve(&argument[1]),
             other => panic!("{other} is not known here"),
         }
@@ -194,7 +257,9 @@ fn physical_name(logical_id: &str) -> String {
 }
 
 fn text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// A YAML node whose tag has become the long form of its function.
@@ -203,11 +268,13 @@ struct Node(Value);
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Tagged(Untagged(value), tag) = Tagged::deserialize(deserializer)?;
-        Ok(Self(match tag.as_deref().and_then(|tag| tag.strip_prefix('!')) {
-            Some(function @ ("Ref" | "Condition")) => json!({ function: value }),
-            Some(function) => json!({ format!("Fn::{function}"): value }),
-            None => value,
-        }))
+        Ok(Self(
+            match tag.as_deref().and_then(|tag| tag.strip_prefix('!')) {
+                Some(function @ ("Ref" | "Condition")) => json!({ function: value }),
+                Some(function) => json!({ format!("Fn::{function}"): value }),
+                None => value,
+            },
+        ))
     }
 }
 

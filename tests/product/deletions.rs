@@ -17,16 +17,23 @@ async fn reading(services: impl AsyncFn(&Scenario) -> Vec<Service>) -> Scenario 
     scenario.account.put_secret("prod/db");
     scenario.account.put_object(BUCKET, "app/prod.env");
     scenario.account.settle().await;
-    services(&scenario).await.into_iter().for_each(|service| scenario.account.add(service));
+    services(&scenario)
+        .await
+        .into_iter()
+        .for_each(|service| scenario.account.add(service));
     scenario.account.run_for(Duration::from_mins(10)).await;
     scenario
 }
 
-/// One service whose task definition refers to one thing of each kind, which watches it as `terms` say.
+/// One service whose task definition refers to one thing of each kind, which watches it as `terms`
+/// say.
 async fn referring(terms: &str) -> Scenario {
     reading(async |scenario| {
         let secret = scenario.account.secret_arn("prod/db").unwrap();
-        let definition = task_definition().secret("DB", "/app/db").secret("PASSWORD", &secret).environment_file(FILE);
+        let definition = task_definition()
+            .secret("DB", "/app/db")
+            .secret("PASSWORD", &secret)
+            .environment_file(FILE);
         vec![service("web/api").watching(terms).referring(definition)]
     })
     .await
@@ -45,27 +52,42 @@ const KEYS: [&str; 3] = ["ssm:/app/db", "secret:prod/db", "s3:config/app/prod.en
 /// What is told last of `web/api` for the reason `deleted`.
 fn told(scenario: &Scenario) -> Value {
     let mut lines = scenario.lines("service").into_iter();
-    lines.rfind(|line| line["reason"] == "deleted" && line["service"] == "web/api").unwrap_or_else(|| panic!("{}", scenario.log_text()))
+    lines
+        .rfind(|line| line["reason"] == "deleted" && line["service"] == "web/api")
+        .unwrap_or_else(|| panic!("{}", scenario.log_text()))
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_key_that_a_task_definition_refers_to_is_missed_whether_the_service_says_auto_or_not() {
-    for (key, auto) in KEYS.iter().flat_map(|key| [true, false].map(|auto| (*key, auto))) {
+    for (key, auto) in KEYS
+        .iter()
+        .flat_map(|key| [true, false].map(|auto| (*key, auto)))
+    {
         let scenario = referring(if auto { "auto" } else { key }).await;
 
         delete(&scenario, key);
         scenario.account.settle().await;
 
         let line = told(&scenario);
-        assert_eq!((&line["level"], &line["missing_key"]), (&"WARN".into(), &true.into()), "{key}: {line:#}");
-        assert!(scenario.metric("ServicesMissingKey").contains(&1.into()), "{key}");
+        assert_eq!(
+            (&line["level"], &line["missing_key"]),
+            (&"WARN".into(), &true.into()),
+            "{key}: {line:#}"
+        );
+        assert!(
+            scenario.metric("ServicesMissingKey").contains(&1.into()),
+            "{key}"
+        );
         assert!(scenario.restarted().is_empty(), "{key}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_cleaned_up_below_a_watched_prefix_or_term_alone_alarms_nobody() {
-    for terms in ["ssm:/app/ secret:prod/ s3:config/app/", "ssm:/app/db secret:prod/db s3:config/app/prod.env"] {
+    for terms in [
+        "ssm:/app/ secret:prod/ s3:config/app/",
+        "ssm:/app/db secret:prod/db s3:config/app/prod.env",
+    ] {
         for key in KEYS {
             let scenario = reading(async |_| vec![service("web/api").watching(terms)]).await;
 
@@ -73,8 +95,15 @@ async fn what_is_cleaned_up_below_a_watched_prefix_or_term_alone_alarms_nobody()
             scenario.account.settle().await;
 
             let line = told(&scenario);
-            assert_eq!((&line["level"], &line["missing_key"]), (&"INFO".into(), &Value::Null), "{key}: {line:#}");
-            assert!(!scenario.metric("ServicesMissingKey").contains(&1.into()), "{key}");
+            assert_eq!(
+                (&line["level"], &line["missing_key"]),
+                (&"INFO".into(), &Value::Null),
+                "{key}: {line:#}"
+            );
+            assert!(
+                !scenario.metric("ServicesMissingKey").contains(&1.into()),
+                "{key}"
+            );
         }
     }
 }
@@ -84,7 +113,11 @@ async fn a_pinned_version_of_a_secret_that_is_deleted_is_missed() {
     let scenario = reading(async |scenario| {
         let arn = scenario.account.secret_arn("prod/db").unwrap();
         let version = scenario.account.put_secret("prod/db");
-        vec![service("web/api").watching("auto").referring(task_definition().secret("PASSWORD", &format!("{arn}:::{version}")))]
+        vec![
+            service("web/api")
+                .watching("auto")
+                .referring(task_definition().secret("PASSWORD", &format!("{arn}:::{version}"))),
+        ]
     })
     .await;
 
@@ -100,7 +133,12 @@ fn deletion(scenario: &Scenario, key: &str) -> Value {
         return scenario.told("Delete", "/app/db");
     }
     let id = "6a7e8feb-b491-4cf7-a9f1-bf3703467718";
-    let envelope = Envelope { id, account: "123456789012", time: scenario.account.now(), region: "eu-west-1" };
+    let envelope = Envelope {
+        id,
+        account: "123456789012",
+        time: scenario.account.now(),
+        region: "eu-west-1",
+    };
     let object = Object {
         bucket: BUCKET,
         key: "app/prod.env",
@@ -125,8 +163,16 @@ async fn a_deletion_whose_event_comes_last_of_a_key_that_is_there_again_is_no_de
 
         let answer = scenario.invoke(&deleted).await.unwrap();
 
-        assert_eq!((reason(&answer).as_str(), restarted), ("fresh", 1), "{key}: {answer:#}");
-        assert_eq!(line(&answer, "web/api")["missing_key"], Value::Null, "{key}");
+        assert_eq!(
+            (reason(&answer).as_str(), restarted),
+            ("fresh", 1),
+            "{key}: {answer:#}"
+        );
+        assert_eq!(
+            line(&answer, "web/api")["missing_key"],
+            Value::Null,
+            "{key}"
+        );
         assert_eq!(scenario.restarted().len(), 1, "{key}");
     }
 }
@@ -134,7 +180,10 @@ async fn a_deletion_whose_event_comes_last_of_a_key_that_is_there_again_is_no_de
 #[tokio::test(start_paused = true)]
 async fn a_secret_that_is_there_again_when_the_trail_tells_of_its_deletion_alarms_nobody() {
     let scenario = referring("auto").await;
-    scenario.account.set_trail(Trail { delay: Duration::from_mins(3), ..Trail::default() });
+    scenario.account.set_trail(Trail {
+        delay: Duration::from_mins(3),
+        ..Trail::default()
+    });
 
     scenario.account.delete_secret("prod/db");
     scenario.account.run_for(Duration::from_secs(20)).await;
@@ -142,7 +191,14 @@ async fn a_secret_that_is_there_again_when_the_trail_tells_of_its_deletion_alarm
 
     assert!(scenario.is_all_fresh().await);
     assert_eq!(scenario.restarted(), ["web/api"]);
-    assert!(scenario.lines("service").iter().all(|line| line["reason"] != "deleted"), "{}", scenario.log_text());
+    assert!(
+        scenario
+            .lines("service")
+            .iter()
+            .all(|line| line["reason"] != "deleted"),
+        "{}",
+        scenario.log_text()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -157,14 +213,22 @@ async fn what_was_written_again_and_told_by_its_deletion_alone_restarts() {
 
         let answer = scenario.invoke(&deleted).await.unwrap();
 
-        assert_eq!((reason(&answer).as_str(), scenario.restarted()), ("stale", vec!["web/api".to_owned()]), "{key}: {answer:#}");
+        assert_eq!(
+            (reason(&answer).as_str(), scenario.restarted()),
+            ("stale", vec!["web/api".to_owned()]),
+            "{key}: {answer:#}"
+        );
         assert!(scenario.is_all_fresh().await, "{key}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_read_alarms_nobody_and_is_told() {
-    for (key, action) in KEYS.into_iter().zip(["ssm:DescribeParameters", "secretsmanager:ListSecrets", "s3:ListObjectsV2"]) {
+    for (key, action) in KEYS.into_iter().zip([
+        "ssm:DescribeParameters",
+        "secretsmanager:ListSecrets",
+        "s3:ListObjectsV2",
+    ]) {
         let scenario = referring("auto").await;
         scenario.account.inject(Fault::denied(action));
 
@@ -173,18 +237,36 @@ async fn what_cannot_be_read_alarms_nobody_and_is_told() {
 
         let line = told(&scenario);
         assert_eq!(line["missing_key"], Value::Null, "{key}: {line:#}");
-        assert!(line["changes"][0]["note"].as_str().unwrap().contains("whether it was written again is not known"), "{key}: {line:#}");
+        assert!(
+            line["changes"][0]["note"]
+                .as_str()
+                .unwrap()
+                .contains("whether it was written again is not known"),
+            "{key}: {line:#}"
+        );
     }
     for key in KEYS {
         let scenario = referring(key).await;
-        scenario.account.inject(Fault::denied("ecs:DescribeTaskDefinition"));
+        scenario
+            .account
+            .inject(Fault::denied("ecs:DescribeTaskDefinition"));
 
         delete(&scenario, key);
         scenario.account.settle().await;
 
         let line = told(&scenario);
-        assert_eq!((&line["level"], &line["missing_key"]), (&"INFO".into(), &Value::Null), "{key}: {line:#}");
-        assert!(line["detail"].as_str().unwrap().contains("refers to what was deleted is not known"), "{key}: {line:#}");
+        assert_eq!(
+            (&line["level"], &line["missing_key"]),
+            (&"INFO".into(), &Value::Null),
+            "{key}: {line:#}"
+        );
+        assert!(
+            line["detail"]
+                .as_str()
+                .unwrap()
+                .contains("refers to what was deleted is not known"),
+            "{key}: {line:#}"
+        );
     }
 }
 
@@ -204,6 +286,10 @@ async fn a_deployment_since_that_ended_well_proves_that_nothing_is_missed() {
 
         let line = line(&answer, "web/api");
         let missing = if deployed { Value::Null } else { json!(true) };
-        assert_eq!((&line["reason"], &line["missing_key"]), (&"deleted".into(), &missing), "{line:#}");
+        assert_eq!(
+            (&line["reason"], &line["missing_key"]),
+            (&"deleted".into(), &missing),
+            "{line:#}"
+        );
     }
 }

@@ -16,36 +16,65 @@ fn api() -> Service {
 
 /// The times of day at which restarts of any service were started, to the second.
 fn started(scenario: &Scenario) -> Vec<String> {
-    let starts = scenario.lines("service").into_iter().filter(|line| line["result"] == "started");
-    starts.map(|line| line["deployed_at"].as_str().unwrap()[..19].to_owned()).collect()
+    let starts = scenario
+        .lines("service")
+        .into_iter()
+        .filter(|line| line["result"] == "started");
+    starts
+        .map(|line| line["deployed_at"].as_str().unwrap()[..19].to_owned())
+        .collect()
 }
 
 /// Each reason that was told, and at which level first and last.
 pub(crate) fn told(scenario: &Scenario, reason: &str) -> Vec<Value> {
-    scenario.lines("service").into_iter().filter(|line| line["reason"] == reason).map(|line| line["level"].clone()).collect()
+    scenario
+        .lines("service")
+        .into_iter()
+        .filter(|line| line["reason"] == reason)
+        .map(|line| line["level"].clone())
+        .collect()
 }
 
 /// The messages in the queue that hold something, second looks apart.
 fn holding(scenario: &Scenario) -> usize {
-    scenario.account.messages(QUEUE).iter().filter(|body| !body.contains("not_for")).count()
+    scenario
+        .account
+        .messages(QUEUE)
+        .iter()
+        .filter(|body| !body.contains("not_for"))
+        .count()
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_pause_until_an_instant_ends_in_a_restart_at_that_instant() {
-    let scenario = Scenario::with([api().tag("reloader:pause", "2026-01-31T15:00:00Z")]).await.with_queue();
+    let scenario = Scenario::with([api().tag("reloader:pause", "2026-01-31T15:00:00Z")])
+        .await
+        .with_queue();
 
     scenario.account.put_parameter("/app/db");
     scenario.account.settle().await;
 
     assert_eq!(started(&scenario), ["2026-01-31T15:00:05"]);
     let levels = told(&scenario, "paused");
-    assert!(levels[0] == "WARN" && levels[1..].iter().all(|level| level == "INFO"), "{levels:?}");
-    assert!((15..40).contains(&levels.len()), "{} looks in five hours", levels.len());
+    assert!(
+        levels[0] == "WARN" && levels[1..].iter().all(|level| level == "INFO"),
+        "{levels:?}"
+    );
+    assert!(
+        (15..40).contains(&levels.len()),
+        "{} looks in five hours",
+        levels.len()
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_pause_until_its_tag_is_removed_never_ages() {
-    let scenario = Scenario::set_to([("RELOADER_HOLD_LIMIT", "1h")], [api().tag("reloader:pause", "true")]).await.with_queue();
+    let scenario = Scenario::set_to(
+        [("RELOADER_HOLD_LIMIT", "1h")],
+        [api().tag("reloader:pause", "true")],
+    )
+    .await
+    .with_queue();
 
     scenario.account.put_parameter("/app/db");
     scenario.account.run_for(AN_HOUR * 30).await;
@@ -53,7 +82,10 @@ async fn a_pause_until_its_tag_is_removed_never_ages() {
     scenario.owner.untags("web/api", "reloader:pause").await;
     scenario.account.run_for(A_MINUTE * 6).await;
 
-    assert_eq!((before, scenario.restarted()), (0, vec!["web/api".to_owned()]));
+    assert_eq!(
+        (before, scenario.restarted()),
+        (0, vec!["web/api".to_owned()])
+    );
     assert!(scenario.is_all_fresh().await);
 }
 
@@ -73,7 +105,9 @@ async fn a_window_holds_from_saturday_to_monday() {
 #[tokio::test(start_paused = true)]
 async fn changes_within_the_least_interval_gather() {
     for (tag, seconds) in [(None, 300), (Some("90s"), 90)] {
-        let service = tag.into_iter().fold(api(), |service, tag| service.tag("reloader:min-interval", tag));
+        let service = tag.into_iter().fold(api(), |service, tag| {
+            service.tag("reloader:min-interval", tag)
+        });
         let scenario = Scenario::with([service]).await.with_queue();
 
         for place in 0..8 {
@@ -82,7 +116,10 @@ async fn changes_within_the_least_interval_gather() {
         }
         scenario.account.settle().await;
 
-        let times: Vec<jiff::Timestamp> = started(&scenario).iter().map(|time| format!("{time}Z").parse().unwrap()).collect();
+        let times: Vec<jiff::Timestamp> = started(&scenario)
+            .iter()
+            .map(|time| format!("{time}Z").parse().unwrap())
+            .collect();
         assert_eq!(times.len(), 2, "{times:?}");
         let between = times[1].duration_since(times[0]).as_secs();
         assert!((seconds..seconds + 20).contains(&between), "{between}");
@@ -93,7 +130,9 @@ async fn changes_within_the_least_interval_gather() {
 #[tokio::test(start_paused = true)]
 async fn a_service_that_writes_its_own_configuration_does_not_loop_and_recovers_by_itself() {
     let quick = api().task_seconds(2.0, 2.0, 2.0);
-    let scenario = Scenario::set_to([("RELOADER_MIN_INTERVAL", "1m")], [quick]).await.with_queue();
+    let scenario = Scenario::set_to([("RELOADER_MIN_INTERVAL", "1m")], [quick])
+        .await
+        .with_queue();
 
     scenario.account.put_parameter("/app/db");
     let mut seen = 0;
@@ -106,27 +145,42 @@ async fn a_service_that_writes_its_own_configuration_does_not_loop_and_recovers_
         }
     }
 
-    assert!((12..=19).contains(&seen), "{seen} restarts in three hours, six an hour are allowed");
+    assert!(
+        (12..=19).contains(&seen),
+        "{seen} restarts in three hours, six an hour are allowed"
+    );
     let levels = told(&scenario, "restart-budget");
-    assert!(levels.iter().filter(|level| *level == "WARN").count() <= 4, "{levels:?}");
+    assert!(
+        levels.iter().filter(|level| *level == "WARN").count() <= 4,
+        "{levels:?}"
+    );
     assert!(scenario.is_all_fresh().await);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_settles_long_is_held() {
-    let scenario = Scenario::set_to([("RELOADER_SETTLE", "60s")], [api()]).await.with_queue();
+    let scenario = Scenario::set_to([("RELOADER_SETTLE", "60s")], [api()])
+        .await
+        .with_queue();
 
     scenario.account.put_parameter("/app/db");
     scenario.account.settle().await;
 
     assert_eq!(told(&scenario, "settling"), ["WARN"]);
     let starts = started(&scenario);
-    assert!(starts.len() == 1 && *starts[0] >= *"2026-01-31T10:02:01" && *starts[0] <= *"2026-01-31T10:02:20", "{starts:?}");
+    assert!(
+        starts.len() == 1
+            && *starts[0] >= *"2026-01-31T10:02:01"
+            && *starts[0] <= *"2026-01-31T10:02:20",
+        "{starts:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_pipelines_deployment_is_waited_for() {
-    let scenario = Scenario::set_to([("RELOADER_MIN_INTERVAL", "0s")], [api()]).await.with_queue();
+    let scenario = Scenario::set_to([("RELOADER_MIN_INTERVAL", "0s")], [api()])
+        .await
+        .with_queue();
     scenario.owner.deploys("web/api").await;
     scenario.account.run_for(Duration::from_secs(2)).await;
 
@@ -135,27 +189,47 @@ async fn a_pipelines_deployment_is_waited_for() {
     let held = told(&scenario, "deployment-in-progress");
 
     assert!(scenario.is_all_fresh().await);
-    assert_eq!((held, scenario.restarted()), (vec![json!("WARN")], vec!["web/api".to_owned()]));
-    let deployments: Vec<_> = scenario.service("web/api").history.iter().map(|past| past.status).collect();
+    assert_eq!(
+        (held, scenario.restarted()),
+        (vec![json!("WARN")], vec!["web/api".to_owned()])
+    );
+    let deployments: Vec<_> = scenario
+        .service("web/api")
+        .history
+        .iter()
+        .map(|past| past.status)
+        .collect();
     assert_eq!(deployments, ["SUCCESSFUL"; 3], "nothing was superseded");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_rolling_deployment_that_never_ends_is_superseded_after_ten_minutes() {
     let slow = api().task_seconds(1200.0, 10.0, 10.0);
-    let scenario = Scenario::set_to([("RELOADER_MIN_INTERVAL", "0s")], [slow]).await.with_queue();
+    let scenario = Scenario::set_to([("RELOADER_MIN_INTERVAL", "0s")], [slow])
+        .await
+        .with_queue();
     scenario.owner.deploys("web/api").await;
 
     scenario.account.put_parameter("/app/db");
     scenario.account.run_for(A_MINUTE * 12).await;
 
     let starts = started(&scenario);
-    assert!(starts.len() == 1 && *starts[0] >= *"2026-01-31T10:11:01" && *starts[0] <= *"2026-01-31T10:11:30", "{starts:?}");
+    assert!(
+        starts.len() == 1
+            && *starts[0] >= *"2026-01-31T10:11:01"
+            && *starts[0] <= *"2026-01-31T10:11:30",
+        "{starts:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_rollback_is_waited_for_and_its_service_then_restarted() {
-    let bad = api().reading(["ssm:/app/db"]).percent(50, 100).failing_next(3).circuit_breaker(true).task_seconds(5.0, 60.0, 1.0);
+    let bad = api()
+        .reading(["ssm:/app/db"])
+        .percent(50, 100)
+        .failing_next(3)
+        .circuit_breaker(true)
+        .task_seconds(5.0, 60.0, 1.0);
     let scenario = Scenario::with([bad]).await.with_queue();
     scenario.owner.deploys("web/api").await;
     while scenario.service("web/api").history[0].status != "ROLLBACK_IN_PROGRESS" {
@@ -165,7 +239,12 @@ async fn a_rollback_is_waited_for_and_its_service_then_restarted() {
     scenario.account.put_parameter("/app/db");
 
     assert!(scenario.is_all_fresh().await);
-    let history: Vec<_> = scenario.service("web/api").history.iter().map(|past| past.status).collect();
+    let history: Vec<_> = scenario
+        .service("web/api")
+        .history
+        .iter()
+        .map(|past| past.status)
+        .collect();
     assert!(history.contains(&"ROLLBACK_SUCCESSFUL"), "{history:?}");
     assert_eq!(scenario.restarted(), ["web/api"]);
 }
@@ -175,7 +254,12 @@ async fn most_at_once(scenario: &Scenario) -> usize {
     let mut most = 0;
     for _ in 0..(30 * 60) {
         scenario.account.run_for(Duration::from_secs(1)).await;
-        let rolling = scenario.account.services().iter().filter(|service| service.deployments.len() > 1).count();
+        let rolling = scenario
+            .account
+            .services()
+            .iter()
+            .filter(|service| service.deployments.len() > 1)
+            .count();
         most = most.max(rolling);
     }
     most
@@ -183,26 +267,40 @@ async fn most_at_once(scenario: &Scenario) -> usize {
 
 #[tokio::test(start_paused = true)]
 async fn only_so_many_rollouts_of_one_change_run_at_once() {
-    let scenario = Scenario::set_to([("RELOADER_MAX_IN_FLIGHT", "2")], many(7, "ssm:/app/")).await.with_queue();
+    let scenario = Scenario::set_to([("RELOADER_MAX_IN_FLIGHT", "2")], many(7, "ssm:/app/"))
+        .await
+        .with_queue();
 
     scenario.account.put_parameter("/app/db");
 
-    assert_eq!((most_at_once(&scenario).await, scenario.restarted()), (2, names_of_many(7)));
+    assert_eq!(
+        (most_at_once(&scenario).await, scenario.restarted()),
+        (2, names_of_many(7))
+    );
     assert!(scenario.is_all_fresh().await);
 }
 
 #[tokio::test(start_paused = true)]
 async fn only_so_many_rollouts_that_a_person_asks_for_run_at_once() {
-    let scenario = Scenario::set_to([("RELOADER_MAX_IN_FLIGHT", "2")], many(7, "ssm:/app/")).await.with_queue();
+    let scenario = Scenario::set_to([("RELOADER_MAX_IN_FLIGHT", "2")], many(7, "ssm:/app/"))
+        .await
+        .with_queue();
 
-    scenario.reload(json!({ "services": names_of_many(7) })).await;
+    scenario
+        .reload(json!({ "services": names_of_many(7) }))
+        .await;
 
-    assert_eq!((most_at_once(&scenario).await, scenario.restarted()), (2, names_of_many(7)));
+    assert_eq!(
+        (most_at_once(&scenario).await, scenario.restarted()),
+        (2, names_of_many(7))
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn only_so_many_rollouts_run_at_once_where_holds_end_one_after_another() {
-    let scenario = Scenario::set_to([("RELOADER_MAX_IN_FLIGHT", "1")], many(4, "ssm:/app/")).await.with_queue();
+    let scenario = Scenario::set_to([("RELOADER_MAX_IN_FLIGHT", "1")], many(4, "ssm:/app/"))
+        .await
+        .with_queue();
     for service in names_of_many(4) {
         scenario.owner.forces(&service).await;
         scenario.account.run_for(Duration::from_secs(20)).await;
@@ -212,14 +310,23 @@ async fn only_so_many_rollouts_run_at_once_where_holds_end_one_after_another() {
     scenario.account.put_parameter("/app/db");
     scenario.account.run_for(A_MINUTE).await;
 
-    assert_eq!((most_at_once(&scenario).await, scenario.restarted().len() - before), (1, 4));
+    assert_eq!(
+        (
+            most_at_once(&scenario).await,
+            scenario.restarted().len() - before
+        ),
+        (1, 4)
+    );
     assert!(scenario.is_all_fresh().await);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_never_ends_is_abandoned_and_told_as_an_error() {
     let stuck = api().task_seconds(20.0, 10.0, 50_000.0);
-    let variables = [("RELOADER_HOLD_LIMIT", "2h"), ("RELOADER_MIN_INTERVAL", "0s")];
+    let variables = [
+        ("RELOADER_HOLD_LIMIT", "2h"),
+        ("RELOADER_MIN_INTERVAL", "0s"),
+    ];
     let scenario = Scenario::set_to(variables, [stuck]).await.with_queue();
     for _ in 0..4 {
         scenario.owner.deploys("web/api").await;
@@ -229,9 +336,17 @@ async fn what_never_ends_is_abandoned_and_told_as_an_error() {
     scenario.account.put_parameter("/app/db");
     scenario.account.run_for(AN_HOUR * 3).await;
 
-    let given_up: Vec<_> = scenario.lines("service").into_iter().filter(|line| line["result"] == "abandoned").collect();
+    let given_up: Vec<_> = scenario
+        .lines("service")
+        .into_iter()
+        .filter(|line| line["result"] == "abandoned")
+        .collect();
     assert_eq!(given_up.len(), 1);
-    assert_eq!((&given_up[0]["level"], &given_up[0]["reason"]), (&json!("ERROR"), &json!("too-many-deployments")), "{given_up:#?}");
+    assert_eq!(
+        (&given_up[0]["level"], &given_up[0]["reason"]),
+        (&json!("ERROR"), &json!("too-many-deployments")),
+        "{given_up:#?}"
+    );
     assert!(scenario.metric("RestartsFailed").contains(&json!(1)));
     assert!(scenario.account.messages(QUEUE).is_empty() && scenario.restarted().is_empty());
 }
@@ -239,7 +354,15 @@ async fn what_never_ends_is_abandoned_and_told_as_an_error() {
 #[tokio::test(start_paused = true)]
 async fn a_new_change_is_not_abandoned_with_an_old_one() {
     let stuck = api().task_seconds(20.0, 10.0, 50_000.0);
-    let scenario = Scenario::set_to([("RELOADER_HOLD_LIMIT", "2h"), ("RELOADER_MIN_INTERVAL", "0s")], [stuck]).await.with_queue();
+    let scenario = Scenario::set_to(
+        [
+            ("RELOADER_HOLD_LIMIT", "2h"),
+            ("RELOADER_MIN_INTERVAL", "0s"),
+        ],
+        [stuck],
+    )
+    .await
+    .with_queue();
     for _ in 0..4 {
         scenario.owner.deploys("web/api").await;
         scenario.account.run_for(Duration::from_secs(3)).await;
@@ -249,7 +372,13 @@ async fn a_new_change_is_not_abandoned_with_an_old_one() {
     scenario.account.run_for(AN_HOUR + A_MINUTE * 50).await;
     scenario.account.put_parameter("/app/db");
     scenario.account.run_for(AN_HOUR).await;
-    let abandoned = |scenario: &Scenario| scenario.lines("service").iter().filter(|line| line["result"] == "abandoned").count();
+    let abandoned = |scenario: &Scenario| {
+        scenario
+            .lines("service")
+            .iter()
+            .filter(|line| line["result"] == "abandoned")
+            .count()
+    };
     let early = abandoned(&scenario);
     scenario.account.run_for(AN_HOUR + A_MINUTE * 10).await;
 
@@ -266,14 +395,25 @@ async fn what_is_written_all_the_time_is_restarted_all_the_same() {
         scenario.account.run_for(Duration::from_secs(10)).await;
     }
 
-    assert!((4..=7).contains(&scenario.restarted().len()), "{:?}", scenario.restarted());
+    assert!(
+        (4..=7).contains(&scenario.restarted().len()),
+        "{:?}",
+        scenario.restarted()
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_hold_is_one_chain_whatever_else_happens() {
-    let paused = service("web/api").watching("ssm:/app/db").tag("reloader:pause", "true");
+    let paused = service("web/api")
+        .watching("ssm:/app/db")
+        .tag("reloader:pause", "true");
     let scenario = Scenario::with([paused]).await.with_queue();
-    let wild = EventDelivery { delay: Duration::from_millis(200), jitter: Duration::from_mins(20), loss: 0.0, duplication: 1.0 };
+    let wild = EventDelivery {
+        delay: Duration::from_millis(200),
+        jitter: Duration::from_mins(20),
+        loss: 0.0,
+        duplication: 1.0,
+    };
     scenario.account.set_event_delivery(wild);
 
     for _ in 0..10 {
@@ -285,17 +425,34 @@ async fn a_hold_is_one_chain_whatever_else_happens() {
     let messages = holding(&scenario);
     scenario.account.run_for(AN_HOUR).await;
 
-    assert_eq!((messages, scenario.lines("summary").len() - before), (1, 12), "one message, each five minutes");
+    assert_eq!(
+        (messages, scenario.lines("summary").len() - before),
+        (1, 12),
+        "one message, each five minutes"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_service_tagged_a_moment_before_the_change_is_found_by_the_second_look() {
-    let config = AccountConfig { tag_index_lag: A_MINUTE, ..AccountConfig::default() };
-    let services =
-        [api(), service("web/new").reading(["ssm:/app/db"]), service("web/notify").watching("ssm:/app/").tag("reloader:mode", "notify")];
-    let scenario = Scenario::build(config, [], ecs_reloader::report::Level::Info, services).await.with_queue();
+    let config = AccountConfig {
+        tag_index_lag: A_MINUTE,
+        ..AccountConfig::default()
+    };
+    let services = [
+        api(),
+        service("web/new").reading(["ssm:/app/db"]),
+        service("web/notify")
+            .watching("ssm:/app/")
+            .tag("reloader:mode", "notify"),
+    ];
+    let scenario = Scenario::build(config, [], ecs_reloader::report::Level::Info, services)
+        .await
+        .with_queue();
 
-    scenario.owner.tags("web/new", "reloader:watch", "ssm:/app/").await;
+    scenario
+        .owner
+        .tags("web/new", "reloader:watch", "ssm:/app/")
+        .await;
     scenario.account.put_parameter("/app/db");
     scenario.account.run_for(A_MINUTE * 4).await;
     let first = scenario.restarted();
@@ -308,7 +465,10 @@ async fn a_service_tagged_a_moment_before_the_change_is_found_by_the_second_look
 
 #[tokio::test(start_paused = true)]
 async fn a_deployment_that_failed_for_this_change_is_told_and_not_tried_again() {
-    let bad = api().reading(["ssm:/app/db"]).circuit_breaker(true).task_seconds(2.0, 2.0, 2.0);
+    let bad = api()
+        .reading(["ssm:/app/db"])
+        .circuit_breaker(true)
+        .task_seconds(2.0, 2.0, 2.0);
     let scenario = Scenario::with([bad.failing_next(30)]).await.with_queue();
 
     scenario.account.put_parameter("/app/db");
@@ -316,15 +476,36 @@ async fn a_deployment_that_failed_for_this_change_is_told_and_not_tried_again() 
 
     assert_eq!(scenario.restarted(), ["web/api"]);
     assert_eq!(told(&scenario, "failed-already"), ["ERROR"]);
-    let failed = scenario.lines("service").into_iter().find(|line| line["reason"] == "failed-already").unwrap();
-    let started = scenario.lines("service").into_iter().find(|line| line["result"] == "started").unwrap();
-    assert_eq!((&failed["result"], &failed["deployment"]), (&json!("rollout-failed"), &started["deployment"]), "{failed:#}");
-    assert_eq!(scenario.metric("RestartsFailed").iter().filter(|failed| **failed == 1).count(), 1);
+    let failed = scenario
+        .lines("service")
+        .into_iter()
+        .find(|line| line["reason"] == "failed-already")
+        .unwrap();
+    let started = scenario
+        .lines("service")
+        .into_iter()
+        .find(|line| line["result"] == "started")
+        .unwrap();
+    assert_eq!(
+        (&failed["result"], &failed["deployment"]),
+        (&json!("rollout-failed"), &started["deployment"]),
+        "{failed:#}"
+    );
+    assert_eq!(
+        scenario
+            .metric("RestartsFailed")
+            .iter()
+            .filter(|failed| **failed == 1)
+            .count(),
+        1
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_day_without_the_function_makes_no_dead_letter_and_ages_nothing() {
-    let paused = service("web/paused").watching("ssm:/app/").tag("reloader:pause", "2026-01-31T11:00:00Z");
+    let paused = service("web/paused")
+        .watching("ssm:/app/")
+        .tag("reloader:pause", "2026-01-31T11:00:00Z");
     let scenario = Scenario::with([api(), paused]).await.with_queue();
     scenario.account.put_parameter("/app/a");
     scenario.account.run_for(A_MINUTE * 3).await;
@@ -346,12 +527,18 @@ async fn a_day_without_the_function_makes_no_dead_letter_and_ages_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_wish_that_is_held_is_done_when_it_may_be() {
-    let scenario = Scenario::with([api().tag("reloader:pause", "2026-01-31T12:00:00Z")]).await.with_queue();
+    let scenario = Scenario::with([api().tag("reloader:pause", "2026-01-31T12:00:00Z")])
+        .await
+        .with_queue();
 
     let answer = scenario.reload(json!({ "services": ["web/api"] })).await;
     scenario.account.settle().await;
 
-    assert_eq!((&answer["held"], &answer["services"][0]["again"]), (&json!(1), &json!(true)), "{answer:#}");
+    assert_eq!(
+        (&answer["held"], &answer["services"][0]["again"]),
+        (&json!(1), &json!(true)),
+        "{answer:#}"
+    );
     assert_eq!(scenario.restarted(), ["web/api"]);
 }
 
@@ -370,10 +557,20 @@ async fn without_a_queue_a_hold_is_told_and_left_to_the_sweep() {
 async fn a_message_of_a_newer_version_ends_as_a_dead_letter() {
     let scenario = Scenario::with([api()]).await.with_queue();
 
-    scenario.account.send(QUEUE, r#"{"again": {"version": 99, "not_before": "2026-01-31T10:00:00Z", "work": []}}"#);
+    scenario.account.send(
+        QUEUE,
+        r#"{"again": {"version": 99, "not_before": "2026-01-31T10:00:00Z", "work": []}}"#,
+    );
     scenario.account.settle().await;
 
     assert_eq!(scenario.account.messages(DEAD_LETTERS).len(), 1);
-    let told = scenario.lines("malformed")[0]["error"].as_str().unwrap().to_owned();
-    assert!(told.contains("again.version") && told.contains("a newer version of ecs-reloader sent this"), "{told}");
+    let told = scenario.lines("malformed")[0]["error"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(
+        told.contains("again.version")
+            && told.contains("a newer version of ecs-reloader sent this"),
+        "{told}"
+    );
 }

@@ -7,7 +7,8 @@ use sim::{Fault, Service, service};
 
 use crate::support::{BUCKET, DEAD_LETTERS, QUEUE, Scenario, TIMEOUT, line, many, names_of_many};
 
-/// Long enough for what is held to return, and for a message that is returned to become a dead letter.
+/// Long enough for what is held to return, and for a message that is returned to become a dead
+/// letter.
 const A_WHILE: Duration = Duration::from_hours(2);
 
 fn api() -> Service {
@@ -32,28 +33,57 @@ async fn deferred_work_is_read_from_the_functions_own_queue_and_from_nowhere_els
     let direct = Scenario::with([api()]).await.with_queue();
     let refused = direct.invoke(&deferred()).await.unwrap_err().to_string();
     let record = |arn: &str, body: String| json!({ "Records": [{ "messageId": "m", "body": body, "eventSource": "aws:sqs", "eventSourceARN": arn }] });
-    let of_another = direct.invoke(&record("arn:aws:sqs:eu-west-1:123456789012:another", deferred().to_string())).await.unwrap();
-    let notification = json!({ "Type": "Notification", "Message": deferred().to_string() }).to_string();
-    let through_sns = direct.invoke(&record("arn:aws:sqs:eu-west-1:123456789012:changes", notification)).await.unwrap();
+    let of_another = direct
+        .invoke(&record(
+            "arn:aws:sqs:eu-west-1:123456789012:another",
+            deferred().to_string(),
+        ))
+        .await
+        .unwrap();
+    let notification =
+        json!({ "Type": "Notification", "Message": deferred().to_string() }).to_string();
+    let through_sns = direct
+        .invoke(&record(
+            "arn:aws:sqs:eu-west-1:123456789012:changes",
+            notification,
+        ))
+        .await
+        .unwrap();
 
     assert_eq!(own.restarted(), ["web/api"]);
-    let expected = "malformed event at again: expected deferred work in a message of the function's own queue alone, RELOADER_QUEUE_URL";
-    assert_eq!((refused.as_str(), direct.restarted()), (expected, Vec::new()));
+    let expected = "malformed event at again: expected deferred work in a message of the \
+                    function's own queue alone, RELOADER_QUEUE_URL";
+    assert_eq!(
+        (refused.as_str(), direct.restarted()),
+        (expected, Vec::new())
+    );
     for answer in [of_another, through_sns] {
-        assert_eq!(answer["batchItemFailures"], json!([{ "itemIdentifier": "m" }]));
+        assert_eq!(
+            answer["batchItemFailures"],
+            json!([{ "itemIdentifier": "m" }])
+        );
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_queued_request_does_not_raise_the_limit_and_says_so() {
-    let scenario = Scenario::set_to([("RELOADER_MAX_SERVICES", "2")], many(3, "ssm:/app/")).await.with_queue();
+    let scenario = Scenario::set_to([("RELOADER_MAX_SERVICES", "2")], many(3, "ssm:/app/"))
+        .await
+        .with_queue();
 
-    scenario.account.send(QUEUE, &json!({ "reload": { "changed": ["ssm:/app/db"], "max_services": 500 } }).to_string());
+    scenario.account.send(
+        QUEUE,
+        &json!({ "reload": { "changed": ["ssm:/app/db"], "max_services": 500 } }).to_string(),
+    );
     scenario.account.run_for(A_WHILE).await;
 
     let refused = &scenario.lines("service")[0];
-    let detail = "ssm:/app/db would restart 3 services; at most 2 may be; max_services=500 holds where the function is invoked directly, not in a message";
-    assert_eq!((&refused["reason"], &refused["detail"]), (&"blast-radius".into(), &detail.into()));
+    let detail = "ssm:/app/db would restart 3 services; at most 2 may be; max_services=500 holds \
+                  where the function is invoked directly, not in a message";
+    assert_eq!(
+        (&refused["reason"], &refused["detail"]),
+        (&"blast-radius".into(), &detail.into())
+    );
     assert!(scenario.restarted().is_empty());
 }
 
@@ -61,7 +91,10 @@ async fn a_queued_request_does_not_raise_the_limit_and_says_so() {
 async fn a_queued_request_may_lower_the_limit() {
     let scenario = Scenario::with(many(3, "ssm:/app/")).await.with_queue();
 
-    scenario.account.send(QUEUE, &json!({ "reload": { "changed": ["ssm:/app/db"], "max_services": 2 } }).to_string());
+    scenario.account.send(
+        QUEUE,
+        &json!({ "reload": { "changed": ["ssm:/app/db"], "max_services": 2 } }).to_string(),
+    );
     scenario.account.run_for(A_WHILE).await;
 
     assert!(scenario.restarted().is_empty());
@@ -69,16 +102,30 @@ async fn a_queued_request_may_lower_the_limit() {
 
 #[tokio::test(start_paused = true)]
 async fn a_limit_that_a_direct_request_raised_holds_for_what_it_starts_and_not_for_what_returns() {
-    let variables = [("RELOADER_MAX_SERVICES", "2"), ("RELOADER_MAX_IN_FLIGHT", "4")];
-    let scenario = Scenario::set_to(variables, many(9, "ssm:/app/")).await.with_queue();
+    let variables = [
+        ("RELOADER_MAX_SERVICES", "2"),
+        ("RELOADER_MAX_IN_FLIGHT", "4"),
+    ];
+    let scenario = Scenario::set_to(variables, many(9, "ssm:/app/"))
+        .await
+        .with_queue();
 
-    let answer = scenario.reload(json!({ "changed": ["ssm:/app/db"], "max_services": 500 })).await;
+    let answer = scenario
+        .reload(json!({ "changed": ["ssm:/app/db"], "max_services": 500 }))
+        .await;
     scenario.account.run_for(A_WHILE).await;
 
     let held = line(&answer, "web/s004")["detail"].as_str().unwrap();
-    assert_eq!(held, "4 rollouts of this change run at once; it goes on under RELOADER_MAX_SERVICES=2");
+    assert_eq!(
+        held,
+        "4 rollouts of this change run at once; it goes on under RELOADER_MAX_SERVICES=2"
+    );
     assert_eq!(scenario.restarted(), &names_of_many(9)[..4]);
-    let last = scenario.lines("service").into_iter().rfind(|line| line["service"] == "web/s004").unwrap();
+    let last = scenario
+        .lines("service")
+        .into_iter()
+        .rfind(|line| line["service"] == "web/s004")
+        .unwrap();
     assert_eq!(last["reason"], "blast-radius");
 }
 
@@ -86,11 +133,14 @@ async fn a_limit_that_a_direct_request_raised_holds_for_what_it_starts_and_not_f
 async fn lists_that_are_too_long_become_dead_letters_and_the_real_event_beside_them_is_done() {
     let scenario = Scenario::with([api()]).await.with_queue();
     let listed = |of: &dyn Fn(usize) -> Value| (0..1001).map(of).collect::<Value>();
-    let keys = json!({ "reload": { "changed": listed(&|number| format!("ssm:/app/{number}").into()) } });
-    let services = json!({ "reload": { "services": listed(&|number| format!("web/s{number}").into()) } });
+    let keys =
+        json!({ "reload": { "changed": listed(&|number| format!("ssm:/app/{number}").into()) } });
+    let services =
+        json!({ "reload": { "services": listed(&|number| format!("web/s{number}").into()) } });
     let records = json!({ "Records": listed(&|_| json!({ "eventSource": "aws:s3" })) });
     let mut resources = scenario.told("Update", "/app/x");
-    resources["resources"] = listed(&|_| "arn:aws:ssm:eu-west-1:123456789012:parameter/app/x".into());
+    resources["resources"] =
+        listed(&|_| "arn:aws:ssm:eu-west-1:123456789012:parameter/app/x".into());
     let hostile = [keys, services, records, resources].map(|message| message.to_string());
 
     for message in &hostile {
@@ -101,7 +151,12 @@ async fn lists_that_are_too_long_become_dead_letters_and_the_real_event_beside_t
 
     assert_eq!(scenario.restarted(), ["web/api"]);
     assert_eq!(scenario.account.messages(DEAD_LETTERS), hostile);
-    let told: Vec<_> = scenario.lines("malformed").iter().take(4).map(|line| line["error"].as_str().unwrap().to_owned()).collect();
+    let told: Vec<_> = scenario
+        .lines("malformed")
+        .iter()
+        .take(4)
+        .map(|line| line["error"].as_str().unwrap().to_owned())
+        .collect();
     for (told, expected) in told.iter().zip([
         "reload.changed: expected at most 1000 entries",
         "reload.services: expected at most 1000 entries",
@@ -114,21 +169,46 @@ async fn lists_that_are_too_long_become_dead_letters_and_the_real_event_beside_t
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_cannot_be_read_is_told_as_such_and_not_repeated() {
-    let scenario = Scenario::with([service("web/api").watching(&format!("s3:{BUCKET}/app/ ssm:/app/db secret:db"))]).await;
+    let scenario = Scenario::with([
+        service("web/api").watching(&format!("s3:{BUCKET}/app/ ssm:/app/db secret:db"))
+    ])
+    .await;
     scenario.account.put_object(BUCKET, "app/x");
-    for call in ["s3:ListObjectsV2", "ssm:DescribeParameters", "secretsmanager:ListSecrets"] {
+    for call in [
+        "s3:ListObjectsV2",
+        "ssm:DescribeParameters",
+        "secretsmanager:ListSecrets",
+    ] {
         scenario.account.inject(Fault::garbled(call));
     }
 
-    let answer = scenario.invoke_within(TIMEOUT, &json!({ "sweep": {} })).await.unwrap();
+    let answer = scenario
+        .invoke_within(TIMEOUT, &json!({ "sweep": {} }))
+        .await
+        .unwrap();
     let listing = Scenario::with([api()]).await;
     listing.account.inject(Fault::garbled("tag:GetResources"));
-    let unlisted = listing.invoke(&json!({ "reload": { "changed": ["ssm:/app/db"] } })).await.unwrap_err();
+    let unlisted = listing
+        .invoke(&json!({ "reload": { "changed": ["ssm:/app/db"] } }))
+        .await
+        .unwrap_err();
 
     let named = answer["not_swept"].to_string();
-    assert_eq!(named.matches("the answer could not be read").count(), 3, "{answer:#}");
-    assert!(unlisted.to_string().ends_with("GetResources: the answer could not be read"), "{unlisted}");
+    assert_eq!(
+        named.matches("the answer could not be read").count(),
+        3,
+        "{answer:#}"
+    );
+    assert!(
+        unlisted
+            .to_string()
+            .ends_with("GetResources: the answer could not be read"),
+        "{unlisted}"
+    );
     for log in [scenario.log_text(), listing.log_text()] {
-        assert!(!log.contains("hunter2") && !log.contains("HTTP status 200"), "{log}");
+        assert!(
+            !log.contains("hunter2") && !log.contains("HTTP status 200"),
+            "{log}"
+        );
     }
 }

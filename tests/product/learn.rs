@@ -1,4 +1,5 @@
-//! What the events do not tell: who, which version, when exactly, and whether the owner of the key wants it ignored.
+//! What the events do not tell: who, which version, when exactly, and whether the owner of the key
+//! wants it ignored.
 
 use std::time::Duration;
 
@@ -18,31 +19,57 @@ async fn a_parameters_version_writer_and_version_before_are_told() {
     let answer = scenario.changed("ssm:/app/db").await;
 
     let change = &line(&answer, "web/api")["changes"][0];
-    assert_eq!((&change["version"], &change["previous"]), (&"2".into(), &"1".into()), "{change:#}");
-    assert!(change["by"].as_str().unwrap().starts_with("arn:aws:"), "{change:#}");
+    assert_eq!(
+        (&change["version"], &change["previous"]),
+        (&"2".into(), &"1".into()),
+        "{change:#}"
+    );
+    assert!(
+        change["by"].as_str().unwrap().starts_with("arn:aws:"),
+        "{change:#}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_look_up_that_fails_or_hangs_loses_and_delays_nothing_and_is_told() {
     let faults = [Fault::denied, Fault::throttled, Fault::hang];
-    for (fault, action) in faults.iter().flat_map(|fault| ["ssm:DescribeParameters", "tag:GetResources"].map(|action| (fault, action))) {
+    for (fault, action) in faults.iter().flat_map(|fault| {
+        ["ssm:DescribeParameters", "tag:GetResources"].map(|action| (fault, action))
+    }) {
         let scenario = api().await;
         let event = scenario.write("ssm:/app/db");
         if action == "tag:GetResources" {
             // The first listing is the one of the services.
-            scenario.invoke(&scenario.told("Update", "/other")).await.unwrap();
+            scenario
+                .invoke(&scenario.told("Update", "/other"))
+                .await
+                .unwrap();
         }
         let listing = fault(action);
-        let listing = if action == "tag:GetResources" { listing.target("ssm:parameter") } else { listing };
+        let listing = if action == "tag:GetResources" {
+            listing.target("ssm:parameter")
+        } else {
+            listing
+        };
         scenario.account.inject(listing);
         let began = scenario.account.now();
 
         let answer = scenario.invoke(&event).await.unwrap();
 
         assert_eq!(scenario.restarted(), ["web/api"], "{action}");
-        assert!(Duration::try_from(scenario.account.now().duration_since(began)).unwrap() < Duration::from_secs(7), "{action}");
+        assert!(
+            Duration::try_from(scenario.account.now().duration_since(began)).unwrap()
+                < Duration::from_secs(7),
+            "{action}"
+        );
         if action == "ssm:DescribeParameters" {
-            assert!(line(&answer, "web/api")["changes"][0]["note"].as_str().unwrap().contains("is not known"), "{answer:#}");
+            assert!(
+                line(&answer, "web/api")["changes"][0]["note"]
+                    .as_str()
+                    .unwrap()
+                    .contains("is not known"),
+                "{answer:#}"
+            );
         }
     }
 }
@@ -52,11 +79,16 @@ async fn a_look_up_that_lags_moves_no_change_earlier() {
     let scenario = api().await;
     scenario.account.put_parameter("/app/db");
     scenario.account.run_for(Duration::from_mins(5)).await;
-    scenario.account.set_parameter_metadata_lag(Duration::from_mins(1));
+    scenario
+        .account
+        .set_parameter_metadata_lag(Duration::from_mins(1));
 
     let answer = scenario.changed("ssm:/app/db").await;
 
-    assert_eq!((reason(&answer).as_str(), scenario.restarted()), ("stale", vec!["web/api".to_owned()]));
+    assert_eq!(
+        (reason(&answer).as_str(), scenario.restarted()),
+        ("stale", vec!["web/api".to_owned()])
+    );
     assert!(scenario.is_all_fresh().await);
 }
 
@@ -67,8 +99,12 @@ async fn a_key_whose_owner_wants_it_ignored_restarts_nobody() {
     scenario.account.put_secret("prod/noise");
     scenario.account.settle().await;
     let before = scenario.restarted().len();
-    scenario.account.tag_parameter("/app/noise", "reloader:ignore", "true");
-    scenario.account.tag_secret("prod/noise", "reloader:ignore", "true");
+    scenario
+        .account
+        .tag_parameter("/app/noise", "reloader:ignore", "true");
+    scenario
+        .account
+        .tag_secret("prod/noise", "reloader:ignore", "true");
     scenario.account.run_for(Duration::from_mins(5)).await;
 
     scenario.account.put_parameter("/app/noise");
@@ -77,20 +113,34 @@ async fn a_key_whose_owner_wants_it_ignored_restarts_nobody() {
     scenario.account.settle().await;
 
     assert_eq!(scenario.restarted().len(), before);
-    let told: Vec<_> = scenario.lines("service").iter().rev().take(2).map(|line| line["reason"].clone()).collect();
+    let told: Vec<_> = scenario
+        .lines("service")
+        .iter()
+        .rev()
+        .take(2)
+        .map(|line| line["reason"].clone())
+        .collect();
     assert_eq!(told, ["ignored-key", "ignored-key"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_key_to_ignore_is_ignored_too_where_its_service_is_looked_at_later() {
     for action in ["ecs:DescribeServices", "ecs:DescribeTaskDefinition"] {
-        let auto = service("web/auto").watching("auto").referring(task_definition().secret("NOISE", "/app/noise"));
-        let scenario = Scenario::with([auto, service("web/api").watching("ssm:/app/")]).await.with_queue();
-        scenario.account.tag_parameter("/app/noise", "reloader:ignore", "true");
+        let auto = service("web/auto")
+            .watching("auto")
+            .referring(task_definition().secret("NOISE", "/app/noise"));
+        let scenario = Scenario::with([auto, service("web/api").watching("ssm:/app/")])
+            .await
+            .with_queue();
+        scenario
+            .account
+            .tag_parameter("/app/noise", "reloader:ignore", "true");
         scenario.account.put_parameter("/app/noise");
         scenario.account.run_for(Duration::from_mins(5)).await;
         let before = scenario.restarted().len();
-        scenario.account.inject(Fault::server_error(action, 500).until(scenario.account.now() + Duration::from_mins(2)));
+        scenario.account.inject(
+            Fault::server_error(action, 500).until(scenario.account.now() + Duration::from_mins(2)),
+        );
 
         scenario.account.put_parameter("/app/noise");
         scenario.account.settle().await;
@@ -108,15 +158,27 @@ async fn an_objects_version_tag_and_version_before_are_told() {
     scenario.account.put_object(BUCKET, "app/prod.env");
     scenario.account.settle().await;
 
-    let started: Vec<_> = scenario.lines("service").into_iter().filter(|line| line["result"] == "started").collect();
+    let started: Vec<_> = scenario
+        .lines("service")
+        .into_iter()
+        .filter(|line| line["result"] == "started")
+        .collect();
     let change = |place: usize| started[place]["changes"][0].clone();
-    assert_eq!(change(1)["previous"], change(0)["version"], "{:#}", change(1));
+    assert_eq!(
+        change(1)["previous"],
+        change(0)["version"],
+        "{:#}",
+        change(1)
+    );
     assert!(change(1)["etag"].is_string());
 }
 
 #[tokio::test(start_paused = true)]
 async fn of_another_account_nothing_is_looked_up() {
-    let scenario = Scenario::with([service("web/api").watching("arn:aws:ssm:us-east-1:210987654321:parameter/app/db")]).await;
+    let scenario = Scenario::with([
+        service("web/api").watching("arn:aws:ssm:us-east-1:210987654321:parameter/app/db")
+    ])
+    .await;
     let mut event = scenario.told("Update", "/app/db");
     (event["account"], event["region"]) = ("210987654321".into(), "us-east-1".into());
     event["resources"] = serde_json::json!(["arn:aws:ssm:us-east-1:210987654321:parameter/app/db"]);
@@ -124,7 +186,10 @@ async fn of_another_account_nothing_is_looked_up() {
     let answer = scenario.invoke(&event).await.unwrap();
 
     assert_eq!(scenario.number_of("ssm:DescribeParameters"), 0);
-    assert_eq!(line(&answer, "web/api")["changes"][0]["key"], "arn:aws:ssm:us-east-1:210987654321:parameter/app/db");
+    assert_eq!(
+        line(&answer, "web/api")["changes"][0]["key"],
+        "arn:aws:ssm:us-east-1:210987654321:parameter/app/db"
+    );
     assert_eq!(scenario.restarted(), ["web/api"]);
 }
 
@@ -137,15 +202,32 @@ async fn fifty_parameters_are_asked_for_in_one_call() {
 
     scenario.account.settle().await;
 
-    assert_eq!((scenario.number_of("ssm:DescribeParameters"), scenario.restarted().len()), (2, 1));
+    assert_eq!(
+        (
+            scenario.number_of("ssm:DescribeParameters"),
+            scenario.restarted().len()
+        ),
+        (2, 1)
+    );
     assert_eq!(scenario.lines("summary")[0]["look_ups_failed"], 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_name_that_aws_refuses_leaves_the_others_known() {
     // Alone, the function has time for the calls that it takes.
-    let scenario = api().await.setting("RELOADER_CONCURRENCY", "1").with_queue();
-    scenario.account.inject(Fault::error("ssm:DescribeParameters", "ValidationException", "Invalid filter.", 400).target("/app/bad"));
+    let scenario = api()
+        .await
+        .setting("RELOADER_CONCURRENCY", "1")
+        .with_queue();
+    scenario.account.inject(
+        Fault::error(
+            "ssm:DescribeParameters",
+            "ValidationException",
+            "Invalid filter.",
+            400,
+        )
+        .target("/app/bad"),
+    );
     for name in ["/app/a", "/app/b", "/app/bad", "/app/c", "/app/d"] {
         scenario.account.put_parameter(name);
     }
@@ -154,16 +236,31 @@ async fn a_name_that_aws_refuses_leaves_the_others_known() {
 
     let lines = scenario.lines("service");
     let changes = lines[0]["changes"].as_array().unwrap();
-    let unknown: Vec<_> = changes.iter().filter(|change| change["version"].is_null()).collect();
-    assert!(changes.len() == 5 && unknown.len() == 1 && unknown[0]["key"] == "ssm:/app/bad", "{changes:#?}");
-    assert!(unknown[0]["note"].as_str().unwrap().contains("ValidationException"), "{unknown:#?}");
+    let unknown: Vec<_> = changes
+        .iter()
+        .filter(|change| change["version"].is_null())
+        .collect();
+    assert!(
+        changes.len() == 5 && unknown.len() == 1 && unknown[0]["key"] == "ssm:/app/bad",
+        "{changes:#?}"
+    );
+    assert!(
+        unknown[0]["note"]
+            .as_str()
+            .unwrap()
+            .contains("ValidationException"),
+        "{unknown:#?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_event_ahead_of_the_clock_hides_no_later_change_of_its_key() {
     let scenario = api().await.with_queue();
     let mut ahead = scenario.told("Update", "/app/db");
-    ahead["time"] = (scenario.account.now() + Duration::from_hours(1)).strftime("%Y-%m-%dT%H:%M:%SZ").to_string().into();
+    ahead["time"] = (scenario.account.now() + Duration::from_hours(1))
+        .strftime("%Y-%m-%dT%H:%M:%SZ")
+        .to_string()
+        .into();
     scenario.account.send(QUEUE, &ahead.to_string());
     scenario.account.run_for(Duration::from_mins(1)).await;
     assert_eq!(scenario.restarted(), ["web/api"]);
@@ -180,17 +277,25 @@ async fn an_event_ahead_of_the_clock_hides_no_later_change_of_its_key() {
 #[tokio::test(start_paused = true)]
 async fn metadata_ahead_of_the_clock_keeps_nobody_waiting() {
     let scenario = api().await;
-    scenario.account.set_metadata_clock_ahead(Duration::from_hours(1));
+    scenario
+        .account
+        .set_metadata_clock_ahead(Duration::from_hours(1));
 
     let answer = scenario.changed("ssm:/app/db").await;
 
-    assert_eq!((reason(&answer).as_str(), scenario.restarted()), ("stale", vec!["web/api".to_owned()]));
+    assert_eq!(
+        (reason(&answer).as_str(), scenario.restarted()),
+        ("stale", vec!["web/api".to_owned()])
+    );
 }
 
 /// As soon as a second has just begun.
 async fn at_the_beginning_of_a_second(scenario: &Scenario) {
     let begun = u64::try_from(scenario.account.now().subsec_millisecond()).unwrap();
-    scenario.account.run_for(Duration::from_millis(1100 - begun)).await;
+    scenario
+        .account
+        .run_for(Duration::from_millis(1100 - begun))
+        .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -199,7 +304,11 @@ async fn what_a_pipeline_writes_and_deploys_within_one_second_is_not_deployed_ag
         let scenario = api().await;
         scenario.account.put_parameter("/app/db");
         scenario.account.run_for(Duration::from_mins(10)).await;
-        let scenario = if queued { scenario.with_queue() } else { scenario };
+        let scenario = if queued {
+            scenario.with_queue()
+        } else {
+            scenario
+        };
 
         at_the_beginning_of_a_second(&scenario).await;
         let event = scenario.write("ssm:/app/db");
@@ -214,7 +323,10 @@ async fn what_a_pipeline_writes_and_deploys_within_one_second_is_not_deployed_ag
         assert_eq!(scenario.restarted().len(), 1, "queued: {queued}");
         assert!(scenario.is_all_fresh().await, "queued: {queued}");
         // Where the queue gathers for five seconds, the first look-up is late enough.
-        assert_eq!(scenario.number_of("ssm:DescribeParameters"), if queued { 1 } else { 2 });
+        assert_eq!(
+            scenario.number_of("ssm:DescribeParameters"),
+            if queued { 1 } else { 2 }
+        );
     }
 }
 
@@ -224,7 +336,11 @@ async fn what_is_written_after_a_deployment_of_the_same_second_is_deployed() {
         let scenario = api().await;
         scenario.account.put_parameter("/app/db");
         scenario.account.run_for(Duration::from_mins(10)).await;
-        let scenario = if queued { scenario.with_queue() } else { scenario };
+        let scenario = if queued {
+            scenario.with_queue()
+        } else {
+            scenario
+        };
         let scenario = scenario.setting("RELOADER_MIN_INTERVAL", "0s");
 
         at_the_beginning_of_a_second(&scenario).await;
@@ -249,8 +365,14 @@ async fn a_deployment_of_the_same_second_counts_too_where_its_service_is_looked_
     let scenario = api().await;
     scenario.account.put_parameter("/app/db");
     scenario.account.run_for(Duration::from_mins(10)).await;
-    let scenario = scenario.with_mapping(EventSourceMapping { window: Duration::ZERO, ..EventSourceMapping::new(QUEUE) });
-    scenario.account.inject(Fault::server_error("ecs:DescribeServices", 500).until(scenario.account.now() + Duration::from_secs(20)));
+    let scenario = scenario.with_mapping(EventSourceMapping {
+        window: Duration::ZERO,
+        ..EventSourceMapping::new(QUEUE)
+    });
+    scenario.account.inject(
+        Fault::server_error("ecs:DescribeServices", 500)
+            .until(scenario.account.now() + Duration::from_secs(20)),
+    );
 
     at_the_beginning_of_a_second(&scenario).await;
     scenario.account.put_parameter("/app/db");

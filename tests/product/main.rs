@@ -1,6 +1,12 @@
-//! The whole product against the simulated account: real SDK clients, real time-outs, simulated time.
+//! The whole product against the simulated account: real SDK clients, real time-outs, simulated
+//! time.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test that cannot go on fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
 
 mod auto;
 mod decisions;

@@ -13,58 +13,132 @@ pub(crate) struct Owner {
 
 impl Owner {
     pub(crate) fn of(account: &Account) -> Self {
-        let credentials = SharedCredentialsProvider::new(Credentials::from_keys("AKIAOWNER", "secret", None));
-        let config = account.sdk_config().to_builder().credentials_provider(credentials).build();
-        Self { ecs: Client::new(&config), secrets: aws_sdk_secretsmanager::Client::new(&config) }
+        let credentials =
+            SharedCredentialsProvider::new(Credentials::from_keys("AKIAOWNER", "secret", None));
+        let config = account
+            .sdk_config()
+            .to_builder()
+            .credentials_provider(credentials)
+            .build();
+        Self {
+            ecs: Client::new(&config),
+            secrets: aws_sdk_secretsmanager::Client::new(&config),
+        }
     }
 
     /// Deploys a new task definition, as a pipeline does.
     pub(crate) async fn deploys(&self, service: &str) {
         let (cluster, name) = service.split_once('/').unwrap();
-        let container = ContainerDefinition::builder().name("app").image("app:2").build();
-        let registered = self.ecs.register_task_definition().family(name).container_definitions(container).send().await.unwrap();
-        let arn = registered.task_definition().unwrap().task_definition_arn().unwrap();
-        self.ecs.update_service().cluster(cluster).service(name).task_definition(arn).send().await.unwrap();
+        let container = ContainerDefinition::builder()
+            .name("app")
+            .image("app:2")
+            .build();
+        let registered = self
+            .ecs
+            .register_task_definition()
+            .family(name)
+            .container_definitions(container)
+            .send()
+            .await
+            .unwrap();
+        let arn = registered
+            .task_definition()
+            .unwrap()
+            .task_definition_arn()
+            .unwrap();
+        self.ecs
+            .update_service()
+            .cluster(cluster)
+            .service(name)
+            .task_definition(arn)
+            .send()
+            .await
+            .unwrap();
     }
 
     /// Forces a deployment of what runs.
     pub(crate) async fn forces(&self, service: &str) {
         let (cluster, name) = service.split_once('/').unwrap();
-        self.ecs.update_service().cluster(cluster).service(name).force_new_deployment(true).send().await.unwrap();
+        self.ecs
+            .update_service()
+            .cluster(cluster)
+            .service(name)
+            .force_new_deployment(true)
+            .send()
+            .await
+            .unwrap();
     }
 
     /// Sets the desired count.
     pub(crate) async fn scales(&self, service: &str, desired: i32) {
         let (cluster, name) = service.split_once('/').unwrap();
-        self.ecs.update_service().cluster(cluster).service(name).desired_count(desired).send().await.unwrap();
+        self.ecs
+            .update_service()
+            .cluster(cluster)
+            .service(name)
+            .desired_count(desired)
+            .send()
+            .await
+            .unwrap();
     }
 
     /// Stops a task, as whoever debugs it does.
     pub(crate) async fn stops_task(&self, cluster: &str, task: &str) {
-        self.ecs.stop_task().cluster(cluster).task(task).send().await.unwrap();
+        self.ecs
+            .stop_task()
+            .cluster(cluster)
+            .task(task)
+            .send()
+            .await
+            .unwrap();
     }
 
     /// Describes a secret in other words; its value stays.
     pub(crate) async fn describes_secret(&self, name: &str, description: &str) {
-        self.secrets.update_secret().secret_id(name).description(description).send().await.unwrap();
+        self.secrets
+            .update_secret()
+            .secret_id(name)
+            .description(description)
+            .send()
+            .await
+            .unwrap();
     }
 
     /// Deletes the service, whatever still runs.
     pub(crate) async fn deletes(&self, service: &str) {
         let (cluster, name) = service.split_once('/').unwrap();
-        self.ecs.delete_service().cluster(cluster).service(name).force(true).send().await.unwrap();
+        self.ecs
+            .delete_service()
+            .cluster(cluster)
+            .service(name)
+            .force(true)
+            .send()
+            .await
+            .unwrap();
     }
 
     /// Takes a tag from the service.
     pub(crate) async fn untags(&self, service: &str, key: &str) {
         let arn = format!("arn:aws:ecs:eu-west-1:123456789012:service/{service}");
-        self.ecs.untag_resource().resource_arn(arn).tag_keys(key).send().await.unwrap();
+        self.ecs
+            .untag_resource()
+            .resource_arn(arn)
+            .tag_keys(key)
+            .send()
+            .await
+            .unwrap();
     }
 
     /// Tags the service; the index learns of it later.
     pub(crate) async fn tags(&self, service: &str, key: &str, value: &str) {
         let arn = format!("arn:aws:ecs:eu-west-1:123456789012:service/{service}");
         let tag = Tag::builder().key(key).value(value).build();
-        self.ecs.tag_resource().resource_arn(arn).tags(tag).send().await.unwrap();
+        self.ecs
+            .tag_resource()
+            .resource_arn(arn)
+            .tags(tag)
+            .send()
+            .await
+            .unwrap();
     }
 }

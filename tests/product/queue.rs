@@ -12,17 +12,32 @@ const A_ROUND: Duration = VISIBILITY.saturating_add(Duration::from_mins(1));
 
 /// Counts of the summary lines, one an invocation that was told more than what it had sent itself.
 fn counts(scenario: &Scenario, name: &str) -> Vec<Value> {
-    let told = scenario.lines("summary").into_iter().filter(|line| line["messages"] != line["own_messages"]);
+    let told = scenario
+        .lines("summary")
+        .into_iter()
+        .filter(|line| line["messages"] != line["own_messages"]);
     told.map(|line| line[name].clone()).collect()
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_write_ends_in_fresh_tasks_and_no_service_ever_has_too_few() {
     let scenario = Scenario::with([
-        service("web/api").watching("ssm:/app/db").reading(["ssm:/app/db"]).desired(3),
-        service("web/single").watching("ssm:/app/").reading(["ssm:/app/db"]).desired(1),
-        service("web/tight").watching("ssm:/app/").reading(["ssm:/app/db"]).desired(4).percent(50, 100),
-        service("ops/cron").watching("s3:config/app/").reading(["s3:config/app/prod.yaml"]),
+        service("web/api")
+            .watching("ssm:/app/db")
+            .reading(["ssm:/app/db"])
+            .desired(3),
+        service("web/single")
+            .watching("ssm:/app/")
+            .reading(["ssm:/app/db"])
+            .desired(1),
+        service("web/tight")
+            .watching("ssm:/app/")
+            .reading(["ssm:/app/db"])
+            .desired(4)
+            .percent(50, 100),
+        service("ops/cron")
+            .watching("s3:config/app/")
+            .reading(["s3:config/app/prod.yaml"]),
         service("ops/other").watching("ssm:/ops/"),
     ])
     .await
@@ -31,17 +46,27 @@ async fn a_write_ends_in_fresh_tasks_and_no_service_ever_has_too_few() {
     scenario.account.put_parameter("/app/db");
     scenario.account.put_object(BUCKET, "app/prod.yaml");
 
-    assert!(scenario.is_all_fresh().await, "{:?}", scenario.account.stale_tasks());
-    assert_eq!(scenario.restarted(), ["ops/cron", "web/api", "web/single", "web/tight"]);
+    assert!(
+        scenario.is_all_fresh().await,
+        "{:?}",
+        scenario.account.stale_tasks()
+    );
+    assert_eq!(
+        scenario.restarted(),
+        ["ops/cron", "web/api", "web/single", "web/tight"]
+    );
     assert_eq!(counts(&scenario, "started"), [4]);
     assert!(scenario.account.messages(QUEUE).is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_burst_of_thirty_writes_makes_one_deployment_a_service() {
-    let scenario = Scenario::with([service("web/api").watching("ssm:/app/"), service("web/worker").watching("ssm:/app/ s3:config/")])
-        .await
-        .with_queue();
+    let scenario = Scenario::with([
+        service("web/api").watching("ssm:/app/"),
+        service("web/worker").watching("ssm:/app/ s3:config/"),
+    ])
+    .await
+    .with_queue();
 
     for number in 0..15 {
         scenario.account.put_parameter(&format!("/app/p{number}"));
@@ -56,8 +81,15 @@ async fn a_burst_of_thirty_writes_makes_one_deployment_a_service() {
 
 #[tokio::test(start_paused = true)]
 async fn duplicates_and_disorder_make_one_deployment() {
-    let scenario = Scenario::with([service("web/api").watching("ssm:/app/")]).await.with_queue();
-    let wild = EventDelivery { delay: Duration::from_millis(200), jitter: Duration::from_secs(20), loss: 0.0, duplication: 1.0 };
+    let scenario = Scenario::with([service("web/api").watching("ssm:/app/")])
+        .await
+        .with_queue();
+    let wild = EventDelivery {
+        delay: Duration::from_millis(200),
+        jitter: Duration::from_secs(20),
+        loss: 0.0,
+        duplication: 1.0,
+    };
     scenario.account.set_event_delivery(wild);
 
     for number in 0..10 {
@@ -66,7 +98,12 @@ async fn duplicates_and_disorder_make_one_deployment() {
 
     assert!(scenario.is_all_fresh().await);
     assert_eq!(scenario.restarted(), ["web/api"]);
-    let all = |name: &str| counts(&scenario, name).iter().filter_map(Value::as_u64).sum::<u64>();
+    let all = |name: &str| {
+        counts(&scenario, name)
+            .iter()
+            .filter_map(Value::as_u64)
+            .sum::<u64>()
+    };
     assert_eq!(all("messages") - all("own_messages"), 20);
 }
 
@@ -74,7 +111,10 @@ async fn duplicates_and_disorder_make_one_deployment() {
 async fn batches_that_are_worked_on_at_once_restart_a_service_at_most_once_each() {
     let scenario = Scenario::with([service("web/api").watching("ssm:/app/")])
         .await
-        .with_mapping(EventSourceMapping { pollers: 5, ..EventSourceMapping::new(QUEUE) });
+        .with_mapping(EventSourceMapping {
+            pollers: 5,
+            ..EventSourceMapping::new(QUEUE)
+        });
 
     for number in 0..20 {
         scenario.account.put_parameter(&format!("/app/p{number}"));
@@ -83,12 +123,18 @@ async fn batches_that_are_worked_on_at_once_restart_a_service_at_most_once_each(
     assert!(scenario.is_all_fresh().await);
     let batches = counts(&scenario, "messages").len();
     assert!((2..20).contains(&batches), "{batches}");
-    assert!((1..=2).contains(&scenario.restarted().len()), "two invocations run at once: {:?}", scenario.restarted());
+    assert!(
+        (1..=2).contains(&scenario.restarted().len()),
+        "two invocations run at once: {:?}",
+        scenario.restarted()
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_bad_message_ends_as_a_dead_letter_and_its_neighbours_are_done() {
-    let scenario = Scenario::with([service("web/api").watching("ssm:/app/")]).await.with_queue();
+    let scenario = Scenario::with([service("web/api").watching("ssm:/app/")])
+        .await
+        .with_queue();
 
     scenario.account.send(QUEUE, "no event at all");
     scenario.account.put_parameter("/app/db");
@@ -96,43 +142,76 @@ async fn a_bad_message_ends_as_a_dead_letter_and_its_neighbours_are_done() {
     assert!(scenario.is_all_fresh().await);
     assert_eq!(scenario.restarted(), ["web/api"]);
     assert_eq!(scenario.account.messages(DEAD_LETTERS), ["no event at all"]);
-    assert_eq!(counts(&scenario, "messages"), [2, 1, 1, 1, 1], "the bad one comes five times, alone");
+    assert_eq!(
+        counts(&scenario, "messages"),
+        [2, 1, 1, 1, 1],
+        "the bad one comes five times, alone"
+    );
     assert_eq!(counts(&scenario, "returned"), [1, 1, 1, 1, 1]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_denied_service_is_not_tried_again_and_stops_nobody() {
-    let scenario =
-        Scenario::with([service("web/api").watching("ssm:/app/"), service("web/worker").watching("ssm:/app/")]).await.with_queue();
-    scenario.account.inject(Fault::denied("ecs:UpdateService").target("web/api"));
+    let scenario = Scenario::with([
+        service("web/api").watching("ssm:/app/"),
+        service("web/worker").watching("ssm:/app/"),
+    ])
+    .await
+    .with_queue();
+    scenario
+        .account
+        .inject(Fault::denied("ecs:UpdateService").target("web/api"));
 
     scenario.account.put_parameter("/app/db");
     scenario.account.settle().await;
 
     assert_eq!(scenario.restarted(), ["web/worker"]);
-    assert_eq!((counts(&scenario, "denied"), counts(&scenario, "returned")), (vec![1.into()], vec![0.into()]));
+    assert_eq!(
+        (counts(&scenario, "denied"), counts(&scenario, "returned")),
+        (vec![1.into()], vec![0.into()])
+    );
     assert!(scenario.account.messages(DEAD_LETTERS).is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_was_throttled_until_the_end_comes_back_and_what_is_done_is_left_alone() {
-    let scenario =
-        Scenario::with([service("web/api").watching("ssm:/app/"), service("web/worker").watching("ssm:/app/")]).await.with_queue();
+    let scenario = Scenario::with([
+        service("web/api").watching("ssm:/app/"),
+        service("web/worker").watching("ssm:/app/"),
+    ])
+    .await
+    .with_queue();
     let end = scenario.account.now() + Duration::from_mins(5);
-    scenario.account.inject(Fault::throttled("ecs:UpdateService").target("web/api").until(end));
+    scenario.account.inject(
+        Fault::throttled("ecs:UpdateService")
+            .target("web/api")
+            .until(end),
+    );
 
     scenario.account.put_parameter("/app/db");
 
     assert!(scenario.is_all_fresh().await);
     assert_eq!(scenario.account.restarted(), ["web/worker", "web/api"]);
-    assert_eq!((counts(&scenario, "throttled"), counts(&scenario, "returned")), (vec![1.into()], vec![0.into()]));
+    assert_eq!(
+        (
+            counts(&scenario, "throttled"),
+            counts(&scenario, "returned")
+        ),
+        (vec![1.into()], vec![0.into()])
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_restart_that_hangs_goes_back_to_the_queue_and_is_done_once_it_can_be() {
-    let scenario =
-        Scenario::with([service("web/api").watching("ssm:/app/"), service("web/worker").watching("ssm:/app/")]).await.with_queue();
-    scenario.account.inject(Fault::hang("ecs:UpdateService").target("web/api"));
+    let scenario = Scenario::with([
+        service("web/api").watching("ssm:/app/"),
+        service("web/worker").watching("ssm:/app/"),
+    ])
+    .await
+    .with_queue();
+    scenario
+        .account
+        .inject(Fault::hang("ecs:UpdateService").target("web/api"));
 
     scenario.account.put_parameter("/app/db");
     scenario.account.run_for(Duration::from_mins(5)).await;
@@ -146,27 +225,54 @@ async fn a_restart_that_hangs_goes_back_to_the_queue_and_is_done_once_it_can_be(
 
 #[tokio::test(start_paused = true)]
 async fn only_the_messages_of_what_is_not_done_come_back() {
-    let scenario =
-        Scenario::with([service("web/api").watching("ssm:/api/"), service("web/worker").watching("ssm:/worker/")]).await.with_queue();
+    let scenario = Scenario::with([
+        service("web/api").watching("ssm:/api/"),
+        service("web/worker").watching("ssm:/worker/"),
+    ])
+    .await
+    .with_queue();
     let end = scenario.account.now() + Duration::from_mins(5);
-    scenario.account.inject(Fault::throttled("ecs:UpdateService").target("web/api").until(end));
+    scenario.account.inject(
+        Fault::throttled("ecs:UpdateService")
+            .target("web/api")
+            .until(end),
+    );
 
     scenario.account.put_parameter("/worker/x");
     scenario.account.put_parameter("/api/x");
     scenario.account.run_for(Duration::from_mins(4)).await;
 
-    let left = scenario.account.messages(QUEUE).into_iter().map(|body| serde_json::from_str::<Value>(&body).unwrap());
-    let work: Vec<_> = left.flat_map(|body| body["again"]["work"].as_array().unwrap().clone()).collect();
-    let work: Vec<_> = work.into_iter().filter(|work| work["for"] == serde_json::json!(["web/api"])).collect();
-    assert!(work.len() == 1 && work[0]["changes"].as_array().unwrap().len() == 1, "{work:#?}");
+    let left = scenario
+        .account
+        .messages(QUEUE)
+        .into_iter()
+        .map(|body| serde_json::from_str::<Value>(&body).unwrap());
+    let work: Vec<_> = left
+        .flat_map(|body| body["again"]["work"].as_array().unwrap().clone())
+        .collect();
+    let work: Vec<_> = work
+        .into_iter()
+        .filter(|work| work["for"] == serde_json::json!(["web/api"]))
+        .collect();
+    assert!(
+        work.len() == 1 && work[0]["changes"].as_array().unwrap().len() == 1,
+        "{work:#?}"
+    );
     assert_eq!(work[0]["changes"][0]["path"], "api/x");
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_the_listing_fails_all_that_was_told_goes_on_in_one_message_and_the_ignored_does_not() {
-    let scenario = Scenario::with([service("web/api").watching("ssm:/app/")]).await.with_queue();
-    scenario.account.inject(Fault::server_error("tag:GetResources", 500));
-    let ignored = scenario.told("LabelParameterVersion2", "/app/db").to_string();
+async fn where_the_listing_fails_all_that_was_told_goes_on_in_one_message_and_the_ignored_does_not()
+{
+    let scenario = Scenario::with([service("web/api").watching("ssm:/app/")])
+        .await
+        .with_queue();
+    scenario
+        .account
+        .inject(Fault::server_error("tag:GetResources", 500));
+    let ignored = scenario
+        .told("LabelParameterVersion2", "/app/db")
+        .to_string();
 
     scenario.account.send(QUEUE, &ignored);
     scenario.account.put_parameter("/app/a");
@@ -177,25 +283,55 @@ async fn where_the_listing_fails_all_that_was_told_goes_on_in_one_message_and_th
     scenario.account.heal();
     scenario.account.run_for(Duration::from_mins(6)).await;
 
-    assert_eq!((left.len(), left[0].contains("app/a"), left[0].contains("app/b")), (1, true, true), "{left:#?}");
-    assert_eq!((scenario.restarted(), scenario.account.messages(DEAD_LETTERS).len()), (vec!["web/api".to_owned()], 0));
+    assert_eq!(
+        (
+            left.len(),
+            left[0].contains("app/a"),
+            left[0].contains("app/b")
+        ),
+        (1, true, true),
+        "{left:#?}"
+    );
+    assert_eq!(
+        (
+            scenario.restarted(),
+            scenario.account.messages(DEAD_LETTERS).len()
+        ),
+        (vec!["web/api".to_owned()], 0)
+    );
     assert!(scenario.is_all_fresh().await);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_listing_that_fails_for_longer_than_the_hold_limit_ends_in_dead_letters() {
-    let scenario = Scenario::set_to([("RELOADER_HOLD_LIMIT", "1h")], [service("web/api").watching("ssm:/app/")]).await.with_queue();
-    scenario.account.inject(Fault::server_error("tag:GetResources", 500));
+    let scenario = Scenario::set_to(
+        [("RELOADER_HOLD_LIMIT", "1h")],
+        [service("web/api").watching("ssm:/app/")],
+    )
+    .await
+    .with_queue();
+    scenario
+        .account
+        .inject(Fault::server_error("tag:GetResources", 500));
 
     scenario.account.put_parameter("/app/a");
     scenario.account.run_for(Duration::from_hours(4)).await;
 
-    assert_eq!((scenario.account.messages(QUEUE).len(), scenario.account.messages(DEAD_LETTERS).len()), (0, 1));
+    assert_eq!(
+        (
+            scenario.account.messages(QUEUE).len(),
+            scenario.account.messages(DEAD_LETTERS).len()
+        ),
+        (0, 1)
+    );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_of_a_listing_that_never_works_ends_as_a_dead_letter_and_a_redrive_does_the_work() {
-    let scenario = Scenario::with([service("web/api").watching("ssm:/app/")]).await.with_queue();
+async fn a_message_of_a_listing_that_never_works_ends_as_a_dead_letter_and_a_redrive_does_the_work()
+{
+    let scenario = Scenario::with([service("web/api").watching("ssm:/app/")])
+        .await
+        .with_queue();
     scenario.account.inject(Fault::denied("tag:GetResources"));
 
     scenario.account.put_parameter("/app/db");
@@ -213,7 +349,8 @@ async fn a_message_of_a_listing_that_never_works_ends_as_a_dead_letter_and_a_red
 async fn a_function_that_is_stopped_in_mid_rollout_restarts_nobody_twice() {
     let scenario = Scenario::with(many(60, "ssm:/app/")).await.with_queue();
 
-    // The pace spreads sixty restarts over sixteen seconds; the process is lost in the middle of them.
+    // The pace spreads sixty restarts over sixteen seconds; the process is lost in the middle of
+    // them.
     let event = scenario.write("ssm:/app/db");
     let cut = tokio::time::timeout(Duration::from_secs(8), scenario.invoke(&event)).await;
     let before = scenario.restarted().len();

@@ -39,7 +39,10 @@ async fn an_upload_restarts_exactly_the_services_that_watch_it() {
 
     scenario.changed("s3:config/app/prod.yaml").await;
 
-    assert_eq!(scenario.account.restarted(), ["web/all", "web/api", "web/worker"]);
+    assert_eq!(
+        scenario.account.restarted(),
+        ["web/all", "web/api", "web/worker"]
+    );
     assert!(scenario.is_all_fresh().await);
 }
 
@@ -54,7 +57,10 @@ async fn the_same_event_three_times_makes_one_deployment() {
     let third = scenario.invoke(&event).await.unwrap();
 
     assert_eq!(scenario.account.restarted(), ["web/api"]);
-    assert_eq!((reason(&second), reason(&third)), ("fresh".to_owned(), "fresh".to_owned()));
+    assert_eq!(
+        (reason(&second), reason(&third)),
+        ("fresh".to_owned(), "fresh".to_owned())
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -73,8 +79,14 @@ async fn the_restart_asks_for_nothing_but_a_forced_deployment() {
     scenario.changed("ssm:/app/db").await;
 
     let calls = scenario.account.calls();
-    let update = calls.iter().find(|call| call.operation == "UpdateService").unwrap();
-    assert_eq!(update.input, json!({"cluster": "web", "service": "api", "forceNewDeployment": true}));
+    let update = calls
+        .iter()
+        .find(|call| call.operation == "UpdateService")
+        .unwrap();
+    assert_eq!(
+        update.input,
+        json!({"cluster": "web", "service": "api", "forceNewDeployment": true})
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -86,12 +98,19 @@ async fn an_event_older_than_the_newest_deployment_makes_none() {
 
     let answer = scenario.invoke(&event).await.unwrap();
 
-    assert_eq!((reason(&answer).as_str(), scenario.number_of("ecs:UpdateService")), ("fresh", 0));
+    assert_eq!(
+        (
+            reason(&answer).as_str(),
+            scenario.number_of("ecs:UpdateService")
+        ),
+        ("fresh", 0)
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_plain_path_makes_the_calls_it_needs_and_no_others() {
-    let concerned = (0..12).map(|place| service(&format!("web/c{place}")).watching("ssm:/app/ s3:config/"));
+    let concerned =
+        (0..12).map(|place| service(&format!("web/c{place}")).watching("ssm:/app/ s3:config/"));
     let others = (0..138).map(|place| service(&format!("web/o{place}")).watching("ssm:/other/"));
     let scenario = Scenario::with(concerned.chain(others)).await;
 
@@ -102,8 +121,18 @@ async fn the_plain_path_makes_the_calls_it_needs_and_no_others() {
         *calls.entry(action).or_insert(0) += 1;
     }
     // Beside the plain path: the parameter's version and writer, and the keys to ignore.
-    let expected = [("ecs:DescribeServices", 2), ("ecs:UpdateService", 12), ("ssm:DescribeParameters", 1), ("tag:GetResources", 3)];
-    assert_eq!(calls, expected.map(|(action, times)| (action.to_owned(), times)).into());
+    let expected = [
+        ("ecs:DescribeServices", 2),
+        ("ecs:UpdateService", 12),
+        ("ssm:DescribeParameters", 1),
+        ("tag:GetResources", 3),
+    ];
+    assert_eq!(
+        calls,
+        expected
+            .map(|(action, times)| (action.to_owned(), times))
+            .into()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -111,8 +140,16 @@ async fn a_key_of_another_account_or_region_is_watched_by_its_arn_only() {
     for (field, value) in [("region", "us-east-1"), ("account", "210987654321")] {
         let mut place = json!({ "region": "eu-west-1", "account": "123456789012" });
         place[field] = json!(value);
-        let arn = format!("arn:aws:ssm:{}:{}:parameter/app/", place["region"].as_str().unwrap(), place["account"].as_str().unwrap());
-        let scenario = Scenario::with([service("web/bare").watching("ssm:/app/"), service("web/arn").watching(&arn)]).await;
+        let arn = format!(
+            "arn:aws:ssm:{}:{}:parameter/app/",
+            place["region"].as_str().unwrap(),
+            place["account"].as_str().unwrap()
+        );
+        let scenario = Scenario::with([
+            service("web/bare").watching("ssm:/app/"),
+            service("web/arn").watching(&arn),
+        ])
+        .await;
         let mut event = scenario.told("Update", "/app/db");
         event[field] = json!(value);
         event["resources"] = json!([format!("{arn}db")]);
@@ -125,11 +162,18 @@ async fn a_key_of_another_account_or_region_is_watched_by_its_arn_only() {
 
 #[tokio::test(start_paused = true)]
 async fn what_the_service_says_is_believed_where_the_index_lags() {
-    let config = AccountConfig { tag_index_lag: Duration::from_mins(10), ..AccountConfig::default() };
-    let services = ["web/off", "web/elsewhere", "web/same"].map(|id| service(id).watching("ssm:/app/"));
+    let config = AccountConfig {
+        tag_index_lag: Duration::from_mins(10),
+        ..AccountConfig::default()
+    };
+    let services =
+        ["web/off", "web/elsewhere", "web/same"].map(|id| service(id).watching("ssm:/app/"));
     let scenario = Scenario::build(config, [], Level::Info, services).await;
     scenario.owner.tags("web/off", "reloader:mode", "off").await;
-    scenario.owner.tags("web/elsewhere", "reloader:watch", "ssm:/other/").await;
+    scenario
+        .owner
+        .tags("web/elsewhere", "reloader:watch", "ssm:/other/")
+        .await;
 
     let answer = scenario.changed("ssm:/app/db").await;
 
@@ -139,18 +183,28 @@ async fn what_the_service_says_is_believed_where_the_index_lags() {
 
 #[tokio::test(start_paused = true)]
 async fn a_service_deleted_since_the_index_was_built_is_inactive_and_stops_nobody() {
-    let scenario = Scenario::with(["web/gone", "web/api"].map(|id| service(id).watching("ssm:/app/"))).await;
+    let scenario =
+        Scenario::with(["web/gone", "web/api"].map(|id| service(id).watching("ssm:/app/"))).await;
     scenario.owner.deletes("web/gone").await;
     scenario.account.settle().await;
 
     let answer = scenario.changed("ssm:/app/db").await;
 
-    assert_eq!((line(&answer, "web/gone")["reason"].as_str(), scenario.restarted()), (Some("inactive"), vec!["web/api".to_owned()]));
+    assert_eq!(
+        (
+            line(&answer, "web/gone")["reason"].as_str(),
+            scenario.restarted()
+        ),
+        (Some("inactive"), vec!["web/api".to_owned()])
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_watch_tag_goes_on_in_numbered_ones() {
-    let long = service("web/api").watching("ssm:/a").tag("reloader:watch/2", "ssm:/b/ s3:config/c").tag("reloader:watch/3", "-ssm:/b/no");
+    let long = service("web/api")
+        .watching("ssm:/a")
+        .tag("reloader:watch/2", "ssm:/b/ s3:config/c")
+        .tag("reloader:watch/3", "-ssm:/b/no");
     let scenario = Scenario::set_to([("RELOADER_MIN_INTERVAL", "0s")], [long]).await;
 
     let excluded = scenario.changed("ssm:/b/no").await;
@@ -159,7 +213,10 @@ async fn the_watch_tag_goes_on_in_numbered_ones() {
     scenario.account.settle().await;
     scenario.changed("s3:config/c").await;
 
-    assert_eq!((reason(&excluded).as_str(), nobody), ("excluded", Vec::new()));
+    assert_eq!(
+        (reason(&excluded).as_str(), nobody),
+        ("excluded", Vec::new())
+    );
     assert_eq!(scenario.restarted(), ["web/api", "web/api"]);
 }
 
@@ -170,11 +227,23 @@ async fn a_wrong_term_is_told_once_and_the_good_ones_beside_it_work() {
     let answer = scenario.changed("ssm:/app/db").await;
     scenario.changed("ssm:/elsewhere").await;
 
-    assert_eq!((scenario.restarted(), &answer["mistakes"]), (vec!["web/api".to_owned()], &1.into()));
+    assert_eq!(
+        (scenario.restarted(), &answer["mistakes"]),
+        (vec!["web/api".to_owned()], &1.into())
+    );
     let told = scenario.lines("mistake");
     assert_eq!(told.len(), 1, "{told:#?}");
-    assert_eq!((&told[0]["service"], &told[0]["level"]), (&"web/api".into(), &"WARN".into()));
-    assert!(told[0]["mistake"].as_str().unwrap().starts_with("term 2 of the tag reloader:watch does not parse: expected"), "{told:#?}");
+    assert_eq!(
+        (&told[0]["service"], &told[0]["level"]),
+        (&"web/api".into(), &"WARN".into())
+    );
+    assert!(
+        told[0]["mistake"]
+            .as_str()
+            .unwrap()
+            .starts_with("term 2 of the tag reloader:watch does not parse: expected"),
+        "{told:#?}"
+    );
     assert!(!scenario.log_text().contains("hunter2"));
     assert_eq!(scenario.metric("TagMistakes"), [1, 1]);
 }
@@ -190,8 +259,15 @@ async fn a_mistake_of_a_service_that_never_matches_is_told_too() {
 
 #[tokio::test(start_paused = true)]
 async fn another_tag_prefix_is_another_function() {
-    let theirs = service("web/theirs").tag("team-b:watch", "ssm:/app/").tag("reloader:mode", "off").reading(["ssm:/app/db"]);
-    let scenario = Scenario::set_to([("RELOADER_TAG_PREFIX", "team-b")], [theirs, service("web/ours").watching("ssm:/app/")]).await;
+    let theirs = service("web/theirs")
+        .tag("team-b:watch", "ssm:/app/")
+        .tag("reloader:mode", "off")
+        .reading(["ssm:/app/db"]);
+    let scenario = Scenario::set_to(
+        [("RELOADER_TAG_PREFIX", "team-b")],
+        [theirs, service("web/ours").watching("ssm:/app/")],
+    )
+    .await;
 
     scenario.changed("ssm:/app/db").await;
 
@@ -205,5 +281,8 @@ async fn a_cluster_that_is_not_listed_is_out_of_reach() {
 
     let answer = scenario.changed("ssm:/app/db").await;
 
-    assert_eq!((scenario.restarted(), &answer["concerned"]), (vec!["ops/cron".to_owned()], &1.into()));
+    assert_eq!(
+        (scenario.restarted(), &answer["concerned"]),
+        (vec!["ops/cron".to_owned()], &1.into())
+    );
 }

@@ -23,10 +23,15 @@ async fn watching(terms: &str) -> Scenario {
 async fn a_new_current_version_restarts_once_although_two_roads_tell_of_it() {
     for spelling in [ArnSpelling::Lower, ArnSpelling::Camel, ArnSpelling::Upper] {
         let scenario = watching("secret:prod/db").await;
-        scenario.account.set_trail(Trail { arn_spelling: spelling, ..Trail::default() });
+        scenario.account.set_trail(Trail {
+            arn_spelling: spelling,
+            ..Trail::default()
+        });
 
         let heard = |scenario: &Scenario| {
-            let told = |line: &&serde_json::Value| line["messages"] != line["own_messages"] && line["changes"] != 0;
+            let told = |line: &&serde_json::Value| {
+                line["messages"] != line["own_messages"] && line["changes"] != 0
+            };
             scenario.lines("summary").iter().filter(told).count()
         };
         let before = heard(&scenario);
@@ -83,7 +88,11 @@ async fn the_version_and_the_one_before_are_told() {
     scenario.account.settle().await;
 
     let lines = scenario.lines("service");
-    let told = lines.iter().map(|line| &line["changes"][0]).find(|change| change["version"] == second.as_str()).unwrap();
+    let told = lines
+        .iter()
+        .map(|line| &line["changes"][0])
+        .find(|change| change["version"] == second.as_str())
+        .unwrap();
     assert_eq!(told["previous"], first.as_str(), "{told:#}");
 }
 
@@ -91,8 +100,12 @@ async fn the_version_and_the_one_before_are_told() {
 async fn a_completed_deployment_of_a_profile_restarts_those_that_watch_it() {
     let scenario = watching("appconfig:shop/production/flags").await;
 
-    scenario.account.complete_appconfig_deployment("shop", "production", "flags");
-    scenario.account.complete_appconfig_deployment("shop", "staging", "flags");
+    scenario
+        .account
+        .complete_appconfig_deployment("shop", "production", "flags");
+    scenario
+        .account
+        .complete_appconfig_deployment("shop", "staging", "flags");
     scenario.account.settle().await;
 
     assert_eq!(scenario.restarted(), ["web/api"]);
@@ -102,16 +115,23 @@ async fn a_completed_deployment_of_a_profile_restarts_those_that_watch_it() {
 async fn tasks_that_started_in_the_middle_of_a_deployment_that_was_rolled_back_are_replaced() {
     for called in ["On Deployment Rollback", "On Deployment Rolled Back"] {
         let scenario = watching("appconfig:shop/production/flags").await;
-        scenario.account.start_appconfig_deployment("shop", "production", "flags");
+        scenario
+            .account
+            .start_appconfig_deployment("shop", "production", "flags");
         scenario.account.force("web/api");
         scenario.account.run_for(Duration::from_mins(10)).await;
 
-        scenario.account.roll_back_appconfig_deployment("shop", "production", "flags", called);
+        scenario
+            .account
+            .roll_back_appconfig_deployment("shop", "production", "flags", called);
         scenario.account.run_for(Duration::from_mins(1)).await;
 
         // Of the version in the event nobody has heard again.
         let lines = scenario.lines("service");
-        let started: Vec<_> = lines.iter().filter(|line| line["result"] == "started").collect();
+        let started: Vec<_> = lines
+            .iter()
+            .filter(|line| line["result"] == "started")
+            .collect();
         assert_eq!(started.len(), 1, "{called}: {lines:#?}");
         assert_eq!(started[0]["changes"][0]["version"], Value::Null, "{called}");
         assert!(scenario.is_all_fresh().await, "{called}");
@@ -130,8 +150,19 @@ async fn a_folder_is_no_configuration() {
 
     assert!(scenario.restarted().is_empty());
     let ignored = scenario.lines("ignored");
-    assert_eq!(ignored.iter().filter(|line| line["reason"] == "folder").count(), 3, "{ignored:#?}");
-    assert_eq!((&swept["stale"], &swept["keys_swept"]), (&0.into(), &0.into()), "{swept:#}");
+    assert_eq!(
+        ignored
+            .iter()
+            .filter(|line| line["reason"] == "folder")
+            .count(),
+        3,
+        "{ignored:#?}"
+    );
+    assert_eq!(
+        (&swept["stale"], &swept["keys_swept"]),
+        (&0.into(), &0.into()),
+        "{swept:#}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -148,7 +179,9 @@ async fn an_object_without_content_is_one_like_any_other() {
 async fn the_trail_alone_is_enough() {
     let scenario = Scenario::with([]).await;
     scenario.account.put_secret("prod/db");
-    scenario.account.add(service("web/api").watching("secret:prod/db"));
+    scenario
+        .account
+        .add(service("web/api").watching("secret:prod/db"));
     scenario.account.run_for(Duration::from_mins(10)).await;
     let scenario = scenario.with_rules([EventRule::cloudtrail_secrets(QUEUE)]);
 
@@ -171,11 +204,17 @@ async fn a_secret_whose_name_begins_with_a_slash_is_one_like_any_other() {
 #[tokio::test(start_paused = true)]
 async fn who_wrote_a_secret_is_told_where_the_trail_and_the_secret_come_in_one_batch() {
     let scenario = watching("secret:prod/db").await;
-    scenario.account.set_trail(Trail { delay: Duration::ZERO, ..Trail::default() });
+    scenario.account.set_trail(Trail {
+        delay: Duration::ZERO,
+        ..Trail::default()
+    });
 
     scenario.account.put_secret("prod/db");
     scenario.account.settle().await;
 
     let change = &scenario.lines("service")[0]["changes"][0];
-    assert!(change["by"].is_string() && change["version"].is_string(), "{change:#}");
+    assert!(
+        change["by"].is_string() && change["version"].is_string(),
+        "{change:#}"
+    );
 }

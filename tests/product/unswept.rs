@@ -11,15 +11,31 @@ use crate::sweep::{long_deployed, sweep};
 async fn a_secret_or_an_object_that_is_not_there_is_named_once() {
     let scenario = long_deployed().await;
     let arn = scenario.account.secret_arn("prod/db").unwrap();
-    scenario.account.add(service("web/whole").watching(&format!("{arn} secret:prod/db s3:config/app/prod.env")));
+    scenario.account.add(
+        service("web/whole").watching(&format!("{arn} secret:prod/db s3:config/app/prod.env")),
+    );
     let gone = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/gone-AbCdEf";
-    scenario.account.add(service("web/gone").watching(&format!("{gone} s3:config/gone secret:prod/other")));
+    scenario
+        .account
+        .add(service("web/gone").watching(&format!("{gone} s3:config/gone secret:prod/other")));
 
     let answer = sweep(&scenario).await;
 
-    let named: Vec<_> = answer["not_swept"].as_array().unwrap().iter().map(|what| what.as_str().unwrap()).collect();
-    let begin: Vec<_> = named.iter().map(|what| what.split(": ").next().unwrap()).collect();
-    assert_eq!(begin, ["secret:prod/gone", "secret:prod/other", "s3:config/gone"], "{named:#?}");
+    let named: Vec<_> = answer["not_swept"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|what| what.as_str().unwrap())
+        .collect();
+    let begin: Vec<_> = named
+        .iter()
+        .map(|what| what.split(": ").next().unwrap())
+        .collect();
+    assert_eq!(
+        begin,
+        ["secret:prod/gone", "secret:prod/other", "s3:config/gone"],
+        "{named:#?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -27,7 +43,9 @@ async fn a_parameter_of_which_metadata_tells_nothing_is_named() {
     let public = "/aws/service/ami-amazon-linux-latest/x";
     let services = [
         service("web/api").watching("ssm:/app/db ssm:/app/misspelt"),
-        service("web/auto").watching("auto").referring(task_definition().secret("AMI", public)),
+        service("web/auto")
+            .watching("auto")
+            .referring(task_definition().secret("AMI", public)),
     ];
     let scenario = Scenario::with(services).await;
     scenario.account.put_parameter("/app/db");
@@ -36,9 +54,21 @@ async fn a_parameter_of_which_metadata_tells_nothing_is_named() {
 
     let answer = sweep(&scenario).await;
 
-    let named: Vec<_> = answer["not_swept"].as_array().unwrap().iter().map(|what| what.as_str().unwrap()).collect();
-    assert!(named.len() == 2 && named[0].starts_with("ssm:/app/misspelt: DescribeParameters does not know it"), "{named:#?}");
-    assert!(named[1].contains(public) && named[1].contains("public parameters"), "{named:#?}");
+    let named: Vec<_> = answer["not_swept"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|what| what.as_str().unwrap())
+        .collect();
+    assert!(
+        named.len() == 2
+            && named[0].starts_with("ssm:/app/misspelt: DescribeParameters does not know it"),
+        "{named:#?}"
+    );
+    assert!(
+        named[1].contains(public) && named[1].contains("public parameters"),
+        "{named:#?}"
+    );
     assert_eq!(scenario.restarted(), ["web/api"]);
 }
 
@@ -46,42 +76,93 @@ async fn a_parameter_of_which_metadata_tells_nothing_is_named() {
 #[tokio::test(start_paused = true)]
 async fn a_name_that_aws_refuses_takes_no_other_along() {
     let too_long = format!("/p/{}", "x".repeat(1024));
-    let mut services: Vec<_> = (0..49).map(|n| service(&format!("web/s{n:02}")).watching(&format!("ssm:/p/{n}"))).collect();
-    services.push(service("web/long").watching("auto").referring(task_definition().secret("DB", &too_long)));
+    let mut services: Vec<_> = (0..49)
+        .map(|n| service(&format!("web/s{n:02}")).watching(&format!("ssm:/p/{n}")))
+        .collect();
+    services.push(
+        service("web/long")
+            .watching("auto")
+            .referring(task_definition().secret("DB", &too_long)),
+    );
     let scenario = Scenario::with(services).await;
     (0..49).for_each(|n| _ = scenario.account.put_parameter(&format!("/p/{n}")));
     scenario.account.run_for(Duration::from_mins(5)).await;
 
     let answer = sweep(&scenario).await;
 
-    assert_eq!((&answer["stale"], &answer["started"]), (&49.into(), &49.into()), "{}", answer["not_swept"]);
+    assert_eq!(
+        (&answer["stale"], &answer["started"]),
+        (&49.into(), &49.into()),
+        "{}",
+        answer["not_swept"]
+    );
     let named = answer["not_swept"].as_array().unwrap();
-    assert!(named.len() == 1 && named[0].as_str().unwrap().contains("ValidationException"), "{named:#?}");
-    assert!((11..=13).contains(&scenario.number_of("ssm:DescribeParameters")), "{}", scenario.number_of("ssm:DescribeParameters"));
+    assert!(
+        named.len() == 1 && named[0].as_str().unwrap().contains("ValidationException"),
+        "{named:#?}"
+    );
+    assert!(
+        (11..=13).contains(&scenario.number_of("ssm:DescribeParameters")),
+        "{}",
+        scenario.number_of("ssm:DescribeParameters")
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_path_that_aws_refuses_takes_no_other_along() {
-    let services = (0..40).map(|n| service(&format!("web/s{n:02}")).watching(&format!("ssm:/p{n}/")));
+    let services =
+        (0..40).map(|n| service(&format!("web/s{n:02}")).watching(&format!("ssm:/p{n}/")));
     let scenario = Scenario::with(services).await;
     (0..40).for_each(|n| _ = scenario.account.put_parameter(&format!("/p{n}/x")));
     scenario.account.run_for(Duration::from_mins(5)).await;
-    scenario.account.inject(Fault::error("ssm:DescribeParameters", "ValidationException", "Invalid filter.", 400).target("/p7/"));
+    scenario.account.inject(
+        Fault::error(
+            "ssm:DescribeParameters",
+            "ValidationException",
+            "Invalid filter.",
+            400,
+        )
+        .target("/p7/"),
+    );
 
     let answer = sweep(&scenario).await;
 
-    assert_eq!((&answer["stale"], &answer["unswept"]), (&39.into(), &1.into()), "{}", answer["not_swept"]);
-    assert!(answer["not_swept"][0].as_str().unwrap().starts_with("ssm:/p7/: DescribeParameters"), "{}", answer["not_swept"]);
+    assert_eq!(
+        (&answer["stale"], &answer["unswept"]),
+        (&39.into(), &1.into()),
+        "{}",
+        answer["not_swept"]
+    );
+    assert!(
+        answer["not_swept"][0]
+            .as_str()
+            .unwrap()
+            .starts_with("ssm:/p7/: DescribeParameters"),
+        "{}",
+        answer["not_swept"]
+    );
 }
 
 /// What is refused for its own sake is not asked for until nothing is left of the account's calls.
 #[tokio::test(start_paused = true)]
 async fn calls_that_are_all_refused_have_an_end() {
-    let services = (0..200).map(|n| service(&format!("web/s{n:03}")).watching(&format!("ssm:/p/{n}")));
+    let services =
+        (0..200).map(|n| service(&format!("web/s{n:03}")).watching(&format!("ssm:/p/{n}")));
     let scenario = Scenario::with(services).await;
-    scenario.account.inject(Fault::error("ssm:DescribeParameters", "ValidationException", "No.", 400));
+    scenario.account.inject(Fault::error(
+        "ssm:DescribeParameters",
+        "ValidationException",
+        "No.",
+        400,
+    ));
 
     let answer = sweep(&scenario).await;
 
-    assert_eq!((&answer["unswept"], scenario.number_of("ssm:DescribeParameters")), (&200.into(), 4 + 2 * 24));
+    assert_eq!(
+        (
+            &answer["unswept"],
+            scenario.number_of("ssm:DescribeParameters")
+        ),
+        (&200.into(), 4 + 2 * 24)
+    );
 }

@@ -1,4 +1,5 @@
-//! What may excuse a break of a promise: data, of which each kind is counted, and may not happen more often than its ceiling.
+//! What may excuse a break of a promise: data, of which each kind is counted, and may not happen
+//! more often than its ceiling.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,17 +11,24 @@ pub(crate) enum Kind {
     EndedOnPurpose,
     /// 1: a deployment alarm ended the restart that read the newest version.
     EndedByAlarm,
-    /// 1: the tasks of the newest deployment wrote the key themselves at their start, as those of each further one would.
+    /// 1: the tasks of the newest deployment wrote the key themselves at their start, as those of
+    /// each further one would.
     WritesItself,
-    /// 8: somebody else deployed the service while its rollback ran, of which Amazon ECS then shows nothing but a deployment that another superseded.
+    /// 8: somebody else deployed the service while its rollback ran, of which Amazon ECS then shows
+    /// nothing but a deployment that another superseded.
     SupersededInRollback,
     /// 8: the deployment history could not be read, which never blocks a restart.
     HistoryUnread,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::EndedOnPurpose, Self::EndedByAlarm, Self::WritesItself, Self::SupersededInRollback, Self::HistoryUnread];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::EndedOnPurpose,
+        Self::EndedByAlarm,
+        Self::WritesItself,
+        Self::SupersededInRollback,
+        Self::HistoryUnread,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -46,7 +54,11 @@ impl Kind {
     /// The most that are believed of so many histories; few of them may be unlike the many.
     fn believed(self, histories: u64) -> usize {
         const BY_CHANCE: usize = 5;
-        BY_CHANCE + usize::try_from(histories).unwrap_or(usize::MAX).saturating_mul(self.ceiling()) / 1000
+        BY_CHANCE
+            + usize::try_from(histories)
+                .unwrap_or(usize::MAX)
+                .saturating_mul(self.ceiling())
+                / 1000
     }
 }
 
@@ -86,13 +98,22 @@ impl Tally {
 
     /// One line a kind: how often it was needed, and how often it may be.
     pub(crate) fn lines(&self, histories: u64) -> Vec<String> {
-        let line = |kind: Kind| format!("{:>9}  excuse {kind} (at most {})", self.times(kind), kind.believed(histories));
+        let line = |kind: Kind| {
+            format!(
+                "{:>9}  excuse {kind} (at most {})",
+                self.times(kind),
+                kind.believed(histories)
+            )
+        };
         Kind::ALL.into_iter().map(line).collect()
     }
 
     /// The kinds that were needed too often.
     pub(crate) fn too_often(&self, histories: u64) -> Vec<Kind> {
-        Kind::ALL.into_iter().filter(|kind| self.times(*kind) > kind.believed(histories)).collect()
+        Kind::ALL
+            .into_iter()
+            .filter(|kind| self.times(*kind) > kind.believed(histories))
+            .collect()
     }
 
     fn times(&self, kind: Kind) -> usize {

@@ -1,4 +1,5 @@
-//! The function: a process for each invocation that runs at the same time, each of which may be lost at any instant, and what they wrote.
+//! The function: a process for each invocation that runs at the same time, each of which may be
+//! lost at any instant, and what they wrote.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -39,7 +40,8 @@ pub(crate) const FUNCTION: &str = "AKIAPROCESS";
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Life {
     For(Duration),
-    /// Until it has made so many calls of an operation, and so much longer: a call that took effect is not answered yet.
+    /// Until it has made so many calls of an operation, and so much longer: a call that took effect
+    /// is not answered yet.
     Until(&'static str, usize, Duration),
 }
 
@@ -56,7 +58,10 @@ pub(crate) struct Ran {
 impl Ran {
     /// Whether it made a call, and told nothing of it.
     pub(crate) fn was_lost_with(&self, call: &Call) -> bool {
-        self.crashed && self.process == call.principal && self.from <= call.time && call.time <= self.until
+        self.crashed
+            && self.process == call.principal
+            && self.from <= call.time
+            && call.time <= self.until
     }
 }
 
@@ -77,7 +82,12 @@ impl Drop for Running {
     fn drop(&mut self) {
         let until = self.function.account.now();
         if let Some(process) = self.process.take() {
-            let ran = Ran { process: process.name, from: self.from, until, crashed: true };
+            let ran = Ran {
+                process: process.name,
+                from: self.from,
+                until,
+                crashed: true,
+            };
             self.function.ran.lock().unwrap().push(ran);
         }
     }
@@ -88,7 +98,12 @@ impl Running {
     fn ends(mut self) {
         let until = self.function.account.now();
         if let Some(process) = self.process.take() {
-            let ran = Ran { process: process.name.clone(), from: self.from, until, crashed: false };
+            let ran = Ran {
+                process: process.name.clone(),
+                from: self.from,
+                until,
+                crashed: false,
+            };
             self.function.ran.lock().unwrap().push(ran);
             self.function.idle.lock().unwrap().push(process);
         }
@@ -111,15 +126,36 @@ impl Function {
     pub(crate) fn new(account: &Account, variables: &BTreeMap<&str, &str>) -> Self {
         let settings = Settings::load(variables).unwrap();
         let (log, idle, started) = (Log::default(), Arc::default(), Arc::default());
-        Self { account: account.clone(), settings, log, idle, started, lives: Arc::default(), ran: Arc::default() }
+        Self {
+            account: account.clone(),
+            settings,
+            log,
+            idle,
+            started,
+            lives: Arc::default(),
+            ran: Arc::default(),
+        }
     }
 
     fn start(&self) -> Process {
         let name = format!("{FUNCTION}{}", self.started.fetch_add(1, Ordering::Relaxed));
-        let credentials = SharedCredentialsProvider::new(Credentials::from_keys(&name, "secret", None));
-        let config = self.account.sdk_config().to_builder().credentials_provider(credentials).build();
+        let credentials =
+            SharedCredentialsProvider::new(Credentials::from_keys(&name, "secret", None));
+        let config = self
+            .account
+            .sdk_config()
+            .to_builder()
+            .credentials_provider(credentials)
+            .build();
         let reporter = Reporter::new(Box::new(self.log.clone()), "ecs-reloader", Level::Info);
-        Process { name, reloader: Reloader::new(Aws::new(&config, self.settings.concurrency), self.settings.clone(), reporter) }
+        Process {
+            name,
+            reloader: Reloader::new(
+                Aws::new(&config, self.settings.concurrency),
+                self.settings.clone(),
+                reporter,
+            ),
+        }
     }
 
     /// The next invocation that comes so far is lost then.
@@ -155,8 +191,17 @@ impl Function {
     }
 
     async fn run(&self, payload: &str, request_id: &str, left: Duration) -> InvocationResult {
-        let process = self.idle.lock().unwrap().pop().unwrap_or_else(|| self.start());
-        let running = Running { function: self.clone(), process: Some(process), from: self.account.now() };
+        let process = self
+            .idle
+            .lock()
+            .unwrap()
+            .pop()
+            .unwrap_or_else(|| self.start());
+        let running = Running {
+            function: self.clone(),
+            process: Some(process),
+            from: self.account.now(),
+        };
         let process = running.process.as_ref().unwrap();
         let life = self.lives.lock().unwrap().pop();
         let answered = tokio::select! {
@@ -164,17 +209,26 @@ impl Function {
             () = self.end_of(life, &process.name) => None,
             result = self.answer(&process.reloader, payload, request_id, left) => Some(result),
         };
-        let Some(result) = answered else { return InvocationResult::Crashed };
+        let Some(result) = answered else {
+            return InvocationResult::Crashed;
+        };
         running.ends();
         self.lives.lock().unwrap().extend(life);
         result
     }
 
-    async fn answer(&self, reloader: &Reloader, payload: &str, request_id: &str, left: Duration) -> InvocationResult {
+    async fn answer(
+        &self,
+        reloader: &Reloader,
+        payload: &str,
+        request_id: &str,
+        left: Duration,
+    ) -> InvocationResult {
         let now = self.account.now();
         let mut context = Context::default();
         request_id.clone_into(&mut context.request_id);
-        context.deadline = u64::try_from(now.as_millisecond()).unwrap() + u64::try_from(left.as_millis()).unwrap();
+        context.deadline =
+            u64::try_from(now.as_millisecond()).unwrap() + u64::try_from(left.as_millis()).unwrap();
         match reloader.handle(payload, &context, now).await {
             Ok(answer) => InvocationResult::Ok(serde_json::to_vec(&answer).unwrap().into()),
             Err(error) => InvocationResult::FunctionError(error.to_string().into()),
@@ -195,7 +249,14 @@ impl Function {
     }
 
     pub(crate) fn lines(&self, message: &str) -> Vec<Value> {
-        let lines = self.log_text().lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect::<Vec<_>>();
-        lines.into_iter().filter(|line| line["message"] == message).collect()
+        let lines = self
+            .log_text()
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap())
+            .collect::<Vec<_>>();
+        lines
+            .into_iter()
+            .filter(|line| line["message"] == message)
+            .collect()
     }
 }

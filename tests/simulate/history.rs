@@ -7,7 +7,10 @@ use std::time::Duration;
 use ecs_reloader::pace::Limit;
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
-use sim::{Account, AccountConfig, EventDelivery, EventRule, EventSourceMapping, Fault, InvocationResult, RateLimits, StaleTask};
+use sim::{
+    Account, AccountConfig, EventDelivery, EventRule, EventSourceMapping, Fault, InvocationResult,
+    RateLimits, StaleTask,
+};
 
 use crate::function::{Function, Life};
 use crate::persons::Ending;
@@ -18,10 +21,20 @@ const BUCKET: &str = "config";
 const QUEUE_URL: &str = "https://sqs.eu-west-1.amazonaws.com/123456789012/changes";
 
 /// Things that change.
-pub(crate) const THINGS: [&str; 9] =
-    ["ssm:/app/a", "ssm:/app/b", "ssm:/app2/a", SECRET, "s3:config/app/x", "s3:config/other", IGNORED, "s3:config/app/x+y", ENCODED];
+pub(crate) const THINGS: [&str; 9] = [
+    "ssm:/app/a",
+    "ssm:/app/b",
+    "ssm:/app2/a",
+    SECRET,
+    "s3:config/app/x",
+    "s3:config/other",
+    IGNORED,
+    "s3:config/app/x+y",
+    ENCODED,
+];
 
-/// An object whose key may be taken for a form-URL-encoded one, and what that would be decoded: nobody ever writes that.
+/// An object whose key may be taken for a form-URL-encoded one, and what that would be decoded:
+/// nobody ever writes that.
 pub(crate) const ENCODED: &str = "s3:config/a%2Bb";
 pub(crate) const DECODED: &str = "s3:config/a+b";
 
@@ -32,7 +45,8 @@ pub(crate) const IGNORED: &str = "ssm:/app/ignored";
 const ROTATION: Duration = Duration::from_secs(6);
 pub(crate) const SECRET: &str = "secret:prod/s";
 
-/// What goes wrong. What was never sent or never read is forgotten most easily, so it goes wrong most often.
+/// What goes wrong. What was never sent or never read is forgotten most easily, so it goes wrong
+/// most often.
 const ACTIONS: [&str; 19] = [
     "tag:GetResources",
     "ecs:DescribeServices",
@@ -97,7 +111,8 @@ pub(crate) struct History {
     pub(crate) concurrency: u32,
     /// Every event arrives, some day.
     pub(crate) lossless: bool,
-    /// What the function had told of services when everything was delivered, before the last sweeps.
+    /// What the function had told of services when everything was delivered, before the last
+    /// sweeps.
     pub(crate) told_by_then: Vec<serde_json::Value>,
     /// When that was.
     pub(crate) delivered_at: Timestamp,
@@ -122,8 +137,12 @@ pub(crate) fn seconds(rng: &mut Rng, from: u64, to: u64) -> Duration {
 impl History {
     /// When tasks wrote a thing, which only the account knows.
     pub(crate) fn own_writes(&self, thing: &str) -> Vec<Timestamp> {
-        let name = thing.split_once(':').filter(|_| thing == OWN).map(|(_, name)| name);
-        name.map(|name| self.account.parameter_writes(name)).unwrap_or_default()
+        let name = thing
+            .split_once(':')
+            .filter(|_| thing == OWN)
+            .map(|(_, name)| name);
+        name.map(|name| self.account.parameter_writes(name))
+            .unwrap_or_default()
     }
 
     pub(crate) async fn run(seed: u64) -> Self {
@@ -131,7 +150,11 @@ impl History {
         fastrand::seed(seed ^ 0x5eed);
         let mut history = Self::begin(rng, seed).await;
         for _ in 0..rng.usize(4..16) {
-            let pause = if rng.bool() { seconds(rng, 0, 20) } else { seconds(rng, 20, 600) };
+            let pause = if rng.bool() {
+                seconds(rng, 0, 20)
+            } else {
+                seconds(rng, 20, 600)
+            };
             history.account.run_for(pause).await;
             history.happen(rng).await;
         }
@@ -154,8 +177,15 @@ impl History {
         };
         let account = Account::new(config);
         account.add_bucket(BUCKET);
-        let secrets = THINGS.into_iter().filter_map(|thing| write(&account, thing)).collect();
-        account.tag_parameter(IGNORED.split_once(':').unwrap().1, "reloader:ignore", "true");
+        let secrets = THINGS
+            .into_iter()
+            .filter_map(|thing| write(&account, thing))
+            .collect();
+        account.tag_parameter(
+            IGNORED.split_once(':').unwrap().1,
+            "reloader:ignore",
+            "true",
+        );
         account.run_for(Duration::from_hours(3)).await;
 
         let interval = pick(rng, &["0s", "1m", "5m"]);
@@ -190,12 +220,34 @@ impl History {
             duplication: pick(rng, &[0.0, 0.3]),
         };
         account.set_event_delivery(delivery);
-        let rules = [EventRule::parameters(QUEUE), EventRule::secrets(QUEUE), EventRule::cloudtrail_secrets(QUEUE)];
-        let on_bucket = [EventRule::objects(QUEUE, [BUCKET]), EventRule::objects_deleted(QUEUE, [BUCKET])];
-        rules.into_iter().chain(on_bucket).for_each(|rule| account.add_rule(rule));
-        let timeout = pick(rng, &[Duration::from_secs(6), Duration::from_secs(20), Duration::from_mins(2)]);
+        let rules = [
+            EventRule::parameters(QUEUE),
+            EventRule::secrets(QUEUE),
+            EventRule::cloudtrail_secrets(QUEUE),
+        ];
+        let on_bucket = [
+            EventRule::objects(QUEUE, [BUCKET]),
+            EventRule::objects_deleted(QUEUE, [BUCKET]),
+        ];
+        rules
+            .into_iter()
+            .chain(on_bucket)
+            .for_each(|rule| account.add_rule(rule));
+        let timeout = pick(
+            rng,
+            &[
+                Duration::from_secs(6),
+                Duration::from_secs(20),
+                Duration::from_mins(2),
+            ],
+        );
         let maximum_concurrency = concurrency.parse().unwrap();
-        let mapping = EventSourceMapping { pollers: rng.usize(1..4), timeout, maximum_concurrency, ..EventSourceMapping::new(QUEUE) };
+        let mapping = EventSourceMapping {
+            pollers: rng.usize(1..4),
+            timeout,
+            maximum_concurrency,
+            ..EventSourceMapping::new(QUEUE)
+        };
         // The account must not keep itself alive: many histories follow one another.
         let invoked = Arc::downgrade(&function);
         account.connect(
@@ -210,7 +262,10 @@ impl History {
                 }
             }),
         );
-        let done = vec![(account.now(), format!("{variables:?} {delivery:?}, time-out {timeout:?}, {rate_limits:?}"))];
+        let done = vec![(
+            account.now(),
+            format!("{variables:?} {delivery:?}, time-out {timeout:?}, {rate_limits:?}"),
+        )];
         Self {
             account,
             function,
@@ -224,7 +279,10 @@ impl History {
             wishes: Vec::new(),
             restarts_per_hour: per_hour.parse().unwrap(),
             settle: Duration::try_from(settle.parse::<SignedDuration>().unwrap()).unwrap(),
-            pace: Limit { burst: burst.parse().unwrap(), rate: rate.parse().unwrap() },
+            pace: Limit {
+                burst: burst.parse().unwrap(),
+                rate: rate.parse().unwrap(),
+            },
             concurrency: concurrency.parse().unwrap(),
             lossless: delivery.loss == 0.0,
             told_by_then: Vec::new(),
@@ -312,9 +370,22 @@ impl History {
             1 => Life::For(seconds(rng, 3, 110)),
             // Not answered yet, or answered and little more.
             _ => {
-                let operation =
-                    pick(rng, &["UpdateService", "UpdateService", "SendMessage", "SendMessage", "DescribeServices", "ListTasks"]);
-                Life::Until(operation, rng.usize(1..4), pick(rng, &[Duration::ZERO, Duration::from_millis(40)]))
+                let operation = pick(
+                    rng,
+                    &[
+                        "UpdateService",
+                        "UpdateService",
+                        "SendMessage",
+                        "SendMessage",
+                        "DescribeServices",
+                        "ListTasks",
+                    ],
+                );
+                Life::Until(
+                    operation,
+                    rng.usize(1..4),
+                    pick(rng, &[Duration::ZERO, Duration::from_millis(40)]),
+                )
             }
         };
         self.note(format!("the next invocation lives {life:?}"));
@@ -336,8 +407,16 @@ impl History {
             _ => Fault::slow(action, seconds(rng, 0, 9)),
         };
         let one = rng.usize(..self.subjects.len());
-        let fault = if action == "ecs:UpdateService" && rng.bool() { fault.target(&self.subjects[one].name) } else { fault };
-        let fault = if rng.bool() { fault.times(rng.u32(1..8)) } else { fault.until(self.account.now() + seconds(rng, 1, 300)) };
+        let fault = if action == "ecs:UpdateService" && rng.bool() {
+            fault.target(&self.subjects[one].name)
+        } else {
+            fault
+        };
+        let fault = if rng.bool() {
+            fault.times(rng.u32(1..8))
+        } else {
+            fault.until(self.account.now() + seconds(rng, 1, 300))
+        };
         self.note(format!("{fault:?}"));
         self.account.inject(fault);
     }
@@ -373,11 +452,17 @@ impl History {
 
     /// Whether the last that was told of a service is that it is held.
     fn holds(&self) -> bool {
-        let told: BTreeMap<_, _> = self.function.lines("service").into_iter().map(|line| (line["service"].to_string(), line)).collect();
+        let told: BTreeMap<_, _> = self
+            .function
+            .lines("service")
+            .into_iter()
+            .map(|line| (line["service"].to_string(), line))
+            .collect();
         told.values().any(|line| line["decision"] == "hold")
     }
 
-    /// Faults are healed, everything is delivered, and what is left to do is done; then the sweep finds what was lost.
+    /// Faults are healed, everything is delivered, and what is left to do is done; then the sweep
+    /// finds what was lost.
     async fn end(&mut self) {
         self.account.heal();
         self.function.heal();
@@ -386,11 +471,16 @@ impl History {
         for subject in &mut self.subjects {
             if !subject.pauses.is_empty() {
                 subject.pauses.push((self.account.now(), false));
-                self.account.tag_service(&subject.name, "reloader:pause", None);
+                self.account
+                    .tag_service(&subject.name, "reloader:pause", None);
             }
             if subject.late {
                 subject.widened_at = self.account.now();
-                self.account.tag_service(&subject.name, "reloader:watch", Some(&subject.watch_tag()));
+                self.account.tag_service(
+                    &subject.name,
+                    "reloader:watch",
+                    Some(&subject.watch_tag()),
+                );
             }
         }
         self.note("all is healed");

@@ -27,8 +27,17 @@ impl History {
             let subject = &mut self.subjects[place];
             let by_mistake = subject.breaker == Some(true) && rng.bool();
             subject.deploys += 1;
-            self.account.deploy(&name, if by_mistake { Subject::broken_definition() } else { Subject::definition() });
-            self.note(format!("a pipeline deploys {name}, by mistake: {by_mistake}"));
+            self.account.deploy(
+                &name,
+                if by_mistake {
+                    Subject::broken_definition()
+                } else {
+                    Subject::definition()
+                },
+            );
+            self.note(format!(
+                "a pipeline deploys {name}, by mistake: {by_mistake}"
+            ));
             if by_mistake && rng.bool() {
                 self.remember_during_rollback(rng, place).await;
             }
@@ -39,7 +48,10 @@ impl History {
     pub(crate) async fn write_and_deploy(&mut self, rng: &mut Rng) {
         let subject = &self.subjects[rng.usize(..self.subjects.len())];
         let name = subject.name.clone();
-        let things: Vec<_> = THINGS.into_iter().filter(|thing| subject.watches(thing)).collect();
+        let things: Vec<_> = THINGS
+            .into_iter()
+            .filter(|thing| subject.watches(thing))
+            .collect();
         if !things.is_empty() {
             self.write(pick(rng, &things));
             self.account.run_for(seconds(rng, 0, 1)).await;
@@ -52,15 +64,24 @@ impl History {
     pub(crate) async fn remember_during_rollback(&mut self, rng: &mut Rng, place: usize) {
         let at = self.account.now() - SignedDuration::from_mins(20);
         let subject = &self.subjects[place];
-        let things: Vec<_> = THINGS.into_iter().filter(|thing| subject.watches(thing) || subject.watches_decoded(thing)).collect();
+        let things: Vec<_> = THINGS
+            .into_iter()
+            .filter(|thing| subject.watches(thing) || subject.watches_decoded(thing))
+            .collect();
         let is_rolled_back = || {
             let service = self.account.service(&subject.name);
-            service.is_some_and(|service| service.history.iter().any(|past| past.rolled_back_at.is_some() && past.finished_at.is_none()))
+            service.is_some_and(|service| {
+                service
+                    .history
+                    .iter()
+                    .any(|past| past.rolled_back_at.is_some() && past.finished_at.is_none())
+            })
         };
         for _ in 0..600 {
             if is_rolled_back() {
                 let thing = pick(rng, &things);
-                let payload = serde_json::json!({ "reload": { "changed": [thing], "at": at } }).to_string();
+                let payload =
+                    serde_json::json!({ "reload": { "changed": [thing], "at": at } }).to_string();
                 self.said.push((at, thing));
                 self.note(format!("a person remembers: {payload}"));
                 return self.invoke(payload).await;
@@ -77,14 +98,20 @@ impl History {
             return;
         }
         let subject = &subjects[rng.usize(..subjects.len())];
-        let things: Vec<_> = THINGS.into_iter().filter(|thing| subject.watches(thing)).collect();
+        let things: Vec<_> = THINGS
+            .into_iter()
+            .filter(|thing| subject.watches(thing))
+            .collect();
         if let Some(thing) = rng.choice(&things) {
             self.write(thing);
         }
         let longest = pick(rng, &[10, 40, 300]);
         let later = seconds(rng, 0, longest);
         let runs = || {
-            let newest = self.account.service(&subject.name).and_then(|service| service.history.into_iter().next());
+            let newest = self
+                .account
+                .service(&subject.name)
+                .and_then(|service| service.history.into_iter().next());
             newest.is_some_and(|newest| newest.status == "IN_PROGRESS")
         };
         for _ in 0..60 {
@@ -94,7 +121,10 @@ impl History {
                     Ending::Stop => self.account.stop_deployment(&subject.name),
                     Ending::Alarm => self.account.trigger_alarm(&subject.name),
                 }
-                return self.note(format!("the rollout of {} is ended: {ending:?}", subject.name));
+                return self.note(format!(
+                    "the rollout of {} is ended: {ending:?}",
+                    subject.name
+                ));
             }
             self.account.run_for(Duration::from_secs(5)).await;
         }
@@ -109,13 +139,23 @@ impl History {
 
     pub(crate) fn scale(&mut self, rng: &mut Rng) {
         let subject = &self.subjects[rng.usize(..self.subjects.len())];
-        let (name, desired) =
-            (subject.name.clone(), pick(rng, if subject.rolls == Rolls::BelowDesired { &[0, 2, 3, 4] } else { &[0, 1, 2, 3, 4] }));
+        let (name, desired) = (
+            subject.name.clone(),
+            pick(
+                rng,
+                if subject.rolls == Rolls::BelowDesired {
+                    &[0, 2, 3, 4]
+                } else {
+                    &[0, 1, 2, 3, 4]
+                },
+            ),
+        );
         self.account.scale(&name, desired);
         self.note(format!("{name} scales to {desired}"));
     }
 
-    /// An owner pauses a service, or goes on with it; one that was not meant for all it reads is now.
+    /// An owner pauses a service, or goes on with it; one that was not meant for all it reads is
+    /// now.
     pub(crate) fn tag(&mut self, rng: &mut Rng) {
         let place = rng.usize(..self.subjects.len());
         let subject = &mut self.subjects[place];
@@ -123,11 +163,13 @@ impl History {
         if subject.late && rng.bool() {
             subject.late = false;
             subject.widened_at = self.account.now();
-            self.account.tag_service(&name, "reloader:watch", Some(&subject.watch_tag()));
+            self.account
+                .tag_service(&name, "reloader:watch", Some(&subject.watch_tag()));
             self.note(format!("{name} watches all that it reads"));
         } else {
             subject.pauses.push((self.account.now(), pause));
-            self.account.tag_service(&name, "reloader:pause", pause.then_some("true"));
+            self.account
+                .tag_service(&name, "reloader:pause", pause.then_some("true"));
             self.note(format!("{name} is paused: {pause}"));
         }
     }

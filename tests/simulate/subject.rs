@@ -9,8 +9,18 @@ use sim::{Approver, Hook, Service, Stage, TaskDefinition, service, task_definiti
 
 use crate::history::{DECODED, ENCODED, IGNORED, SECRET, pick};
 
-/// Terms that watch the things that change. The prefix of one parameter's name is that of another one's.
-const TERMS: [&str; 8] = ["ssm:/app/", "ssm:/app/a", "ssm:/app/b", "secret:prod/s", "s3:config/app/", "ssm:/app2/a", "auto", DECODED];
+/// Terms that watch the things that change. The prefix of one parameter's name is that of another
+/// one's.
+const TERMS: [&str; 8] = [
+    "ssm:/app/",
+    "ssm:/app/a",
+    "ssm:/app/b",
+    "secret:prod/s",
+    "s3:config/app/",
+    "ssm:/app2/a",
+    "auto",
+    DECODED,
+];
 
 /// What a service that writes its own configuration writes.
 pub(crate) const OWN: &str = "ssm:/own";
@@ -44,10 +54,18 @@ const ROLLS: [Rolls; 7] = [
     Rolls::Express,
 ];
 
-/// A person looks after a PAUSE hook and may forget it; a Lambda hook fails for some. What writes its own configuration would wait for each of
-/// its restarts, and its hooks never take a day.
+/// A person looks after a PAUSE hook and may forget it; a Lambda hook fails for some. What writes
+/// its own configuration would wait for each of its restarts, and its hooks never take a day.
 fn any_hook(rng: &mut Rng, writes: bool) -> Hook {
-    let stage = pick(rng, &[Stage::PreScaleUp, Stage::PreScaleUp, Stage::PostScaleUp, Stage::PostProductionTrafficShift]);
+    let stage = pick(
+        rng,
+        &[
+            Stage::PreScaleUp,
+            Stage::PreScaleUp,
+            Stage::PostScaleUp,
+            Stage::PostProductionTrafficShift,
+        ],
+    );
     if rng.u8(..4) == 0 {
         return Hook::lambda(stage, Duration::from_secs(rng.u64(..900)), rng.u8(..4) > 0);
     }
@@ -55,8 +73,16 @@ fn any_hook(rng: &mut Rng, writes: bool) -> Hook {
     let within = minutes(pick(rng, &[2, 20, 120]));
     let longest = if writes { 90 } else { 24 * 60 };
     let hook = Hook::pause(stage).expiring_after(minutes(pick(rng, &[10, 10, 90, 90, longest])));
-    let hook = hook.attended_by(Approver { approves: 0.5, rejects: 0.3, within });
-    if rng.u8(..4) == 0 { hook.continuing() } else { hook }
+    let hook = hook.attended_by(Approver {
+        approves: 0.5,
+        rejects: 0.3,
+        within,
+    });
+    if rng.u8(..4) == 0 {
+        hook.continuing()
+    } else {
+        hook
+    }
 }
 
 const PAUSED_UNTIL: &str = "2026-01-31T13:40:00Z";
@@ -111,12 +137,30 @@ impl Subject {
                 1 => Quiet::OutsideWindow,
                 _ => Quiet::Never,
             },
-            mode: pick(rng, &[Some("notify"), Some("off"), None, None, None, None, None, None, None, None]),
+            mode: pick(
+                rng,
+                &[
+                    Some("notify"),
+                    Some("off"),
+                    None,
+                    None,
+                    None,
+                    None,
+                    None,
+                    None,
+                    None,
+                    None,
+                ],
+            ),
             min_interval: own.map_or(default, |own| own.parse().unwrap()),
             fails,
-            breaker: (fails || rolls == Rolls::Express || rng.bool()).then(|| rolls == Rolls::Express || rng.u8(..4) > 0),
+            breaker: (fails || rolls == Rolls::Express || rng.bool())
+                .then(|| rolls == Rolls::Express || rng.u8(..4) > 0),
             rolls,
-            hooks: (rng.u8(..5) == 0).then(|| any_hook(rng, terms.contains(&OWN))).into_iter().collect(),
+            hooks: (rng.u8(..5) == 0)
+                .then(|| any_hook(rng, terms.contains(&OWN)))
+                .into_iter()
+                .collect(),
             alarm: match rolls {
                 Rolls::Express => Some(Duration::ZERO),
                 _ => (rng.u8(..6) == 0).then(|| Duration::from_mins(pick(rng, &[2, 15]))),
@@ -125,13 +169,21 @@ impl Subject {
             terms,
         };
         let service = subject.service(rng);
-        let service = own.into_iter().fold(service, |service, own| service.tag("reloader:min-interval", own));
+        let service = own.into_iter().fold(service, |service, own| {
+            service.tag("reloader:min-interval", own)
+        });
         (subject, service)
     }
 
     fn service(&self, rng: &mut Rng) -> Service {
-        let desired = if self.rolls == Rolls::BelowDesired { rng.usize(2..4) } else { rng.usize(1..4) };
-        let mut made = service(&self.name).desired(desired).deployed_ago(Duration::from_hours(2));
+        let desired = if self.rolls == Rolls::BelowDesired {
+            rng.usize(2..4)
+        } else {
+            rng.usize(1..4)
+        };
+        let mut made = service(&self.name)
+            .desired(desired)
+            .deployed_ago(Duration::from_hours(2));
         made = made.task_seconds(rng.f64() * 30.0, rng.f64() * 10.0, rng.f64() * 20.0);
         made = made.watching(&self.watch_tag());
         if self.writes() {
@@ -151,13 +203,22 @@ impl Subject {
         };
         made = self.hooks.iter().cloned().fold(made, Service::hook);
         if self.rolls != Rolls::Express {
-            made = self.alarm.into_iter().fold(made, |made, bake| made.alarm("errors", bake));
+            made = self
+                .alarm
+                .into_iter()
+                .fold(made, |made, bake| made.alarm("errors", bake));
         }
-        made = self.breaker.into_iter().fold(made, Service::circuit_breaker);
+        made = self
+            .breaker
+            .into_iter()
+            .fold(made, Service::circuit_breaker);
         if self.fails {
             made = made.failing_when_reading("ssm:/app/a", 3);
         }
-        made = self.mode.into_iter().fold(made, |made, wish| made.tag("reloader:mode", wish));
+        made = self
+            .mode
+            .into_iter()
+            .fold(made, |made, wish| made.tag("reloader:mode", wish));
         match self.quiet {
             Quiet::UntilPauseEnds => made.tag("reloader:pause", PAUSED_UNTIL),
             Quiet::OutsideWindow => made.tag("reloader:window", WINDOW),
@@ -167,13 +228,22 @@ impl Subject {
 
     /// The tag that watches all that it reads.
     pub(crate) fn watch_tag(&self) -> String {
-        self.terms.iter().map(|term| self.spelt(term)).collect::<Vec<_>>().join(" ")
+        self.terms
+            .iter()
+            .map(|term| self.spelt(term))
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
-    /// The term as the owner writes it: every other one names the secret by the parameter that hands it out.
+    /// The term as the owner writes it: every other one names the secret by the parameter that
+    /// hands it out.
     fn spelt<'a>(&self, term: &'a str) -> &'a str {
         let by_parameter = term == SECRET && self.name.ends_with(['1', '3', '5', '7', '9']);
-        if by_parameter { "ssm:/aws/reference/secretsmanager/prod/s" } else { term }
+        if by_parameter {
+            "ssm:/aws/reference/secretsmanager/prod/s"
+        } else {
+            term
+        }
     }
 
     /// True where traffic goes over from the old tasks to the new ones.
@@ -205,8 +275,13 @@ impl Subject {
         match self.quiet {
             Quiet::Never => paused == Some(true),
             Quiet::UntilPauseEnds => paused.unwrap_or_else(|| at < PAUSED_UNTIL.parse().unwrap()),
-            // An hour ahead of UTC in winter; what was decided just in time may start a little later.
-            Quiet::OutsideWindow => paused == Some(true) || hour < jiff::civil::time(14, 0, 0, 0) || hour > jiff::civil::time(17, 32, 0, 0),
+            // An hour ahead of UTC in winter; what was decided just in time may start a little
+            // later.
+            Quiet::OutsideWindow => {
+                paused == Some(true)
+                    || hour < jiff::civil::time(14, 0, 0, 0)
+                    || hour > jiff::civil::time(17, 32, 0, 0)
+            }
         }
     }
 

@@ -17,12 +17,18 @@ use crate::demo::stage::Stage;
 const TIMEOUT: Duration = Duration::from_mins(2);
 
 pub(super) async fn run(binary: &Path, event: &Path) -> Result<Verdict, Error> {
-    let payload = std::fs::read(event).map_err(|error| format!("cannot read {}: {error}", event.display()))?;
-    let _: Value = serde_json::from_slice(&payload).map_err(|error| format!("{} is not JSON: {error}", event.display()))?;
+    let payload = std::fs::read(event)
+        .map_err(|error| format!("cannot read {}: {error}", event.display()))?;
+    let _: Value = serde_json::from_slice(&payload)
+        .map_err(|error| format!("{} is not JSON: {error}", event.display()))?;
 
     let mut stage = Stage::set(binary).await?;
     let invocation = Invocation {
-        request_id: format!("{:08x}-0000-4000-8000-{:012x}", fastrand::u32(..), fastrand::u64(..1 << 48)),
+        request_id: format!(
+            "{:08x}-0000-4000-8000-{:012x}",
+            fastrand::u32(..),
+            fastrand::u64(..1 << 48)
+        ),
         payload: Bytes::from(payload),
         deadline: Instant::now() + TIMEOUT,
         function_arn: Stage::function_arn(),
@@ -64,7 +70,9 @@ fn conclude(result: &InvocationResult) -> Result<Verdict, Error> {
             writeln!(io::stdout(), "{}", pretty(body))?;
             complain("answered with an error")?;
         }
-        InvocationResult::TimedOut => complain(&format!("did not answer within {} s", TIMEOUT.as_secs()))?,
+        InvocationResult::TimedOut => {
+            complain(&format!("did not answer within {} s", TIMEOUT.as_secs()))?;
+        }
         InvocationResult::Crashed => complain("ended without an answer")?,
     }
     Ok(Verdict::Failed)
@@ -73,5 +81,8 @@ fn conclude(result: &InvocationResult) -> Result<Verdict, Error> {
 /// JSON, indented; anything else as it is.
 fn pretty(body: &Bytes) -> String {
     let value = serde_json::from_slice::<Value>(body);
-    value.map_or_else(|_| String::from_utf8_lossy(body).into_owned(), |value| format!("{value:#}"))
+    value.map_or_else(
+        |_| String::from_utf8_lossy(body).into_owned(),
+        |value| format!("{value:#}"),
+    )
 }

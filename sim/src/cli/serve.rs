@@ -14,11 +14,15 @@ use super::{Error, Verdict, wall_clock};
 const STRETCH: Duration = Duration::from_hours(1);
 
 pub(super) async fn run(port: u16) -> Result<Verdict, Error> {
-    let config = AccountConfig { epoch: wall_clock(), ..AccountConfig::default() };
+    let config = AccountConfig {
+        epoch: wall_clock(),
+        ..AccountConfig::default()
+    };
     let (account_id, region) = (config.account_id.clone(), config.region.clone());
     let account = Account::new(config);
-    let server =
-        Server::start(account.clone(), port).await.map_err(|error| format!("cannot listen on port {port} of 127.0.0.1: {error}"))?;
+    let server = Server::start(account.clone(), port)
+        .await
+        .map_err(|error| format!("cannot listen on port {port} of 127.0.0.1: {error}"))?;
 
     let endpoint = server.endpoint_url();
     let environment = [
@@ -28,7 +32,9 @@ pub(super) async fn run(port: u16) -> Result<Verdict, Error> {
         ("AWS_ACCESS_KEY_ID", "test"),
         ("AWS_SECRET_ACCESS_KEY", "test"),
     ];
-    let variables = environment.map(|(name, value)| format!("{name}={value}")).join(" ");
+    let variables = environment
+        .map(|(name, value)| format!("{name}={value}"))
+        .join(" ");
     let told = json!({
         "endpoint": endpoint,
         "account": account_id,
@@ -54,7 +60,8 @@ async fn pass_time(account: &Account) {
 /// Resolves when standard input ends, whatever is written to it until then.
 fn stdin_closed() -> oneshot::Receiver<()> {
     let (closed, resolves) = oneshot::channel();
-    // A thread of its own, which nothing waits for: a blocking read cannot be cancelled and would keep the runtime from ending.
+    // A thread of its own, which nothing waits for: a blocking read cannot be cancelled and would
+    // keep the runtime from ending.
     std::thread::spawn(move || {
         let mut buffer = [0; 512];
         while matches!(io::stdin().read(&mut buffer), Ok(count) if count > 0) {}

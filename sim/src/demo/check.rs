@@ -1,4 +1,5 @@
-//! What must be true in the account when the changes have been taken in. The account is asked, not the function.
+//! What must be true in the account when the changes have been taken in. The account is asked, not
+//! the function.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +7,8 @@ use sim::{Account, Call, ServiceView, StaleTask};
 
 use super::fleet::{Expected, FLEET, Member};
 
-/// The access key id of the function's process: [`sim::runtime_api`] gives it Lambda's test credentials.
+/// The access key id of the function's process: [`sim::runtime_api`] gives it Lambda's test
+/// credentials.
 const FUNCTION_PRINCIPAL: &str = "test";
 
 /// One promise, and whether it was kept.
@@ -21,41 +23,88 @@ pub(super) struct Before(BTreeMap<&'static str, BTreeSet<String>>);
 
 impl Before {
     pub(super) fn look(account: &Account) -> Self {
-        Self(FLEET.iter().filter_map(|member| Some((member.name, task_ids(&account.service(member.name)?)))).collect())
+        Self(
+            FLEET
+                .iter()
+                .filter_map(|member| Some((member.name, task_ids(&account.service(member.name)?))))
+                .collect(),
+        )
     }
 }
 
 /// Every check, for every service.
 pub(super) fn all(account: &Account, before: &Before) -> Vec<Check> {
     let (calls, stale) = (account.calls(), account.stale_tasks());
-    let views: Vec<(&Member, ServiceView)> = FLEET.iter().filter_map(|member| Some((member, account.service(member.name)?))).collect();
+    let views: Vec<(&Member, ServiceView)> = FLEET
+        .iter()
+        .filter_map(|member| Some((member, account.service(member.name)?)))
+        .collect();
 
     let services = views.iter().map(|(member, view)| match member.expected {
         Expected::Restarted => restarted(view, &stale, restarts(&calls, member.name)),
-        Expected::Untouched(why) => untouched(view, why, before.0.get(member.name), restarts(&calls, member.name)),
+        Expected::Untouched(why) => untouched(
+            view,
+            why,
+            before.0.get(member.name),
+            restarts(&calls, member.name),
+        ),
     });
-    services.chain([floors(&views), no_value_read(&calls)]).collect()
+    services
+        .chain([floors(&views), no_value_read(&calls)])
+        .collect()
 }
 
 fn restarted(view: &ServiceView, stale: &[StaleTask], restarts: usize) -> Check {
-    let old: BTreeSet<&str> = stale.iter().filter(|task| task.service == view.name).map(|task| task.task.as_str()).collect();
+    let old: BTreeSet<&str> = stale
+        .iter()
+        .filter(|task| task.service == view.name)
+        .map(|task| task.task.as_str())
+        .collect();
     let holds = old.is_empty() && view.is_steady() && restarts == 1;
     let held = match (old.len(), view.desired) {
         (0, all) => format!("all {all} tasks hold the newest version of what they read"),
         (old, all) => format!("{old} of {all} tasks still hold an old version"),
     };
-    let unrest = if view.is_steady() { "" } else { ", and the service is not steady" };
-    Check { holds, text: format!("{}: {held}, after {}{unrest}", view.name, times(restarts, "restart")) }
+    let unrest = if view.is_steady() {
+        ""
+    } else {
+        ", and the service is not steady"
+    };
+    Check {
+        holds,
+        text: format!(
+            "{}: {held}, after {}{unrest}",
+            view.name,
+            times(restarts, "restart")
+        ),
+    }
 }
 
-fn untouched(view: &ServiceView, why: &str, before: Option<&BTreeSet<String>>, restarts: usize) -> Check {
+fn untouched(
+    view: &ServiceView,
+    why: &str,
+    before: Option<&BTreeSet<String>>,
+    restarts: usize,
+) -> Check {
     let same = before.is_some_and(|before| *before == task_ids(view));
     let holds = same && restarts == 0;
     let text = if holds {
-        format!("{}: not touched, the same {}: {why}", view.name, times(view.desired, "task"))
+        format!(
+            "{}: not touched, the same {}: {why}",
+            view.name,
+            times(view.desired, "task")
+        )
     } else {
-        let tasks = if same { "the same tasks" } else { "other tasks" };
-        format!("{}: must not be touched ({why}), but has had {} and runs {tasks}", view.name, times(restarts, "restart"))
+        let tasks = if same {
+            "the same tasks"
+        } else {
+            "other tasks"
+        };
+        format!(
+            "{}: must not be touched ({why}), but has had {} and runs {tasks}",
+            view.name,
+            times(restarts, "restart")
+        )
     };
     Check { holds, text }
 }
@@ -64,38 +113,85 @@ fn floors(views: &[(&Member, ServiceView)]) -> Check {
     let short: Vec<String> = views
         .iter()
         .filter(|(_, view)| !view.kept_its_floor())
-        .map(|(_, view)| format!("{} ran {} of at least {}", view.name, view.lowest_running, view.floor))
+        .map(|(_, view)| {
+            format!(
+                "{} ran {} of at least {}",
+                view.name, view.lowest_running, view.floor
+            )
+        })
         .collect();
     let text = if short.is_empty() {
-        let lowest = views.iter().map(|(member, view)| format!("{} {}/{}", member.short_name(), view.lowest_running, view.floor));
-        format!("no service ever ran fewer tasks than it must (fewest/floor: {})", lowest.collect::<Vec<_>>().join(", "))
+        let lowest = views.iter().map(|(member, view)| {
+            format!(
+                "{} {}/{}",
+                member.short_name(),
+                view.lowest_running,
+                view.floor
+            )
+        });
+        format!(
+            "no service ever ran fewer tasks than it must (fewest/floor: {})",
+            lowest.collect::<Vec<_>>().join(", ")
+        )
     } else {
         format!("too few tasks: {}", short.join(", "))
     };
-    Check { holds: short.is_empty(), text }
+    Check {
+        holds: short.is_empty(),
+        text,
+    }
 }
 
 /// The function works on names, versions and times; its role allows no more.
 fn no_value_read(calls: &[Call]) -> Check {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    for call in calls.iter().filter(|call| call.principal == FUNCTION_PRINCIPAL) {
+    for call in calls
+        .iter()
+        .filter(|call| call.principal == FUNCTION_PRINCIPAL)
+    {
         *counts.entry(call.action()).or_default() += 1;
     }
     let holds = counts.keys().all(|action| !reads_values(action));
-    let listed = counts.iter().map(|(action, count)| format!("{action} ×{count}")).collect::<Vec<_>>().join(", ");
-    let listed = if listed.is_empty() { "no call at all".to_owned() } else { listed };
-    let text = if holds { "the function read no configuration value" } else { "the function read configuration values" };
-    Check { holds, text: format!("{text} ({listed})") }
+    let listed = counts
+        .iter()
+        .map(|(action, count)| format!("{action} ×{count}"))
+        .collect::<Vec<_>>()
+        .join(", ");
+    let listed = if listed.is_empty() {
+        "no call at all".to_owned()
+    } else {
+        listed
+    };
+    let text = if holds {
+        "the function read no configuration value"
+    } else {
+        "the function read configuration values"
+    };
+    Check {
+        holds,
+        text: format!("{text} ({listed})"),
+    }
 }
 
 fn reads_values(action: &str) -> bool {
-    ["ssm:GetParameter", "s3:GetObject", "s3:HeadObject", "secretsmanager:GetSecretValue", "secretsmanager:BatchGetSecretValue"]
-        .iter()
-        .any(|reading| action.starts_with(reading))
+    [
+        "ssm:GetParameter",
+        "s3:GetObject",
+        "s3:HeadObject",
+        "secretsmanager:GetSecretValue",
+        "secretsmanager:BatchGetSecretValue",
+    ]
+    .iter()
+    .any(|reading| action.starts_with(reading))
 }
 
 fn restarts(calls: &[Call], service: &str) -> usize {
-    calls.iter().filter(|call| call.action() == "ecs:UpdateService" && call.target == service && call.took_effect()).count()
+    calls
+        .iter()
+        .filter(|call| {
+            call.action() == "ecs:UpdateService" && call.target == service && call.took_effect()
+        })
+        .count()
 }
 
 fn task_ids(view: &ServiceView) -> BTreeSet<String> {
@@ -122,7 +218,8 @@ mod tests {
     use super::super::fleet::{BUCKET, PARAMETER, SECRET};
     use super::*;
 
-    /// The demo's account after the changes, after forced deployments of `restarted` in order, and after all rollouts.
+    /// The demo's account after the changes, after forced deployments of `restarted` in order, and
+    /// after all rollouts.
     async fn checks_after(restarted: &[&str]) -> Vec<Check> {
         let account = Account::new(AccountConfig::default());
         for member in &FLEET {
@@ -134,7 +231,12 @@ mod tests {
         account.rotate_secret(SECRET);
         account.run_for(Duration::from_secs(10)).await;
         for service in restarted {
-            call(&account, "AmazonEC2ContainerServiceV20141113.UpdateService", service).await;
+            call(
+                &account,
+                "AmazonEC2ContainerServiceV20141113.UpdateService",
+                service,
+            )
+            .await;
         }
         account.run_for(Duration::from_mins(1)).await;
         all(&account, &before)
@@ -146,17 +248,35 @@ mod tests {
         let request = http::Request::post("/")
             .header("Host", "127.0.0.1")
             .header("X-Amz-Target", operation)
-            .header("Authorization", format!("AWS4-HMAC-SHA256 Credential={FUNCTION_PRINCIPAL}/20260131/eu-west-1/ecs/aws4_request"));
-        let _ = account.answer(request.body(Bytes::from(body)).unwrap()).await;
+            .header(
+                "Authorization",
+                format!(
+                    "AWS4-HMAC-SHA256 \
+                     Credential={FUNCTION_PRINCIPAL}/20260131/eu-west-1/ecs/aws4_request"
+                ),
+            );
+        let _ = account
+            .answer(request.body(Bytes::from(body)).unwrap())
+            .await;
     }
 
     fn failed(checks: &[Check]) -> Vec<&str> {
-        checks.iter().filter(|check| !check.holds).map(|check| check.text.as_str()).collect()
+        checks
+            .iter()
+            .filter(|check| !check.holds)
+            .map(|check| check.text.as_str())
+            .collect()
     }
 
     #[tokio::test(start_paused = true)]
     async fn all_holds_after_one_restart_of_each_service_that_reads_what_changed() {
-        let checks = checks_after(&["production/web", "production/api", "production/worker", "production/orders"]).await;
+        let checks = checks_after(&[
+            "production/web",
+            "production/api",
+            "production/worker",
+            "production/orders",
+        ])
+        .await;
 
         assert_eq!(failed(&checks), [""; 0]);
         assert_eq!(checks.len(), FLEET.len() + 2);
@@ -177,19 +297,33 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_function_that_restarts_a_service_that_reads_something_else_fails() {
-        let checks = checks_after(&["production/web", "production/api", "production/worker", "production/orders", "production/cart"]).await;
+        let checks = checks_after(&[
+            "production/web",
+            "production/api",
+            "production/worker",
+            "production/orders",
+            "production/cart",
+        ])
+        .await;
 
-        let expected = "production/cart: must not be touched (/app/db is another parameter than /app/db-url), \
-                        but has had 1 restart and runs other tasks";
+        let expected = "production/cart: must not be touched (/app/db is another parameter than \
+                        /app/db-url), but has had 1 restart and runs other tasks";
         assert_eq!(failed(&checks), [expected]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_function_that_restarts_a_service_twice_fails() {
-        let checks =
-            checks_after(&["production/web", "production/api", "production/worker", "production/worker", "production/orders"]).await;
+        let checks = checks_after(&[
+            "production/web",
+            "production/api",
+            "production/worker",
+            "production/worker",
+            "production/orders",
+        ])
+        .await;
 
-        let expected = "production/worker: all 2 tasks hold the newest version of what they read, after 2 restarts";
+        let expected = "production/worker: all 2 tasks hold the newest version of what they read, \
+                        after 2 restarts";
         assert_eq!(failed(&checks), [expected]);
     }
 
@@ -198,11 +332,21 @@ mod tests {
         let account = Account::new(AccountConfig::default());
         let member = &FLEET[0];
         account.add(member.service(Duration::from_hours(1)));
-        let view = ServiceView { lowest_running: 3, floor: 4, ..account.service(member.name).unwrap() };
+        let view = ServiceView {
+            lowest_running: 3,
+            floor: 4,
+            ..account.service(member.name).unwrap()
+        };
 
         let check = floors(&[(member, view)]);
 
-        assert_eq!(check, Check { holds: false, text: "too few tasks: production/web ran 3 of at least 4".to_owned() });
+        assert_eq!(
+            check,
+            Check {
+                holds: false,
+                text: "too few tasks: production/web ran 3 of at least 4".to_owned()
+            }
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -212,6 +356,12 @@ mod tests {
 
         let check = no_value_read(&account.calls());
 
-        assert_eq!(check, Check { holds: false, text: "the function read configuration values (ssm:GetParameter ×1)".to_owned() });
+        assert_eq!(
+            check,
+            Check {
+                holds: false,
+                text: "the function read configuration values (ssm:GetParameter ×1)".to_owned()
+            }
+        );
     }
 }

@@ -30,7 +30,8 @@ pub(super) struct Member {
     mode: Option<&'static str>,
     /// What its tasks read when they start.
     reads: &'static [&'static str],
-    /// The secrets of its task definition: the variable, and the parameter or the secret that it comes from.
+    /// The secrets of its task definition: the variable, and the parameter or the secret that it
+    /// comes from.
     refers: &'static [(&'static str, &'static str)],
     /// Its desired count.
     pub(super) tasks: usize,
@@ -88,7 +89,10 @@ pub(super) const FLEET: [Member; 7] = [
         reads: &[],
         refers: &[
             ("DB_URL", "/app/db-url"),
-            ("DB_PASSWORD", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf:password::"),
+            (
+                "DB_PASSWORD",
+                "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf:password::",
+            ),
         ],
         tasks: 3,
         percent: (66, 134),
@@ -137,7 +141,12 @@ impl Member {
             .percent(minimum, maximum)
             .task_seconds(1.0, 0.5, 0.6)
             .deployed_ago(age);
-        let definition = self.refers.iter().fold(task_definition(), |definition, (name, from)| definition.secret(name, from));
+        let definition = self
+            .refers
+            .iter()
+            .fold(task_definition(), |definition, (name, from)| {
+                definition.secret(name, from)
+            });
         let service = service.referring(definition);
         match self.mode {
             Some(mode) => service.tag("reloader:mode", mode),
@@ -147,20 +156,35 @@ impl Member {
 
     /// Its name without the cluster.
     pub(super) fn short_name(&self) -> &'static str {
-        self.name.split_once('/').map_or(self.name, |(_, name)| name)
+        self.name
+            .split_once('/')
+            .map_or(self.name, |(_, name)| name)
     }
 
-    /// Its watch tag and its mode, as an operator would write them, and what its task definition refers to.
+    /// Its watch tag and its mode, as an operator would write them, and what its task definition
+    /// refers to.
     pub(super) fn tags(&self) -> String {
-        let mode = self.mode.map(|mode| format!(", reloader:mode = {mode}")).unwrap_or_default();
+        let mode = self
+            .mode
+            .map(|mode| format!(", reloader:mode = {mode}"))
+            .unwrap_or_default();
         let referred: Vec<_> = self.refers.iter().map(|(_, from)| name_of(from)).collect();
-        let refers = if referred.is_empty() { String::new() } else { format!(" (refers to {})", referred.join(" and ")) };
+        let refers = if referred.is_empty() {
+            String::new()
+        } else {
+            format!(" (refers to {})", referred.join(" and "))
+        };
         format!("reloader:watch = {}{mode}{refers}", self.watch)
     }
 }
 
 /// A parameter's name as it is; of a secret's ARN, the name.
 fn name_of(reference: &str) -> String {
-    let secret = reference.split_once(":secret:").and_then(|(_, rest)| rest.rsplit_once('-'));
-    secret.map_or_else(|| reference.to_owned(), |(name, _)| format!("secret {name}"))
+    let secret = reference
+        .split_once(":secret:")
+        .and_then(|(_, rest)| rest.rsplit_once('-'));
+    secret.map_or_else(
+        || reference.to_owned(),
+        |(name, _)| format!("secret {name}"),
+    )
 }

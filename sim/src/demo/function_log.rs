@@ -4,7 +4,16 @@ use serde_json::{Map, Value};
 use sim::runtime_api::LogLine;
 
 /// Fields that every line has, or that only machines read.
-const FRAME: [&str; 8] = ["timestamp", "level", "message", "version", "request_id", "requestId", "span", "_aws"];
+const FRAME: [&str; 8] = [
+    "timestamp",
+    "level",
+    "message",
+    "version",
+    "request_id",
+    "requestId",
+    "span",
+    "_aws",
+];
 
 /// A line of the function's log, as the demo tells it.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,8 +30,13 @@ pub(super) enum Told {
 
 /// Reads a line that the function wrote.
 pub(super) fn read(line: &LogLine) -> Told {
-    let Ok(Value::Object(fields)) = serde_json::from_str(&line.text) else { return Told::Trouble(line.text.clone()) };
-    match (text(&fields, "message").as_str(), text(&fields, "level").as_str()) {
+    let Ok(Value::Object(fields)) = serde_json::from_str(&line.text) else {
+        return Told::Trouble(line.text.clone());
+    };
+    match (
+        text(&fields, "message").as_str(),
+        text(&fields, "level").as_str(),
+    ) {
         ("summary", _) => Told::Summary(summary(&fields)),
         ("service", _) => Told::Service(service(&fields)),
         (_, "WARN" | "ERROR") => Told::Trouble(line.text.clone()),
@@ -33,9 +47,15 @@ pub(super) fn read(line: &LogLine) -> Told {
 /// The counts that are not zero.
 fn summary(fields: &Map<String, Value>) -> String {
     let told = |(name, value): &(&String, &Value)| {
-        !FRAME.contains(&name.as_str()) && (value.is_string() || value.as_u64().is_some_and(|count| count > 0))
+        !FRAME.contains(&name.as_str())
+            && (value.is_string() || value.as_u64().is_some_and(|count| count > 0))
     };
-    fields.iter().filter(told).map(|(name, value)| format!("{} {}", name.replace('_', " "), plain(value))).collect::<Vec<_>>().join(", ")
+    fields
+        .iter()
+        .filter(told)
+        .map(|(name, value)| format!("{} {}", name.replace('_', " "), plain(value)))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn service(fields: &Map<String, Value>) -> String {
@@ -74,7 +94,10 @@ mod tests {
     use super::*;
 
     fn line(text: &str) -> LogLine {
-        LogLine { stream: Stream::Stdout, text: text.to_owned() }
+        LogLine {
+            stream: Stream::Stdout,
+            text: text.to_owned(),
+        }
     }
 
     #[test]
@@ -84,7 +107,8 @@ mod tests {
 
         let told = read(&line(json));
 
-        let expected = "restart  production/api     stale        started  ecs-svc/1  ssm:/app/a ssm:/app/b";
+        let expected =
+            "restart  production/api     stale        started  ecs-svc/1  ssm:/app/a ssm:/app/b";
         assert_eq!(told, Told::Service(expected.to_owned()));
     }
 
@@ -92,19 +116,28 @@ mod tests {
     fn a_summary_tells_what_is_not_zero_and_not_for_machines() {
         let json = r#"{"level":"INFO","message":"summary","version":1,"request_id":"r","started":3,"failed":0,"elapsed_ms":91}"#;
 
-        assert_eq!(read(&line(json)), Told::Summary("elapsed ms 91, started 3".to_owned()));
+        assert_eq!(
+            read(&line(json)),
+            Told::Summary("elapsed ms 91, started 3".to_owned())
+        );
     }
 
     #[test]
     fn errors_and_what_is_not_json_are_told_as_they_are() {
-        for text in ["thread 'main' panicked", r#"{"level":"ERROR","message":"cannot start"}"#] {
+        for text in [
+            "thread 'main' panicked",
+            r#"{"level":"ERROR","message":"cannot start"}"#,
+        ] {
             assert_eq!(read(&line(text)), Told::Trouble(text.to_owned()));
         }
     }
 
     #[test]
     fn metrics_and_other_information_are_details() {
-        for text in [r#"{"_aws":{"Timestamp":1},"started":1}"#, r#"{"level":"INFO","message":"ready"}"#] {
+        for text in [
+            r#"{"_aws":{"Timestamp":1},"started":1}"#,
+            r#"{"level":"INFO","message":"ready"}"#,
+        ] {
             assert_eq!(read(&line(text)), Told::Detail);
         }
     }

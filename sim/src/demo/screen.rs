@@ -29,7 +29,13 @@ pub(super) struct Progress {
 
 impl fmt::Display for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { new, running, desired, restarted, rolling } = *self;
+        let Self {
+            new,
+            running,
+            desired,
+            restarted,
+            rolling,
+        } = *self;
         match (restarted, rolling) {
             (false, false) => write!(f, "{running} running, untouched"),
             (false, true) => write!(f, "{running} of {desired} running"),
@@ -90,7 +96,11 @@ impl Screen {
     /// What happened just now.
     pub(super) fn moment(&self, text: impl fmt::Display) -> io::Result<()> {
         let line = format!("{:>6.1} s  {text}", self.began.elapsed().as_secs_f64());
-        if self.terminal { self.bars.println(line) } else { self.line(line) }
+        if self.terminal {
+            self.bars.println(line)
+        } else {
+            self.line(line)
+        }
     }
 
     /// Shows how far the service is, if that is news.
@@ -103,7 +113,9 @@ impl Screen {
                 *shown = now;
             }
             None => {
-                let bar = self.bars.add(ProgressBar::new(now.desired as u64).with_style(style()));
+                let bar = self
+                    .bars
+                    .add(ProgressBar::new(now.desired as u64).with_style(style()));
                 bar.set_prefix(service.to_owned());
                 bar.set_message(now.to_string());
                 self.rows.insert(service.to_owned(), (bar, now));
@@ -111,7 +123,11 @@ impl Screen {
                 return Ok(());
             }
         }
-        if self.terminal { Ok(()) } else { self.moment(format_args!("{service:<NAME_WIDTH$} {now}")) }
+        if self.terminal {
+            Ok(())
+        } else {
+            self.moment(format_args!("{service:<NAME_WIDTH$} {now}"))
+        }
     }
 
     /// Leaves the bars as they are.
@@ -123,5 +139,6 @@ impl Screen {
 }
 
 fn style() -> ProgressStyle {
-    ProgressStyle::with_template("  {prefix:18} {bar:16.green/dim} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar())
+    ProgressStyle::with_template("  {prefix:18} {bar:16.green/dim} {msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
 }

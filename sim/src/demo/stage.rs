@@ -57,7 +57,9 @@ impl Stage {
             account.add(member.service(age));
         }
 
-        let server = Server::start(account.clone(), 0).await.map_err(|error| format!("cannot listen on a loopback port: {error}"))?;
+        let server = Server::start(account.clone(), 0)
+            .await
+            .map_err(|error| format!("cannot listen on a loopback port: {error}"))?;
         let (tell, mut lines) = unbounded_channel();
         let configuration = FunctionConfiguration {
             binary: binary.to_path_buf(),
@@ -71,18 +73,33 @@ impl Stage {
             Ok(function) => Arc::new(function),
             Err(error) => return Err(with_last_words(&error, &mut lines)),
         };
-        Ok(Self { account, server, function, lines })
+        Ok(Self {
+            account,
+            server,
+            function,
+            lines,
+        })
     }
 
-    /// Lets the account's events reach `function` as template.yaml does: rules, a queue, an event source mapping with this batching window.
+    /// Lets the account's events reach `function` as template.yaml does: rules, a queue, an event
+    /// source mapping with this batching window.
     pub(crate) fn feed(&self, function: Arc<dyn Function>, window: Duration) {
-        self.account.add_queue(FUNCTION_NAME, VISIBILITY_TIMEOUT, MOST_RECEIVES);
+        self.account
+            .add_queue(FUNCTION_NAME, VISIBILITY_TIMEOUT, MOST_RECEIVES);
         self.account.add_rule(EventRule::parameters(FUNCTION_NAME));
         self.account.add_rule(EventRule::secrets(FUNCTION_NAME));
         self.account.add_rule(EventRule::appconfig(FUNCTION_NAME));
-        self.account.add_rule(EventRule::objects(FUNCTION_NAME, [BUCKET]));
-        self.account.add_rule(EventRule::objects_deleted(FUNCTION_NAME, [BUCKET]));
-        self.account.connect(EventSourceMapping { window, ..EventSourceMapping::new(FUNCTION_NAME) }, function);
+        self.account
+            .add_rule(EventRule::objects(FUNCTION_NAME, [BUCKET]));
+        self.account
+            .add_rule(EventRule::objects_deleted(FUNCTION_NAME, [BUCKET]));
+        self.account.connect(
+            EventSourceMapping {
+                window,
+                ..EventSourceMapping::new(FUNCTION_NAME)
+            },
+            function,
+        );
     }
 
     /// The function's ARN.
@@ -93,6 +110,7 @@ impl Stage {
 
 /// What the function wrote before it failed to start tells why.
 fn with_last_words(error: &StartError, lines: &mut UnboundedReceiver<LogLine>) -> Error {
-    let words = std::iter::from_fn(|| lines.try_recv().ok()).map(|line| format!("\n  {}", line.text));
+    let words =
+        std::iter::from_fn(|| lines.try_recv().ok()).map(|line| format!("\n  {}", line.text));
     format!("{error}{}", words.collect::<String>()).into()
 }

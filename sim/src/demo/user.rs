@@ -1,4 +1,5 @@
-//! The user of the demo: what `aws s3 cp`, `aws ssm put-parameter` and `aws secretsmanager rotate-secret` send, over the wire.
+//! The user of the demo: what `aws s3 cp`, `aws ssm put-parameter` and `aws secretsmanager
+//! rotate-secret` send, over the wire.
 
 use std::net::SocketAddr;
 
@@ -28,8 +29,12 @@ impl User {
 
     /// `PutObject` (S3 API). `object` is `bucket/key`.
     pub(super) async fn put_object(&self, object: &str, content: &str) -> Result<(), Error> {
-        let request = Request::builder().method(Method::PUT).uri(format!("/{object}")).header("Content-Type", "text/plain");
-        self.send("s3", request, Bytes::from(content.to_owned())).await?;
+        let request = Request::builder()
+            .method(Method::PUT)
+            .uri(format!("/{object}"))
+            .header("Content-Type", "text/plain");
+        self.send("s3", request, Bytes::from(content.to_owned()))
+            .await?;
         Ok(())
     }
 
@@ -37,12 +42,20 @@ impl User {
     pub(super) async fn put_parameter(&self, name: &str, value: &str) -> Result<u64, Error> {
         let input = json!({ "Name": name, "Value": value, "Type": "String", "Overwrite": true });
         let answer = self.call("ssm", "AmazonSSM.PutParameter", &input).await?;
-        answer.get("Version").and_then(Value::as_u64).ok_or_else(|| format!("PutParameter told no version: {answer}").into())
+        answer
+            .get("Version")
+            .and_then(Value::as_u64)
+            .ok_or_else(|| format!("PutParameter told no version: {answer}").into())
     }
 
     /// `RotateSecret` (Secrets Manager API), immediately.
     pub(super) async fn rotate_secret(&self, name: &str) -> Result<(), Error> {
-        self.call("secretsmanager", "secretsmanager.RotateSecret", &json!({ "SecretId": name })).await?;
+        self.call(
+            "secretsmanager",
+            "secretsmanager.RotateSecret",
+            &json!({ "SecretId": name }),
+        )
+        .await?;
         Ok(())
     }
 
@@ -53,16 +66,28 @@ impl User {
             .uri("/")
             .header("Content-Type", "application/x-amz-json-1.1")
             .header("X-Amz-Target", operation);
-        Ok(serde_json::from_slice(&self.send(service, request, Bytes::from(input.to_string())).await?)?)
+        Ok(serde_json::from_slice(
+            &self
+                .send(service, request, Bytes::from(input.to_string()))
+                .await?,
+        )?)
     }
 
     /// Sends one request on a connection of its own; the body of a successful answer.
-    async fn send(&self, service: &str, request: http::request::Builder, body: Bytes) -> Result<Bytes, Error> {
+    async fn send(
+        &self,
+        service: &str,
+        request: http::request::Builder,
+        body: Bytes,
+    ) -> Result<Bytes, Error> {
         // The account reads who signed and for what; it does not verify signatures.
         let scope = format!("{ACCESS_KEY_ID}/20260131/{REGION}/{service}/aws4_request");
         let request = request
             .header("Host", self.address.to_string())
-            .header("Authorization", format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"))
+            .header(
+                "Authorization",
+                format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"),
+            )
             .body(Full::new(body))?;
 
         let stream = TcpStream::connect(self.address).await?;
@@ -75,7 +100,11 @@ impl User {
         let (answer, _) = tokio::join!(exchange, connection);
         match answer? {
             (status, body) if status.is_success() => Ok(body),
-            (status, body) => Err(format!("{service} answered {status}: {}", String::from_utf8_lossy(&body)).into()),
+            (status, body) => Err(format!(
+                "{service} answered {status}: {}",
+                String::from_utf8_lossy(&body)
+            )
+            .into()),
         }
     }
 }

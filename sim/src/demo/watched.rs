@@ -22,7 +22,11 @@ impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Invoked(messages) => {
-                write!(f, "Lambda invokes the function with {messages} queue message{}", if *messages == 1 { "" } else { "s" })
+                write!(
+                    f,
+                    "Lambda invokes the function with {messages} queue message{}",
+                    if *messages == 1 { "" } else { "s" }
+                )
             }
             Self::Ended(how) => write!(f, "the function {how}"),
         }
@@ -65,5 +69,8 @@ impl Function for Watched {
 /// How many records the event of a queue has.
 fn messages(invocation: &Invocation) -> usize {
     let event: Value = serde_json::from_slice(&invocation.payload).unwrap_or_default();
-    event.get("Records").and_then(Value::as_array).map_or(0, Vec::len)
+    event
+        .get("Records")
+        .and_then(Value::as_array)
+        .map_or(0, Vec::len)
 }

@@ -45,7 +45,8 @@ pub(crate) fn perform(world: &mut World, operation: &str, input: Value) -> ApiRe
     }
 }
 
-/// Reads an operation's input; members it does not know are AWS's, and none of the simulation's business.
+/// Reads an operation's input; members it does not know are AWS's, and none of the simulation's
+/// business.
 pub(crate) fn parse<T: DeserializeOwned>(input: Value) -> ApiResult<T> {
     let input = if input.is_null() { json!({}) } else { input };
     serde_json::from_value(input).map_err(|error| ApiError::new("SerializationException", error))
@@ -60,12 +61,20 @@ pub(crate) fn target_of(input: &Value) -> String {
         return service(name);
     }
     if let Some(listed) = input.get("services").and_then(Value::as_array) {
-        return listed.iter().filter_map(Value::as_str).map(service).collect::<Vec<_>>().join(",");
+        return listed
+            .iter()
+            .filter_map(Value::as_str)
+            .map(service)
+            .collect::<Vec<_>>()
+            .join(",");
     }
     match (text("resourceArn"), cluster) {
         (Some(arn), _) if arn.contains(":service/") => service(arn),
         (Some(arn), _) => arn.to_owned(),
         (None, Some(cluster)) => names::cluster_name(Some(cluster)),
-        (None, None) => text("taskDefinition").or_else(|| text("family")).unwrap_or_default().to_owned(),
+        (None, None) => text("taskDefinition")
+            .or_else(|| text("family"))
+            .unwrap_or_default()
+            .to_owned(),
     }
 }

@@ -1,4 +1,5 @@
-//! Services as a test or the demo describes them: running for an hour already, steady, and known to the tag index.
+//! Services as a test or the demo describes them: running for an hour already, steady, and known to
+//! the tag index.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -7,7 +8,10 @@ use serde_json::{Value, json};
 
 use super::history::HistoryStatus;
 use super::lifecycle::{Alarms, Hook};
-use super::model::{Behaviour, CircuitBreaker, Deployment, EcsService, Failing, Guard, LaunchType, Read, Rollout, Status, Strategy};
+use super::model::{
+    Behaviour, CircuitBreaker, Deployment, EcsService, Failing, Guard, LaunchType, Read, Rollout,
+    Status, Strategy,
+};
 use super::task_definition::{TaskDefinition, task_definition};
 use super::tasks;
 use crate::tagging::{IndexedTags, Tags};
@@ -61,8 +65,9 @@ pub struct Service {
     behaviour: Behaviour,
 }
 
-/// Describes a service, `cluster/name`. Unless told otherwise it has two tasks, 100 and 200 percent, the ECS deployment controller, and a
-/// deployment that completed an hour ago; its tasks take 20 s to start, 10 s to become healthy and 10 s to stop.
+/// Describes a service, `cluster/name`. Unless told otherwise it has two tasks, 100 and 200
+/// percent, the ECS deployment controller, and a deployment that completed an hour ago; its tasks
+/// take 20 s to start, 10 s to become healthy and 10 s to stop.
 pub fn service(id: &str) -> Service {
     let behaviour = Behaviour {
         reads: Vec::new(),
@@ -73,7 +78,11 @@ pub fn service(id: &str) -> Service {
         writing: None,
     };
     Service {
-        id: if id.contains('/') { id.to_owned() } else { format!("default/{id}") },
+        id: if id.contains('/') {
+            id.to_owned()
+        } else {
+            format!("default/{id}")
+        },
         tags: Tags::new(),
         watched: Vec::new(),
         definition: task_definition(),
@@ -96,10 +105,14 @@ pub fn service(id: &str) -> Service {
 }
 
 impl Service {
-    /// Tags the service `reloader:watch` with these terms. Its tasks read what the terms name, as far as it exists, unless
-    /// [`reading`](Self::reading) says otherwise.
+    /// Tags the service `reloader:watch` with these terms. Its tasks read what the terms name, as
+    /// far as it exists, unless [`reading`](Self::reading) says otherwise.
     pub fn watching(mut self, terms: &str) -> Self {
-        self.watched = terms.split_whitespace().filter(|term| !term.starts_with('-')).map(str::to_owned).collect();
+        self.watched = terms
+            .split_whitespace()
+            .filter(|term| !term.starts_with('-'))
+            .map(str::to_owned)
+            .collect();
         self.tag("reloader:watch", terms)
     }
 
@@ -127,38 +140,47 @@ impl Service {
         self
     }
 
-    /// One task on each of `instances` container instances: the DAEMON scheduling strategy, with 0 and 100 percent.
+    /// One task on each of `instances` container instances: the DAEMON scheduling strategy, with 0
+    /// and 100 percent.
     pub fn daemon(mut self, instances: usize) -> Self {
         self.daemon = true;
         self.desired(instances).percent(0, 100)
     }
 
-    /// What a task reads between its creation and its start: `ssm:/app/db`, `s3:bucket/key`, or all below a prefix that ends in `/`. Single
-    /// things exist from the start, in version 1; a task that does not find them does not start.
+    /// What a task reads between its creation and its start: `ssm:/app/db`, `s3:bucket/key`, or all
+    /// below a prefix that ends in `/`. Single things exist from the start, in version 1; a
+    /// task that does not find them does not start.
     pub fn reading<'a>(mut self, things: impl IntoIterator<Item = &'a str>) -> Self {
-        let read = |thing: &str| Read { pattern: thing.to_owned(), required: !thing.ends_with('/') };
+        let read = |thing: &str| Read {
+            pattern: thing.to_owned(),
+            required: !thing.ends_with('/'),
+        };
         self.behaviour.reads = things.into_iter().map(read).collect();
         self
     }
 
-    /// Gives the service a task definition of its own, built or in the words of `RegisterTaskDefinition`. Its tasks read what that refers to,
-    /// beside what [`reading`](Self::reading) or the terms name; it exists from the start, in version 1. A secret's ARN that ends in a hyphen and
-    /// six characters makes the secret with this very ARN.
+    /// Gives the service a task definition of its own, built or in the words of
+    /// `RegisterTaskDefinition`. Its tasks read what that refers to, beside what
+    /// [`reading`](Self::reading) or the terms name; it exists from the start, in version 1. A
+    /// secret's ARN that ends in a hyphen and six characters makes the secret with this very
+    /// ARN.
     pub fn referring(mut self, definition: impl Into<TaskDefinition>) -> Self {
         self.definition = definition.into();
         self
     }
 
-    /// `serviceConnectConfiguration` whose proxy logs with a secret option: a parameter's name, or the ARN of a parameter or a secret. It exists from
-    /// the start, in version 1.
+    /// `serviceConnectConfiguration` whose proxy logs with a secret option: a parameter's name, or
+    /// the ARN of a parameter or a secret. It exists from the start, in version 1.
     pub fn service_connect_log_secret(mut self, name: &str, value_from: &str) -> Self {
         let secret = json!([{ "name": name, "valueFrom": value_from }]);
         let logs = json!({ "logDriver": "splunk", "secretOptions": secret });
-        self.proxy = Some(json!({ "enabled": true, "namespace": "internal", "logConfiguration": logs }));
+        self.proxy =
+            Some(json!({ "enabled": true, "namespace": "internal", "logConfiguration": logs }));
         self
     }
 
-    /// Seconds that a task takes from its creation to its start, from there to health, and from the order to stop to its end.
+    /// Seconds that a task takes from its creation to its start, from there to health, and from the
+    /// order to stop to its end.
     pub fn task_seconds(mut self, starting: f64, settling: f64, stopping: f64) -> Self {
         self.behaviour.starting = Duration::from_secs_f64(starting);
         self.behaviour.settling = Duration::from_secs_f64(settling);
@@ -178,7 +200,8 @@ impl Service {
         self
     }
 
-    /// Amazon ECS deploys it blue/green: all new tasks come up beside the old ones, which stop when the new ones have been healthy for `bake`.
+    /// Amazon ECS deploys it blue/green: all new tasks come up beside the old ones, which stop when
+    /// the new ones have been healthy for `bake`.
     pub fn blue_green(mut self, bake: Duration) -> Self {
         self.strategy = Strategy::BlueGreen { bake };
         self
@@ -190,23 +213,34 @@ impl Service {
         self
     }
 
-    /// A CloudWatch alarm watches its deployments, which are rolled back when it goes off. A rolling deployment bakes for `bake` once all its tasks
-    /// are healthy; Amazon ECS computes that time from the alarm.
+    /// A CloudWatch alarm watches its deployments, which are rolled back when it goes off. A
+    /// rolling deployment bakes for `bake` once all its tasks are healthy; Amazon ECS computes
+    /// that time from the alarm.
     pub fn alarm(mut self, name: &str, bake: Duration) -> Self {
-        self.alarms = Some(Alarms { names: vec![name.to_owned()], rollback: true, bake });
+        self.alarms = Some(Alarms {
+            names: vec![name.to_owned()],
+            rollback: true,
+            bake,
+        });
         self
     }
 
-    /// Amazon ECS Express Mode: the service names no task definition, and is deployed as a canary that an alarm watches: 5 % of the traffic for
-    /// three minutes, then all of it, and three more minutes of bake (Amazon ECS Developer Guide, "Amazon ECS Express Mode").
+    /// Amazon ECS Express Mode: the service names no task definition, and is deployed as a canary
+    /// that an alarm watches: 5 % of the traffic for three minutes, then all of it, and three
+    /// more minutes of bake (Amazon ECS Developer Guide, "Amazon ECS Express Mode").
     pub fn express(mut self) -> Self {
         let minutes = Duration::from_mins(3);
         self.express = true;
-        self.strategy = Strategy::Canary { step: minutes, bake: minutes };
-        self.circuit_breaker(true).alarm("express-errors", Duration::ZERO)
+        self.strategy = Strategy::Canary {
+            step: minutes,
+            bake: minutes,
+        };
+        self.circuit_breaker(true)
+            .alarm("express-errors", Duration::ZERO)
     }
 
-    /// Amazon ECS Anywhere: its tasks run on machines of the customer's own, under the launch type EXTERNAL. Amazon ECS deploys it as any other.
+    /// Amazon ECS Anywhere: its tasks run on machines of the customer's own, under the launch type
+    /// EXTERNAL. Amazon ECS deploys it as any other.
     pub fn anywhere(mut self) -> Self {
         self.launch_type = LaunchType::External;
         self
@@ -256,26 +290,46 @@ impl Service {
 
 impl World {
     pub(crate) fn add_service(&mut self, service: Service) {
-        let Some((cluster, name)) = service.id.split_once('/') else { return };
+        let Some((cluster, name)) = service.id.split_once('/') else {
+            return;
+        };
         let (cluster, name) = (cluster.to_owned(), name.to_owned());
-        let watched = service.watched.iter().map(|term| Read { pattern: term.clone(), required: false });
+        let watched = service.watched.iter().map(|term| Read {
+            pattern: term.clone(),
+            required: false,
+        });
         let mut behaviour = service.behaviour;
         if behaviour.reads.is_empty() {
             behaviour.reads = watched.collect();
         }
         let created_at = self.clock.now - service.age;
-        let task_definition = self.ecs.register(&self.config, &name, service.definition.into_content(), created_at);
-        let references = self.ecs.references_of(&self.config, &task_definition, service.proxy.as_ref());
-        for read in behaviour.reads.iter().chain(&references).filter(|read| read.required) {
+        let task_definition = self.ecs.register(
+            &self.config,
+            &name,
+            service.definition.into_content(),
+            created_at,
+        );
+        let references =
+            self.ecs
+                .references_of(&self.config, &task_definition, service.proxy.as_ref());
+        for read in behaviour
+            .reads
+            .iter()
+            .chain(&references)
+            .filter(|read| read.required)
+        {
             self.ensure_exists(&read.pattern);
         }
         let reads = behaviour.reads.iter().chain(&references);
-        let read: BTreeMap<_, _> = reads.flat_map(|read| self.versions_of(&read.pattern)).collect();
+        let read: BTreeMap<_, _> = reads
+            .flat_map(|read| self.versions_of(&read.pattern))
+            .collect();
 
         self.ecs.clusters.entry(cluster.clone()).or_default();
         let config = &self.config;
         let arn = config.arn("ecs", &format!("service/{}", service.id));
-        self.tag_index.learn(arn.clone(), IndexedTags(service.tags.clone()));
+        self.tag_index
+            .learn(arn.clone(), IndexedTags(service.tags.clone()));
 
         let mut deployment = Deployment {
             revision: self.clock.revision_id(),
@@ -323,7 +377,11 @@ impl World {
             failures_in_a_row: 0,
             wait_until: None,
         };
-        new.note_deployment(&mut self.clock, &deployment.revision, &deployment.task_definition);
+        new.note_deployment(
+            &mut self.clock,
+            &deployment.revision,
+            &deployment.task_definition,
+        );
         if let Some(first) = new.current_history() {
             first.turn(HistoryStatus::Successful, "", created_at);
             (first.created_at, first.started_at) = (created_at, Some(created_at));

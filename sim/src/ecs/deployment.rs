@@ -10,11 +10,16 @@ const MOST_ACTIVE: usize = 5;
 
 /// Makes a new deployment the primary one; the scheduler turns to it a little later.
 ///
-/// `references` are those of the task definition and the Service Connect configuration that the service has by now.
+/// `references` are those of the task definition and the Service Connect configuration that the
+/// service has by now.
 ///
 /// # Errors
 /// Five active deployments exist already.
-pub(super) fn start(service: &mut EcsService, clock: &mut Clockwork, references: Vec<Read>) -> ApiResult<()> {
+pub(super) fn start(
+    service: &mut EcsService,
+    clock: &mut Clockwork,
+    references: Vec<Read>,
+) -> ApiResult<()> {
     if service.deployments.len() >= MOST_ACTIVE {
         return Err(ApiError::invalid_parameter(TOO_MANY_DEPLOYMENTS));
     }
@@ -48,7 +53,9 @@ pub(super) fn start(service: &mut EcsService, clock: &mut Clockwork, references:
 
 /// The scheduler has taken the newest deployment up, or the wish to have it rolled back.
 pub(super) fn begin(service: &mut EcsService, clock: &mut Clockwork) {
-    let Some(current) = service.current_history() else { return };
+    let Some(current) = service.current_history() else {
+        return;
+    };
     match (current.status, current.ended_by) {
         (HistoryStatus::Pending, _) => current.turn(HistoryStatus::InProgress, "", clock.now),
         (HistoryStatus::RollbackRequested, Some(by)) => fail(service, clock, by, true),
@@ -56,10 +63,16 @@ pub(super) fn begin(service: &mut EcsService, clock: &mut Clockwork) {
     }
 }
 
-/// Notes that a person wants the deployment under way rolled back; the scheduler turns to it a little later. Answers false where none is under way.
+/// Notes that a person wants the deployment under way rolled back; the scheduler turns to it a
+/// little later. Answers false where none is under way.
 pub(super) fn request_rollback(service: &mut EcsService, clock: &Clockwork, by: EndedBy) -> bool {
-    let Some(current) = service.current_history() else { return false };
-    if matches!(current.status, HistoryStatus::Pending | HistoryStatus::InProgress) {
+    let Some(current) = service.current_history() else {
+        return false;
+    };
+    if matches!(
+        current.status,
+        HistoryStatus::Pending | HistoryStatus::InProgress
+    ) {
         current.ended_by = Some(by);
         current.turn(HistoryStatus::RollbackRequested, by.reason(), clock.now);
     }
@@ -68,8 +81,15 @@ pub(super) fn request_rollback(service: &mut EcsService, clock: &Clockwork, by: 
 
 /// Fails the deployment under way, because an alarm of the service goes off.
 pub(super) fn alarm_triggers(service: &mut EcsService, clock: &mut Clockwork) {
-    let Some(alarms) = service.alarms.clone() else { return };
-    let Some(current) = service.current_history().filter(|current| current.status == HistoryStatus::InProgress) else { return };
+    let Some(alarms) = service.alarms.clone() else {
+        return;
+    };
+    let Some(current) = service
+        .current_history()
+        .filter(|current| current.status == HistoryStatus::InProgress)
+    else {
+        return;
+    };
     current.triggered.extend(alarms.names.first().cloned());
     fail(service, clock, EndedBy::Alarm, alarms.rollback);
 }
@@ -77,7 +97,13 @@ pub(super) fn alarm_triggers(service: &mut EcsService, clock: &mut Clockwork) {
 /// All tasks are the primary's and healthy: a deployment that is in progress is completed.
 pub(super) fn complete(service: &mut EcsService, clock: &mut Clockwork) {
     let now = clock.now;
-    let Some(primary) = service.deployments.first_mut().filter(|primary| primary.rollout == Rollout::InProgress) else { return };
+    let Some(primary) = service
+        .deployments
+        .first_mut()
+        .filter(|primary| primary.rollout == Rollout::InProgress)
+    else {
+        return;
+    };
     let id = primary.id();
     primary.rollout = Rollout::Completed;
     primary.reason = format!("ECS deployment {id} completed.");
@@ -98,10 +124,20 @@ pub(super) fn complete(service: &mut EcsService, clock: &mut Clockwork) {
 pub(super) fn task_failed(service: &mut EcsService, clock: &mut Clockwork, revision: &str) {
     let threshold = breaker_threshold(service.desired);
     let breaker = service.circuit_breaker;
-    let Some(position) = service.deployments.iter().position(|deployment| deployment.revision == revision) else { return };
-    let Some(deployment) = service.deployments.get_mut(position) else { return };
+    let Some(position) = service
+        .deployments
+        .iter()
+        .position(|deployment| deployment.revision == revision)
+    else {
+        return;
+    };
+    let Some(deployment) = service.deployments.get_mut(position) else {
+        return;
+    };
     deployment.failed_tasks += 1;
-    let opens = position == 0 && deployment.rollout == Rollout::InProgress && deployment.failed_tasks >= threshold;
+    let opens = position == 0
+        && deployment.rollout == Rollout::InProgress
+        && deployment.failed_tasks >= threshold;
     if let Some(breaker) = breaker.filter(|_| opens) {
         fail(service, clock, EndedBy::CircuitBreaker, breaker.rollback);
     }
@@ -112,29 +148,50 @@ pub(super) fn breaker_threshold(desired: usize) -> usize {
     desired.div_ceil(2).clamp(3, 200)
 }
 
-/// The primary deployment has failed, or was ended; where there is one, the last deployment that completed takes its place again.
+/// The primary deployment has failed, or was ended; where there is one, the last deployment that
+/// completed takes its place again.
 pub(super) fn fail(service: &mut EcsService, clock: &mut Clockwork, by: EndedBy, rollback: bool) {
     let now = clock.now;
     let what = match by {
         EndedBy::CircuitBreaker => "tasks failed to start.",
         EndedBy::Alarm => "alarm detected.",
-        EndedBy::Stop | EndedBy::Rejection | EndedBy::Hook | EndedBy::HookTimeout | EndedBy::NewDeployment => by.reason(),
+        EndedBy::Stop
+        | EndedBy::Rejection
+        | EndedBy::Hook
+        | EndedBy::HookTimeout
+        | EndedBy::NewDeployment => by.reason(),
     };
-    let Some(primary) = service.deployments.first_mut() else { return };
+    let Some(primary) = service.deployments.first_mut() else {
+        return;
+    };
     primary.rollout = Rollout::Failed;
     primary.reason = format!("{}: {what}", prefix(by));
     primary.updated_at = now;
     let (id, revision) = (primary.id(), primary.revision.clone());
-    service.tell(clock, &format!("(deployment {id}) deployment failed: {what}"));
+    service.tell(
+        clock,
+        &format!("(deployment {id}) deployment failed: {what}"),
+    );
 
-    let was_rollback = service.current_history().is_some_and(|current| current.rollback.is_some());
-    let target = service.last_completed.clone().filter(|target| rollback && target.revision != revision);
+    let was_rollback = service
+        .current_history()
+        .is_some_and(|current| current.rollback.is_some());
+    let target = service
+        .last_completed
+        .clone()
+        .filter(|target| rollback && target.revision != revision);
     if let Some(target) = target {
         return roll_back_to(service, clock, target, by);
     }
-    let end = if was_rollback || by.is_a_decision() { HistoryStatus::RollbackFailed } else { HistoryStatus::Stopped };
+    let end = if was_rollback || by.is_a_decision() {
+        HistoryStatus::RollbackFailed
+    } else {
+        HistoryStatus::Stopped
+    };
     let reason = match by {
-        EndedBy::CircuitBreaker => format!("Service deployment failed because the circuit breaker threshold was exceeded: {what}"),
+        EndedBy::CircuitBreaker => format!(
+            "Service deployment failed because the circuit breaker threshold was exceeded: {what}"
+        ),
         _ => format!("Service deployment failed: {what}"),
     };
     if let Some(current) = service.current_history() {
@@ -148,12 +205,22 @@ fn prefix(by: EndedBy) -> &'static str {
     match by {
         EndedBy::CircuitBreaker => "ECS deployment circuit breaker",
         EndedBy::Alarm => "ECS deployment alarms",
-        EndedBy::Stop | EndedBy::Rejection | EndedBy::Hook | EndedBy::HookTimeout | EndedBy::NewDeployment => "ECS deployment",
+        EndedBy::Stop
+        | EndedBy::Rejection
+        | EndedBy::Hook
+        | EndedBy::HookTimeout
+        | EndedBy::NewDeployment => "ECS deployment",
     }
 }
 
-/// The earlier deployment becomes the primary one again, under its own id and with its own creation time.
-fn roll_back_to(service: &mut EcsService, clock: &mut Clockwork, mut target: Deployment, by: EndedBy) {
+/// The earlier deployment becomes the primary one again, under its own id and with its own creation
+/// time.
+fn roll_back_to(
+    service: &mut EcsService,
+    clock: &mut Clockwork,
+    mut target: Deployment,
+    by: EndedBy,
+) {
     let now = clock.now;
     let id = target.id();
     let revision = target.revision.clone();
@@ -165,14 +232,20 @@ fn roll_back_to(service: &mut EcsService, clock: &mut Clockwork, mut target: Dep
     target.shifted_at = None;
     service.task_definition.clone_from(&target.task_definition);
     service.service_connect.clone_from(&target.service_connect);
-    service.deployments.retain(|deployment| deployment.revision != revision);
+    service
+        .deployments
+        .retain(|deployment| deployment.revision != revision);
     service.deployments.insert(0, target);
     service.failures_in_a_row = 0;
     service.wait_until = None;
     service.tell(clock, &format!("rolling back to deployment {id}."));
 
     if let Some(current) = service.current_history() {
-        current.rollback = Some(Rollback { to_revision: revision, started_at: now, reason: by.reason().to_owned() });
+        current.rollback = Some(Rollback {
+            to_revision: revision,
+            started_at: now,
+            reason: by.reason().to_owned(),
+        });
         current.ended_by = Some(by);
         current.turn(HistoryStatus::RollbackInProgress, by.reason(), now);
     }

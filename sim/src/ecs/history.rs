@@ -1,4 +1,5 @@
-//! Service deployments and service revisions: what `ListServiceDeployments` remembers of each rollout.
+//! Service deployments and service revisions: what `ListServiceDeployments` remembers of each
+//! rollout.
 
 use jiff::Timestamp;
 
@@ -35,13 +36,19 @@ impl HistoryStatus {
 
     pub(crate) fn is_over(self) -> bool {
         match self {
-            Self::Pending | Self::InProgress | Self::RollbackRequested | Self::RollbackInProgress => false,
-            Self::Stopped | Self::Successful | Self::RollbackSuccessful | Self::RollbackFailed => true,
+            Self::Pending
+            | Self::InProgress
+            | Self::RollbackRequested
+            | Self::RollbackInProgress => false,
+            Self::Stopped | Self::Successful | Self::RollbackSuccessful | Self::RollbackFailed => {
+                true
+            }
         }
     }
 }
 
-/// The cause that ended a deployment before it was successful: the simulation's own record, which AWS tells only in part.
+/// The cause that ended a deployment before it was successful: the simulation's own record, which
+/// AWS tells only in part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndedBy {
     /// Its tasks failed.
@@ -73,12 +80,21 @@ impl EndedBy {
     /// Words that nobody may rely on: AWS documents none.
     pub(super) fn reason(self) -> &'static str {
         match self {
-            Self::CircuitBreaker => "Service deployment rolled back because the circuit breaker threshold was exceeded.",
-            Self::Alarm => "Service deployment rolled back because a CloudWatch alarm was triggered.",
+            Self::CircuitBreaker => {
+                "Service deployment rolled back because the circuit breaker threshold was exceeded."
+            }
+            Self::Alarm => {
+                "Service deployment rolled back because a CloudWatch alarm was triggered."
+            }
             Self::Stop => "Service deployment rolled back because it was stopped by a user.",
-            Self::Rejection => "Service deployment rolled back because a user did not continue it at a lifecycle hook.",
+            Self::Rejection => {
+                "Service deployment rolled back because a user did not continue it at a lifecycle \
+                 hook."
+            }
             Self::Hook => "Service deployment rolled back because a lifecycle hook failed.",
-            Self::HookTimeout => "Service deployment rolled back because a lifecycle hook timed out.",
+            Self::HookTimeout => {
+                "Service deployment rolled back because a lifecycle hook timed out."
+            }
             Self::NewDeployment => "A new service deployment was started.",
         }
     }
@@ -134,8 +150,17 @@ impl ServiceDeployment {
 
 impl EcsService {
     /// Remembers that a deployment of `revision` was asked for.
-    pub(super) fn note_deployment(&mut self, clock: &mut Clockwork, revision: &str, task_definition: &str) {
-        let source_revisions = self.deployments.iter().map(|deployment| deployment.revision.clone()).collect();
+    pub(super) fn note_deployment(
+        &mut self,
+        clock: &mut Clockwork,
+        revision: &str,
+        task_definition: &str,
+    ) {
+        let source_revisions = self
+            .deployments
+            .iter()
+            .map(|deployment| deployment.revision.clone())
+            .collect();
         self.history.push(ServiceDeployment {
             id: clock.token(21),
             target_revision: revision.to_owned(),
@@ -158,6 +183,8 @@ impl EcsService {
 
     /// The service deployment under way, which is always the newest.
     pub(super) fn current_history(&mut self) -> Option<&mut ServiceDeployment> {
-        self.history.last_mut().filter(|deployment| !deployment.status.is_over())
+        self.history
+            .last_mut()
+            .filter(|deployment| !deployment.status.is_over())
     }
 }

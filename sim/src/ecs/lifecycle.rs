@@ -31,7 +31,11 @@ pub enum Stage {
 }
 
 impl Stage {
-    pub(crate) const WITH_HOOKS: [Self; 3] = [Self::PreScaleUp, Self::PostScaleUp, Self::PostProductionTrafficShift];
+    pub(crate) const WITH_HOOKS: [Self; 3] = [
+        Self::PreScaleUp,
+        Self::PostScaleUp,
+        Self::PostProductionTrafficShift,
+    ];
 
     /// `PRE_SCALE_UP` and so on.
     #[must_use]
@@ -97,17 +101,27 @@ impl HookTarget {
 }
 
 impl Hook {
-    /// A PAUSE hook: Amazon ECS waits for a person, for 24 hours unless told otherwise, and rolls back then (Amazon ECS Developer Guide, "Pause
-    /// hooks for Amazon ECS service deployments").
+    /// A PAUSE hook: Amazon ECS waits for a person, for 24 hours unless told otherwise, and rolls
+    /// back then (Amazon ECS Developer Guide, "Pause hooks for Amazon ECS service
+    /// deployments").
     #[must_use]
     pub fn pause(stage: Stage) -> Self {
-        Self { stage, target: HookTarget::Pause, timeout: Duration::from_hours(24), continues: false, approver: None }
+        Self {
+            stage,
+            target: HookTarget::Pause,
+            timeout: Duration::from_hours(24),
+            continues: false,
+            approver: None,
+        }
     }
 
     /// A Lambda hook, whose function answers SUCCEEDED or FAILED after a while.
     #[must_use]
     pub fn lambda(stage: Stage, takes: Duration, succeeds: bool) -> Self {
-        Self { target: HookTarget::Lambda { takes, succeeds }, ..Self::pause(stage) }
+        Self {
+            target: HookTarget::Lambda { takes, succeeds },
+            ..Self::pause(stage)
+        }
     }
 
     /// A person acts on a PAUSE hook, by chance.
@@ -194,29 +208,50 @@ pub(crate) struct Alarms {
     pub(super) bake: Duration,
 }
 
-/// Answers true where the deployment under way may leave a stage: each of its hooks has been run and has succeeded. The first look starts them. A rollback
-/// stops at no hook.
+/// Answers true where the deployment under way may leave a stage: each of its hooks has been run
+/// and has succeeded. The first look starts them. A rollback stops at no hook.
 pub(super) fn passes(service: &mut EcsService, clock: &mut Clockwork, stage: Stage) -> bool {
-    let hooks: Vec<_> = service.hooks.iter().filter(|hook| hook.stage == stage).cloned().collect();
+    let hooks: Vec<_> = service
+        .hooks
+        .iter()
+        .filter(|hook| hook.stage == stage)
+        .cloned()
+        .collect();
     let id = service.id.clone();
-    let Some(current) = service.current_history().filter(|current| current.status == HistoryStatus::InProgress) else { return true };
+    let Some(current) = service
+        .current_history()
+        .filter(|current| current.status == HistoryStatus::InProgress)
+    else {
+        return true;
+    };
     if current.stage > Some(stage) {
         return true;
     }
     if current.stage != Some(stage) {
         current.stage = Some(stage);
-        current.baking_since = current.baking_since.or((stage == Stage::BakeTime).then_some(clock.now));
-        current.hooks.extend(hooks.into_iter().map(|hook| run(clock, &id, hook)));
+        current.baking_since = current
+            .baking_since
+            .or((stage == Stage::BakeTime).then_some(clock.now));
+        current
+            .hooks
+            .extend(hooks.into_iter().map(|hook| run(clock, &id, hook)));
     }
     let mut runs = current.hooks.iter().filter(|run| run.hook.stage == stage);
-    runs.all(|run| run.status == HookStatus::Succeeded || (run.status == HookStatus::TimedOut && run.hook.continues))
+    runs.all(|run| {
+        run.status == HookStatus::Succeeded
+            || (run.status == HookStatus::TimedOut && run.hook.continues)
+    })
 }
 
 fn run(clock: &mut Clockwork, service: &str, hook: Hook) -> HookRun {
     let expires_at = clock.now + hook.timeout;
     let (status, prefix, next) = match &hook.target {
         HookTarget::Pause => (HookStatus::AwaitingAction, "ecs-pause", hook.timeout),
-        HookTarget::Lambda { takes, .. } => (HookStatus::InProgress, "ecs-lambda", hook.timeout.min(*takes)),
+        HookTarget::Lambda { takes, .. } => (
+            HookStatus::InProgress,
+            "ecs-lambda",
+            hook.timeout.min(*takes),
+        ),
     };
     let id = format!("{prefix}-{}", clock.token(43));
     clock.after(next, Job::HookEnds(service.to_owned(), id.clone()));
@@ -225,21 +260,36 @@ fn run(clock: &mut Clockwork, service: &str, hook: Hook) -> HookRun {
         let delay = clock.within(approver.within);
         let goes_on = chance < approver.approves;
         if goes_on || chance < approver.approves + approver.rejects {
-            clock.after(delay, Job::PersonActs(service.to_owned(), id.clone(), goes_on));
+            clock.after(
+                delay,
+                Job::PersonActs(service.to_owned(), id.clone(), goes_on),
+            );
         }
     }
-    HookRun { id, hook, status, began_at: clock.now, expires_at, ended_at: None }
+    HookRun {
+        id,
+        hook,
+        status,
+        began_at: clock.now,
+        expires_at,
+        ended_at: None,
+    }
 }
 
 /// Ends the run of a hook: its function has answered, or its time is up.
 pub(super) fn hook_ends(service: &mut EcsService, clock: &mut Clockwork, id: &str) {
     let now = clock.now;
-    let Some(run) = open_run(service, id) else { return };
+    let Some(run) = open_run(service, id) else {
+        return;
+    };
     let timed_out = now >= run.expires_at;
     let (status, by) = match run.hook.target {
         HookTarget::Lambda { succeeds: true, .. } if !timed_out => (HookStatus::Succeeded, None),
         HookTarget::Lambda { .. } if !timed_out => (HookStatus::Failed, Some(EndedBy::Hook)),
-        HookTarget::Pause | HookTarget::Lambda { .. } => (HookStatus::TimedOut, (!run.hook.continues).then_some(EndedBy::HookTimeout)),
+        HookTarget::Pause | HookTarget::Lambda { .. } => (
+            HookStatus::TimedOut,
+            (!run.hook.continues).then_some(EndedBy::HookTimeout),
+        ),
     };
     run.end(status, now);
     if let Some(by) = by {
@@ -248,10 +298,19 @@ pub(super) fn hook_ends(service: &mut EcsService, clock: &mut Clockwork, id: &st
     scheduler::reconcile(service, clock);
 }
 
-/// Lets the deployment go on, or rolls it back, as a person wants. Answers false where the hook does not await that.
-pub(super) fn act(service: &mut EcsService, clock: &mut Clockwork, id: &str, goes_on: bool) -> bool {
+/// Lets the deployment go on, or rolls it back, as a person wants. Answers false where the hook
+/// does not await that.
+pub(super) fn act(
+    service: &mut EcsService,
+    clock: &mut Clockwork,
+    id: &str,
+    goes_on: bool,
+) -> bool {
     let now = clock.now;
-    let Some(run) = open_run(service, id).filter(|run| run.status == HookStatus::AwaitingAction) else { return false };
+    let Some(run) = open_run(service, id).filter(|run| run.status == HookStatus::AwaitingAction)
+    else {
+        return false;
+    };
     if goes_on {
         run.end(HookStatus::Succeeded, now);
     } else {
@@ -262,31 +321,46 @@ pub(super) fn act(service: &mut EcsService, clock: &mut Clockwork, id: &str, goe
 }
 
 fn open_run<'a>(service: &'a mut EcsService, id: &str) -> Option<&'a mut HookRun> {
-    let current = service.current_history().filter(|current| current.status == HistoryStatus::InProgress)?;
-    current.hooks.iter_mut().find(|run| run.id == id && run.status.is_open())
+    let current = service
+        .current_history()
+        .filter(|current| current.status == HistoryStatus::InProgress)?;
+    current
+        .hooks
+        .iter_mut()
+        .find(|run| run.id == id && run.status.is_open())
 }
 
 /// Answers true where the deployment under way stands at a hook.
 pub(super) fn stands_at_hook(service: &mut EcsService) -> bool {
-    let current = service.current_history().filter(|current| current.status == HistoryStatus::InProgress);
+    let current = service
+        .current_history()
+        .filter(|current| current.status == HistoryStatus::InProgress);
     current.is_some_and(|current| current.hooks.iter().any(|run| run.status.is_open()))
 }
 
-/// Answers true while a deployment keeps the old tasks beside all the new ones: until its traffic has gone over and it has baked. Rolling deployments do not,
-/// nor do rollbacks.
+/// Answers true while a deployment keeps the old tasks beside all the new ones: until its traffic
+/// has gone over and it has baked. Rolling deployments do not, nor do rollbacks.
 pub(super) fn keeps_old(service: &mut EcsService, clock: &mut Clockwork) -> bool {
     let (step, bake) = match service.strategy {
         Strategy::Rolling => return false,
         Strategy::BlueGreen { bake } => (Duration::ZERO, bake),
         Strategy::Canary { step, bake } => (step, bake),
     };
-    let rolls_back = service.current_history().is_some_and(|current| current.rollback.is_some());
-    let Some(primary) = service.deployments.first().filter(|primary| primary.rollout == Rollout::InProgress && !rolls_back) else {
+    let rolls_back = service
+        .current_history()
+        .is_some_and(|current| current.rollback.is_some());
+    let Some(primary) = service
+        .deployments
+        .first()
+        .filter(|primary| primary.rollout == Rollout::InProgress && !rolls_back)
+    else {
         return false;
     };
     let (scaled_at, shifted_at) = (primary.scaled_at, primary.shifted_at);
     let Some(scaled_at) = scaled_at else {
-        if service.healthy_of_primary() >= service.desired && passes(service, clock, Stage::PostScaleUp) {
+        if service.healthy_of_primary() >= service.desired
+            && passes(service, clock, Stage::PostScaleUp)
+        {
             passes(service, clock, Stage::ProductionTrafficShift);
             mark(service, clock, step, |primary| &mut primary.scaled_at);
         }
@@ -305,19 +379,34 @@ pub(super) fn keeps_old(service: &mut EcsService, clock: &mut Clockwork) -> bool
     clock.now < shifted_at + bake || !passes(service, clock, Stage::CleanUp)
 }
 
-/// Answers true where a rolling deployment whose tasks all run and are healthy is over: its hooks have succeeded, and it has baked where alarms watch it.
+/// Answers true where a rolling deployment whose tasks all run and are healthy is over: its hooks
+/// have succeeded, and it has baked where alarms watch it.
 pub(super) fn is_baked(service: &mut EcsService, clock: &mut Clockwork) -> bool {
-    let under_way = service.current_history().is_some_and(|current| current.status == HistoryStatus::InProgress);
+    let under_way = service
+        .current_history()
+        .is_some_and(|current| current.status == HistoryStatus::InProgress);
     if !under_way {
         return true;
     }
     if service.strategy != Strategy::Rolling {
         return !stands_at_hook(service);
     }
-    let hooks_passed = passes(service, clock, Stage::PostScaleUp) && passes(service, clock, Stage::PostProductionTrafficShift);
-    let Some(bake) = service.alarms.as_ref().map(|alarms| alarms.bake).filter(|_| hooks_passed) else { return hooks_passed };
+    let hooks_passed = passes(service, clock, Stage::PostScaleUp)
+        && passes(service, clock, Stage::PostProductionTrafficShift);
+    let Some(bake) = service
+        .alarms
+        .as_ref()
+        .map(|alarms| alarms.bake)
+        .filter(|_| hooks_passed)
+    else {
+        return hooks_passed;
+    };
     passes(service, clock, Stage::BakeTime);
-    let Some(shifted_at) = service.deployments.first().and_then(|primary| primary.shifted_at) else {
+    let Some(shifted_at) = service
+        .deployments
+        .first()
+        .and_then(|primary| primary.shifted_at)
+    else {
         mark(service, clock, bake, |primary| &mut primary.shifted_at);
         return bake.is_zero();
     };
@@ -325,7 +414,12 @@ pub(super) fn is_baked(service: &mut EcsService, clock: &mut Clockwork) -> bool 
 }
 
 /// Notes that the primary deployment has come to a point, and looks again when it may leave it.
-fn mark(service: &mut EcsService, clock: &mut Clockwork, wait: Duration, point: impl Fn(&mut Deployment) -> &mut Option<Timestamp>) {
+fn mark(
+    service: &mut EcsService,
+    clock: &mut Clockwork,
+    wait: Duration,
+    point: impl Fn(&mut Deployment) -> &mut Option<Timestamp>,
+) {
     let id = service.id.clone();
     if let Some(primary) = service.deployments.first_mut() {
         *point(primary) = Some(clock.now);

@@ -83,7 +83,8 @@ pub(crate) struct CircuitBreaker {
 pub(crate) enum Strategy {
     /// Task by task.
     Rolling,
-    /// All new tasks beside the old ones, which stop when the new ones have been healthy for this long.
+    /// All new tasks beside the old ones, which stop when the new ones have been healthy for this
+    /// long.
     BlueGreen { bake: Duration },
     /// As blue/green; a small part of the traffic goes over first, and all of it after `step`.
     Canary { step: Duration, bake: Duration },
@@ -150,9 +151,11 @@ pub(crate) struct Deployment {
     pub(super) rollout: Rollout,
     pub(super) reason: String,
     pub(super) failed_tasks: usize,
-    /// When all tasks of a deployment that shifts traffic were healthy, and its traffic began to go over.
+    /// When all tasks of a deployment that shifts traffic were healthy, and its traffic began to
+    /// go over.
     pub(super) scaled_at: Option<Timestamp>,
-    /// When its traffic had gone over, or a rolling deployment had all its tasks healthy, and its bake time began.
+    /// When its traffic had gone over, or a rolling deployment had all its tasks healthy, and its
+    /// bake time began.
     pub(super) shifted_at: Option<Timestamp>,
     /// `serviceConnectConfiguration`, as it was given.
     pub(super) service_connect: Option<Value>,
@@ -214,10 +217,12 @@ pub(crate) struct Event {
     pub(super) message: String,
 }
 
-/// The watch over promise 2: the fewest running tasks ever seen, against what the deployment configuration allowed at that moment.
+/// The watch over promise 2: the fewest running tasks ever seen, against what the deployment
+/// configuration allowed at that moment.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Guard {
-    /// The floor in force. Below the configured one while a service starts up, scales out, or has lost tasks that failed by themselves.
+    /// The floor in force. Below the configured one while a service starts up, scales out, or has
+    /// lost tasks that failed by themselves.
     pub(super) floor: usize,
     pub(super) lowest: Option<Lowest>,
 }
@@ -234,7 +239,8 @@ impl EcsService {
         (self.desired * self.minimum_percent).div_ceil(100)
     }
 
-    /// The most tasks, running or pending, that a deployment may have: `maximumPercent`, rounded down.
+    /// The most tasks, running or pending, that a deployment may have: `maximumPercent`, rounded
+    /// down.
     pub(super) fn ceiling(&self) -> usize {
         self.desired * self.maximum_percent / 100
     }
@@ -248,13 +254,19 @@ impl EcsService {
     }
 
     pub(super) fn healthy(&self) -> usize {
-        self.tasks.iter().filter(|task| task.is_running() && task.healthy).count()
+        self.tasks
+            .iter()
+            .filter(|task| task.is_running() && task.healthy)
+            .count()
     }
 
     /// Healthy tasks of the primary deployment.
     pub(super) fn healthy_of_primary(&self) -> usize {
         let primary = self.primary_revision();
-        self.tasks.iter().filter(|task| task.is_running() && task.healthy && Some(&*task.revision) == primary).count()
+        self.tasks
+            .iter()
+            .filter(|task| task.is_running() && task.healthy && Some(&*task.revision) == primary)
+            .count()
     }
 
     pub(super) fn task_mut(&mut self, id: &str) -> Option<&mut Task> {
@@ -262,7 +274,9 @@ impl EcsService {
     }
 
     pub(super) fn primary_revision(&self) -> Option<&str> {
-        self.deployments.first().map(|deployment| deployment.revision.as_str())
+        self.deployments
+            .first()
+            .map(|deployment| deployment.revision.as_str())
     }
 
     pub(super) fn remember_stopped(&mut self, task: Task) {
@@ -275,19 +289,27 @@ impl EcsService {
     /// Notes an event as the console and `DescribeServices` show it.
     pub(super) fn tell(&mut self, clock: &mut crate::clockwork::Clockwork, text: &str) {
         let message = format!("(service {}) {text}", self.name);
-        self.events.push_front(Event { id: clock.uuid(), created_at: clock.now, message });
+        self.events.push_front(Event {
+            id: clock.uuid(),
+            created_at: clock.now,
+            message,
+        });
         self.events.truncate(EVENTS_KEPT);
     }
 
     /// Compares the running tasks with the floor; called after every change of either.
     pub(super) fn observe_floor(&mut self) {
-        let seen = Lowest { running: self.running(), floor: self.guard.floor };
-        let margin = |lowest: &Lowest| (lowest.running.saturating_sub(lowest.floor), lowest.running);
+        let seen = Lowest {
+            running: self.running(),
+            floor: self.guard.floor,
+        };
+        let margin =
+            |lowest: &Lowest| (lowest.running.saturating_sub(lowest.floor), lowest.running);
         let short = |lowest: &Lowest| lowest.floor.saturating_sub(lowest.running);
-        let worse = self
-            .guard
-            .lowest
-            .is_none_or(|lowest| short(&seen) > short(&lowest) || (short(&seen) == short(&lowest) && margin(&seen) < margin(&lowest)));
+        let worse = self.guard.lowest.is_none_or(|lowest| {
+            short(&seen) > short(&lowest)
+                || (short(&seen) == short(&lowest) && margin(&seen) < margin(&lowest))
+        });
         if worse {
             self.guard.lowest = Some(seen);
         }

@@ -2,7 +2,9 @@
 
 /// The name in `cluster-name` or `arn:…:cluster/name`; no cluster means `default`.
 pub(super) fn cluster_name(reference: Option<&str>) -> String {
-    let reference = reference.filter(|text| !text.is_empty()).unwrap_or("default");
+    let reference = reference
+        .filter(|text| !text.is_empty())
+        .unwrap_or("default");
     after_slash(reference).to_owned()
 }
 
@@ -21,5 +23,7 @@ pub(super) fn task_id(reference: &str) -> &str {
 }
 
 fn after_slash(reference: &str) -> &str {
-    reference.rsplit_once('/').map_or(reference, |(_, name)| name)
+    reference
+        .rsplit_once('/')
+        .map_or(reference, |(_, name)| name)
 }

@@ -1,12 +1,14 @@
-//! The service scheduler: one look at a service, and what it starts and stops within the deployment configuration.
+//! The service scheduler: one look at a service, and what it starts and stops within the deployment
+//! configuration.
 
 use super::lifecycle::{self, Stage};
 use super::model::{Deployment, EcsService, Rollout, Status, Strategy, Task};
 use super::{deployment, tasks};
 use crate::clockwork::Clockwork;
 
-const STUCK: &str = "was unable to stop or start tasks during a deployment because of the service deployment configuration. \
-                     Update the minimumHealthyPercent or maximumPercent value and try again.";
+const STUCK: &str = "was unable to stop or start tasks during a deployment because of the service \
+                     deployment configuration. Update the minimumHealthyPercent or maximumPercent \
+                     value and try again.";
 
 /// Brings the service one step nearer to what it should be. Each change of a task leads back here.
 pub(super) fn reconcile(service: &mut EcsService, clock: &mut Clockwork) {
@@ -23,7 +25,11 @@ fn roll(service: &mut EcsService, clock: &mut Clockwork) {
         return keep_up(service, clock);
     }
     lifecycle::passes(service, clock, Stage::ScaleUp);
-    let old = if lifecycle::keeps_old(service, clock) { 0 } else { stop_old(service, clock) };
+    let old = if lifecycle::keeps_old(service, clock) {
+        0
+    } else {
+        stop_old(service, clock)
+    };
     let stopped = old + stop_surplus(service, clock);
     let started = start_new(service, clock);
     if stopped + started == 0 && is_stuck(service) {
@@ -40,63 +46,127 @@ fn roll(service: &mut EcsService, clock: &mut Clockwork) {
     service.observe_floor();
 }
 
-/// The primary deployment stands at a hook before its first task: lost tasks are replaced by their own revision, and scaling goes on.
+/// The primary deployment stands at a hook before its first task: lost tasks are replaced by their
+/// own revision, and scaling goes on.
 fn keep_up(service: &mut EcsService, clock: &mut Clockwork) {
-    let completed = service.last_completed.as_ref().map(|deployment| deployment.revision.clone());
+    let completed = service
+        .last_completed
+        .as_ref()
+        .map(|deployment| deployment.revision.clone());
     let older = service.deployments.iter().skip(1);
-    let before = older.clone().find(|deployment| Some(&deployment.revision) == completed.as_ref()).or(older.clone().next()).cloned();
-    let live: Vec<_> = service.tasks.iter().filter(|task| !task.is_stopping()).map(|task| task.id.clone()).collect();
+    let before = older
+        .clone()
+        .find(|deployment| Some(&deployment.revision) == completed.as_ref())
+        .or(older.clone().next())
+        .cloned();
+    let live: Vec<_> = service
+        .tasks
+        .iter()
+        .filter(|task| !task.is_stopping())
+        .map(|task| task.id.clone())
+        .collect();
     let surplus: Vec<_> = live.iter().skip(service.desired).cloned().collect();
     for task in &surplus {
-        tasks::stop(service, clock, task, "Scaling activity initiated by service");
+        tasks::stop(
+            service,
+            clock,
+            task,
+            "Scaling activity initiated by service",
+        );
     }
     tell_stopped(service, clock, &surplus);
     let waiting = service.wait_until.is_some_and(|until| clock.now < until);
     if let Some(before) = before.filter(|_| !waiting) {
         let wanted = service.desired.saturating_sub(live.len());
-        let started: Vec<_> = (0..wanted).map(|_| tasks::launch(service, clock, &before)).collect();
+        let started: Vec<_> = (0..wanted)
+            .map(|_| tasks::launch(service, clock, &before))
+            .collect();
         tell_started(service, clock, &started);
     }
     forget_drained(service, completed.as_deref());
     service.observe_floor();
 }
 
-/// Stops tasks of earlier deployments: those that never became healthy first, then healthy ones down to the floor.
+/// Stops tasks of earlier deployments: those that never became healthy first, then healthy ones
+/// down to the floor.
 fn stop_old(service: &mut EcsService, clock: &mut Clockwork) -> usize {
-    let Some(primary) = service.deployments.first().filter(|primary| primary.rollout != Rollout::Failed) else { return 0 };
+    let Some(primary) = service
+        .deployments
+        .first()
+        .filter(|primary| primary.rollout != Rollout::Failed)
+    else {
+        return 0;
+    };
     let revision = primary.revision.clone();
     let floor = service.floor();
     let old = |service: &EcsService, wanted: &dyn Fn(&Task) -> bool| {
-        let mut tasks = service.tasks.iter().filter(|task| task.revision != revision && !task.is_stopping() && wanted(task));
+        let mut tasks = service
+            .tasks
+            .iter()
+            .filter(|task| task.revision != revision && !task.is_stopping() && wanted(task));
         tasks.next().map(|task| task.id.clone())
     };
 
     let mut stopped = Vec::new();
     while let Some(task) = old(service, &|task| task.is_pending()) {
-        tasks::stop(service, clock, &task, "Scaling activity initiated by deployment");
+        tasks::stop(
+            service,
+            clock,
+            &task,
+            "Scaling activity initiated by deployment",
+        );
     }
     while service.running() > floor {
-        let Some(task) = old(service, &|task| !task.healthy) else { break };
-        tasks::stop(service, clock, &task, "Scaling activity initiated by deployment");
+        let Some(task) = old(service, &|task| !task.healthy) else {
+            break;
+        };
+        tasks::stop(
+            service,
+            clock,
+            &task,
+            "Scaling activity initiated by deployment",
+        );
         stopped.push(task);
     }
     while service.healthy() > floor {
-        let Some(task) = old(service, &|task| task.healthy) else { break };
-        tasks::stop(service, clock, &task, "Scaling activity initiated by deployment");
+        let Some(task) = old(service, &|task| task.healthy) else {
+            break;
+        };
+        tasks::stop(
+            service,
+            clock,
+            &task,
+            "Scaling activity initiated by deployment",
+        );
         stopped.push(task);
     }
     tell_stopped(service, clock, &stopped);
     stopped.len()
 }
 
-/// After a scale-in: the newest tasks of the primary go, of whatever deployment where the primary has failed and starts none.
+/// After a scale-in: the newest tasks of the primary go, of whatever deployment where the primary
+/// has failed and starts none.
 fn stop_surplus(service: &mut EcsService, clock: &mut Clockwork) -> usize {
-    let Some(primary) = service.deployments.first() else { return 0 };
-    let counts = |task: &&Task| !task.is_stopping() && (task.revision == primary.revision || primary.rollout == Rollout::Failed);
+    let Some(primary) = service.deployments.first() else {
+        return 0;
+    };
+    let counts = |task: &&Task| {
+        !task.is_stopping()
+            && (task.revision == primary.revision || primary.rollout == Rollout::Failed)
+    };
     let live: Vec<_> = service.tasks.iter().filter(counts).collect();
-    let surplus: Vec<_> = live.iter().skip(service.desired).map(|task| task.id.clone()).collect();
+    let surplus: Vec<_> = live
+        .iter()
+        .skip(service.desired)
+        .map(|task| task.id.clone())
+        .collect();
     for task in &surplus {
-        tasks::stop(service, clock, task, "Scaling activity initiated by service");
+        tasks::stop(
+            service,
+            clock,
+            task,
+            "Scaling activity initiated by service",
+        );
     }
     tell_stopped(service, clock, &surplus);
     surplus.len()
@@ -105,7 +175,9 @@ fn stop_surplus(service: &mut EcsService, clock: &mut Clockwork) -> usize {
 /// Starts tasks of the primary deployment up to the desired count, as far as the ceiling allows.
 fn start_new(service: &mut EcsService, clock: &mut Clockwork) -> usize {
     let waiting = service.wait_until.is_some_and(|until| clock.now < until);
-    let Some(primary) = service.deployments.first() else { return 0 };
+    let Some(primary) = service.deployments.first() else {
+        return 0;
+    };
     if waiting || primary.rollout == Rollout::Failed {
         return 0;
     }
@@ -121,24 +193,39 @@ fn start_new(service: &mut EcsService, clock: &mut Clockwork) -> usize {
     let room = ceiling.saturating_sub(mine.len() + others.len());
     let count = wanted.min(room);
 
-    let started: Vec<_> = (0..count).map(|_| tasks::launch(service, clock, &primary)).collect();
+    let started: Vec<_> = (0..count)
+        .map(|_| tasks::launch(service, clock, &primary))
+        .collect();
     tell_started(service, clock, &started);
     started.len()
 }
 
 fn is_stuck(service: &EcsService) -> bool {
-    let rolls = |primary: &&Deployment| primary.rollout == Rollout::InProgress && service.strategy == Strategy::Rolling;
-    let Some(primary) = service.deployments.first().filter(rolls) else { return false };
+    let rolls = |primary: &&Deployment| {
+        primary.rollout == Rollout::InProgress && service.strategy == Strategy::Rolling
+    };
+    let Some(primary) = service.deployments.first().filter(rolls) else {
+        return false;
+    };
     let mut live = service.tasks.iter().filter(|task| !task.is_stopping());
     let all_old = live.all(|task| task.revision != primary.revision);
-    all_old && service.floor() >= service.desired && service.ceiling() <= service.desired && service.desired > 0
+    all_old
+        && service.floor() >= service.desired
+        && service.ceiling() <= service.desired
+        && service.desired > 0
 }
 
-/// An active deployment without a task has been drained, but for one that may still have to start some.
+/// An active deployment without a task has been drained, but for one that may still have to start
+/// some.
 fn forget_drained(service: &mut EcsService, kept: Option<&str>) {
     let tasks = &service.tasks;
-    let has_tasks = |deployment: &Deployment| tasks.iter().any(|task| task.revision == deployment.revision);
-    let keep = |deployment: &Deployment| has_tasks(deployment) || Some(&*deployment.revision) == kept;
+    let has_tasks = |deployment: &Deployment| {
+        tasks
+            .iter()
+            .any(|task| task.revision == deployment.revision)
+    };
+    let keep =
+        |deployment: &Deployment| has_tasks(deployment) || Some(&*deployment.revision) == kept;
     let mut position = 0;
     service.deployments.retain(|deployment| {
         position += 1;
@@ -148,13 +235,25 @@ fn forget_drained(service: &mut EcsService, kept: Option<&str>) {
 
 /// Nothing but the primary's tasks, all of them wanted, running and healthy.
 fn is_steady(service: &EcsService) -> bool {
-    service.deployments.len() == 1 && service.tasks.len() == service.desired && service.healthy() == service.desired
+    service.deployments.len() == 1
+        && service.tasks.len() == service.desired
+        && service.healthy() == service.desired
 }
 
 fn drain(service: &mut EcsService, clock: &mut Clockwork) {
-    let live: Vec<_> = service.tasks.iter().filter(|task| !task.is_stopping()).map(|task| task.id.clone()).collect();
+    let live: Vec<_> = service
+        .tasks
+        .iter()
+        .filter(|task| !task.is_stopping())
+        .map(|task| task.id.clone())
+        .collect();
     for task in &live {
-        tasks::stop(service, clock, task, "Scaling activity initiated by service");
+        tasks::stop(
+            service,
+            clock,
+            task,
+            "Scaling activity initiated by service",
+        );
     }
     tell_stopped(service, clock, &live);
     if service.tasks.is_empty() {
@@ -165,7 +264,11 @@ fn drain(service: &mut EcsService, clock: &mut Clockwork) {
 
 fn tell_stopped(service: &mut EcsService, clock: &mut Clockwork, stopped: &[String]) {
     if !stopped.is_empty() {
-        let text = format!("has stopped {} running tasks: {}.", stopped.len(), listed(stopped));
+        let text = format!(
+            "has stopped {} running tasks: {}.",
+            stopped.len(),
+            listed(stopped)
+        );
         service.tell(clock, &text);
     }
 }
@@ -178,11 +281,19 @@ fn tell_started(service: &mut EcsService, clock: &mut Clockwork, started: &[Stri
 }
 
 fn tell_once(service: &mut EcsService, clock: &mut Clockwork, text: &str) {
-    if !service.events.front().is_some_and(|event| event.message.ends_with(text)) {
+    if !service
+        .events
+        .front()
+        .is_some_and(|event| event.message.ends_with(text))
+    {
         service.tell(clock, text);
     }
 }
 
 fn listed(tasks: &[String]) -> String {
-    tasks.iter().map(|task| format!("(task {task})")).collect::<Vec<_>>().join(" ")
+    tasks
+        .iter()
+        .map(|task| format!("(task {task})"))
+        .collect::<Vec<_>>()
+        .join(" ")
 }

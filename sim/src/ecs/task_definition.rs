@@ -11,17 +11,25 @@ pub struct TaskDefinition {
     rest: Map<String, Value>,
 }
 
-/// Describes a task definition with one container, `app`. A reference belongs to the container that was named last.
+/// Describes a task definition with one container, `app`. A reference belongs to the container that
+/// was named last.
 ///
 /// ```
 /// let definition = sim::task_definition()
 ///     .secret("DB_URL", "/app/db-url")
 ///     .environment_file("arn:aws:s3:::config-bucket/app/prod.env")
 ///     .container("proxy")
-///     .secret("CERTIFICATE", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:proxy/certificate-a1b2c3:pem::");
+///     .secret(
+///         "CERTIFICATE",
+///         "arn:aws:secretsmanager:eu-west-1:123456789012:secret:proxy/certificate-a1b2c3:pem::",
+///     );
 /// ```
 pub fn task_definition() -> TaskDefinition {
-    TaskDefinition { containers: Vec::new(), rest: Map::new() }.container("app")
+    TaskDefinition {
+        containers: Vec::new(),
+        rest: Map::new(),
+    }
+    .container("app")
 }
 
 impl TaskDefinition {
@@ -32,7 +40,8 @@ impl TaskDefinition {
         self
     }
 
-    /// `secrets`: a parameter's name or ARN, or a secret's ARN, perhaps with `:json-key:version-stage:version-id`.
+    /// `secrets`: a parameter's name or ARN, or a secret's ARN, perhaps with
+    /// `:json-key:version-stage:version-id`.
     pub fn secret(self, name: &str, value_from: &str) -> Self {
         self.append("secrets", json!({ "name": name, "valueFrom": value_from }))
     }
@@ -42,7 +51,8 @@ impl TaskDefinition {
         self.append("environmentFiles", json!({ "value": arn, "type": "s3" }))
     }
 
-    /// `credentialSpecs`: `credentialspec:ARN` or `credentialspecdomainless:ARN` of a parameter or an object.
+    /// `credentialSpecs`: `credentialspec:ARN` or `credentialspecdomainless:ARN` of a parameter or
+    /// an object.
     pub fn credential_spec(self, location: &str) -> Self {
         self.append("credentialSpecs", json!(location))
     }
@@ -52,7 +62,8 @@ impl TaskDefinition {
         self.append("dockerSecurityOptions", json!(option))
     }
 
-    /// `environment`: the values of `aws_fluent_bit_init_s3_N` are the ARNs of objects that are read at the start.
+    /// `environment`: the values of `aws_fluent_bit_init_s3_N` are the ARNs of objects that are
+    /// read at the start.
     pub fn environment(self, name: &str, value: &str) -> Self {
         self.append("environment", json!({ "name": name, "value": value }))
     }
@@ -60,40 +71,56 @@ impl TaskDefinition {
     /// `logConfiguration.secretOptions`, one of them: a parameter or a secret.
     pub fn log_secret(self, name: &str, value_from: &str) -> Self {
         let secret = json!([{ "name": name, "valueFrom": value_from }]);
-        self.set("logConfiguration", json!({ "logDriver": "splunk", "secretOptions": secret }))
+        self.set(
+            "logConfiguration",
+            json!({ "logDriver": "splunk", "secretOptions": secret }),
+        )
     }
 
     /// `repositoryCredentials`: a secret's ARN.
     pub fn repository_credentials(self, arn: &str) -> Self {
-        self.set("repositoryCredentials", json!({ "credentialsParameter": arn }))
+        self.set(
+            "repositoryCredentials",
+            json!({ "credentialsParameter": arn }),
+        )
     }
 
     /// `firelensConfiguration` with a file in S3: an object's ARN.
     pub fn log_router_file(self, arn: &str) -> Self {
         let options = json!({ "config-file-type": "s3", "config-file-value": arn });
-        self.set("firelensConfiguration", json!({ "type": "fluentbit", "options": options }))
+        self.set(
+            "firelensConfiguration",
+            json!({ "type": "fluentbit", "options": options }),
+        )
     }
 
-    /// `volumes`, one of them, on a Windows file server of `FSx`: the ARN of a parameter or a secret with the credentials.
+    /// `volumes`, one of them, on a Windows file server of `FSx`: the ARN of a parameter or a
+    /// secret with the credentials.
     pub fn volume_credentials(mut self, arn: &str) -> Self {
         let authorization = json!({ "credentialsParameter": arn, "domain": "example.com" });
-        let configuration =
-            json!({ "fileSystemId": "fs-0123456789abcdef0", "rootDirectory": "share", "authorizationConfig": authorization });
-        let volume = json!({ "name": "share", "fsxWindowsFileServerVolumeConfiguration": configuration });
+        let configuration = json!({ "fileSystemId": "fs-0123456789abcdef0", "rootDirectory": "share", "authorizationConfig": authorization });
+        let volume =
+            json!({ "name": "share", "fsxWindowsFileServerVolumeConfiguration": configuration });
         self.rest.insert("volumes".to_owned(), json!([volume]));
         self
     }
 
     /// The members of `RegisterTaskDefinition`, but for the family.
     pub(in crate::ecs) fn into_content(self) -> Map<String, Value> {
-        let Self { containers, rest: mut content } = self;
+        let Self {
+            containers,
+            rest: mut content,
+        } = self;
         content.insert("containerDefinitions".to_owned(), json!(containers));
         content
     }
 
     fn append(mut self, list: &str, item: Value) -> Self {
         if let Some(container) = self.containers.last_mut()
-            && let Some(list) = container.entry(list).or_insert_with(|| json!([])).as_array_mut()
+            && let Some(list) = container
+                .entry(list)
+                .or_insert_with(|| json!([]))
+                .as_array_mut()
         {
             list.push(item);
         }
@@ -111,10 +138,18 @@ impl TaskDefinition {
 /// The members of `RegisterTaskDefinition`; of what is no object, nothing.
 impl From<Value> for TaskDefinition {
     fn from(members: Value) -> Self {
-        let Value::Object(mut rest) = members else { return Self { containers: Vec::new(), rest: Map::new() } };
+        let Value::Object(mut rest) = members else {
+            return Self {
+                containers: Vec::new(),
+                rest: Map::new(),
+            };
+        };
         rest.remove("family");
         let containers = match rest.remove("containerDefinitions") {
-            Some(Value::Array(containers)) => containers.into_iter().filter_map(|container| container.as_object().cloned()).collect(),
+            Some(Value::Array(containers)) => containers
+                .into_iter()
+                .filter_map(|container| container.as_object().cloned())
+                .collect(),
             Some(_) | None => Vec::new(),
         };
         Self { containers, rest }

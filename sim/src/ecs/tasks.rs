@@ -13,13 +13,22 @@ use crate::job::Job;
 const FAILURES_BEFORE_WAITING: u32 = 3;
 const FIRST_WAIT: Duration = Duration::from_mins(1);
 const LONGEST_WAIT: Duration = Duration::from_mins(27);
-const START_IMPAIRED: &str = "is unable to consistently start tasks successfully. \
-                              For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.";
+const START_IMPAIRED: &str = "is unable to consistently start tasks successfully. For more \
+                              information, see the Troubleshooting section of the Amazon ECS \
+                              Developer Guide.";
 
-/// Creates a task of `deployment`. What it refers to is read at instants of its own between its creation and its start.
-pub(super) fn launch(service: &mut EcsService, clock: &mut Clockwork, deployment: &Deployment) -> String {
+/// Creates a task of `deployment`. What it refers to is read at instants of its own between its
+/// creation and its start.
+pub(super) fn launch(
+    service: &mut EcsService,
+    clock: &mut Clockwork,
+    deployment: &Deployment,
+) -> String {
     let id = clock.hex(32);
-    let task = TaskId { service: service.id.clone(), task: id.clone() };
+    let task = TaskId {
+        service: service.id.clone(),
+        task: id.clone(),
+    };
     let behaviour = &mut service.behaviour;
     for read in behaviour.reads.iter().chain(&deployment.references) {
         let delay = clock.within(behaviour.starting);
@@ -35,7 +44,9 @@ pub(super) fn launch(service: &mut EcsService, clock: &mut Clockwork, deployment
         }
         Failing::Always => true,
     };
-    service.tasks.push(new_task(id.clone(), deployment, clock, doomed));
+    service
+        .tasks
+        .push(new_task(id.clone(), deployment, clock, doomed));
     id
 }
 
@@ -57,7 +68,12 @@ fn new_task(id: String, deployment: &Deployment, clock: &Clockwork, doomed: bool
 }
 
 /// A task that has been running since before the story begins.
-pub(super) fn already_running(service: &mut EcsService, clock: &mut Clockwork, deployment: &Deployment, read: BTreeMap<String, u64>) {
+pub(super) fn already_running(
+    service: &mut EcsService,
+    clock: &mut Clockwork,
+    deployment: &Deployment,
+    read: BTreeMap<String, u64>,
+) {
     let mut task = new_task(clock.hex(32), deployment, clock, false);
     task.created_at = deployment.created_at;
     task.started_at = Some(deployment.created_at + service.behaviour.starting);
@@ -67,7 +83,9 @@ pub(super) fn already_running(service: &mut EcsService, clock: &mut Clockwork, d
 }
 
 pub(super) fn reads(service: &mut EcsService, task: &str, read: &Read, found: Vec<(String, u64)>) {
-    let Some(task) = service.task_mut(task).filter(|task| task.is_pending()) else { return };
+    let Some(task) = service.task_mut(task).filter(|task| task.is_pending()) else {
+        return;
+    };
     if found.is_empty() && read.required {
         task.missing.push(read.pattern.clone());
     }
@@ -75,9 +93,16 @@ pub(super) fn reads(service: &mut EcsService, task: &str, read: &Read, found: Ve
 }
 
 /// The containers run, or fail to. Answers the parameter that they write, if they do.
-pub(super) fn starts(service: &mut EcsService, clock: &mut Clockwork, task: &str) -> Option<String> {
+pub(super) fn starts(
+    service: &mut EcsService,
+    clock: &mut Clockwork,
+    task: &str,
+) -> Option<String> {
     let failing = service.behaviour.failing.clone();
-    let owner = TaskId { service: service.id.clone(), task: task.to_owned() };
+    let owner = TaskId {
+        service: service.id.clone(),
+        task: task.to_owned(),
+    };
     let settling = service.behaviour.settling;
     let task = service.task_mut(task).filter(|task| task.is_pending())?;
     if let Some(reason) = failure_of(task, &failing) {
@@ -87,7 +112,11 @@ pub(super) fn starts(service: &mut EcsService, clock: &mut Clockwork, task: &str
     task.started_at = Some(clock.now);
     clock.after(settling, Job::TaskHealthy(owner));
     service.observe_floor();
-    let (parameter, left) = service.behaviour.writing.as_mut().filter(|(_, left)| *left > 0)?;
+    let (parameter, left) = service
+        .behaviour
+        .writing
+        .as_mut()
+        .filter(|(_, left)| *left > 0)?;
     *left -= 1;
     Some(parameter.clone())
 }
@@ -95,19 +124,24 @@ pub(super) fn starts(service: &mut EcsService, clock: &mut Clockwork, task: &str
 fn failure_of(task: &Task, failing: &Failing) -> Option<String> {
     if let Some(missing) = task.missing.first() {
         return Some(format!(
-            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: \
-             unable to retrieve secret from asm/ssm: invalid parameters: {missing}"
+            "ResourceInitializationError: unable to pull secrets or registry auth: execution \
+             resource retrieval failed: unable to retrieve secret from asm/ssm: invalid \
+             parameters: {missing}"
         ));
     }
     let rejected = match failing {
-        Failing::WhenReading(thing, version) => task.read.get(thing).is_some_and(|read| read >= version),
+        Failing::WhenReading(thing, version) => {
+            task.read.get(thing).is_some_and(|read| read >= version)
+        }
         Failing::Never | Failing::Next(_) | Failing::Always => false,
     };
     (task.doomed || rejected).then(|| "Essential container in task exited".to_owned())
 }
 
 fn fail(service: &mut EcsService, clock: &mut Clockwork, task: &str, reason: String) {
-    let Some(position) = service.tasks.iter().position(|known| known.id == task) else { return };
+    let Some(position) = service.tasks.iter().position(|known| known.id == task) else {
+        return;
+    };
     let mut task = service.tasks.remove(position);
     task.stopping_at = Some(clock.now);
     task.stopped_at = Some(clock.now);
@@ -117,8 +151,13 @@ fn fail(service: &mut EcsService, clock: &mut Clockwork, task: &str, reason: Str
     service.excuse_missing();
 
     service.failures_in_a_row += 1;
-    if let Some(beyond) = service.failures_in_a_row.checked_sub(FAILURES_BEFORE_WAITING) {
-        let wait = FIRST_WAIT.saturating_mul(1 << beyond.min(5)).min(LONGEST_WAIT);
+    if let Some(beyond) = service
+        .failures_in_a_row
+        .checked_sub(FAILURES_BEFORE_WAITING)
+    {
+        let wait = FIRST_WAIT
+            .saturating_mul(1 << beyond.min(5))
+            .min(LONGEST_WAIT);
         service.wait_until = Some(clock.now + wait);
         clock.after(wait, Job::Reconcile(service.id.clone()));
         if beyond == 0 {
@@ -130,7 +169,9 @@ fn fail(service: &mut EcsService, clock: &mut Clockwork, task: &str, reason: Str
 }
 
 pub(super) fn becomes_healthy(service: &mut EcsService, clock: &mut Clockwork, task: &str) {
-    let Some(task) = service.task_mut(task).filter(|task| task.is_running()) else { return };
+    let Some(task) = service.task_mut(task).filter(|task| task.is_running()) else {
+        return;
+    };
     task.healthy = true;
     service.failures_in_a_row = 0;
     service.wait_until = None;
@@ -139,9 +180,14 @@ pub(super) fn becomes_healthy(service: &mut EcsService, clock: &mut Clockwork, t
 
 /// Orders a task to stop. It counts no longer as running from here on.
 pub(super) fn stop(service: &mut EcsService, clock: &mut Clockwork, task: &str, reason: &str) {
-    let owner = TaskId { service: service.id.clone(), task: task.to_owned() };
+    let owner = TaskId {
+        service: service.id.clone(),
+        task: task.to_owned(),
+    };
     let stopping = service.behaviour.stopping;
-    let Some(task) = service.task_mut(task).filter(|task| !task.is_stopping()) else { return };
+    let Some(task) = service.task_mut(task).filter(|task| !task.is_stopping()) else {
+        return;
+    };
     task.stopping_at = Some(clock.now);
     reason.clone_into(&mut task.stopped_reason);
     clock.after(stopping, Job::TaskStops(owner));
@@ -149,7 +195,9 @@ pub(super) fn stop(service: &mut EcsService, clock: &mut Clockwork, task: &str, 
 }
 
 pub(super) fn has_stopped(service: &mut EcsService, clock: &mut Clockwork, task: &str) {
-    let Some(position) = service.tasks.iter().position(|known| known.id == task) else { return };
+    let Some(position) = service.tasks.iter().position(|known| known.id == task) else {
+        return;
+    };
     let mut task = service.tasks.remove(position);
     task.stopped_at = Some(clock.now);
     service.remember_stopped(task);

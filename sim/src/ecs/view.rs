@@ -32,24 +32,30 @@ pub struct ServiceView {
     pub history: Vec<HistoryView>,
     /// The fewest running tasks ever seen, at the moment that was worst against the floor.
     pub lowest_running: usize,
-    /// The fewest tasks that the deployment configuration allowed at that moment; tasks that failed by themselves are not held against it.
+    /// The fewest tasks that the deployment configuration allowed at that moment; tasks that
+    /// failed by themselves are not held against it.
     pub floor: usize,
 }
 
 impl ServiceView {
-    /// Whether the service always had as many running tasks as its deployment configuration asks for.
+    /// Whether the service always had as many running tasks as its deployment configuration asks
+    /// for.
     #[must_use]
     pub fn kept_its_floor(&self) -> bool {
         self.lowest_running >= self.floor
     }
 
-    /// Whether nothing moves: one deployment, completed or failed for good, and as many healthy tasks as desired.
+    /// Whether nothing moves: one deployment, completed or failed for good, and as many healthy
+    /// tasks as desired.
     #[must_use]
     pub fn is_steady(&self) -> bool {
         self.deployments.len() <= 1
             && self.tasks.len() == self.desired
             && self.tasks.iter().all(|task| task.healthy)
-            && self.deployments.iter().all(|deployment| deployment.rollout_state != "IN_PROGRESS")
+            && self
+                .deployments
+                .iter()
+                .all(|deployment| deployment.rollout_state != "IN_PROGRESS")
     }
 }
 
@@ -108,7 +114,8 @@ pub struct HistoryView {
     pub task_definition: String,
     /// Why it has its status, as AWS says it; empty where AWS says nothing.
     pub status_reason: String,
-    /// The cause that ended it before it was successful; where a newer deployment stops a rollback, the cause of the rollback.
+    /// The cause that ended it before it was successful; where a newer deployment stops a
+    /// rollback, the cause of the rollback.
     pub ended_by: Option<EndedBy>,
     /// Its stage, `PRE_SCALE_UP` and so on, while it goes forward; its last one afterwards.
     pub stage: Option<&'static str>,
@@ -157,14 +164,21 @@ impl Ecs {
     pub(crate) fn versions_held(&self) -> impl Iterator<Item = (&str, &str, &str, u64)> {
         self.services.iter().flat_map(|(id, service)| {
             let running = service.tasks.iter().filter(|task| task.is_running());
-            running.flat_map(move |task| task.read.iter().map(move |(thing, version)| (&**id, &*task.id, &**thing, *version)))
+            running.flat_map(move |task| {
+                task.read
+                    .iter()
+                    .map(move |(thing, version)| (&**id, &*task.id, &**thing, *version))
+            })
         })
     }
 }
 
 impl From<&EcsService> for ServiceView {
     fn from(service: &EcsService) -> Self {
-        let now = Lowest { running: service.running(), floor: service.guard.floor };
+        let now = Lowest {
+            running: service.running(),
+            floor: service.guard.floor,
+        };
         let lowest = service.guard.lowest.unwrap_or(now);
         let deployments = service.deployments.iter().enumerate();
         Self {
@@ -173,17 +187,32 @@ impl From<&EcsService> for ServiceView {
             desired: service.desired,
             running: service.running(),
             pending: service.pending(),
-            deployments: deployments.map(|(position, deployment)| view_deployment(service, position, deployment)).collect(),
+            deployments: deployments
+                .map(|(position, deployment)| view_deployment(service, position, deployment))
+                .collect(),
             tasks: service.tasks.iter().map(TaskView::from).collect(),
-            events: service.events.iter().map(|event| event.message.clone()).collect(),
-            history: service.history.iter().rev().map(HistoryView::from).collect(),
+            events: service
+                .events
+                .iter()
+                .map(|event| event.message.clone())
+                .collect(),
+            history: service
+                .history
+                .iter()
+                .rev()
+                .map(HistoryView::from)
+                .collect(),
             lowest_running: lowest.running,
             floor: lowest.floor,
         }
     }
 }
 
-fn view_deployment(service: &EcsService, position: usize, deployment: &Deployment) -> DeploymentView {
+fn view_deployment(
+    service: &EcsService,
+    position: usize,
+    deployment: &Deployment,
+) -> DeploymentView {
     let (running, pending) = counts(service, deployment);
     DeploymentView {
         id: deployment.id(),
@@ -216,7 +245,10 @@ impl From<&ServiceDeployment> for HistoryView {
             deployment: format!("ecs-svc/{}", deployment.target_revision),
             status: deployment.status.name(),
             created_at: deployment.created_at,
-            rolled_back_at: deployment.rollback.as_ref().map(|rollback| rollback.started_at),
+            rolled_back_at: deployment
+                .rollback
+                .as_ref()
+                .map(|rollback| rollback.started_at),
             finished_at: deployment.finished_at,
             task_definition: deployment.task_definition.clone(),
             status_reason: deployment.reason.clone(),
@@ -230,15 +262,36 @@ impl From<&ServiceDeployment> for HistoryView {
 
 impl From<&HookRun> for HookView {
     fn from(run: &HookRun) -> Self {
-        let HookRun { id, status, began_at, expires_at, ended_at, .. } = run;
-        Self { id: id.clone(), status: status.name(), began_at: *began_at, expires_at: *expires_at, ended_at: *ended_at }
+        let HookRun {
+            id,
+            status,
+            began_at,
+            expires_at,
+            ended_at,
+            ..
+        } = run;
+        Self {
+            id: id.clone(),
+            status: status.name(),
+            began_at: *began_at,
+            expires_at: *expires_at,
+            ended_at: *ended_at,
+        }
     }
 }
 
 /// Running and pending tasks of a deployment.
 pub(super) fn counts(service: &EcsService, deployment: &Deployment) -> (usize, usize) {
-    let mine = || service.tasks.iter().filter(|task| task.revision == deployment.revision);
-    (mine().filter(|task| task.is_running()).count(), mine().filter(|task| task.is_pending()).count())
+    let mine = || {
+        service
+            .tasks
+            .iter()
+            .filter(|task| task.revision == deployment.revision)
+    };
+    (
+        mine().filter(|task| task.is_running()).count(),
+        mine().filter(|task| task.is_pending()).count(),
+    )
 }
 
 pub(super) fn deployment_status(position: usize) -> &'static str {

@@ -28,15 +28,24 @@ pub struct AppConfigDeployment<'a> {
     pub association: &'a str,
 }
 
-/// `On Deployment Complete` (AppConfig User Guide, "Using the AWS AppConfig deployment events to Amazon EventBridge extension").
+/// `On Deployment Complete` (AppConfig User Guide, "Using the AWS AppConfig deployment events to
+/// Amazon EventBridge extension").
 #[must_use]
-pub fn appconfig_deployment_complete(envelope: &Envelope<'_>, deployment: &AppConfigDeployment<'_>) -> Value {
+pub fn appconfig_deployment_complete(
+    envelope: &Envelope<'_>,
+    deployment: &AppConfigDeployment<'_>,
+) -> Value {
     appconfig_deployment(envelope, deployment, "On Deployment Complete")
 }
 
-/// The same at another action point: `On Deployment Start`, and what AWS's pages call `On Deployment Rollback` or `On Deployment Rolled Back`.
+/// The same at another action point: `On Deployment Start`, and what AWS's pages call `On
+/// Deployment Rollback` or `On Deployment Rolled Back`.
 #[must_use]
-pub fn appconfig_deployment(envelope: &Envelope<'_>, deployment: &AppConfigDeployment<'_>, detail_type: &str) -> Value {
+pub fn appconfig_deployment(
+    envelope: &Envelope<'_>,
+    deployment: &AppConfigDeployment<'_>,
+    detail_type: &str,
+) -> Value {
     let named = |Named { id, name }: Named<'_>| json!({ "Id": id, "Name": name });
     let detail = json!({
         "InvocationId": deployment.association,
@@ -48,6 +57,9 @@ pub fn appconfig_deployment(envelope: &Envelope<'_>, deployment: &AppConfigDeplo
         "DeploymentNumber": deployment.number,
         "ConfigurationVersion": deployment.version,
     });
-    let association = format!("arn:aws:appconfig:{}:{}:extensionassociation/{}", envelope.region, envelope.account, deployment.association);
+    let association = format!(
+        "arn:aws:appconfig:{}:{}:extensionassociation/{}",
+        envelope.region, envelope.account, deployment.association
+    );
     envelope.wrap("aws.appconfig", detail_type, &[&association], &detail)
 }

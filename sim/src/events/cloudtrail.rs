@@ -2,8 +2,8 @@ use serde_json::{Map, Value, json};
 
 use super::{Envelope, whole_second};
 
-/// How CloudTrail spells the member `ARN` of a response of Secrets Manager: it has had all three (Secrets Manager User Guide, "Match events
-/// with EventBridge").
+/// How CloudTrail spells the member `ARN` of a response of Secrets Manager: it has had all three
+/// (Secrets Manager User Guide, "Match events with EventBridge").
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ArnSpelling {
     /// `arn`.
@@ -32,7 +32,8 @@ pub struct ApiCall<'a> {
     pub operation: &'a str,
     /// The ARN of who called.
     pub user: &'a str,
-    /// The request's members without values, as CloudTrail spells them: `{"secretId": …, "versionStages": […]}`.
+    /// The request's members without values, as CloudTrail spells them: `{"secretId": …,
+    /// "versionStages": […]}`.
     pub parameters: Value,
     /// The secret's full ARN; `None` where the response does not tell it.
     pub arn: Option<&'a str>,
@@ -42,10 +43,18 @@ pub struct ApiCall<'a> {
     pub error: Option<&'a str>,
 }
 
-/// `AWS API Call via CloudTrail` from Secrets Manager (Secrets Manager User Guide, "AWS CloudTrail entries for Secrets Manager").
+/// `AWS API Call via CloudTrail` from Secrets Manager (Secrets Manager User Guide, "AWS CloudTrail
+/// entries for Secrets Manager").
 #[must_use]
 pub fn secret_api_call(envelope: &Envelope<'_>, call: &ApiCall<'_>) -> Value {
-    let ApiCall { operation, user, parameters, arn, spelling, error } = call;
+    let ApiCall {
+        operation,
+        user,
+        parameters,
+        arn,
+        spelling,
+        error,
+    } = call;
     let response = arn.map(|arn| Map::from_iter([(spelling.member().to_owned(), json!(arn))]));
     let name = user.rsplit('/').next().unwrap_or_default();
     let mut detail = common(envelope, operation, "AwsApiCall");
@@ -63,23 +72,42 @@ pub fn secret_api_call(envelope: &Envelope<'_>, call: &ApiCall<'_>) -> Value {
     if let Some(error) = error {
         detail.insert("errorCode".to_owned(), json!(error));
     }
-    envelope.wrap("aws.secretsmanager", "AWS API Call via CloudTrail", &[], &Value::Object(detail))
+    envelope.wrap(
+        "aws.secretsmanager",
+        "AWS API Call via CloudTrail",
+        &[],
+        &Value::Object(detail),
+    )
 }
 
-/// `AWS Service Event via CloudTrail`: `name` is `RotationStarted`, `RotationSucceeded`, `RotationFailed` and so on. Nobody called, so there
-/// are no request parameters.
+/// `AWS Service Event via CloudTrail`: `name` is `RotationStarted`, `RotationSucceeded`,
+/// `RotationFailed` and so on. Nobody called, so there are no request parameters.
 #[must_use]
 pub fn secret_rotation(envelope: &Envelope<'_>, name: &str, arn: &str) -> Value {
     let mut detail = common(envelope, name, "AwsServiceEvent");
     detail.extend([
-        ("userIdentity".to_owned(), json!({ "accountId": envelope.account, "invokedBy": "secretsmanager.amazonaws.com" })),
-        ("sourceIPAddress".to_owned(), json!("secretsmanager.amazonaws.com")),
-        ("userAgent".to_owned(), json!("secretsmanager.amazonaws.com")),
+        (
+            "userIdentity".to_owned(),
+            json!({ "accountId": envelope.account, "invokedBy": "secretsmanager.amazonaws.com" }),
+        ),
+        (
+            "sourceIPAddress".to_owned(),
+            json!("secretsmanager.amazonaws.com"),
+        ),
+        (
+            "userAgent".to_owned(),
+            json!("secretsmanager.amazonaws.com"),
+        ),
         ("requestParameters".to_owned(), Value::Null),
         ("responseElements".to_owned(), Value::Null),
         ("additionalEventData".to_owned(), json!({ "SecretId": arn })),
     ]);
-    envelope.wrap("aws.secretsmanager", "AWS Service Event via CloudTrail", &[], &Value::Object(detail))
+    envelope.wrap(
+        "aws.secretsmanager",
+        "AWS Service Event via CloudTrail",
+        &[],
+        &Value::Object(detail),
+    )
 }
 
 fn common(envelope: &Envelope<'_>, name: &str, kind: &str) -> Map<String, Value> {
@@ -96,5 +124,8 @@ fn common(envelope: &Envelope<'_>, name: &str, kind: &str) -> Map<String, Value>
         ("recipientAccountId", json!(envelope.account)),
         ("eventCategory", json!("Management")),
     ];
-    members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    members
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }

@@ -11,10 +11,21 @@ pub struct Secret<'a> {
     pub arn: &'a str,
 }
 
-/// `Secret Label Updated`: a staging label was attached to a version. Secrets Manager tells of every label but `AWSPENDING` and `AWSPREVIOUS`
-/// (Secrets Manager User Guide, "Secret Label Updated").
+/// `Secret Label Updated`: a staging label was attached to a version. Secrets Manager tells of
+/// every label but `AWSPENDING` and `AWSPREVIOUS` (Secrets Manager User Guide, "Secret Label
+/// Updated").
 #[must_use]
-pub fn secret_label_updated(envelope: &Envelope<'_>, secret: &Secret<'_>, label: &str, version_id: &str) -> Value {
+pub fn secret_label_updated(
+    envelope: &Envelope<'_>,
+    secret: &Secret<'_>,
+    label: &str,
+    version_id: &str,
+) -> Value {
     let detail = json!({ "name": secret.name, "labelUpdated": label, "versionId": version_id });
-    envelope.wrap("aws.secretsmanager", "Secret Label Updated", &[secret.arn], &detail)
+    envelope.wrap(
+        "aws.secretsmanager",
+        "Secret Label Updated",
+        &[secret.arn],
+        &detail,
+    )
 }

@@ -19,7 +19,8 @@ use crate::{Answer, Invocation, InvocationResult};
 /// How long Lambda lets a function initialize (AWS: "Lambda execution environment lifecycle").
 pub(super) const INIT_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long the last lines of an ended process are waited for: a grandchild may hold the streams open for ever.
+/// How long the last lines of an ended process are waited for: a grandchild may hold the streams
+/// open for ever.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
@@ -35,7 +36,10 @@ pub(super) struct Environment {
 
 impl Environment {
     /// Starts the process; it initializes on its own.
-    pub(super) async fn start(configuration: &FunctionConfiguration, lines: &UnboundedSender<LogLine>) -> Result<Self, StartError> {
+    pub(super) async fn start(
+        configuration: &FunctionConfiguration,
+        lines: &UnboundedSender<LogLine>,
+    ) -> Result<Self, StartError> {
         let (invocations, queue) = unbounded_channel();
         let (tell, signals) = unbounded_channel();
         let protocol = Arc::new(Protocol::new(queue, tell));
@@ -46,9 +50,14 @@ impl Environment {
         let runtime_api = runtime_api.await.map_err(StartError::Listen)?;
 
         let path = &configuration.binary;
-        let refused = |source| StartError::Binary { path: path.clone(), source };
+        let refused = |source| StartError::Binary {
+            path: path.clone(),
+            source,
+        };
         let binary = path.canonicalize().map_err(refused)?;
-        let mut child = command(&binary, configuration, &runtime_api.address.to_string()).spawn().map_err(refused)?;
+        let mut child = command(&binary, configuration, &runtime_api.address.to_string())
+            .spawn()
+            .map_err(refused)?;
 
         let mut readers = JoinSet::new();
         if let Some(stdout) = child.stdout.take() {
@@ -57,7 +66,14 @@ impl Environment {
         if let Some(stderr) = child.stderr.take() {
             readers.spawn(hand_on(stderr, Stream::Stderr, lines.clone()));
         }
-        Ok(Self { child, invocations, signals, readers, reusable: true, _runtime_api: runtime_api })
+        Ok(Self {
+            child,
+            invocations,
+            signals,
+            readers,
+            reusable: true,
+            _runtime_api: runtime_api,
+        })
     }
 
     /// Waits until the process asks for its first event.
@@ -73,7 +89,10 @@ impl Environment {
         match signal.await {
             Ok(Ok(Signal::InitError(error))) => {
                 self.last_lines().await;
-                Err(StartError::Init { path, error: String::from_utf8_lossy(&error).into_owned() })
+                Err(StartError::Init {
+                    path,
+                    error: String::from_utf8_lossy(&error).into_owned(),
+                })
             }
             Ok(Ok(Signal::Ready | Signal::Answered(_))) => Ok(()),
             Ok(Err(Ok(status))) => {
@@ -88,7 +107,8 @@ impl Environment {
     /// Has the process work on `invocation`, until its deadline at most.
     pub(super) async fn work(&mut self, invocation: Invocation) -> InvocationResult {
         let deadline = invocation.deadline;
-        // Until it is known how this ends: a future dropped midway leaves a process of unknown state.
+        // Until it is known how this ends: a future dropped midway leaves a process of unknown
+        // state.
         self.reusable = false;
         if self.invocations.send(invocation).is_err() {
             return InvocationResult::Crashed;
@@ -127,24 +147,38 @@ impl Environment {
     }
 
     async fn last_lines(&mut self) {
-        let _ = timeout(LAST_LINES, async { while self.readers.join_next().await.is_some() {} }).await;
+        let _ = timeout(LAST_LINES, async {
+            while self.readers.join_next().await.is_some() {}
+        })
+        .await;
     }
 }
 
-/// The invocation's result, and whether the process is fit for another. `None` when the Runtime API is gone.
+/// The invocation's result, and whether the process is fit for another. `None` when the Runtime API
+/// is gone.
 async fn answered(signals: &mut UnboundedReceiver<Signal>) -> Option<(InvocationResult, bool)> {
     loop {
         match signals.recv().await? {
             Signal::Ready => {}
-            Signal::InitError(error) => return Some((InvocationResult::FunctionError(error), false)),
+            Signal::InitError(error) => {
+                return Some((InvocationResult::FunctionError(error), false));
+            }
             Signal::Answered(result) => return Some((result, true)),
         }
     }
 }
 
-/// The process with the environment that Lambda gives an OS-only runtime (AWS: "Defined runtime environment variables"), and no other.
+/// The process with the environment that Lambda gives an OS-only runtime (AWS: "Defined runtime
+/// environment variables"), and no other.
 fn command(binary: &Path, configuration: &FunctionConfiguration, runtime_api: &str) -> Command {
-    let FunctionConfiguration { binary: _, function_name, memory_size, region, endpoint_url, variables } = configuration;
+    let FunctionConfiguration {
+        binary: _,
+        function_name,
+        memory_size,
+        region,
+        endpoint_url,
+        variables,
+    } = configuration;
     let mut command = Command::new(binary);
     command
         .env_clear()
@@ -153,7 +187,10 @@ fn command(binary: &Path, configuration: &FunctionConfiguration, runtime_api: &s
         .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
         .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", memory_size.to_string())
         .env("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
-        .env("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{function_name}"))
+        .env(
+            "AWS_LAMBDA_LOG_GROUP_NAME",
+            format!("/aws/lambda/{function_name}"),
+        )
         .env("AWS_LAMBDA_LOG_STREAM_NAME", "sim")
         .env("AWS_LAMBDA_LOG_FORMAT", "JSON")
         .env("AWS_REGION", region)
@@ -175,12 +212,15 @@ fn command(binary: &Path, configuration: &FunctionConfiguration, runtime_api: &s
     command
 }
 
-/// Hands on the lines of one stream until it ends. It reads on when nobody wants them: a full pipe would stop the process.
+/// Hands on the lines of one stream until it ends. It reads on when nobody wants them: a full pipe
+/// would stop the process.
 async fn hand_on(stream: impl AsyncRead + Unpin, name: Stream, lines: UnboundedSender<LogLine>) {
     let mut reader = BufReader::new(stream);
     let mut bytes = Vec::new();
     while matches!(reader.read_until(b'\n', &mut bytes).await, Ok(count) if count > 0) {
-        let text = String::from_utf8_lossy(&bytes).trim_end_matches(['\r', '\n']).to_owned();
+        let text = String::from_utf8_lossy(&bytes)
+            .trim_end_matches(['\r', '\n'])
+            .to_owned();
         bytes.clear();
         let _ = lines.send(LogLine { stream: name, text });
     }

@@ -1,7 +1,7 @@
 //! The Runtime API's four paths, version 2018-06-01, for one process.
 //!
-//! Shapes, statuses and error types are those of AWS's page "Using the Lambda runtime API for custom runtimes" and of the
-//! specification it links.
+//! Shapes, statuses and error types are those of AWS's page "Using the Lambda runtime API for
+//! custom runtimes" and of the specification it links.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
@@ -15,7 +15,8 @@ use tokio::time::Instant;
 use super::function_error;
 use crate::{Invocation, InvocationResult};
 
-/// The largest answer to a synchronous invocation, in bytes: 6 MB and the room that Lambda leaves for its own wrapping.
+/// The largest answer to a synchronous invocation, in bytes: 6 MB and the room that Lambda leaves
+/// for its own wrapping.
 const RESPONSE_LIMIT: usize = 6_291_556;
 
 /// What the process told through the Runtime API.
@@ -39,12 +40,23 @@ pub(super) struct Protocol {
 }
 
 impl Protocol {
-    pub(super) fn new(invocations: UnboundedReceiver<Invocation>, signals: UnboundedSender<Signal>) -> Self {
-        Self { invocations: tokio::sync::Mutex::new(invocations), signals, working_on: Mutex::new(None) }
+    pub(super) fn new(
+        invocations: UnboundedReceiver<Invocation>,
+        signals: UnboundedSender<Signal>,
+    ) -> Self {
+        Self {
+            invocations: tokio::sync::Mutex::new(invocations),
+            signals,
+            working_on: Mutex::new(None),
+        }
     }
 
     pub(super) async fn answer(&self, request: Request<Bytes>) -> Response<Bytes> {
-        let path = request.uri().path().strip_prefix("/2018-06-01/runtime/").unwrap_or_default();
+        let path = request
+            .uri()
+            .path()
+            .strip_prefix("/2018-06-01/runtime/")
+            .unwrap_or_default();
         let parts: Vec<&str> = path.split('/').collect();
         match (request.method(), parts.as_slice()) {
             (&Method::GET, ["invocation", "next"]) => self.next().await,
@@ -54,16 +66,27 @@ impl Protocol {
                 self.tell(Signal::InitError(request.into_body()));
                 accepted()
             }
-            _ => failure(StatusCode::NOT_FOUND, "NotFound", "the Runtime API has no such path"),
+            _ => failure(
+                StatusCode::NOT_FOUND,
+                "NotFound",
+                "the Runtime API has no such path",
+            ),
         }
     }
 
     async fn next(&self) -> Response<Bytes> {
         self.tell(Signal::Ready);
         let Some(invocation) = self.invocations.lock().await.recv().await else {
-            return failure(StatusCode::INTERNAL_SERVER_ERROR, "Container", "the execution environment is shutting down");
+            return failure(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "Container",
+                "the execution environment is shutting down",
+            );
         };
-        *self.working_on.lock().unwrap_or_else(PoisonError::into_inner) = Some(invocation.request_id.clone());
+        *self
+            .working_on
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(invocation.request_id.clone());
         event(invocation)
     }
 
@@ -72,9 +95,19 @@ impl Protocol {
             return invalid_request_id();
         }
         if body.len() > RESPONSE_LIMIT {
-            let message = format!("Response payload size exceeded maximum allowed payload size ({RESPONSE_LIMIT} bytes).");
-            self.tell(Signal::Answered(function_error("Function.ResponseSizeTooLarge", &message)));
-            return failure(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", &message);
+            let message = format!(
+                "Response payload size exceeded maximum allowed payload size ({RESPONSE_LIMIT} \
+                 bytes)."
+            );
+            self.tell(Signal::Answered(function_error(
+                "Function.ResponseSizeTooLarge",
+                &message,
+            )));
+            return failure(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "RequestEntityTooLarge",
+                &message,
+            );
         }
         self.tell(Signal::Answered(InvocationResult::Ok(body.clone())));
         accepted()
@@ -84,16 +117,23 @@ impl Protocol {
         if !self.finish(id) {
             return invalid_request_id();
         }
-        self.tell(Signal::Answered(InvocationResult::FunctionError(body.clone())));
+        self.tell(Signal::Answered(InvocationResult::FunctionError(
+            body.clone(),
+        )));
         accepted()
     }
 
     /// Whether `id` is the invocation being worked on; from now on none is.
     fn finish(&self, id: &str) -> bool {
-        self.working_on.lock().unwrap_or_else(PoisonError::into_inner).take_if(|current| current == id).is_some()
+        self.working_on
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take_if(|current| current == id)
+            .is_some()
     }
 
-    /// The environment that listens is gone only when the process is being ended: then nobody needs to know.
+    /// The environment that listens is gone only when the process is being ended: then nobody needs
+    /// to know.
     fn tell(&self, signal: Signal) {
         let _ = self.signals.send(signal);
     }
@@ -101,7 +141,12 @@ impl Protocol {
 
 /// The answer to `next`.
 fn event(invocation: Invocation) -> Response<Bytes> {
-    let Invocation { request_id, payload, deadline, function_arn } = invocation;
+    let Invocation {
+        request_id,
+        payload,
+        deadline,
+        function_arn,
+    } = invocation;
     let response = Response::builder()
         .header("Content-Type", "application/json")
         .header("Lambda-Runtime-Aws-Request-Id", request_id)
@@ -109,7 +154,13 @@ fn event(invocation: Invocation) -> Response<Bytes> {
         .header("Lambda-Runtime-Invoked-Function-Arn", function_arn)
         .header("Lambda-Runtime-Trace-Id", trace_id())
         .body(payload);
-    response.unwrap_or_else(|error| failure(StatusCode::INTERNAL_SERVER_ERROR, "Container", &error.to_string()))
+    response.unwrap_or_else(|error| {
+        failure(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "Container",
+            &error.to_string(),
+        )
+    })
 }
 
 /// `deadline` in milliseconds since 1970, by the clock that the process reads.
@@ -119,12 +170,22 @@ fn epoch_ms(deadline: Instant) -> u128 {
 
 /// An X-Ray trace header, not sampled: nothing is traced here.
 fn trace_id() -> String {
-    format!("Root=1-{:08x}-{:024x};Parent={:016x};Sampled=0", real_now().as_secs(), fastrand::u128(..) >> 32, fastrand::u64(..))
+    format!(
+        "Root=1-{:08x}-{:024x};Parent={:016x};Sampled=0",
+        real_now().as_secs(),
+        fastrand::u128(..) >> 32,
+        fastrand::u64(..)
+    )
 }
 
-#[expect(clippy::disallowed_methods, reason = "the process on the other side reads the real clock, whatever time the account has")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the process on the other side reads the real clock, whatever time the account has"
+)]
 fn real_now() -> std::time::Duration {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
 }
 
 fn accepted() -> Response<Bytes> {
@@ -132,16 +193,26 @@ fn accepted() -> Response<Bytes> {
 }
 
 fn invalid_request_id() -> Response<Bytes> {
-    failure(StatusCode::BAD_REQUEST, "InvalidRequestID", "Invalid request ID")
+    failure(
+        StatusCode::BAD_REQUEST,
+        "InvalidRequestID",
+        "Invalid request ID",
+    )
 }
 
 fn failure(status: StatusCode, error_type: &str, message: &str) -> Response<Bytes> {
-    json_response(status, &json!({ "errorType": error_type, "errorMessage": message }))
+    json_response(
+        status,
+        &json!({ "errorType": error_type, "errorMessage": message }),
+    )
 }
 
 fn json_response(status: StatusCode, body: &Value) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from(body.to_string()));
     *response.status_mut() = status;
-    response.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(
+        http::header::CONTENT_TYPE,
+        http::HeaderValue::from_static("application/json"),
+    );
     response
 }

@@ -17,32 +17,49 @@ pub(crate) fn perform(world: &mut World, request: &S3Request) -> ApiResult<Respo
     match request.operation() {
         "CreateBucket" => create_bucket(world, request),
         "ListBuckets" => Ok(list_buckets(world)),
-        "HeadBucket" => world.buckets.bucket(&request.bucket).map(|_| empty(StatusCode::OK)),
+        "HeadBucket" => world
+            .buckets
+            .bucket(&request.bucket)
+            .map(|_| empty(StatusCode::OK)),
         "PutBucketVersioning" => put_versioning(world, request),
         "PutBucketNotificationConfiguration" => {
             world.configure_notifications(&request.bucket, &request.body)?;
             Ok(empty(StatusCode::OK))
         }
-        "GetBucketNotificationConfiguration" => Ok(xml(&world.buckets.bucket(&request.bucket)?.notifications)),
+        "GetBucketNotificationConfiguration" => {
+            Ok(xml(&world.buckets.bucket(&request.bucket)?.notifications))
+        }
         "PutObject" => put_object(world, request),
         "DeleteObject" => delete_object(world, request),
         "HeadObject" => head_object(world, request),
         "ListObjectVersions" => versions::list(world, request),
         "ListObjectsV2" => list_objects(world, request),
-        _ => Err(ApiError::new("NotImplemented", "A header you provided implies functionality that is not implemented").with_status(501)),
+        _ => Err(ApiError::new(
+            "NotImplemented",
+            "A header you provided implies functionality that is not implemented",
+        )
+        .with_status(501)),
     }
 }
 
 /// As with AWS, a new bucket is not versioned and tells EventBridge nothing.
 fn create_bucket(world: &mut World, request: &S3Request) -> ApiResult<Response<Bytes>> {
     if world.buckets.bucket(&request.bucket).is_ok() {
-        let message = "Your previous request to create the named bucket succeeded and you already own it.";
+        let message =
+            "Your previous request to create the named bucket succeeded and you already own it.";
         return Err(ApiError::new("BucketAlreadyOwnedByYou", message).with_status(409));
     }
-    let bucket = Bucket { created_at: world.clock.now, ..Bucket::default() };
+    let bucket = Bucket {
+        created_at: world.clock.now,
+        ..Bucket::default()
+    };
     world.buckets.buckets.insert(request.bucket.clone(), bucket);
     let mut created = empty(StatusCode::OK);
-    set(&mut created, header::LOCATION, &format!("/{}", request.bucket));
+    set(
+        &mut created,
+        header::LOCATION,
+        &format!("/{}", request.bucket),
+    );
     Ok(created)
 }
 
@@ -74,8 +91,18 @@ struct ListedBucket<'a> {
 
 fn list_buckets(world: &World) -> Response<Bytes> {
     let buckets = world.buckets.buckets.iter();
-    let buckets = buckets.map(|(name, bucket)| ListedBucket { name, creation_date: format!("{:.3}", bucket.created_at) }).collect();
-    xml(&ListAllMyBucketsResult { owner: Owner { id: &world.config.account_id }, buckets: BucketList { buckets } })
+    let buckets = buckets
+        .map(|(name, bucket)| ListedBucket {
+            name,
+            creation_date: format!("{:.3}", bucket.created_at),
+        })
+        .collect();
+    xml(&ListAllMyBucketsResult {
+        owner: Owner {
+            id: &world.config.account_id,
+        },
+        buckets: BucketList { buckets },
+    })
 }
 
 fn put_versioning(world: &mut World, request: &S3Request) -> ApiResult<Response<Bytes>> {
@@ -97,7 +124,11 @@ fn delete_object(world: &mut World, request: &S3Request) -> ApiResult<Response<B
     let marker = world.delete_object(&request.bucket, &request.key)?;
     let mut deleted = empty(StatusCode::NO_CONTENT);
     if marker.is_some() {
-        set(&mut deleted, HeaderName::from_static("x-amz-delete-marker"), "true");
+        set(
+            &mut deleted,
+            HeaderName::from_static("x-amz-delete-marker"),
+            "true",
+        );
     }
     set_version(&mut deleted, marker.as_deref());
     Ok(deleted)
@@ -107,16 +138,36 @@ fn head_object(world: &World, request: &S3Request) -> ApiResult<Response<Bytes>>
     let version = current(world, request)?;
     let mut found = empty(StatusCode::OK);
     set(&mut found, header::ETAG, &quoted(&version.etag));
-    set(&mut found, header::CONTENT_LENGTH, &version.size.to_string());
-    set(&mut found, header::LAST_MODIFIED, &version.modified_at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string());
+    set(
+        &mut found,
+        header::CONTENT_LENGTH,
+        &version.size.to_string(),
+    );
+    set(
+        &mut found,
+        header::LAST_MODIFIED,
+        &version
+            .modified_at
+            .strftime("%a, %d %b %Y %H:%M:%S GMT")
+            .to_string(),
+    );
     set_version(&mut found, version.id.as_deref());
     Ok(found)
 }
 
 fn current<'a>(world: &'a World, request: &S3Request) -> ApiResult<&'a Version> {
-    let bucket = world.buckets.buckets.get(&request.bucket).ok_or_else(no_bucket)?;
-    let stored = bucket.objects.get(&request.key).and_then(|stored| stored.current());
-    stored.ok_or_else(|| ApiError::new("NoSuchKey", "The specified key does not exist.").with_status(404))
+    let bucket = world
+        .buckets
+        .buckets
+        .get(&request.bucket)
+        .ok_or_else(no_bucket)?;
+    let stored = bucket
+        .objects
+        .get(&request.key)
+        .and_then(|stored| stored.current());
+    stored.ok_or_else(|| {
+        ApiError::new("NoSuchKey", "The specified key does not exist.").with_status(404)
+    })
 }
 
 #[derive(Serialize)]
@@ -148,16 +199,28 @@ struct Contents<'a> {
 fn list_objects(world: &World, request: &S3Request) -> ApiResult<Response<Bytes>> {
     let bucket = world.buckets.bucket(&request.bucket)?;
     let prefix = request.query("prefix").unwrap_or_default();
-    let after = request.query(TOKEN).or_else(|| request.query("start-after")).unwrap_or_default();
-    let max_keys = request.query("max-keys").and_then(|size| size.parse().ok()).unwrap_or(MOST_KEYS).min(MOST_KEYS);
+    let after = request
+        .query(TOKEN)
+        .or_else(|| request.query("start-after"))
+        .unwrap_or_default();
+    let max_keys = request
+        .query("max-keys")
+        .and_then(|size| size.parse().ok())
+        .unwrap_or(MOST_KEYS)
+        .min(MOST_KEYS);
 
-    let mut found = bucket.live().filter(|(key, ..)| key.starts_with(prefix) && key.as_str() > after);
+    let mut found = bucket
+        .live()
+        .filter(|(key, ..)| key.starts_with(prefix) && key.as_str() > after);
     let mut page: Vec<_> = found.by_ref().take(max_keys).collect();
     let is_truncated = found.next().is_some() || request.turn.is_some();
     if request.turn.as_ref().is_some_and(|turn| turn.is_empty) {
         page.clear();
     }
-    let last = page.last().filter(|_| is_truncated).map(|(key, ..)| key.as_str());
+    let last = page
+        .last()
+        .filter(|_| is_truncated)
+        .map(|(key, ..)| key.as_str());
     let contents = page.iter().map(|(key, _, version)| Contents {
         key: key.as_str(),
         last_modified: listed_time(version.modified_at + world.config.metadata_clock_ahead),
@@ -171,7 +234,11 @@ fn list_objects(world: &World, request: &S3Request) -> ApiResult<Response<Bytes>
         max_keys,
         key_count: page.len(),
         is_truncated,
-        next_continuation_token: request.turn.as_ref().map(|turn| turn.next.as_str()).or(last),
+        next_continuation_token: request
+            .turn
+            .as_ref()
+            .map(|turn| turn.next.as_str())
+            .or(last),
         contents: contents.collect(),
     }))
 }
@@ -186,7 +253,11 @@ pub(super) fn quoted(etag: &str) -> String {
 }
 
 pub(super) fn xml(content: &impl Serialize) -> Response<Bytes> {
-    response(StatusCode::OK, "application/xml", Bytes::from(document(content)))
+    response(
+        StatusCode::OK,
+        "application/xml",
+        Bytes::from(document(content)),
+    )
 }
 
 fn empty(status: StatusCode) -> Response<Bytes> {
@@ -203,6 +274,10 @@ fn set(response: &mut Response<Bytes>, name: HeaderName, value: &str) {
 
 fn set_version(response: &mut Response<Bytes>, version: Option<&str>) {
     if let Some(version) = version {
-        set(response, HeaderName::from_static("x-amz-version-id"), version);
+        set(
+            response,
+            HeaderName::from_static("x-amz-version-id"),
+            version,
+        );
     }
 }

@@ -37,19 +37,34 @@ impl S3Request {
             },
             |bucket| (bucket, path),
         );
-        let query = request.uri().query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
+        let query = request
+            .uri()
+            .query()
+            .unwrap_or_default()
+            .split('&')
+            .filter(|pair| !pair.is_empty());
         let query = query.map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decoded(name).into_owned(), decoded(&value.replace('+', " ")).into_owned())
+            (
+                decoded(name).into_owned(),
+                decoded(&value.replace('+', " ")).into_owned(),
+            )
         });
-        let chunked = request.headers().get("x-amz-content-sha256").is_some_and(|value| value.as_bytes().starts_with(b"STREAMING-"));
+        let chunked = request
+            .headers()
+            .get("x-amz-content-sha256")
+            .is_some_and(|value| value.as_bytes().starts_with(b"STREAMING-"));
         let body = request.body();
         Self {
             method: request.method().clone(),
             bucket,
             key: decoded(key).into_owned(),
             query: query.collect(),
-            body: if chunked { unchunked(body.clone()) } else { body.clone() },
+            body: if chunked {
+                unchunked(body.clone())
+            } else {
+                body.clone()
+            },
             turn: None,
         }
     }
@@ -87,7 +102,11 @@ impl S3Request {
     }
 
     pub(crate) fn target(&self) -> String {
-        if self.key.is_empty() { self.bucket.clone() } else { format!("{}/{}", self.bucket, self.key) }
+        if self.key.is_empty() {
+            self.bucket.clone()
+        } else {
+            format!("{}/{}", self.bucket, self.key)
+        }
     }
 
     pub(crate) fn input(&self) -> Value {
@@ -99,13 +118,18 @@ fn decoded(text: &str) -> Cow<'_, str> {
     percent_decode_str(text).decode_utf8_lossy()
 }
 
-/// The content of an aws-chunked body: `SIZE[;chunk-signature=…]CRLF DATA CRLF`, a chunk of size 0, trailers.
+/// The content of an aws-chunked body: `SIZE[;chunk-signature=…]CRLF DATA CRLF`, a chunk of size 0,
+/// trailers.
 fn unchunked(mut body: Bytes) -> Bytes {
     let mut content = Vec::new();
     while let Some(end) = body.windows(2).position(|pair| pair == b"\r\n") {
         let head = String::from_utf8_lossy(&body.split_to(end)).into_owned();
         body.advance(2);
-        let size = head.split(';').next().and_then(|size| usize::from_str_radix(size.trim(), 16).ok()).unwrap_or_default();
+        let size = head
+            .split(';')
+            .next()
+            .and_then(|size| usize::from_str_radix(size.trim(), 16).ok())
+            .unwrap_or_default();
         if size == 0 || size > body.len() {
             break;
         }

@@ -1,4 +1,5 @@
-//! `ListObjectVersions`: every version and delete marker below a prefix, in the order of the keys, the newest of each key first.
+//! `ListObjectVersions`: every version and delete marker below a prefix, in the order of the keys,
+//! the newest of each key first.
 
 use bytes::Bytes;
 use http::Response;
@@ -67,13 +68,29 @@ struct Listed<'a> {
 pub(super) fn list(world: &World, request: &S3Request) -> ApiResult<Response<Bytes>> {
     let bucket = world.buckets.bucket(&request.bucket)?;
     let text = |name: &str| request.query(name).unwrap_or_default();
-    let (prefix, key_marker, version_id_marker) = (text("prefix"), text("key-marker"), text("version-id-marker"));
-    let max_keys = request.query("max-keys").and_then(|size| size.parse().ok()).unwrap_or(MOST_KEYS).min(MOST_KEYS);
+    let (prefix, key_marker, version_id_marker) = (
+        text("prefix"),
+        text("key-marker"),
+        text("version-id-marker"),
+    );
+    let max_keys = request
+        .query("max-keys")
+        .and_then(|size| size.parse().ok())
+        .unwrap_or(MOST_KEYS)
+        .min(MOST_KEYS);
 
-    let all = bucket.objects.iter().filter(|(key, _)| key.starts_with(prefix)).flat_map(|(key, stored)| {
-        let newest_first = stored.versions.iter().rev().enumerate();
-        newest_first.map(move |(age, version)| Listed { key, version, is_latest: age == 0 })
-    });
+    let all = bucket
+        .objects
+        .iter()
+        .filter(|(key, _)| key.starts_with(prefix))
+        .flat_map(|(key, stored)| {
+            let newest_first = stored.versions.iter().rev().enumerate();
+            newest_first.map(move |(age, version)| Listed {
+                key,
+                version,
+                is_latest: age == 0,
+            })
+        });
     let mut marker_passed = version_id_marker.is_empty();
     let mut rest = all.filter(|listed| match listed.key.cmp(key_marker) {
         std::cmp::Ordering::Less => false,
@@ -109,7 +126,12 @@ impl<'a> Listed<'a> {
         let (key, version_id, is_latest) = (self.key, self.id(), self.is_latest);
         let last_modified = listed_time(self.version.modified_at);
         if self.version.is_delete_marker {
-            return Entry::DeleteMarker(MarkerEntry { key, version_id, is_latest, last_modified });
+            return Entry::DeleteMarker(MarkerEntry {
+                key,
+                version_id,
+                is_latest,
+                last_modified,
+            });
         }
         Entry::Version(VersionEntry {
             key,

@@ -13,7 +13,12 @@ use crate::error::{ApiError, ApiResult};
 use crate::world::World;
 
 /// Does what `principal` asks for; CloudTrail tells of what writes, also where it fails.
-pub(crate) fn perform(world: &mut World, operation: &str, input: Value, principal: &str) -> ApiResult {
+pub(crate) fn perform(
+    world: &mut World,
+    operation: &str,
+    input: Value,
+    principal: &str,
+) -> ApiResult {
     match operation {
         "DescribeSecret" => describe::secret(world, &parse(input)?),
         "ListSecrets" => describe::list(world, &parse(input)?),
@@ -55,5 +60,7 @@ fn write(world: &mut World, operation: &str, input: Value) -> ApiResult {
 pub(crate) fn target_of(input: &Value) -> String {
     let text = |name: &str| input.get(name).and_then(Value::as_str);
     let id = text("SecretId").or(text("Name")).unwrap_or_default();
-    id.split_once(":secret:").map_or(id, |(_, resource)| name_in(resource).unwrap_or(resource)).to_owned()
+    id.split_once(":secret:")
+        .map_or(id, |(_, resource)| name_in(resource).unwrap_or(resource))
+        .to_owned()
 }

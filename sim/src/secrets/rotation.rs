@@ -1,4 +1,5 @@
-//! A rotation: the rotation function makes a pending version, tests it, and makes it the current one.
+//! A rotation: the rotation function makes a pending version, tests it, and makes it the current
+//! one.
 
 use serde_json::json;
 
@@ -20,12 +21,24 @@ pub(crate) struct RotationStep {
 
 impl World {
     pub(super) fn start_rotation(&mut self, arn: String, version: String) {
-        self.clock.after(self.config.rotation / 4, Job::Rotate(RotationStep { arn, version, finishes: false }));
+        self.clock.after(
+            self.config.rotation / 4,
+            Job::Rotate(RotationStep {
+                arn,
+                version,
+                finishes: false,
+            }),
+        );
     }
 
-    /// A secret that was deleted meanwhile refuses what the rotation function asks for, and nothing more comes of it.
+    /// A secret that was deleted meanwhile refuses what the rotation function asks for, and nothing
+    /// more comes of it.
     pub(crate) fn rotate(&mut self, step: RotationStep) {
-        let RotationStep { arn, version, finishes } = step;
+        let RotationStep {
+            arn,
+            version,
+            finishes,
+        } = step;
         if finishes {
             self.finish_rotation(&arn, &version);
             return;
@@ -33,17 +46,33 @@ impl World {
         self.trail_rotation("RotationStarted", &arn);
         let put = json!({ "SecretId": arn, "ClientRequestToken": version, "SecretString": "rotated", "VersionStages": [PENDING] });
         if api::perform(self, "PutSecretValue", put, ROTATION_FUNCTION).is_ok() {
-            self.clock.after(self.config.rotation * 3 / 4, Job::Rotate(RotationStep { arn, version, finishes: true }));
+            self.clock.after(
+                self.config.rotation * 3 / 4,
+                Job::Rotate(RotationStep {
+                    arn,
+                    version,
+                    finishes: true,
+                }),
+            );
         }
     }
 
     fn finish_rotation(&mut self, arn: &str, version: &str) {
-        let current = self.secrets.get(arn).ok().and_then(|secret| secret.holder(CURRENT)).map(str::to_owned);
+        let current = self
+            .secrets
+            .get(arn)
+            .ok()
+            .and_then(|secret| secret.holder(CURRENT))
+            .map(str::to_owned);
         let finish = json!({ "SecretId": arn, "VersionStage": CURRENT, "MoveToVersionId": version, "RemoveFromVersionId": current });
         if api::perform(self, "UpdateSecretVersionStage", finish, ROTATION_FUNCTION).is_err() {
             return;
         }
-        let name = self.secrets.find(SecretId::from_api(arn)).map(|secret| secret.name.clone()).unwrap_or_default();
+        let name = self
+            .secrets
+            .find(SecretId::from_api(arn))
+            .map(|secret| secret.name.clone())
+            .unwrap_or_default();
         if let Some(secret) = self.secrets.0.get_mut(&name) {
             secret.detach(PENDING);
             secret.rotated_at = Some(self.clock.now);

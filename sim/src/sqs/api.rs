@@ -35,7 +35,11 @@ pub(crate) fn perform(world: &mut World, operation: &str, input: Value) -> ApiRe
 /// The queue's name.
 pub(crate) fn target_of(input: &Value) -> String {
     let text = |name: &str| input.get(name).and_then(Value::as_str);
-    text("QueueUrl").map(name_of).or(text("QueueName")).unwrap_or_default().to_owned()
+    text("QueueUrl")
+        .map(name_of)
+        .or(text("QueueName"))
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// The last part of a queue's URL or ARN.
@@ -56,7 +60,11 @@ struct CreateQueue {
 fn create(world: &mut World, input: &CreateQueue) -> ApiResult {
     let mut queue = Queue::new();
     queue.apply(&input.attributes)?;
-    world.queues.queues.entry(input.queue_name.clone()).or_insert(queue);
+    world
+        .queues
+        .queues
+        .entry(input.queue_name.clone())
+        .or_insert(queue);
     Ok(json!({ "QueueUrl": world.queue_url(&input.queue_name) }))
 }
 
@@ -76,22 +84,40 @@ impl Queue {
 }
 
 fn seconds_in(attributes: &Attributes, name: &str) -> ApiResult<Option<Duration>> {
-    let invalid = |_| ApiError::new("InvalidAttributeValue", format!("Invalid value for the parameter {name}."));
-    attributes.get(name).map(|text| text.parse().map(Duration::from_secs).map_err(invalid)).transpose()
+    let invalid = |_| {
+        ApiError::new(
+            "InvalidAttributeValue",
+            format!("Invalid value for the parameter {name}."),
+        )
+    };
+    attributes
+        .get(name)
+        .map(|text| text.parse().map(Duration::from_secs).map_err(invalid))
+        .transpose()
 }
 
-/// `{"deadLetterTargetArn": "arn:…", "maxReceiveCount": 5}`, the count also as text; an empty policy takes the redrive away.
+/// `{"deadLetterTargetArn": "arn:…", "maxReceiveCount": 5}`, the count also as text; an empty
+/// policy takes the redrive away.
 fn redrive_in(policy: &str) -> ApiResult<Option<Redrive>> {
     if policy.is_empty() {
         return Ok(None);
     }
     let policy: Value = serde_json::from_str(policy).unwrap_or_default();
     let target = policy.get("deadLetterTargetArn").and_then(Value::as_str);
-    let count = policy.get("maxReceiveCount").and_then(|count| count.as_u64().or_else(|| count.as_str()?.parse().ok()));
+    let count = policy
+        .get("maxReceiveCount")
+        .and_then(|count| count.as_u64().or_else(|| count.as_str()?.parse().ok()));
     let parsed = target.zip(count.and_then(|count| u32::try_from(count).ok()));
-    let (target, most_receives) =
-        parsed.ok_or_else(|| ApiError::new("InvalidAttributeValue", "Invalid value for the parameter RedrivePolicy."))?;
-    Ok(Some(Redrive { dead_letters: name_of(target).to_owned(), most_receives }))
+    let (target, most_receives) = parsed.ok_or_else(|| {
+        ApiError::new(
+            "InvalidAttributeValue",
+            "Invalid value for the parameter RedrivePolicy.",
+        )
+    })?;
+    Ok(Some(Redrive {
+        dead_letters: name_of(target).to_owned(),
+        most_receives,
+    }))
 }
 
 #[derive(Deserialize)]
@@ -124,18 +150,36 @@ fn get_attributes(world: &mut World, input: &OfQueue) -> ApiResult {
     let name = name_of(&input.queue_url);
     let queue = world.queues.queue(name)?;
     let now = world.clock.now;
-    let (visible, hidden): (Vec<_>, Vec<_>) = queue.messages.values().partition(|message| message.visible_at <= now);
-    let (delayed, in_flight): (Vec<_>, Vec<_>) = hidden.into_iter().partition(|message| message.receives == 0);
+    let (visible, hidden): (Vec<_>, Vec<_>) = queue
+        .messages
+        .values()
+        .partition(|message| message.visible_at <= now);
+    let (delayed, in_flight): (Vec<_>, Vec<_>) = hidden
+        .into_iter()
+        .partition(|message| message.receives == 0);
     let counts = [
         ("ApproximateNumberOfMessages", visible.len()),
         ("ApproximateNumberOfMessagesDelayed", delayed.len()),
         ("ApproximateNumberOfMessagesNotVisible", in_flight.len()),
     ];
-    let mut attributes: Map<String, Value> = counts.map(|(name, count)| (name.to_owned(), json!(count.to_string()))).into_iter().collect();
+    let mut attributes: Map<String, Value> = counts
+        .map(|(name, count)| (name.to_owned(), json!(count.to_string())))
+        .into_iter()
+        .collect();
     attributes.insert("QueueArn".to_owned(), json!(world.config.arn("sqs", name)));
-    attributes.insert("VisibilityTimeout".to_owned(), json!(queue.visibility_timeout.as_secs().to_string()));
-    attributes.insert("DelaySeconds".to_owned(), json!(queue.delay.as_secs().to_string()));
-    if let Some(Redrive { dead_letters, most_receives }) = &queue.redrive {
+    attributes.insert(
+        "VisibilityTimeout".to_owned(),
+        json!(queue.visibility_timeout.as_secs().to_string()),
+    );
+    attributes.insert(
+        "DelaySeconds".to_owned(),
+        json!(queue.delay.as_secs().to_string()),
+    );
+    if let Some(Redrive {
+        dead_letters,
+        most_receives,
+    }) = &queue.redrive
+    {
         let policy = json!({ "deadLetterTargetArn": world.config.arn("sqs", dead_letters), "maxReceiveCount": most_receives });
         attributes.insert("RedrivePolicy".to_owned(), json!(policy.to_string()));
     }
@@ -150,7 +194,10 @@ struct SetQueueAttributes {
 }
 
 fn set_attributes(world: &mut World, input: &SetQueueAttributes) -> ApiResult {
-    world.queues.queue_mut(name_of(&input.queue_url))?.apply(&input.attributes)?;
+    world
+        .queues
+        .queue_mut(name_of(&input.queue_url))?
+        .apply(&input.attributes)?;
     Ok(Value::Null)
 }
 
@@ -176,17 +223,31 @@ fn send(world: &mut World, input: SendMessage) -> ApiResult {
 }
 
 fn send_one(world: &mut World, queue: &str, message: NewMessage) -> ApiResult {
-    let NewMessage { message_body, delay_seconds, message_attributes } = message;
+    let NewMessage {
+        message_body,
+        delay_seconds,
+        message_attributes,
+    } = message;
     if let Some(delay) = delay_seconds.filter(|delay| *delay > LONGEST_DELAY) {
         let reason = "DelaySeconds must be >= 0 and <= 900.";
-        return Err(invalid_value(format!("Value {delay} for parameter DelaySeconds is invalid. Reason: {reason}")));
+        return Err(invalid_value(format!(
+            "Value {delay} for parameter DelaySeconds is invalid. Reason: {reason}"
+        )));
     }
     if message_body.is_empty() || message_body.len() > LARGEST_MESSAGE {
-        let reason = format!("Message must be shorter than {LARGEST_MESSAGE} bytes, and not empty.");
-        return Err(invalid_value(format!("One or more parameters are invalid. Reason: {reason}")));
+        let reason =
+            format!("Message must be shorter than {LARGEST_MESSAGE} bytes, and not empty.");
+        return Err(invalid_value(format!(
+            "One or more parameters are invalid. Reason: {reason}"
+        )));
     }
     let digest = md5_of(&message_body);
-    let id = world.send_message(queue, message_body, message_attributes, delay_seconds.map(Duration::from_secs))?;
+    let id = world.send_message(
+        queue,
+        message_body,
+        message_attributes,
+        delay_seconds.map(Duration::from_secs),
+    )?;
     Ok(json!({ "MessageId": id, "MD5OfMessageBody": digest }))
 }
 
@@ -211,7 +272,10 @@ struct BatchEntry {
 
 fn send_batch(world: &mut World, input: SendMessageBatch) -> ApiResult {
     if input.entries.len() > MOST_IN_A_BATCH {
-        return Err(ApiError::new("TooManyEntriesInBatchRequest", "Maximum number of entries per request are 10."));
+        return Err(ApiError::new(
+            "TooManyEntriesInBatchRequest",
+            "Maximum number of entries per request are 10.",
+        ));
     }
     let queue = name_of(&input.queue_url);
     world.queues.queue(queue)?;
@@ -242,11 +306,22 @@ fn receive(world: &mut World, input: &ReceiveMessage) -> ApiResult {
     let queue = name_of(&input.queue_url);
     let visibility = input.visibility_timeout.map(Duration::from_secs);
     let mut received = Vec::new();
-    while received.len() < input.max_number_of_messages.unwrap_or(1).min(MOST_IN_A_BATCH) {
-        let Some(message) = world.receive_message(queue, visibility)? else { break };
+    while received.len()
+        < input
+            .max_number_of_messages
+            .unwrap_or(1)
+            .min(MOST_IN_A_BATCH)
+    {
+        let Some(message) = world.receive_message(queue, visibility)? else {
+            break;
+        };
         received.push(message_json(&world.config.account_id, &message));
     }
-    Ok(if received.is_empty() { json!({}) } else { json!({ "Messages": received }) })
+    Ok(if received.is_empty() {
+        json!({})
+    } else {
+        json!({ "Messages": received })
+    })
 }
 
 fn message_json(account: &str, message: &Message) -> Value {
@@ -297,15 +372,29 @@ fn change_visibility(world: &mut World, input: &ChangeMessageVisibility) -> ApiR
     let name = name_of(&input.queue_url);
     let visible_at = world.clock.now + Duration::from_secs(input.visibility_timeout);
     let queue = world.queues.queue_mut(name)?;
-    let message = queue.messages.values_mut().find(|message| message.receipt == input.receipt_handle);
-    let message = message.ok_or_else(|| ApiError::new("ReceiptHandleIsInvalid", "The input receipt handle is invalid."))?;
+    let message = queue
+        .messages
+        .values_mut()
+        .find(|message| message.receipt == input.receipt_handle);
+    let message = message.ok_or_else(|| {
+        ApiError::new(
+            "ReceiptHandleIsInvalid",
+            "The input receipt handle is invalid.",
+        )
+    })?;
     message.visible_at = visible_at;
-    world.clock.at(visible_at, Job::MessagesVisible(name.to_owned()));
+    world
+        .clock
+        .at(visible_at, Job::MessagesVisible(name.to_owned()));
     Ok(Value::Null)
 }
 
 fn purge(world: &mut World, input: &OfQueue) -> ApiResult {
-    world.queues.queue_mut(name_of(&input.queue_url))?.messages.clear();
+    world
+        .queues
+        .queue_mut(name_of(&input.queue_url))?
+        .messages
+        .clear();
     Ok(Value::Null)
 }
 

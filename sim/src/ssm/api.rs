@@ -15,7 +15,12 @@ const MOST_A_PAGE: usize = 50;
 const MOST_FILTER_VALUES: usize = 50;
 const LONGEST_FILTER_VALUE: usize = 1024;
 
-pub(crate) fn perform(world: &mut World, operation: &str, input: Value, principal: &str) -> ApiResult {
+pub(crate) fn perform(
+    world: &mut World,
+    operation: &str,
+    input: Value,
+    principal: &str,
+) -> ApiResult {
     match operation {
         "PutParameter" => put(world, parse(input)?, principal),
         "DeleteParameter" => delete(world, &parse(input)?),
@@ -32,9 +37,18 @@ pub(crate) fn perform(world: &mut World, operation: &str, input: Value, principa
 
 pub(crate) fn target_of(input: &Value) -> String {
     let text = |name: &str| input.get(name).and_then(Value::as_str);
-    let filters = input.get("ParameterFilters").and_then(Value::as_array).into_iter().flatten();
-    let values = filters.filter_map(|filter| filter.get("Values")?.as_array()).flatten().filter_map(Value::as_str);
-    text("Name").or(text("ResourceId")).map_or_else(|| values.collect::<Vec<_>>().join(","), str::to_owned)
+    let filters = input
+        .get("ParameterFilters")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    let values = filters
+        .filter_map(|filter| filter.get("Values")?.as_array())
+        .flatten()
+        .filter_map(Value::as_str);
+    text("Name")
+        .or(text("ResourceId"))
+        .map_or_else(|| values.collect::<Vec<_>>().join(","), str::to_owned)
 }
 
 #[derive(Deserialize)]
@@ -53,16 +67,33 @@ struct PutParameter {
 fn put(world: &mut World, input: PutParameter, principal: &str) -> ApiResult {
     let exists = world.parameters.current(&input.name).is_some();
     if input.r#type.is_none() && !exists {
-        return Err(ApiError::new("ValidationException", "A parameter type is required when you create a parameter."));
+        return Err(ApiError::new(
+            "ValidationException",
+            "A parameter type is required when you create a parameter.",
+        ));
     }
     let user = world.config.user_arn(principal);
-    let PutParameter { name, value, r#type: kind, description, overwrite, tags } = input;
+    let PutParameter {
+        name,
+        value,
+        r#type: kind,
+        description,
+        overwrite,
+        tags,
+    } = input;
     if overwrite && !tags.is_empty() {
-        let message =
-            "Invalid request: tags and overwrite can't be used together. To update tags, use AddTagsToResource or RemoveTagsFromResource.";
+        let message = "Invalid request: tags and overwrite can't be used together. To update \
+                       tags, use AddTagsToResource or RemoveTagsFromResource.";
         return Err(ApiError::new("ValidationException", message));
     }
-    let version = world.put_parameter(Put { name: name.clone(), value, kind, description, overwrite, user })?;
+    let version = world.put_parameter(Put {
+        name: name.clone(),
+        value,
+        kind,
+        description,
+        overwrite,
+        user,
+    })?;
     if !tags.is_empty() {
         world.tag_parameter(&name, |known| *known = to_tags(&tags))?;
     }
@@ -120,7 +151,10 @@ impl Filter {
             ("Name", "BeginsWith") => Ok(any(&|value| name.starts_with(value))),
             ("Name", "Contains") => Ok(any(&|value| name.contains(value))),
             ("Type", "Equals") => Ok(any(&|value| kind == value)),
-            (key, option) => Err(ApiError::new("InvalidFilterOption", format!("The filter {key} {option} is not valid."))),
+            (key, option) => Err(ApiError::new(
+                "InvalidFilterOption",
+                format!("The filter {key} {option} is not valid."),
+            )),
         }
     }
 }
@@ -128,22 +162,43 @@ impl Filter {
 fn describe(world: &mut World, input: &DescribeParameters) -> ApiResult {
     let size = input.max_results.unwrap_or(10);
     if !(1..=MOST_A_PAGE).contains(&size) {
-        return Err(ApiError::new("ValidationException", "MaxResults must be between 1 and 50."));
+        return Err(ApiError::new(
+            "ValidationException",
+            "MaxResults must be between 1 and 50.",
+        ));
     }
-    if input.parameter_filters.iter().any(|filter| filter.values.len() > MOST_FILTER_VALUES) {
-        return Err(ApiError::new("ValidationException", "Member must have length less than or equal to 50."));
+    if input
+        .parameter_filters
+        .iter()
+        .any(|filter| filter.values.len() > MOST_FILTER_VALUES)
+    {
+        return Err(ApiError::new(
+            "ValidationException",
+            "Member must have length less than or equal to 50.",
+        ));
     }
-    let values = input.parameter_filters.iter().flat_map(|filter| &filter.values);
-    if values.into_iter().any(|value| !(1..=LONGEST_FILTER_VALUE).contains(&value.chars().count())) {
-        let message = "1 validation error detected: Value at 'parameterFilters.1.member.values' failed to satisfy constraint: \
-                       Member must satisfy constraint: [Member must have length less than or equal to 1024, Member must have length greater \
+    let values = input
+        .parameter_filters
+        .iter()
+        .flat_map(|filter| &filter.values);
+    if values
+        .into_iter()
+        .any(|value| !(1..=LONGEST_FILTER_VALUE).contains(&value.chars().count()))
+    {
+        let message = "1 validation error detected: Value at 'parameterFilters.1.member.values' \
+                       failed to satisfy constraint: Member must satisfy constraint: [Member must \
+                       have length less than or equal to 1024, Member must have length greater \
                        than or equal to 1]";
         return Err(ApiError::new("ValidationException", message));
     }
     let seen_until = world.clock.now - world.config.parameter_metadata_lag;
     let mut found = Vec::new();
     for (name, stored, version) in world.parameters.live_at(seen_until) {
-        let verdicts: ApiResult<Vec<bool>> = input.parameter_filters.iter().map(|filter| filter.accepts(name, &stored.kind)).collect();
+        let verdicts: ApiResult<Vec<bool>> = input
+            .parameter_filters
+            .iter()
+            .map(|filter| filter.accepts(name, &stored.kind))
+            .collect();
         if verdicts?.into_iter().all(|accepted| accepted) {
             found.push(metadata(&world.config, name, stored, version));
         }
@@ -172,7 +227,10 @@ fn metadata(config: &AccountConfig, name: &str, stored: &Stored, version: &Versi
 
 /// Works, so that a test which finds it in the record of calls proves something.
 fn get(world: &mut World, input: &Named) -> ApiResult {
-    let (stored, version) = world.parameters.current(&input.name).ok_or_else(not_found)?;
+    let (stored, version) = world
+        .parameters
+        .current(&input.name)
+        .ok_or_else(not_found)?;
     let arn = world.config.parameter_arn(&input.name);
     Ok(json!({ "Parameter": {
         "Name": input.name,
@@ -186,10 +244,16 @@ fn get(world: &mut World, input: &Named) -> ApiResult {
 }
 
 fn history(world: &mut World, input: &Named) -> ApiResult {
-    let (stored, _) = world.parameters.current(&input.name).ok_or_else(not_found)?;
+    let (stored, _) = world
+        .parameters
+        .current(&input.name)
+        .ok_or_else(not_found)?;
     let versions = stored.versions.iter().map(|version| {
         let mut fields = metadata(&world.config, &input.name, stored, version);
-        let added = Map::from_iter([("Value".to_owned(), json!(version.value)), ("Labels".to_owned(), json!(version.labels))]);
+        let added = Map::from_iter([
+            ("Value".to_owned(), json!(version.value)),
+            ("Labels".to_owned(), json!(version.labels)),
+        ]);
         if let Some(fields) = fields.as_object_mut() {
             fields.extend(added);
         }

@@ -20,7 +20,10 @@ impl Resource {
         if self.resource_type == "Parameter" {
             Ok(&self.resource_id)
         } else {
-            Err(ApiError::new("InvalidResourceType", format!("{} is not a valid resource type.", self.resource_type)))
+            Err(ApiError::new(
+                "InvalidResourceType",
+                format!("{} is not a valid resource type.", self.resource_type),
+            ))
         }
     }
 }
@@ -34,7 +37,9 @@ pub(super) struct AddTagsToResource {
 }
 
 pub(super) fn add(world: &mut World, input: &AddTagsToResource) -> ApiResult {
-    world.tag_parameter(input.resource.parameter()?, |tags| tags.extend(to_tags(&input.tags)))?;
+    world.tag_parameter(input.resource.parameter()?, |tags| {
+        tags.extend(to_tags(&input.tags));
+    })?;
     Ok(json!({}))
 }
 
@@ -47,19 +52,33 @@ pub(super) struct RemoveTagsFromResource {
 }
 
 pub(super) fn remove(world: &mut World, input: &RemoveTagsFromResource) -> ApiResult {
-    world.tag_parameter(input.resource.parameter()?, |tags| tags.retain(|key, _| !input.tag_keys.contains(key)))?;
+    world.tag_parameter(input.resource.parameter()?, |tags| {
+        tags.retain(|key, _| !input.tag_keys.contains(key));
+    })?;
     Ok(json!({}))
 }
 
 pub(super) fn list(world: &World, input: &Resource) -> ApiResult {
-    let (stored, _) = world.parameters.current(input.parameter()?).ok_or_else(no_resource)?;
+    let (stored, _) = world
+        .parameters
+        .current(input.parameter()?)
+        .ok_or_else(no_resource)?;
     Ok(json!({ "TagList": pairs(&stored.tags) }))
 }
 
 impl World {
     /// Changes a parameter's tags, which the index behind `GetResources` learns of later.
-    pub(crate) fn tag_parameter(&mut self, name: &str, act: impl FnOnce(&mut Tags)) -> ApiResult<()> {
-        let stored = self.parameters.parameters.get_mut(name).filter(|stored| !stored.versions.is_empty()).ok_or_else(no_resource)?;
+    pub(crate) fn tag_parameter(
+        &mut self,
+        name: &str,
+        act: impl FnOnce(&mut Tags),
+    ) -> ApiResult<()> {
+        let stored = self
+            .parameters
+            .parameters
+            .get_mut(name)
+            .filter(|stored| !stored.versions.is_empty())
+            .ok_or_else(no_resource)?;
         act(&mut stored.tags);
         let tags = stored.tags.clone();
         self.index_later(self.config.parameter_arn(name), tags);
@@ -68,5 +87,8 @@ impl World {
 }
 
 fn no_resource() -> ApiError {
-    ApiError { code: "InvalidResourceId".to_owned(), ..not_found() }
+    ApiError {
+        code: "InvalidResourceId".to_owned(),
+        ..not_found()
+    }
 }

@@ -1,4 +1,5 @@
-//! Paging as most AWS APIs do it: so many a page, an opaque token for the rest. And as no API should.
+//! Paging as most AWS APIs do it: so many a page, an opaque token for the rest. And as no API
+//! should.
 
 use serde_json::{Value, json};
 
@@ -14,9 +15,15 @@ pub(crate) struct Page<'a, T> {
 ///
 /// # Errors
 /// The token is none that this account gave.
-pub(crate) fn of<'a, T>(items: &'a [T], size: usize, token: Option<&str>) -> ApiResult<Page<'a, T>> {
+pub(crate) fn of<'a, T>(
+    items: &'a [T],
+    size: usize,
+    token: Option<&str>,
+) -> ApiResult<Page<'a, T>> {
     let start = match token.filter(|token| !token.is_empty()) {
-        Some(token) => start_of(token).ok_or_else(|| ApiError::invalid_parameter("Invalid token."))?,
+        Some(token) => {
+            start_of(token).ok_or_else(|| ApiError::invalid_parameter("Invalid token."))?
+        }
         None => 0,
     };
     let rest = items.get(start..).unwrap_or_default();
@@ -48,19 +55,29 @@ pub(crate) struct Turn {
 impl Turn {
     /// The page that `token` asks for.
     pub(crate) fn after(token: Option<&str>, turns: Turns) -> Self {
-        let place: u64 = token.and_then(|token| token.strip_prefix("turn-")?.parse().ok()).unwrap_or_default();
+        let place: u64 = token
+            .and_then(|token| token.strip_prefix("turn-")?.parse().ok())
+            .unwrap_or_default();
         let next = match turns {
             Turns::InACircle if place == 3 => 2,
             Turns::InACircle | Turns::WithoutEnd => place + 1,
         };
-        Self { is_empty: place.is_multiple_of(2), next: format!("turn-{next}") }
+        Self {
+            is_empty: place.is_multiple_of(2),
+            next: format!("turn-{next}"),
+        }
     }
 
     /// Makes it of the first page's JSON, whose token is the member `name`.
     pub(crate) fn change(self, page: &mut Value, name: &str) {
-        let Some(members) = page.as_object_mut() else { return };
+        let Some(members) = page.as_object_mut() else {
+            return;
+        };
         if self.is_empty {
-            members.values_mut().filter_map(Value::as_array_mut).for_each(Vec::clear);
+            members
+                .values_mut()
+                .filter_map(Value::as_array_mut)
+                .for_each(Vec::clear);
         }
         members.insert(name.to_owned(), json!(self.next));
     }

@@ -18,19 +18,28 @@ impl Api {
 
     pub(super) fn json_response(self, output: &Value) -> Response<Bytes> {
         // Operations without output answer with an empty body, as AWS does.
-        let body = if output.is_null() { Bytes::new() } else { Bytes::from(output.to_string()) };
+        let body = if output.is_null() {
+            Bytes::new()
+        } else {
+            Bytes::from(output.to_string())
+        };
         response(StatusCode::OK, self.content_type(), body)
     }
 
     /// The error in this API's protocol; an answer to HEAD has no body.
     pub(super) fn error_response(self, error: &ApiError, with_body: bool) -> Response<Bytes> {
-        let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status =
+            StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = match self {
             Self::S3 => crate::s3::error_document(error),
             Self::Sqs => json!({ "__type": format!("com.amazonaws.sqs#{}", error.code), "message": error.message }).to_string(),
             Self::Ecs | Self::Tagging | Self::Ssm | Self::Secrets => json!({ "__type": error.code, "message": error.message }).to_string(),
         };
-        let body = if with_body { Bytes::from(body) } else { Bytes::new() };
+        let body = if with_body {
+            Bytes::from(body)
+        } else {
+            Bytes::new()
+        };
         let mut response = response(status, self.content_type(), body);
         if self != Self::S3
             && let Ok(code) = HeaderValue::from_str(&error.code)
@@ -43,23 +52,37 @@ impl Api {
     /// How this API says that too many calls came.
     pub(super) fn throttle(self) -> ApiError {
         match self {
-            Self::Ecs | Self::Ssm | Self::Secrets => ApiError::new("ThrottlingException", "Rate exceeded"),
+            Self::Ecs | Self::Ssm | Self::Secrets => {
+                ApiError::new("ThrottlingException", "Rate exceeded")
+            }
             Self::Tagging => ApiError::new("ThrottledException", "Rate exceeded"),
             Self::Sqs => ApiError::new("RequestThrottled", "Rate exceeded"),
-            Self::S3 => ApiError::new("SlowDown", "Please reduce your request rate.").with_status(503),
+            Self::S3 => {
+                ApiError::new("SlowDown", "Please reduce your request rate.").with_status(503)
+            }
         }
     }
 }
 
-pub(crate) fn response(status: StatusCode, content_type: &'static str, body: Bytes) -> Response<Bytes> {
+pub(crate) fn response(
+    status: StatusCode,
+    content_type: &'static str,
+    body: Bytes,
+) -> Response<Bytes> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
 
 pub(super) fn add_request_id(response: &mut Response<Bytes>, api: Api, id: &str) {
-    let name = if api == Api::S3 { "x-amz-request-id" } else { "x-amzn-requestid" };
+    let name = if api == Api::S3 {
+        "x-amz-request-id"
+    } else {
+        "x-amzn-requestid"
+    };
     if let Ok(id) = HeaderValue::from_str(id) {
         response.headers_mut().insert(name, id);
     }

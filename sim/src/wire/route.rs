@@ -69,7 +69,10 @@ impl Api {
             Self::Ecs if target.contains('/') => config.arn("ecs", &format!("service/{target}")),
             Self::Ecs => config.arn("ecs", &format!("cluster/{target}")),
             Self::Tagging => "*".to_owned(),
-            Self::Ssm => config.arn("ssm", &format!("parameter/{}", target.trim_start_matches('/'))),
+            Self::Ssm => config.arn(
+                "ssm",
+                &format!("parameter/{}", target.trim_start_matches('/')),
+            ),
             Self::Secrets => config.arn("secretsmanager", &format!("secret:{target}")),
             Self::Sqs => config.arn("sqs", target),
             Self::S3 => format!("arn:aws:s3:::{target}"),
@@ -115,13 +118,17 @@ pub(crate) struct ApiRequest {
 impl ApiRequest {
     /// Whether an error to this request may have a body.
     pub(super) fn has_body(&self) -> bool {
-        self.s3.as_ref().is_none_or(|request| request.method != Method::HEAD)
+        self.s3
+            .as_ref()
+            .is_none_or(|request| request.method != Method::HEAD)
     }
 
     pub(super) fn perform(&self, world: &mut World) -> ApiResult<Response<Bytes>> {
         match &self.s3 {
             Some(request) => crate::s3::api::perform(world, request),
-            None => Ok(self.api.json_response(&self.output(world, self.input.clone())?)),
+            None => Ok(self
+                .api
+                .json_response(&self.output(world, self.input.clone())?)),
         }
     }
 
@@ -131,7 +138,9 @@ impl ApiRequest {
             return crate::s3::api::perform(world, &request.turned(turns));
         }
         let (mut input, name) = (self.input.clone(), self.api.token_name());
-        let token = input.as_object_mut().and_then(|members| members.remove(name));
+        let token = input
+            .as_object_mut()
+            .and_then(|members| members.remove(name));
         let mut page = self.output(world, input)?;
         Turn::after(token.as_ref().and_then(Value::as_str), turns).change(&mut page, name);
         Ok(self.api.json_response(&page))
@@ -161,22 +170,42 @@ pub(super) fn parse(request: &Request<Bytes>, config: &AccountConfig) -> Option<
         None => (None, host.strip_suffix(".localhost").map(str::to_owned)),
     };
 
-    let target = request.headers().get("x-amz-target").and_then(|value| value.to_str().ok());
-    let by_target = target.and_then(|target| target.split_once('.')).and_then(|(prefix, operation)| {
-        let (_, api) = Api::JSON.iter().find(|(known, _)| *known == prefix)?;
-        Some((*api, operation.to_owned()))
-    });
+    let target = request
+        .headers()
+        .get("x-amz-target")
+        .and_then(|value| value.to_str().ok());
+    let by_target =
+        target
+            .and_then(|target| target.split_once('.'))
+            .and_then(|(prefix, operation)| {
+                let (_, api) = Api::JSON.iter().find(|(known, _)| *known == prefix)?;
+                Some((*api, operation.to_owned()))
+            });
     match (by_target, by_host) {
         (Some((api, _)), Some(host_api)) if api != host_api => None,
         (Some((api, operation)), _) => {
             let input = serde_json::from_slice(request.body()).unwrap_or_default();
             let target = api.target_of(&input);
-            Some(ApiRequest { api, operation, target, principal, input, s3: None })
+            Some(ApiRequest {
+                api,
+                operation,
+                target,
+                principal,
+                input,
+                s3: None,
+            })
         }
         (None, Some(Api::S3) | None) => {
             let s3 = S3Request::parse(request, bucket);
             let (operation, target, input) = (s3.operation().to_owned(), s3.target(), s3.input());
-            Some(ApiRequest { api: Api::S3, operation, target, principal, input, s3: Some(s3) })
+            Some(ApiRequest {
+                api: Api::S3,
+                operation,
+                target,
+                principal,
+                input,
+                s3: Some(s3),
+            })
         }
         (None, Some(_)) => None,
     }
@@ -184,25 +213,51 @@ pub(super) fn parse(request: &Request<Bytes>, config: &AccountConfig) -> Option<
 
 fn host_of(request: &Request<Bytes>) -> String {
     let authority = request.uri().host().map(str::to_owned);
-    let header = || request.headers().get(header::HOST)?.to_str().ok().map(str::to_owned);
+    let header = || {
+        request
+            .headers()
+            .get(header::HOST)?
+            .to_str()
+            .ok()
+            .map(str::to_owned)
+    };
     let host = authority.or_else(header).unwrap_or_default();
     host.split(':').next().unwrap_or_default().to_owned()
 }
 
 /// `ecs.eu-west-1`, `s3.eu-west-1`, `bucket.with.dots.s3.eu-west-1`, `s3`.
 fn by_endpoint(endpoint: &str, region: &str) -> Option<(Api, Option<String>)> {
-    let apis = [Api::Ecs, Api::Tagging, Api::Ssm, Api::Secrets, Api::Sqs, Api::S3];
-    let regional = endpoint.strip_suffix(region).and_then(|rest| rest.strip_suffix('.'));
+    let apis = [
+        Api::Ecs,
+        Api::Tagging,
+        Api::Ssm,
+        Api::Secrets,
+        Api::Sqs,
+        Api::S3,
+    ];
+    let regional = endpoint
+        .strip_suffix(region)
+        .and_then(|rest| rest.strip_suffix('.'));
     let name = regional.or_else(|| endpoint.ends_with("s3").then_some(endpoint))?;
     if let Some(bucket) = name.strip_suffix(".s3") {
         return Some((Api::S3, Some(bucket.to_owned())));
     }
-    apis.into_iter().find(|api| api.endpoint_prefix() == name).map(|api| (api, None))
+    apis.into_iter()
+        .find(|api| api.endpoint_prefix() == name)
+        .map(|api| (api, None))
 }
 
 /// The access key id of the signature, version 4, in the header or in the query of a presigned URL.
 fn principal_of(request: &Request<Bytes>) -> String {
-    let header = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let credential = header.and_then(|value| value.split_once("Credential=")).map(|(_, rest)| rest);
-    credential.and_then(|scope| scope.split('/').next()).unwrap_or("anonymous").to_owned()
+    let header = request
+        .headers()
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    let credential = header
+        .and_then(|value| value.split_once("Credential="))
+        .map(|(_, rest)| rest);
+    credential
+        .and_then(|scope| scope.split('/').next())
+        .unwrap_or("anonymous")
+        .to_owned()
 }

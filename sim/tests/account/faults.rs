@@ -12,9 +12,17 @@ use crate::{account, ecs};
 
 /// One attempt, three seconds at most.
 async fn force_once(account: &Account, name: &str) -> Result<(), SdkError<UpdateServiceError>> {
-    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(3)).build();
-    let config = aws_sdk_ecs::config::Builder::from(&account.sdk_config()).retry_config(RetryConfig::disabled()).timeout_config(timeouts);
-    let call = aws_sdk_ecs::Client::from_conf(config.build()).update_service().cluster("web").service(name).force_new_deployment(true);
+    let timeouts = TimeoutConfig::builder()
+        .operation_attempt_timeout(Duration::from_secs(3))
+        .build();
+    let config = aws_sdk_ecs::config::Builder::from(&account.sdk_config())
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts);
+    let call = aws_sdk_ecs::Client::from_conf(config.build())
+        .update_service()
+        .cluster("web")
+        .service(name)
+        .force_new_deployment(true);
     call.send().await.map(|_| ())
 }
 
@@ -30,14 +38,18 @@ async fn a_denial_names_who_what_and_on_what() {
     let account = two_services();
     account.inject(Fault::denied("ecs:UpdateService").target("web/api"));
 
-    let error = force_once(&account, "api").await.unwrap_err().into_service_error();
+    let error = force_once(&account, "api")
+        .await
+        .unwrap_err()
+        .into_service_error();
     force_once(&account, "worker").await.unwrap();
 
     assert_eq!(error.code(), Some("AccessDeniedException"));
     assert_eq!(
         error.message().unwrap(),
-        "User: arn:aws:iam::123456789012:user/AKIASIMULATED is not authorized to perform: ecs:UpdateService on resource: \
-         arn:aws:ecs:eu-west-1:123456789012:service/web/api because no identity-based policy allows the ecs:UpdateService action"
+        "User: arn:aws:iam::123456789012:user/AKIASIMULATED is not authorized to perform: \
+         ecs:UpdateService on resource: arn:aws:ecs:eu-west-1:123456789012:service/web/api \
+         because no identity-based policy allows the ecs:UpdateService action"
     );
     assert_eq!(account.restarted(), ["web/worker"]);
 }
@@ -48,7 +60,13 @@ async fn throttles_and_server_errors_are_retried_by_the_sdk_in_simulated_time() 
     account.inject(Fault::throttled("ecs:DescribeServices").times(1));
     account.inject(Fault::server_error("ecs:DescribeServices", 503).times(1));
 
-    let found = ecs(&account).describe_services().cluster("web").services("api").send().await.unwrap();
+    let found = ecs(&account)
+        .describe_services()
+        .cluster("web")
+        .services("api")
+        .send()
+        .await
+        .unwrap();
 
     assert_eq!(found.services().len(), 1);
     assert_eq!(account.calls().len(), 3);
@@ -61,7 +79,10 @@ async fn a_reset_before_the_effect_is_a_dispatch_failure_and_nothing_happened() 
 
     let error = force_once(&account, "api").await.unwrap_err();
 
-    assert!(matches!(&error, SdkError::DispatchFailure(failure) if failure.is_io()), "{error:?}");
+    assert!(
+        matches!(&error, SdkError::DispatchFailure(failure) if failure.is_io()),
+        "{error:?}"
+    );
     assert!(account.restarted().is_empty());
 }
 
@@ -77,7 +98,12 @@ async fn a_lost_answer_took_effect() {
     assert!(matches!(reset, SdkError::DispatchFailure(_)));
     assert!(matches!(silent, SdkError::TimeoutError(_)));
     assert_eq!(account.restarted(), ["web/api", "web/worker"]);
-    assert!(account.calls().iter().all(|call| call.result == CallResult::AnswerLost && call.took_effect()));
+    assert!(
+        account
+            .calls()
+            .iter()
+            .all(|call| call.result == CallResult::AnswerLost && call.took_effect())
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -118,13 +144,22 @@ async fn a_call_that_hangs_does_nothing_and_ends_only_by_the_clients_time_out() 
 #[tokio::test(start_paused = true)]
 async fn a_fault_ends_at_its_time() {
     let account = two_services();
-    account.inject(Fault::error("ecs:UpdateService", "ClientException", "Not now.", 400).until(account.now() + Duration::from_mins(1)));
+    account.inject(
+        Fault::error("ecs:UpdateService", "ClientException", "Not now.", 400)
+            .until(account.now() + Duration::from_mins(1)),
+    );
 
-    let early = force_once(&account, "api").await.unwrap_err().into_service_error();
+    let early = force_once(&account, "api")
+        .await
+        .unwrap_err()
+        .into_service_error();
     account.run_for(Duration::from_mins(1)).await;
     force_once(&account, "api").await.unwrap();
 
-    assert_eq!((early.code(), early.message()), (Some("ClientException"), Some("Not now.")));
+    assert_eq!(
+        (early.code(), early.message()),
+        (Some("ClientException"), Some("Not now."))
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -135,7 +170,14 @@ async fn tokens_in_a_circle_tell_the_same_page_again_and_again() {
     let (mut token, mut told) = (None, Vec::new());
 
     for _ in 0..6 {
-        let answer = ecs(&account).list_tasks().cluster("web").service_name("api").set_next_token(token).send().await.unwrap();
+        let answer = ecs(&account)
+            .list_tasks()
+            .cluster("web")
+            .service_name("api")
+            .set_next_token(token)
+            .send()
+            .await
+            .unwrap();
         token = answer.next_token.clone();
         told.push((answer.task_arns().len(), token.clone().unwrap()));
     }
@@ -144,7 +186,11 @@ async fn tokens_in_a_circle_tell_the_same_page_again_and_again() {
     assert!(tasks > 0, "{told:?}");
     let numbers: Vec<_> = told.iter().map(|(number, _)| *number).collect();
     assert_eq!(numbers, [0, tasks, 0, tasks, 0, tasks]);
-    assert_eq!((&told[1].1, &told[2].1), (&told[3].1, &told[4].1), "the fourth token was handed out before");
+    assert_eq!(
+        (&told[1].1, &told[2].1),
+        (&told[3].1, &told[4].1),
+        "the fourth token was handed out before"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -157,7 +203,13 @@ async fn tokens_without_end_are_new_each_time() {
     let (mut token, mut keys, mut tokens) = (None, 0, std::collections::BTreeSet::new());
 
     for _ in 0..6 {
-        let answer = s3.list_objects_v2().bucket("config").set_continuation_token(token).send().await.unwrap();
+        let answer = s3
+            .list_objects_v2()
+            .bucket("config")
+            .set_continuation_token(token)
+            .send()
+            .await
+            .unwrap();
         assert_eq!(answer.is_truncated(), Some(true));
         keys += answer.contents().len();
         token = answer.next_continuation_token;

@@ -11,7 +11,13 @@ use crate::{account, ecs, restart};
 #[tokio::test(start_paused = true)]
 async fn a_breaker_rolls_back_and_only_the_history_tells() {
     let account = account();
-    account.add(service("web/api").desired(2).circuit_breaker(true).reading(["ssm:/app/db"]).failing_next(3));
+    account.add(
+        service("web/api")
+            .desired(2)
+            .circuit_breaker(true)
+            .reading(["ssm:/app/db"])
+            .failing_next(3),
+    );
     let old = account.service("web/api").unwrap().deployments[0].clone();
     let client = ecs(&account);
 
@@ -19,47 +25,101 @@ async fn a_breaker_rolls_back_and_only_the_history_tells() {
     account.settle().await;
 
     let seen = account.service("web/api").unwrap();
-    assert_eq!((&seen.deployments[0].id, seen.deployments[0].created_at), (&old.id, old.created_at), "the old one is primary again");
+    assert_eq!(
+        (&seen.deployments[0].id, seen.deployments[0].created_at),
+        (&old.id, old.created_at),
+        "the old one is primary again"
+    );
     assert_eq!(seen.deployments[0].rollout_state, "COMPLETED");
-    assert!(seen.events.iter().any(|event| event.ends_with(&format!("rolling back to deployment {}.", old.id))));
+    assert!(
+        seen.events
+            .iter()
+            .any(|event| event.ends_with(&format!("rolling back to deployment {}.", old.id)))
+    );
     assert!(seen.kept_its_floor());
 
-    let listed = client.list_service_deployments().cluster("web").service("api").send().await.unwrap();
+    let listed = client
+        .list_service_deployments()
+        .cluster("web")
+        .service("api")
+        .send()
+        .await
+        .unwrap();
     let failed = &listed.service_deployments()[0];
-    assert_eq!(failed.status().unwrap(), &ServiceDeploymentStatus::RollbackSuccessful);
-    let revision = started.deployments()[0].id().unwrap().trim_start_matches("ecs-svc/");
-    assert!(failed.target_service_revision_arn().unwrap().ends_with(revision));
+    assert_eq!(
+        failed.status().unwrap(),
+        &ServiceDeploymentStatus::RollbackSuccessful
+    );
+    let revision = started.deployments()[0]
+        .id()
+        .unwrap()
+        .trim_start_matches("ecs-svc/");
+    assert!(
+        failed
+            .target_service_revision_arn()
+            .unwrap()
+            .ends_with(revision)
+    );
 
     let arn = failed.service_deployment_arn().unwrap();
-    let described = client.describe_service_deployments().service_deployment_arns(arn).send().await.unwrap();
+    let described = client
+        .describe_service_deployments()
+        .service_deployment_arns(arn)
+        .send()
+        .await
+        .unwrap();
     let rollback = described.service_deployments()[0].rollback().unwrap();
-    assert!(rollback.service_revision_arn().unwrap().ends_with(old.id.trim_start_matches("ecs-svc/")));
+    assert!(
+        rollback
+            .service_revision_arn()
+            .unwrap()
+            .ends_with(old.id.trim_start_matches("ecs-svc/"))
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn while_it_rolls_back_the_failed_deployment_is_still_active() {
     let account = account();
-    account.add(service("web/api").desired(4).percent(50, 100).circuit_breaker(true).failing_next(3));
+    account.add(
+        service("web/api")
+            .desired(4)
+            .percent(50, 100)
+            .circuit_breaker(true)
+            .failing_next(3),
+    );
 
     restart(&account, "web/api").await;
     account.run_for(Duration::from_secs(45)).await;
 
     let seen = account.service("web/api").unwrap();
     assert_eq!(seen.history[0].status, "ROLLBACK_IN_PROGRESS");
-    let states: Vec<_> = seen.deployments.iter().map(|deployment| (deployment.status, deployment.rollout_state)).collect();
+    let states: Vec<_> = seen
+        .deployments
+        .iter()
+        .map(|deployment| (deployment.status, deployment.rollout_state))
+        .collect();
     assert_eq!(states, [("PRIMARY", "IN_PROGRESS"), ("ACTIVE", "FAILED")]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_breaker_without_rollback_leaves_a_failed_primary() {
     let account = account();
-    account.add(service("web/api").desired(2).circuit_breaker(false).failing());
+    account.add(
+        service("web/api")
+            .desired(2)
+            .circuit_breaker(false)
+            .failing(),
+    );
 
     restart(&account, "web/api").await;
     account.settle().await;
 
     let seen = account.service("web/api").unwrap();
-    let states: Vec<_> = seen.deployments.iter().map(|deployment| (deployment.status, deployment.rollout_state)).collect();
+    let states: Vec<_> = seen
+        .deployments
+        .iter()
+        .map(|deployment| (deployment.status, deployment.rollout_state))
+        .collect();
     assert_eq!(states, [("PRIMARY", "FAILED"), ("ACTIVE", "COMPLETED")]);
     assert_eq!(seen.history[0].status, "STOPPED");
     assert_eq!(seen.running, 2);
@@ -68,7 +128,13 @@ async fn a_breaker_without_rollback_leaves_a_failed_primary() {
 #[tokio::test(start_paused = true)]
 async fn a_bad_value_fails_only_those_who_read_it() {
     let account = account();
-    account.add(service("web/api").desired(1).reading(["ssm:/app/db"]).circuit_breaker(true).failing_when_reading("ssm:/app/db", 2));
+    account.add(
+        service("web/api")
+            .desired(1)
+            .reading(["ssm:/app/db"])
+            .circuit_breaker(true)
+            .failing_when_reading("ssm:/app/db", 2),
+    );
 
     restart(&account, "web/api").await;
     account.settle().await;
@@ -76,8 +142,17 @@ async fn a_bad_value_fails_only_those_who_read_it() {
     restart(&account, "web/api").await;
     account.settle().await;
 
-    let statuses: Vec<_> = account.service("web/api").unwrap().history.iter().map(|entry| entry.status).collect();
-    assert_eq!(statuses, ["ROLLBACK_SUCCESSFUL", "SUCCESSFUL", "SUCCESSFUL"]);
+    let statuses: Vec<_> = account
+        .service("web/api")
+        .unwrap()
+        .history
+        .iter()
+        .map(|entry| entry.status)
+        .collect();
+    assert_eq!(
+        statuses,
+        ["ROLLBACK_SUCCESSFUL", "SUCCESSFUL", "SUCCESSFUL"]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -91,15 +166,42 @@ async fn deployments_are_found_by_time_and_status_page_by_page() {
     }
 
     let since = DateTime::from_secs(account.now().as_second() - 600);
-    let recent = client.list_service_deployments().cluster("web").service("api");
-    let recent = recent.created_at(CreatedAt::builder().after(since).build()).max_results(2);
+    let recent = client
+        .list_service_deployments()
+        .cluster("web")
+        .service("api");
+    let recent = recent
+        .created_at(CreatedAt::builder().after(since).build())
+        .max_results(2);
     let first = recent.clone().send().await.unwrap();
-    let last = recent.set_next_token(first.next_token.clone()).send().await.unwrap();
-    assert_eq!((first.service_deployments().len(), last.service_deployments().len()), (2, 1), "the first deployment is an hour old");
+    let last = recent
+        .set_next_token(first.next_token.clone())
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        (
+            first.service_deployments().len(),
+            last.service_deployments().len()
+        ),
+        (2, 1),
+        "the first deployment is an hour old"
+    );
     assert_eq!(last.next_token(), None);
 
-    let failed = client.list_service_deployments().cluster("web").service("api").status(ServiceDeploymentStatus::RollbackFailed);
-    assert!(failed.send().await.unwrap().service_deployments().is_empty());
+    let failed = client
+        .list_service_deployments()
+        .cluster("web")
+        .service("api")
+        .status(ServiceDeploymentStatus::RollbackFailed);
+    assert!(
+        failed
+            .send()
+            .await
+            .unwrap()
+            .service_deployments()
+            .is_empty()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -109,9 +211,25 @@ async fn a_revision_tells_its_task_definition() {
     let client = ecs(&account);
     let started = restart(&account, "web/api").await;
 
-    let listed = client.list_service_deployments().cluster("web").service("api").send().await.unwrap();
-    let arn = listed.service_deployments()[0].target_service_revision_arn().unwrap();
-    let described = client.describe_service_revisions().service_revision_arns(arn).send().await.unwrap();
+    let listed = client
+        .list_service_deployments()
+        .cluster("web")
+        .service("api")
+        .send()
+        .await
+        .unwrap();
+    let arn = listed.service_deployments()[0]
+        .target_service_revision_arn()
+        .unwrap();
+    let described = client
+        .describe_service_revisions()
+        .service_revision_arns(arn)
+        .send()
+        .await
+        .unwrap();
 
-    assert_eq!(described.service_revisions()[0].task_definition(), started.task_definition());
+    assert_eq!(
+        described.service_revisions()[0].task_definition(),
+        started.task_definition()
+    );
 }

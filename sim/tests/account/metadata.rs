@@ -1,4 +1,5 @@
-//! What is told of parameters, objects and configurations beside their values: versions, times, tags.
+//! What is told of parameters, objects and configurations beside their values: versions, times,
+//! tags.
 
 use std::time::Duration;
 
@@ -12,7 +13,12 @@ use crate::{account, secrets_manager, ssm, tagging};
 
 fn named<'a>(names: impl IntoIterator<Item = &'a str>) -> ParameterStringFilter {
     let names = names.into_iter().map(str::to_owned).collect();
-    ParameterStringFilter::builder().key("Name").option("Equals").set_values(Some(names)).build().unwrap()
+    ParameterStringFilter::builder()
+        .key("Name")
+        .option("Equals")
+        .set_values(Some(names))
+        .build()
+        .unwrap()
 }
 
 #[tokio::test(start_paused = true)]
@@ -23,14 +29,20 @@ async fn fifty_parameters_are_described_by_name_in_one_call() {
         account.put_parameter(name);
     }
     let describe = |count: usize| {
-        ssm(&account).describe_parameters().parameter_filters(named(names[..count].iter().map(String::as_str))).max_results(50)
+        ssm(&account)
+            .describe_parameters()
+            .parameter_filters(named(names[..count].iter().map(String::as_str)))
+            .max_results(50)
     };
 
     let described = describe(50).send().await.unwrap();
     let refused = describe(51).send().await.unwrap_err().into_service_error();
 
     assert_eq!(described.parameters().len(), 50);
-    assert_eq!(described.parameters()[0].last_modified_user(), Some("arn:aws:iam::123456789012:user/owner"));
+    assert_eq!(
+        described.parameters()[0].last_modified_user(),
+        Some("arn:aws:iam::123456789012:user/owner")
+    );
     assert_eq!(refused.code(), Some("ValidationException"));
 }
 
@@ -38,26 +50,50 @@ async fn fifty_parameters_are_described_by_name_in_one_call() {
 async fn a_value_that_is_too_long_fails_the_whole_call_and_a_fault_may_be_about_one_name() {
     let account = account();
     account.put_parameter("/app/x");
-    let describe = |name: &str| ssm(&account).describe_parameters().parameter_filters(named(["/app/x", name])).send();
+    let describe = |name: &str| {
+        ssm(&account)
+            .describe_parameters()
+            .parameter_filters(named(["/app/x", name]))
+            .send()
+    };
     let longest = format!("/{}", "x".repeat(1023));
 
     assert_eq!(describe(&longest).await.unwrap().parameters().len(), 1);
-    let too_long = describe(&format!("{longest}x")).await.unwrap_err().into_service_error();
+    let too_long = describe(&format!("{longest}x"))
+        .await
+        .unwrap_err()
+        .into_service_error();
     assert_eq!(too_long.code(), Some("ValidationException"));
 
-    account.inject(Fault::error("ssm:DescribeParameters", "InvalidFilterValue", "No.", 400).target("/app/bad"));
+    account.inject(
+        Fault::error("ssm:DescribeParameters", "InvalidFilterValue", "No.", 400).target("/app/bad"),
+    );
     assert_eq!(describe("/app/good").await.unwrap().parameters().len(), 1);
-    assert_eq!(describe("/app/bad").await.unwrap_err().into_service_error().code(), Some("InvalidFilterValue"));
+    assert_eq!(
+        describe("/app/bad")
+            .await
+            .unwrap_err()
+            .into_service_error()
+            .code(),
+        Some("InvalidFilterValue")
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn three_descriptions_a_second_are_let_through() {
-    let account = Account::new(AccountConfig { rate_limits: RateLimits::Documented, latency: Duration::ZERO, ..AccountConfig::default() });
+    let account = Account::new(AccountConfig {
+        rate_limits: RateLimits::Documented,
+        latency: Duration::ZERO,
+        ..AccountConfig::default()
+    });
     let describe = || crate::call(&account, "AmazonSSM.DescribeParameters", json!({}));
 
     let answers = futures_util::future::join_all((0..5).map(|_| describe())).await;
 
-    assert_eq!(answers.iter().filter(|(status, _)| *status == 200).count(), 3);
+    assert_eq!(
+        answers.iter().filter(|(status, _)| *status == 200).count(),
+        3
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -70,12 +106,19 @@ async fn a_look_up_may_lag_behind_the_write() {
     account.put_parameter("/app/b");
     let versions = || async {
         let described = ssm(&account).describe_parameters().send().await.unwrap();
-        described.parameters().iter().map(|parameter| (parameter.name().unwrap().to_owned(), parameter.version())).collect::<Vec<_>>()
+        described
+            .parameters()
+            .iter()
+            .map(|parameter| (parameter.name().unwrap().to_owned(), parameter.version()))
+            .collect::<Vec<_>>()
     };
 
     assert_eq!(versions().await, [("/app/a".to_owned(), 1)]);
     account.run_for(Duration::from_secs(5)).await;
-    assert_eq!(versions().await, [("/app/a".to_owned(), 2), ("/app/b".to_owned(), 1)]);
+    assert_eq!(
+        versions().await,
+        [("/app/a".to_owned(), 2), ("/app/b".to_owned(), 1)]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -86,7 +129,13 @@ async fn the_time_of_a_version_is_told_in_fractions_of_a_second() {
 
     let described = ssm(&account).describe_parameters().send().await.unwrap();
 
-    assert_eq!(described.parameters()[0].last_modified_date().unwrap().subsec_nanos(), 250_000_000);
+    assert_eq!(
+        described.parameters()[0]
+            .last_modified_date()
+            .unwrap()
+            .subsec_nanos(),
+        250_000_000
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -97,26 +146,71 @@ async fn tags_of_parameters_and_secrets_reach_the_index_later() {
     account.put_secret("prod/db");
     account.tag_secret("prod/db", "reloader:ignore", "true");
     account.tag_parameter("/app/b", "reloader:ignore", "false");
-    let tag = Tag::builder().key("reloader:ignore").value("true").build().unwrap();
+    let tag = Tag::builder()
+        .key("reloader:ignore")
+        .value("true")
+        .build()
+        .unwrap();
     let parameter = ResourceTypeForTagging::Parameter;
-    ssm(&account).add_tags_to_resource().resource_type(parameter.clone()).resource_id("/app/a").tags(tag).send().await.unwrap();
+    ssm(&account)
+        .add_tags_to_resource()
+        .resource_type(parameter.clone())
+        .resource_id("/app/a")
+        .tags(tag)
+        .send()
+        .await
+        .unwrap();
     let ignored = || async {
-        let filter = TagFilter::builder().key("reloader:ignore").values("true").build();
-        let types = ["ssm:parameter", "secretsmanager:secret"].map(str::to_owned).to_vec();
-        let found = tagging(&account).get_resources().tag_filters(filter).set_resource_type_filters(Some(types)).send().await.unwrap();
-        found.resource_tag_mapping_list().iter().map(|found| found.resource_arn().unwrap().to_owned()).collect::<Vec<_>>()
+        let filter = TagFilter::builder()
+            .key("reloader:ignore")
+            .values("true")
+            .build();
+        let types = ["ssm:parameter", "secretsmanager:secret"]
+            .map(str::to_owned)
+            .to_vec();
+        let found = tagging(&account)
+            .get_resources()
+            .tag_filters(filter)
+            .set_resource_type_filters(Some(types))
+            .send()
+            .await
+            .unwrap();
+        found
+            .resource_tag_mapping_list()
+            .iter()
+            .map(|found| found.resource_arn().unwrap().to_owned())
+            .collect::<Vec<_>>()
     };
 
     assert!(ignored().await.is_empty());
     account.run_for(Duration::from_secs(4)).await;
-    let expected = [account.secret_arn("prod/db").unwrap(), "arn:aws:ssm:eu-west-1:123456789012:parameter/app/a".to_owned()];
+    let expected = [
+        account.secret_arn("prod/db").unwrap(),
+        "arn:aws:ssm:eu-west-1:123456789012:parameter/app/a".to_owned(),
+    ];
     assert_eq!(ignored().await, expected);
 
-    let listed = ssm(&account).list_tags_for_resource().resource_type(parameter.clone()).resource_id("/app/a").send().await.unwrap();
+    let listed = ssm(&account)
+        .list_tags_for_resource()
+        .resource_type(parameter.clone())
+        .resource_id("/app/a")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(listed.tag_list()[0].value(), "true");
-    let remove = ssm(&account).remove_tags_from_resource().resource_type(parameter).resource_id("/app/a").tag_keys("reloader:ignore");
+    let remove = ssm(&account)
+        .remove_tags_from_resource()
+        .resource_type(parameter)
+        .resource_id("/app/a")
+        .tag_keys("reloader:ignore");
     remove.send().await.unwrap();
-    secrets_manager(&account).untag_resource().secret_id("prod/db").tag_keys("reloader:ignore").send().await.unwrap();
+    secrets_manager(&account)
+        .untag_resource()
+        .secret_id("prod/db")
+        .tag_keys("reloader:ignore")
+        .send()
+        .await
+        .unwrap();
     account.run_for(Duration::from_secs(4)).await;
     assert!(ignored().await.is_empty());
 }
@@ -130,27 +224,66 @@ async fn versions_of_objects_are_listed_by_key_and_the_newest_first() {
     account.delete_object("settings", "app/prod.yaml");
     account.put_object("settings", "other");
     let client = aws_sdk_s3::Client::new(&account.sdk_config());
-    let list = || client.list_object_versions().bucket("settings").prefix("app/");
+    let list = || {
+        client
+            .list_object_versions()
+            .bucket("settings")
+            .prefix("app/")
+    };
 
     let whole = list().send().await.unwrap();
-    let keys: Vec<_> = whole.versions().iter().map(|version| (version.key().unwrap(), version.is_latest().unwrap())).collect();
-    assert_eq!(keys, [("app/prod.yaml", false), ("app/prod.yaml", false), ("app/prod.yaml.bak", true)]);
+    let keys: Vec<_> = whole
+        .versions()
+        .iter()
+        .map(|version| (version.key().unwrap(), version.is_latest().unwrap()))
+        .collect();
+    assert_eq!(
+        keys,
+        [
+            ("app/prod.yaml", false),
+            ("app/prod.yaml", false),
+            ("app/prod.yaml.bak", true)
+        ]
+    );
     let marker = &whole.delete_markers()[0];
-    assert_eq!((marker.key(), marker.is_latest()), (Some("app/prod.yaml"), Some(true)));
+    assert_eq!(
+        (marker.key(), marker.is_latest()),
+        (Some("app/prod.yaml"), Some(true))
+    );
     assert_eq!(whole.is_truncated(), Some(false));
-    assert_eq!(whole.versions()[0].e_tag(), Some("\"9a0364b9e99bb480dd25e1f0284c8555\""));
+    assert_eq!(
+        whole.versions()[0].e_tag(),
+        Some("\"9a0364b9e99bb480dd25e1f0284c8555\"")
+    );
 
     let mut ids = Vec::new();
     let (mut key, mut id) = (None, None);
     loop {
-        let page = list().max_keys(1).set_key_marker(key).set_version_id_marker(id).send().await.unwrap();
-        ids.extend(page.versions().iter().map(|version| version.version_id().unwrap().to_owned()));
+        let page = list()
+            .max_keys(1)
+            .set_key_marker(key)
+            .set_version_id_marker(id)
+            .send()
+            .await
+            .unwrap();
+        ids.extend(
+            page.versions()
+                .iter()
+                .map(|version| version.version_id().unwrap().to_owned()),
+        );
         if page.is_truncated() != Some(true) {
             break;
         }
         (key, id) = (page.next_key_marker, page.next_version_id_marker);
     }
-    assert_eq!(ids, whole.versions().iter().map(|version| version.version_id().unwrap()).collect::<Vec<_>>());
+    assert_eq!(
+        ids,
+        whole
+            .versions()
+            .iter()
+            .map(|version| version.version_id().unwrap())
+            .collect::<Vec<_>>()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -163,7 +296,10 @@ async fn a_bucket_that_was_never_versioned_keeps_the_last_write_only() {
 
     let (_, listed) = crate::s3(&account, "GET", &format!("{bucket}?versions"), "").await;
     assert_eq!(listed.matches("<Version>").count(), 1);
-    assert!(listed.contains("<VersionId>null</VersionId><IsLatest>true</IsLatest>"), "{listed}");
+    assert!(
+        listed.contains("<VersionId>null</VersionId><IsLatest>true</IsLatest>"),
+        "{listed}"
+    );
 
     crate::s3(&account, "DELETE", &format!("{bucket}/a"), "").await;
     let (_, listed) = crate::s3(&account, "GET", &format!("{bucket}?versions"), "").await;
@@ -183,11 +319,36 @@ async fn deletions_and_completed_deployments_reach_their_queues() {
     account.complete_appconfig_deployment("shop", "prod", "flags");
 
     account.run_for(Duration::from_secs(1)).await;
-    let events: Vec<Value> = account.messages("changes").iter().map(|body| serde_json::from_str(body).unwrap()).collect();
-    assert_eq!((&events[0]["detail-type"], &events[0]["detail"]["object"]["key"]), (&json!("Object Deleted"), &json!("app/x")));
+    let events: Vec<Value> = account
+        .messages("changes")
+        .iter()
+        .map(|body| serde_json::from_str(body).unwrap())
+        .collect();
+    assert_eq!(
+        (
+            &events[0]["detail-type"],
+            &events[0]["detail"]["object"]["key"]
+        ),
+        (&json!("Object Deleted"), &json!("app/x"))
+    );
     let (first, second) = (&events[1]["detail"], &events[2]["detail"]);
-    assert_eq!((&events[1]["detail-type"], &events[1]["source"]), (&json!("On Deployment Complete"), &json!("aws.appconfig")));
-    assert_eq!((&first["Type"], &first["Application"]["Name"]), (&json!("OnDeploymentComplete"), &json!("shop")));
-    assert_eq!((&first["Environment"]["Name"], &first["ConfigurationProfile"]["Name"]), (&json!("prod"), &json!("flags")));
-    assert_eq!((&second["DeploymentNumber"], &second["Application"]["Id"]), (&json!(2), &first["Application"]["Id"]));
+    assert_eq!(
+        (&events[1]["detail-type"], &events[1]["source"]),
+        (&json!("On Deployment Complete"), &json!("aws.appconfig"))
+    );
+    assert_eq!(
+        (&first["Type"], &first["Application"]["Name"]),
+        (&json!("OnDeploymentComplete"), &json!("shop"))
+    );
+    assert_eq!(
+        (
+            &first["Environment"]["Name"],
+            &first["ConfigurationProfile"]["Name"]
+        ),
+        (&json!("prod"), &json!("flags"))
+    );
+    assert_eq!(
+        (&second["DeploymentNumber"], &second["Application"]["Id"]),
+        (&json!(2), &first["Application"]["Id"])
+    );
 }

@@ -17,9 +17,17 @@ async fn a_rollout_replaces_every_task_and_never_goes_below_the_floor() {
 
     let after = account.service("web/api").unwrap();
     assert_eq!(after.deployments.len(), 1);
-    assert_eq!(after.deployments[0].id, started.deployments()[0].id().unwrap());
+    assert_eq!(
+        after.deployments[0].id,
+        started.deployments()[0].id().unwrap()
+    );
     assert_eq!(after.deployments[0].rollout_state, "COMPLETED");
-    assert!(after.tasks.iter().all(|task| before.tasks.iter().all(|old| old.id != task.id)));
+    assert!(
+        after
+            .tasks
+            .iter()
+            .all(|task| before.tasks.iter().all(|old| old.id != task.id))
+    );
     assert_eq!((after.lowest_running, after.floor), (3, 3));
     assert!(after.is_steady());
 }
@@ -49,14 +57,35 @@ async fn while_it_rolls_both_deployments_are_described() {
     let started = restart(&account, "web/api").await;
     account.run_for(Duration::from_secs(10)).await;
 
-    let seen = ecs(&account).describe_services().cluster("web").services("api").send().await.unwrap();
+    let seen = ecs(&account)
+        .describe_services()
+        .cluster("web")
+        .services("api")
+        .send()
+        .await
+        .unwrap();
     let deployments = seen.services()[0].deployments();
-    let told: Vec<_> = deployments.iter().map(|d| (d.status().unwrap(), d.rollout_state().unwrap().as_str(), d.running_count())).collect();
-    assert_eq!(told, [("PRIMARY", "IN_PROGRESS", 0), ("ACTIVE", "COMPLETED", 2)]);
+    let told: Vec<_> = deployments
+        .iter()
+        .map(|d| {
+            (
+                d.status().unwrap(),
+                d.rollout_state().unwrap().as_str(),
+                d.running_count(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [("PRIMARY", "IN_PROGRESS", 0), ("ACTIVE", "COMPLETED", 2)]
+    );
     assert_eq!(deployments[0].pending_count(), 2);
     assert_eq!(
         deployments[0].rollout_state_reason().unwrap(),
-        format!("ECS deployment {} in progress.", started.deployments()[0].id().unwrap())
+        format!(
+            "ECS deployment {} in progress.",
+            started.deployments()[0].id().unwrap()
+        )
     );
 }
 
@@ -70,17 +99,30 @@ async fn events_tell_the_story_in_the_words_of_ecs() {
 
     let seen = account.service("web/api").unwrap();
     let (new, deployment) = (&seen.tasks[0].id, &seen.deployments[0].id);
-    let [steady, completed, stopped, started] = seen.events.as_slice() else { panic!("{:#?}", seen.events) };
-    assert_eq!(*started, format!("(service api) has started 1 tasks: (task {new})."));
+    let [steady, completed, stopped, started] = seen.events.as_slice() else {
+        panic!("{:#?}", seen.events)
+    };
+    assert_eq!(
+        *started,
+        format!("(service api) has started 1 tasks: (task {new}).")
+    );
     assert!(stopped.starts_with("(service api) has stopped 1 running tasks: (task "));
     assert_eq!(steady, "(service api) has reached a steady state.");
-    assert_eq!(*completed, format!("(service api) (deployment {deployment}) deployment completed."));
+    assert_eq!(
+        *completed,
+        format!("(service api) (deployment {deployment}) deployment completed.")
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn tasks_read_between_their_creation_and_their_start() {
     let account = account();
-    account.add(service("web/api").desired(1).reading(["ssm:/app/db"]).task_seconds(20.0, 10.0, 10.0));
+    account.add(
+        service("web/api")
+            .desired(1)
+            .reading(["ssm:/app/db"])
+            .task_seconds(20.0, 10.0, 10.0),
+    );
 
     restart(&account, "web/api").await;
     account.run_for(Duration::from_millis(1_500)).await;
@@ -90,7 +132,10 @@ async fn tasks_read_between_their_creation_and_their_start() {
     account.settle().await;
 
     let task = &account.service("web/api").unwrap().tasks[0];
-    assert_eq!(task.read["ssm:/app/db"], 2, "written after its creation, before it was read");
+    assert_eq!(
+        task.read["ssm:/app/db"], 2,
+        "written after its creation, before it was read"
+    );
     let stale = account.stale_tasks();
     assert_eq!((stale[0].read, stale[0].current), (2, 3));
 }
@@ -100,14 +145,22 @@ async fn a_service_that_watches_a_path_reads_all_below_it() {
     let account = account();
     account.put_parameter("/app/a");
     account.put_parameter("/app2/b");
-    account.add(service("web/api").desired(1).watching("ssm:/app/ s3:settings/app/"));
+    account.add(
+        service("web/api")
+            .desired(1)
+            .watching("ssm:/app/ s3:settings/app/"),
+    );
     account.put_object("settings", "app/web.yaml");
 
     restart(&account, "web/api").await;
     account.settle().await;
 
     let task = &account.service("web/api").unwrap().tasks[0];
-    let read: Vec<_> = task.read.iter().map(|(thing, version)| (thing.as_str(), *version)).collect();
+    let read: Vec<_> = task
+        .read
+        .iter()
+        .map(|(thing, version)| (thing.as_str(), *version))
+        .collect();
     assert_eq!(read, [("s3:settings/app/web.yaml", 1), ("ssm:/app/a", 1)]);
 }
 
@@ -122,8 +175,16 @@ async fn a_second_restart_supersedes_the_first() {
     account.settle().await;
 
     let seen = account.service("web/api").unwrap();
-    let newest: Vec<_> = seen.history.iter().take(2).map(|entry| (entry.deployment.as_str(), entry.status)).collect();
-    let (first, second) = (first.deployments()[0].id().unwrap(), second.deployments()[0].id().unwrap());
+    let newest: Vec<_> = seen
+        .history
+        .iter()
+        .take(2)
+        .map(|entry| (entry.deployment.as_str(), entry.status))
+        .collect();
+    let (first, second) = (
+        first.deployments()[0].id().unwrap(),
+        second.deployments()[0].id().unwrap(),
+    );
     assert_eq!(newest, [(second, "SUCCESSFUL"), (first, "STOPPED")]);
     assert!(seen.tasks.iter().all(|task| task.deployment == second));
     assert!(seen.kept_its_floor());
@@ -140,7 +201,9 @@ async fn a_deployment_without_room_says_so_once_and_stays_in_progress() {
     let seen = account.service("web/api").unwrap();
     assert_eq!(seen.deployments[0].rollout_state, "IN_PROGRESS");
     assert_eq!(seen.events.len(), 1);
-    assert!(seen.events[0].starts_with("(service api) was unable to stop or start tasks during a deployment because of"));
+    assert!(seen.events[0].starts_with(
+        "(service api) was unable to stop or start tasks during a deployment because of"
+    ));
 }
 
 #[tokio::test(start_paused = true)]
@@ -151,7 +214,10 @@ async fn a_service_without_tasks_completes_at_once() {
     restart(&account, "web/api").await;
     account.run_for(Duration::from_secs(2)).await;
 
-    assert_eq!(account.service("web/api").unwrap().deployments[0].rollout_state, "COMPLETED");
+    assert_eq!(
+        account.service("web/api").unwrap().deployments[0].rollout_state,
+        "COMPLETED"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -165,14 +231,23 @@ async fn tasks_that_fail_are_tried_again_ever_more_slowly_and_held_against_nobod
     let seen = account.service("web/api").unwrap();
     assert_eq!(seen.deployments[0].rollout_state, "COMPLETED");
     assert_eq!(seen.deployments[0].failed_tasks, 4);
-    assert!(seen.events.iter().any(|event| event.contains("is unable to consistently start tasks successfully.")));
+    assert!(
+        seen.events
+            .iter()
+            .any(|event| event.contains("is unable to consistently start tasks successfully."))
+    );
     assert!(seen.kept_its_floor());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_task_whose_parameter_is_gone_does_not_start() {
     let account = account();
-    account.add(service("web/api").desired(1).reading(["ssm:/app/db"]).circuit_breaker(false));
+    account.add(
+        service("web/api")
+            .desired(1)
+            .reading(["ssm:/app/db"])
+            .circuit_breaker(false),
+    );
     account.delete_parameter("/app/db");
 
     restart(&account, "web/api").await;
@@ -189,10 +264,24 @@ async fn scaling_out_and_in_is_no_downtime() {
     account.add(service("web/api").desired(1));
     let client = ecs(&account);
 
-    client.update_service().cluster("web").service("api").desired_count(4).send().await.unwrap();
+    client
+        .update_service()
+        .cluster("web")
+        .service("api")
+        .desired_count(4)
+        .send()
+        .await
+        .unwrap();
     account.settle().await;
     let out = account.service("web/api").unwrap();
-    client.update_service().cluster("web").service("api").desired_count(2).send().await.unwrap();
+    client
+        .update_service()
+        .cluster("web")
+        .service("api")
+        .desired_count(2)
+        .send()
+        .await
+        .unwrap();
     account.settle().await;
     let back = account.service("web/api").unwrap();
 
@@ -207,7 +296,14 @@ async fn stopping_a_task_by_hand_ignores_the_floor_and_is_remembered() {
     account.add(service("web/api").desired(2));
     let task = account.service("web/api").unwrap().tasks[0].id.clone();
 
-    ecs(&account).stop_task().cluster("web").task(&task).reason("by hand").send().await.unwrap();
+    ecs(&account)
+        .stop_task()
+        .cluster("web")
+        .task(&task)
+        .reason("by hand")
+        .send()
+        .await
+        .unwrap();
     account.settle().await;
 
     let seen = account.service("web/api").unwrap();
@@ -234,7 +330,12 @@ async fn a_daemon_stops_before_it_starts() {
 async fn the_same_seed_makes_the_same_history() {
     let tell = async || {
         let account = account();
-        account.add(service("web/api").desired(3).watching("ssm:/app/").failing_next(2));
+        account.add(
+            service("web/api")
+                .desired(3)
+                .watching("ssm:/app/")
+                .failing_next(2),
+        );
         account.put_parameter("/app/db");
         restart(&account, "web/api").await;
         account.settle().await;
@@ -247,17 +348,43 @@ async fn the_same_seed_makes_the_same_history() {
 #[tokio::test(start_paused = true)]
 async fn blue_green_keeps_the_old_tasks_until_the_new_ones_have_baked() {
     let account = account();
-    account.add(service("web/api").desired(2).blue_green(Duration::from_mins(5)));
+    account.add(
+        service("web/api")
+            .desired(2)
+            .blue_green(Duration::from_mins(5)),
+    );
 
     restart(&account, "web/api").await;
     account.run_for(Duration::from_mins(4)).await;
 
-    let seen = ecs(&account).describe_services().cluster("web").services("api").send().await.unwrap();
+    let seen = ecs(&account)
+        .describe_services()
+        .cluster("web")
+        .services("api")
+        .send()
+        .await
+        .unwrap();
     let deployments = seen.services()[0].deployments();
-    assert_eq!(deployments.iter().map(aws_sdk_ecs::types::Deployment::running_count).collect::<Vec<_>>(), [2, 2]);
-    assert!(deployments.iter().all(|deployment| deployment.rollout_state().is_none()));
+    assert_eq!(
+        deployments
+            .iter()
+            .map(aws_sdk_ecs::types::Deployment::running_count)
+            .collect::<Vec<_>>(),
+        [2, 2]
+    );
+    assert!(
+        deployments
+            .iter()
+            .all(|deployment| deployment.rollout_state().is_none())
+    );
     let configuration = seen.services()[0].deployment_configuration().unwrap();
-    assert_eq!((configuration.strategy().unwrap().as_str(), configuration.bake_time_in_minutes()), ("BLUE_GREEN", Some(5)));
+    assert_eq!(
+        (
+            configuration.strategy().unwrap().as_str(),
+            configuration.bake_time_in_minutes()
+        ),
+        ("BLUE_GREEN", Some(5))
+    );
 
     account.run_for(Duration::from_mins(2)).await;
     let after = account.service("web/api").unwrap();
@@ -268,7 +395,13 @@ async fn blue_green_keeps_the_old_tasks_until_the_new_ones_have_baked() {
 #[tokio::test(start_paused = true)]
 async fn blue_green_that_fails_goes_back_at_once() {
     let account = account();
-    account.add(service("web/api").desired(2).blue_green(Duration::from_mins(5)).circuit_breaker(true).failing_next(3));
+    account.add(
+        service("web/api")
+            .desired(2)
+            .blue_green(Duration::from_mins(5))
+            .circuit_breaker(true)
+            .failing_next(3),
+    );
     let before = account.service("web/api").unwrap();
 
     restart(&account, "web/api").await;
@@ -276,7 +409,14 @@ async fn blue_green_that_fails_goes_back_at_once() {
 
     let after = account.service("web/api").unwrap();
     assert_eq!(after.deployments[0].id, before.deployments[0].id);
-    assert_eq!((after.history[0].status, after.is_steady(), after.lowest_running), ("ROLLBACK_SUCCESSFUL", true, 2));
+    assert_eq!(
+        (
+            after.history[0].status,
+            after.is_steady(),
+            after.lowest_running
+        ),
+        ("ROLLBACK_SUCCESSFUL", true, 2)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -298,7 +438,12 @@ async fn a_service_scales_to_nothing_and_back() {
 #[tokio::test(start_paused = true)]
 async fn tasks_write_what_they_are_told_to_when_they_start() {
     let account = account();
-    account.add(service("web/api").desired(2).reading(["ssm:/seen"]).writing("/seen", 3));
+    account.add(
+        service("web/api")
+            .desired(2)
+            .reading(["ssm:/seen"])
+            .writing("/seen", 3),
+    );
 
     account.force("web/api");
     account.settle().await;

@@ -19,14 +19,28 @@ fn listening() -> Account {
 /// The events that have reached the queue after a minute.
 async fn told(account: &Account) -> Vec<Value> {
     account.run_for(Duration::from_mins(1)).await;
-    account.messages("changes").iter().map(|body| serde_json::from_str(body).unwrap()).collect()
+    account
+        .messages("changes")
+        .iter()
+        .map(|body| serde_json::from_str(body).unwrap())
+        .collect()
 }
 
 /// The labels that the versions of a secret wear.
 async fn labels(account: &Account, name: &str) -> BTreeMap<String, BTreeSet<String>> {
-    let described = secrets_manager(account).describe_secret().secret_id(name).send().await.unwrap();
-    let labels = described.version_ids_to_stages.unwrap_or_default().into_iter();
-    labels.map(|(id, worn)| (id, worn.into_iter().collect())).collect()
+    let described = secrets_manager(account)
+        .describe_secret()
+        .secret_id(name)
+        .send()
+        .await
+        .unwrap();
+    let labels = described
+        .version_ids_to_stages
+        .unwrap_or_default()
+        .into_iter();
+    labels
+        .map(|(id, worn)| (id, worn.into_iter().collect()))
+        .collect()
 }
 
 fn worn<const N: usize>(labels: [&str; N]) -> BTreeSet<String> {
@@ -38,15 +52,49 @@ async fn a_new_value_takes_awscurrent_and_leaves_awsprevious() {
     let account = account();
     let client = secrets_manager(&account);
 
-    let first = client.create_secret().name("prod/db").secret_string("a").send().await.unwrap();
-    let second = client.put_secret_value().secret_id("prod/db").secret_string("b").send().await.unwrap();
-    let third = client.update_secret().secret_id("prod/db").secret_string("c").send().await.unwrap();
+    let first = client
+        .create_secret()
+        .name("prod/db")
+        .secret_string("a")
+        .send()
+        .await
+        .unwrap();
+    let second = client
+        .put_secret_value()
+        .secret_id("prod/db")
+        .secret_string("b")
+        .send()
+        .await
+        .unwrap();
+    let third = client
+        .update_secret()
+        .secret_id("prod/db")
+        .secret_string("c")
+        .send()
+        .await
+        .unwrap();
 
     assert_eq!(second.version_stages(), ["AWSCURRENT"]);
-    let expected = [(second.version_id, worn(["AWSPREVIOUS"])), (third.version_id, worn(["AWSCURRENT"]))];
-    assert_eq!(labels(&account, "prod/db").await, expected.map(|(id, worn)| (id.unwrap(), worn)).into());
-    let whole = client.list_secret_version_ids().secret_id("prod/db").include_deprecated(true).send().await.unwrap();
-    assert_eq!(whole.versions()[0].version_id(), first.version_id(), "the first version is deprecated, and still there");
+    let expected = [
+        (second.version_id, worn(["AWSPREVIOUS"])),
+        (third.version_id, worn(["AWSCURRENT"])),
+    ];
+    assert_eq!(
+        labels(&account, "prod/db").await,
+        expected.map(|(id, worn)| (id.unwrap(), worn)).into()
+    );
+    let whole = client
+        .list_secret_version_ids()
+        .secret_id("prod/db")
+        .include_deprecated(true)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        whole.versions()[0].version_id(),
+        first.version_id(),
+        "the first version is deprecated, and still there"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -55,11 +103,25 @@ async fn versions_are_listed_in_pages() {
     account.put_secret("prod/db");
     account.put_secret("prod/db");
 
-    let pages = secrets_manager(&account).list_secret_version_ids().secret_id("prod/db").max_results(1).into_paginator();
+    let pages = secrets_manager(&account)
+        .list_secret_version_ids()
+        .secret_id("prod/db")
+        .max_results(1)
+        .into_paginator();
     let pages = pages.send().try_collect().await.unwrap();
 
-    let stages: Vec<_> = pages.iter().flat_map(|page| page.versions().iter().map(|version| version.version_stages().join(","))).collect();
-    assert_eq!((pages.len(), stages), (2, vec!["AWSPREVIOUS".to_owned(), "AWSCURRENT".to_owned()]));
+    let stages: Vec<_> = pages
+        .iter()
+        .flat_map(|page| {
+            page.versions()
+                .iter()
+                .map(|version| version.version_stages().join(","))
+        })
+        .collect();
+    assert_eq!(
+        (pages.len(), stages),
+        (2, vec!["AWSPREVIOUS".to_owned(), "AWSCURRENT".to_owned()])
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -92,11 +154,32 @@ async fn of_a_rotation_only_the_move_of_awscurrent_is_told() {
     let events = told(&account).await;
 
     let after = labels(&account, "prod/db").await;
-    let rotated = after.iter().find(|(_, worn)| worn.contains("AWSCURRENT")).unwrap().0;
-    assert_eq!(during, [(before.clone(), worn(["AWSCURRENT"])), (rotated.clone(), worn(["AWSPENDING"]))].into());
-    assert_eq!(after, [(before, worn(["AWSPREVIOUS"])), (rotated.clone(), worn(["AWSCURRENT"]))].into());
+    let rotated = after
+        .iter()
+        .find(|(_, worn)| worn.contains("AWSCURRENT"))
+        .unwrap()
+        .0;
+    assert_eq!(
+        during,
+        [
+            (before.clone(), worn(["AWSCURRENT"])),
+            (rotated.clone(), worn(["AWSPENDING"]))
+        ]
+        .into()
+    );
+    assert_eq!(
+        after,
+        [
+            (before, worn(["AWSPREVIOUS"])),
+            (rotated.clone(), worn(["AWSCURRENT"]))
+        ]
+        .into()
+    );
     assert_eq!(events.len(), 2, "the creation, and the rotation");
-    assert_eq!(events[1]["detail"], json!({ "name": "prod/db", "labelUpdated": "AWSCURRENT", "versionId": rotated }));
+    assert_eq!(
+        events[1]["detail"],
+        json!({ "name": "prod/db", "labelUpdated": "AWSCURRENT", "versionId": rotated })
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -109,9 +192,19 @@ async fn a_custom_label_is_told_and_one_on_its_way_back_too() {
     account.move_stage("prod/db", "blue", &first);
     account.move_stage("prod/db", "AWSCURRENT", &first);
 
-    let moves: Vec<_> = told(&account).await[2..].iter().map(|event| event["detail"]["labelUpdated"].clone()).collect();
-    assert_eq!(moves, ["blue", "AWSCURRENT"], "a label that stays where it is does not move");
-    let expected = [(first, worn(["blue", "AWSCURRENT"])), (second, worn(["AWSPREVIOUS"]))];
+    let moves: Vec<_> = told(&account).await[2..]
+        .iter()
+        .map(|event| event["detail"]["labelUpdated"].clone())
+        .collect();
+    assert_eq!(
+        moves,
+        ["blue", "AWSCURRENT"],
+        "a label that stays where it is does not move"
+    );
+    let expected = [
+        (first, worn(["blue", "AWSCURRENT"])),
+        (second, worn(["AWSPREVIOUS"])),
+    ];
     assert_eq!(labels(&account, "prod/db").await, expected.into());
 }
 
@@ -122,11 +215,22 @@ async fn metadata_and_tags_are_told_by_nobody_but_move_the_last_change() {
     account.run_for(Duration::from_mins(1)).await;
     let client = secrets_manager(&account);
 
-    client.update_secret().secret_id("prod/db").description("the database").send().await.unwrap();
+    client
+        .update_secret()
+        .secret_id("prod/db")
+        .description("the database")
+        .send()
+        .await
+        .unwrap();
     account.tag_secret("prod/db", "reloader:ignore", "true");
 
     assert_eq!(told(&account).await.len(), 1);
-    let described = client.describe_secret().secret_id("prod/db").send().await.unwrap();
+    let described = client
+        .describe_secret()
+        .secret_id("prod/db")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(described.description(), Some("the database"));
     assert_eq!(described.tags()[0].key(), Some("reloader:ignore"));
     assert!(described.last_changed_date() > described.created_date());
@@ -138,13 +242,29 @@ async fn a_label_is_moved_only_by_who_knows_where_it_is() {
     let first = account.put_secret("prod/db");
     account.put_secret("prod/db");
     let client = secrets_manager(&account);
-    let update = || client.update_secret_version_stage().secret_id("prod/db").version_stage("AWSCURRENT");
+    let update = || {
+        client
+            .update_secret_version_stage()
+            .secret_id("prod/db")
+            .version_stage("AWSCURRENT")
+    };
 
-    for refused in [update().move_to_version_id(&first), update().move_to_version_id(&first).remove_from_version_id(&first), update()] {
+    for refused in [
+        update().move_to_version_id(&first),
+        update()
+            .move_to_version_id(&first)
+            .remove_from_version_id(&first),
+        update(),
+    ] {
         let error = refused.send().await.unwrap_err().into_service_error();
         assert_eq!(error.code(), Some("InvalidParameterException"));
     }
-    let error = update().move_to_version_id("none").send().await.unwrap_err().into_service_error();
+    let error = update()
+        .move_to_version_id("none")
+        .send()
+        .await
+        .unwrap_err()
+        .into_service_error();
     assert_eq!(error.code(), Some("ResourceNotFoundException"));
 }
 
@@ -153,7 +273,9 @@ async fn an_arn_ends_as_the_seed_says_and_a_name_may_end_like_one() {
     let account = account();
     account.put_secret("prod/db");
     let arn = account.secret_arn("prod/db").unwrap();
-    let suffix = arn.strip_prefix("arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-").unwrap();
+    let suffix = arn
+        .strip_prefix("arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-")
+        .unwrap();
     assert_eq!(suffix.len(), 6);
     let odd = format!("prod/db-{suffix}");
     account.put_secret(&odd);
@@ -161,12 +283,29 @@ async fn an_arn_ends_as_the_seed_says_and_a_name_may_end_like_one() {
     let client = secrets_manager(&account);
     let named = |id: String| {
         let client = client.clone();
-        async move { client.describe_secret().secret_id(id).send().await.unwrap().name.unwrap() }
+        async move {
+            client
+                .describe_secret()
+                .secret_id(id)
+                .send()
+                .await
+                .unwrap()
+                .name
+                .unwrap()
+        }
     };
-    assert_eq!(named(arn.clone()).await, "prod/db", "a full ARN goes before a partial one");
+    assert_eq!(
+        named(arn.clone()).await,
+        "prod/db",
+        "a full ARN goes before a partial one"
+    );
     assert_eq!(named(odd.clone()).await, odd);
     assert_eq!(named(account.secret_arn(&odd).unwrap()).await, odd);
-    assert_eq!(named(arn.trim_end_matches(&format!("-{suffix}")).to_owned()).await, "prod/db", "a partial ARN");
+    assert_eq!(
+        named(arn.trim_end_matches(&format!("-{suffix}")).to_owned()).await,
+        "prod/db",
+        "a partial ARN"
+    );
 
     let twin = Account::new(AccountConfig::default());
     twin.put_secret("prod/db");
@@ -180,13 +319,35 @@ async fn a_secret_marked_for_deletion_can_be_described_but_not_read() {
     account.delete_secret("prod/db");
     let client = secrets_manager(&account);
 
-    let described = client.describe_secret().secret_id("prod/db").send().await.unwrap();
-    let read = client.get_secret_value().secret_id("prod/db").send().await.unwrap_err().into_service_error();
+    let described = client
+        .describe_secret()
+        .secret_id("prod/db")
+        .send()
+        .await
+        .unwrap();
+    let read = client
+        .get_secret_value()
+        .secret_id("prod/db")
+        .send()
+        .await
+        .unwrap_err()
+        .into_service_error();
 
     assert!(described.deleted_date().is_some());
     assert_eq!(read.code(), Some("InvalidRequestException"));
-    assert!(client.list_secrets().send().await.unwrap().secret_list().is_empty());
-    assert!(account.stale_tasks().is_empty(), "what is gone has no newer version");
+    assert!(
+        client
+            .list_secrets()
+            .send()
+            .await
+            .unwrap()
+            .secret_list()
+            .is_empty()
+    );
+    assert!(
+        account.stale_tasks().is_empty(),
+        "what is gone has no newer version"
+    );
 
     account.put_secret("prod/db");
     assert_eq!(account.stale_tasks().len(), 1);
@@ -196,14 +357,38 @@ async fn a_secret_marked_for_deletion_can_be_described_but_not_read() {
 async fn a_read_of_a_secret_works_and_is_on_record_without_any_value() {
     let account = account();
     let client = secrets_manager(&account);
-    client.create_secret().name("prod/db").secret_string("s3cret").send().await.unwrap();
+    client
+        .create_secret()
+        .name("prod/db")
+        .secret_string("s3cret")
+        .send()
+        .await
+        .unwrap();
 
-    let read = client.get_secret_value().secret_id("prod/db").send().await.unwrap();
-    let absent = client.get_secret_value().secret_id("prod/none").send().await.unwrap_err().into_service_error();
+    let read = client
+        .get_secret_value()
+        .secret_id("prod/db")
+        .send()
+        .await
+        .unwrap();
+    let absent = client
+        .get_secret_value()
+        .secret_id("prod/none")
+        .send()
+        .await
+        .unwrap_err()
+        .into_service_error();
 
     assert_eq!(read.secret_string(), Some("s3cret"));
     assert_eq!(absent.code(), Some("ResourceNotFoundException"));
     let calls = account.calls();
-    assert_eq!((calls[1].action().as_str(), calls[1].target.as_str()), ("secretsmanager:GetSecretValue", "prod/db"));
-    assert!(!calls.iter().any(|call| call.input.to_string().contains("s3cret")));
+    assert_eq!(
+        (calls[1].action().as_str(), calls[1].target.as_str()),
+        ("secretsmanager:GetSecretValue", "prod/db")
+    );
+    assert!(
+        !calls
+            .iter()
+            .any(|call| call.input.to_string().contains("s3cret"))
+    );
 }

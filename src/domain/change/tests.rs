@@ -2,48 +2,77 @@ use super::*;
 use crate::domain::arn::Place;
 
 fn change(kind: ChangeKind, at: &str) -> Change {
-    Change::new(Key::parameter(Place::of_region("123456789012", "eu-west-1"), "/app/x"), at.parse().unwrap(), kind, "e")
+    Change::new(
+        Key::parameter(Place::of_region("123456789012", "eu-west-1"), "/app/x"),
+        at.parse().unwrap(),
+        kind,
+        "e",
+    )
 }
 
 fn survivor(changes: [Change; 2]) -> ChangeKind {
     let mut turned = changes.clone();
     turned.reverse();
-    let [one, other] = [changes, turned].map(|changes| coalesce(changes).into_values().next().unwrap().kind);
+    let [one, other] =
+        [changes, turned].map(|changes| coalesce(changes).into_values().next().unwrap().kind);
     assert_eq!(one, other, "the order of arrival must not matter");
     one
 }
 
 #[test]
 fn the_newest_change_of_a_key_is_kept() {
-    let changes = [change(ChangeKind::Written, "2026-01-31T10:00:00Z"), change(ChangeKind::Deleted, "2026-01-31T10:00:01Z")];
+    let changes = [
+        change(ChangeKind::Written, "2026-01-31T10:00:00Z"),
+        change(ChangeKind::Deleted, "2026-01-31T10:00:01Z"),
+    ];
 
     assert_eq!(survivor(changes), ChangeKind::Deleted);
 }
 
 #[test]
 fn within_one_second_a_write_beats_a_deletion() {
-    let changes = [change(ChangeKind::Written, "2026-01-31T10:00:00Z"), change(ChangeKind::Deleted, "2026-01-31T10:00:00Z")];
+    let changes = [
+        change(ChangeKind::Written, "2026-01-31T10:00:00Z"),
+        change(ChangeKind::Deleted, "2026-01-31T10:00:00Z"),
+    ];
 
     assert_eq!(survivor(changes), ChangeKind::Written);
 }
 
 #[test]
 fn a_label_never_hides_a_write() {
-    let changes = [change(ChangeKind::Written, "2026-01-31T10:00:00Z"), change(ChangeKind::Labelled, "2026-01-31T10:00:09Z")];
+    let changes = [
+        change(ChangeKind::Written, "2026-01-31T10:00:00Z"),
+        change(ChangeKind::Labelled, "2026-01-31T10:00:09Z"),
+    ];
 
     assert_eq!(survivor(changes), ChangeKind::Written);
 }
 
 #[test]
 fn a_change_is_looked_at_for_all_that_any_message_names() {
-    let service = |name: &str| ServiceId { cluster: "web".to_owned(), name: String::from(name) };
-    let these = |names: &[&str]| names.iter().map(|name| service(name)).collect::<BTreeSet<_>>();
+    let service = |name: &str| ServiceId {
+        cluster: "web".to_owned(),
+        name: String::from(name),
+    };
+    let these = |names: &[&str]| {
+        names
+            .iter()
+            .map(|name| service(name))
+            .collect::<BTreeSet<_>>()
+    };
     let merged = |one: Whom, other: Whom| {
-        let changes = [one, other].map(|whom| Change { whom, ..change(ChangeKind::Written, "2026-01-31T10:00:00Z") });
+        let changes = [one, other].map(|whom| Change {
+            whom,
+            ..change(ChangeKind::Written, "2026-01-31T10:00:00Z")
+        });
         coalesce(changes).into_values().next().unwrap().whom
     };
 
-    let (only, but) = (|names: &[&str]| Whom::only(these(names)), |names: &[&str]| Whom::everyone_but(these(names)));
+    let (only, but) = (
+        |names: &[&str]| Whom::only(these(names)),
+        |names: &[&str]| Whom::everyone_but(these(names)),
+    );
     assert_eq!(merged(only(&["a"]), only(&["b"])), only(&["a", "b"]));
     assert_eq!(merged(but(&["a", "b"]), only(&["b"])), but(&["a"]));
     assert_eq!(merged(but(&["a", "b"]), but(&["b", "c"])), but(&["b"]));
@@ -52,11 +81,23 @@ fn a_change_is_looked_at_for_all_that_any_message_names() {
 
 #[test]
 fn changes_that_two_messages_tell_of_the_same_services_share_one_list() {
-    let service = |name: &str| ServiceId { cluster: "web".to_owned(), name: String::from(name) };
+    let service = |name: &str| ServiceId {
+        cluster: "web".to_owned(),
+        name: String::from(name),
+    };
     let told = |name: &str| {
         let whom = Whom::only(BTreeSet::from([service(name)]));
-        let key = |number| Key::parameter(Place::of_region("123456789012", "eu-west-1"), &format!("/app/{number}"));
-        let change = move |number| Change { key: key(number), whom: whom.clone(), ..change(ChangeKind::Written, "2026-01-31T10:00:00Z") };
+        let key = |number| {
+            Key::parameter(
+                Place::of_region("123456789012", "eu-west-1"),
+                &format!("/app/{number}"),
+            )
+        };
+        let change = move |number| Change {
+            key: key(number),
+            whom: whom.clone(),
+            ..change(ChangeKind::Written, "2026-01-31T10:00:00Z")
+        };
         (0..100).map(change)
     };
 
@@ -74,35 +115,59 @@ fn a_whole_second_ends_with_its_last_moment() {
     assert_eq!(t("2026-01-31T10:00:00.250Z"), "2026-01-31T10:00:00.25Z");
 }
 
-/// A write that an event dates to the second from 10:00:00, told by its source to be of `told`, asked at `asked_at`.
+/// A write that an event dates to the second from 10:00:00, told by its source to be of `told`,
+/// asked at `asked_at`.
 fn dated(told: &str, asked_at: &str, crowded: bool) -> String {
-    let mut change = Change { crowded, ..change(ChangeKind::Written, "2026-01-31T10:00:01Z") };
+    let mut change = Change {
+        crowded,
+        ..change(ChangeKind::Written, "2026-01-31T10:00:01Z")
+    };
     change.is_dated(told.parse().unwrap(), asked_at.parse().unwrap());
     change.at.to_string()
 }
 
 #[test]
-fn the_sources_own_time_is_exact_where_it_was_told_late_enough_and_one_event_alone_names_its_second() {
+fn the_sources_own_time_is_exact_where_it_was_told_late_enough_and_one_event_alone_names_its_second()
+ {
     let (within, late) = ("2026-01-31T10:00:00.25Z", "2026-01-31T10:00:03Z");
 
     assert_eq!(dated(within, late, false), within);
-    assert_eq!(dated(within, "2026-01-31T10:00:02.9Z", false), "2026-01-31T10:00:01Z");
+    assert_eq!(
+        dated(within, "2026-01-31T10:00:02.9Z", false),
+        "2026-01-31T10:00:01Z"
+    );
     assert_eq!(dated(within, late, true), "2026-01-31T10:00:01Z");
     // Whole seconds may be all that the source knows.
-    assert_eq!(dated("2026-01-31T10:00:00Z", late, false), "2026-01-31T10:00:01Z");
+    assert_eq!(
+        dated("2026-01-31T10:00:00Z", late, false),
+        "2026-01-31T10:00:01Z"
+    );
 }
 
 #[test]
 fn a_source_moves_a_change_later_and_never_before_the_second_of_its_event() {
-    assert_eq!(dated("2026-01-31T10:00:09.5Z", "2026-01-31T10:00:09.6Z", true), "2026-01-31T10:00:09.5Z");
-    assert_eq!(dated("2026-01-31T09:59:59.999Z", "2026-01-31T10:09:00Z", false), "2026-01-31T10:00:01Z");
+    assert_eq!(
+        dated("2026-01-31T10:00:09.5Z", "2026-01-31T10:00:09.6Z", true),
+        "2026-01-31T10:00:09.5Z"
+    );
+    assert_eq!(
+        dated("2026-01-31T09:59:59.999Z", "2026-01-31T10:09:00Z", false),
+        "2026-01-31T10:00:01Z"
+    );
 }
 
 #[test]
 fn two_events_of_one_second_crowd_it_and_one_that_comes_twice_does_not() {
-    let written = |event: &str, at: &str| Change { event: event.to_owned(), ..change(ChangeKind::Written, at) };
+    let written = |event: &str, at: &str| Change {
+        event: event.to_owned(),
+        ..change(ChangeKind::Written, at)
+    };
     let crowded = |one: Change, other: Change| {
-        let turned = coalesce([other.clone(), one.clone()]).into_values().next().unwrap().crowded;
+        let turned = coalesce([other.clone(), one.clone()])
+            .into_values()
+            .next()
+            .unwrap()
+            .crowded;
         let crowded = coalesce([one, other]).into_values().next().unwrap().crowded;
         assert_eq!(crowded, turned, "the order of arrival must not matter");
         crowded
@@ -110,19 +175,31 @@ fn two_events_of_one_second_crowd_it_and_one_that_comes_twice_does_not() {
     let (first, second) = ("2026-01-31T10:00:01Z", "2026-01-31T10:00:02Z");
 
     assert!(crowded(written("a", first), written("b", first)));
-    assert!(crowded(written("a", "2026-01-31T10:00:00.5Z"), written("b", first)));
+    assert!(crowded(
+        written("a", "2026-01-31T10:00:00.5Z"),
+        written("b", first)
+    ));
     assert!(!crowded(written("a", first), written("a", first)));
     assert!(!crowded(written("a", first), written("b", second)));
-    assert!(!crowded(written("a", first), change(ChangeKind::Labelled, first)));
+    assert!(!crowded(
+        written("a", first),
+        change(ChangeKind::Labelled, first)
+    ));
 }
 
 #[test]
 fn what_was_learnt_of_an_event_outlives_its_repetition() {
     let told = change(ChangeKind::Written, "2026-01-31T10:00:01Z");
-    let learnt = Change { learnt: true, ..change(ChangeKind::Written, "2026-01-31T10:00:00.25Z") };
+    let learnt = Change {
+        learnt: true,
+        ..change(ChangeKind::Written, "2026-01-31T10:00:00.25Z")
+    };
 
     for changes in [[told.clone(), learnt.clone()], [learnt.clone(), told]] {
-        assert_eq!(coalesce(changes).into_values().next().unwrap().at, learnt.at);
+        assert_eq!(
+            coalesce(changes).into_values().next().unwrap().at,
+            learnt.at
+        );
     }
 }
 

@@ -78,8 +78,14 @@ impl Counts {
     #[must_use]
     pub fn with_services(mut self, services: &[ServiceLine]) -> Self {
         self.concerned = services.len();
-        let noted = services.iter().flat_map(|line| line.changes.iter()).filter(|change| change.note.is_some());
-        self.look_ups_failed = noted.map(|change| change.key.as_str()).collect::<BTreeSet<_>>().len();
+        let noted = services
+            .iter()
+            .flat_map(|line| line.changes.iter())
+            .filter(|change| change.note.is_some());
+        self.look_ups_failed = noted
+            .map(|change| change.key.as_str())
+            .collect::<BTreeSet<_>>()
+            .len();
         for line in services {
             match line.decision {
                 Some(Decision::Skip) => self.skipped += 1,

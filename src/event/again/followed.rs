@@ -15,13 +15,29 @@ pub(super) struct Followed {
 }
 
 impl From<Rollout> for Followed {
-    fn from(Rollout { deployment, started_at }: Rollout) -> Self {
-        Self { deployment, started_at }
+    fn from(
+        Rollout {
+            deployment,
+            started_at,
+        }: Rollout,
+    ) -> Self {
+        Self {
+            deployment,
+            started_at,
+        }
     }
 }
 
 impl From<Followed> for Rollout {
-    fn from(Followed { deployment, started_at }: Followed) -> Self {
-        Self { deployment, started_at }
+    fn from(
+        Followed {
+            deployment,
+            started_at,
+        }: Followed,
+    ) -> Self {
+        Self {
+            deployment,
+            started_at,
+        }
     }
 }

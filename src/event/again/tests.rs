@@ -5,11 +5,17 @@ use super::*;
 const T: &str = "2026-01-31T10:00:00Z";
 
 fn id(number: usize) -> ServiceId {
-    ServiceId { cluster: "production".to_owned(), name: format!("{number:0>200}") }
+    ServiceId {
+        cluster: "production".to_owned(),
+        name: format!("{number:0>200}"),
+    }
 }
 
 fn short(number: usize) -> ServiceId {
-    ServiceId { cluster: "c".to_owned(), name: format!("s{number}") }
+    ServiceId {
+        cluster: "c".to_owned(),
+        name: format!("s{number}"),
+    }
 }
 
 fn read(body: &str) -> Result<Again, Malformed> {
@@ -19,18 +25,39 @@ fn read(body: &str) -> Result<Again, Malformed> {
 
 fn sent(again: &Again) -> Vec<Again> {
     let bodies = encode(again);
-    assert!(bodies.iter().all(|body| body.len() <= LONGEST), "{:?}", bodies.iter().map(String::len).collect::<Vec<_>>());
+    assert!(
+        bodies.iter().all(|body| body.len() <= LONGEST),
+        "{:?}",
+        bodies.iter().map(String::len).collect::<Vec<_>>()
+    );
     bodies.iter().map(|body| read(body).unwrap()).collect()
 }
 
 fn change(number: usize, whom: Whom) -> Change {
-    let key = Key::parameter(Place::of_region("123456789012", "eu-west-1"), &format!("/app/{number}"));
-    Change { whom, ..Change::new(key, T.parse().unwrap(), ChangeKind::Written, "e") }
+    let key = Key::parameter(
+        Place::of_region("123456789012", "eu-west-1"),
+        &format!("/app/{number}"),
+    );
+    Change {
+        whom,
+        ..Change::new(key, T.parse().unwrap(), ChangeKind::Written, "e")
+    }
 }
 
 fn of(changes: Vec<Change>, services: impl Iterator<Item = ServiceId> + Clone) -> Again {
     let at = T.parse().unwrap();
-    let waiting = services.clone().map(|id| (id, Waiting { looks: 3, ..Waiting::default() })).collect();
+    let waiting = services
+        .clone()
+        .map(|id| {
+            (
+                id,
+                Waiting {
+                    looks: 3,
+                    ..Waiting::default()
+                },
+            )
+        })
+        .collect();
     let wish = Some(Wish {
         services: services.map(|id| (id, None)).collect(),
         asked_at: at,
@@ -39,63 +66,139 @@ fn of(changes: Vec<Change>, services: impl Iterator<Item = ServiceId> + Clone) -
         reason: None,
         sender: None,
     });
-    Again { not_before: at, hops: 1, unlisted: 0, changes, waiting, wish }
+    Again {
+        not_before: at,
+        hops: 1,
+        unlisted: 0,
+        changes,
+        waiting,
+        wish,
+    }
 }
 
 #[test]
 fn what_is_too_long_for_one_message_names_each_service_once() {
-    let whole = of(vec![change(0, Whom::only((0..2000).map(id).collect()))], (0..2000).map(id));
+    let whole = of(
+        vec![change(0, Whom::only((0..2000).map(id).collect()))],
+        (0..2000).map(id),
+    );
 
     let parts = sent(&whole);
 
-    let wishes = || parts.iter().flat_map(|part| part.wish.iter().flat_map(|wish| wish.services.keys()));
+    let wishes = || {
+        parts
+            .iter()
+            .flat_map(|part| part.wish.iter().flat_map(|wish| wish.services.keys()))
+    };
     let waiting = || parts.iter().flat_map(|part| part.waiting.keys());
-    let named = |part: &Again| if let Whom::Only(these) = &part.changes[0].whom { these.len() } else { 0 };
+    let named = |part: &Again| {
+        if let Whom::Only(these) = &part.changes[0].whom {
+            these.len()
+        } else {
+            0
+        }
+    };
     assert!(parts.len() > 1);
-    assert_eq!((wishes().count(), waiting().count(), parts.iter().map(named).sum()), (2000, 2000, 2000));
+    assert_eq!(
+        (
+            wishes().count(),
+            waiting().count(),
+            parts.iter().map(named).sum()
+        ),
+        (2000, 2000, 2000)
+    );
     assert_eq!(wishes().collect::<BTreeSet<_>>().len(), 2000);
 }
 
 #[test]
 fn the_deployment_that_is_followed_goes_with_its_service() {
-    let rollout = Rollout { deployment: "ecs-svc/7".to_owned(), started_at: "2026-01-31T10:00:05.123Z".parse().unwrap() };
-    let waiting = BTreeMap::from([(id(1), Waiting { rollout: Some(rollout), ..Waiting::default() })]);
-    let again = Again { waiting, ..of(vec![change(0, Whom::only(BTreeSet::from([id(1)])))], std::iter::empty()) };
+    let rollout = Rollout {
+        deployment: "ecs-svc/7".to_owned(),
+        started_at: "2026-01-31T10:00:05.123Z".parse().unwrap(),
+    };
+    let waiting = BTreeMap::from([(
+        id(1),
+        Waiting {
+            rollout: Some(rollout),
+            ..Waiting::default()
+        },
+    )]);
+    let again = Again {
+        waiting,
+        ..of(
+            vec![change(0, Whom::only(BTreeSet::from([id(1)])))],
+            std::iter::empty(),
+        )
+    };
 
     assert_eq!(sent(&again)[0].waiting, again.waiting);
 }
 
 #[test]
 fn three_thousand_short_names_are_no_more_than_is_read() {
-    let whole = of(vec![change(0, Whom::only((0..3000).map(short).collect()))], (0..3000).map(short));
+    let whole = of(
+        vec![change(0, Whom::only((0..3000).map(short).collect()))],
+        (0..3000).map(short),
+    );
 
-    assert_eq!(sent(&whole).len(), 4, "60 kB of names, and at most a thousand in a list");
+    assert_eq!(
+        sent(&whole).len(),
+        4,
+        "60 kB of names, and at most a thousand in a list"
+    );
 }
 
 #[test]
 fn many_changes_of_many_services_are_few_messages() {
     let these = Whom::only((0..1000).map(short).collect());
-    let whole = of((0..1000).map(|number| change(number, these.clone())).collect(), (0..1000).map(short));
+    let whole = of(
+        (0..1000)
+            .map(|number| change(number, these.clone()))
+            .collect(),
+        (0..1000).map(short),
+    );
 
     assert_eq!(sent(&whole).len(), 2);
 }
 
 #[test]
 fn a_list_that_is_too_long_of_those_that_need_no_second_look_is_left_out() {
-    let parts = sent(&of(vec![change(0, Whom::everyone_but((0..2000).map(id).collect()))], std::iter::empty()));
+    let parts = sent(&of(
+        vec![change(0, Whom::everyone_but((0..2000).map(id).collect()))],
+        std::iter::empty(),
+    ));
 
-    // Not `Everyone`: it would look as if it was just told, and be looked at a second time without end.
-    assert_eq!(parts.iter().map(|part| part.changes[0].whom.clone()).collect::<Vec<_>>(), [Whom::everyone_but(BTreeSet::new())]);
+    // Not `Everyone`: it would look as if it was just told, and be looked at a second time without
+    // end.
+    assert_eq!(
+        parts
+            .iter()
+            .map(|part| part.changes[0].whom.clone())
+            .collect::<Vec<_>>(),
+        [Whom::everyone_but(BTreeSet::new())]
+    );
 }
 
 #[test]
-fn a_list_of_those_that_need_no_second_look_goes_on_in_the_next_and_stands_there_once_for_all_changes() {
+fn a_list_of_those_that_need_no_second_look_goes_on_in_the_next_and_stands_there_once_for_all_changes()
+ {
     let others = Whom::everyone_but((0..3000).map(short).collect());
-    let whole = Again { wish: None, ..of((0..100).map(|number| change(number, others.clone())).collect(), std::iter::empty()) };
+    let whole = Again {
+        wish: None,
+        ..of(
+            (0..100)
+                .map(|number| change(number, others.clone()))
+                .collect(),
+            std::iter::empty(),
+        )
+    };
 
     let bodies = encode(&whole);
 
-    assert_eq!((bodies.len(), bodies[0].matches("c/s2999\"").count()), (1, 1));
+    assert_eq!(
+        (bodies.len(), bodies[0].matches("c/s2999\"").count()),
+        (1, 1)
+    );
     assert_eq!(read(&bodies[0]).unwrap(), whole);
 }
 
@@ -107,19 +210,74 @@ fn more_than_a_thousand_entries_and_numbers_out_of_range_are_malformed() {
     let waiting = many(&|number| format!("\"c/s{number}\":{{}}"));
     let wished = many(&|number| format!("\"c/s{number}\":null"));
     for (member, at, expected) in [
-        (format!(r#""work":[{}]"#, many(&|_| "{}".to_owned())), "work", "at most 1000 entries"),
-        (format!(r#""work":[{{"changes":[{}]}}]"#, many(&|_| one.to_owned())), "work[0].changes", "at most 1000 entries"),
-        (format!(r#""work":[{}]"#, vec![format!(r#"{{"changes":[{one},{one}]}}"#); 501].join(",")), "work", "at most 1000 changes"),
-        (format!(r#""work":[{{"changes":[{one}],"for":[{names}]}}]"#), "work[0].for", "at most 1000 entries"),
-        (format!(r#""work":[{{"changes":[{one}],"not_for":[{names}]}}]"#), "work[0].not_for", "at most 1000 entries"),
-        (format!(r#""waiting":{{{waiting}}}"#), "waiting", "at most 1000 entries"),
-        (format!(r#""wish":{{"asked_at":"2026-01-31T10:00:00Z","services":{{{wished}}}}}"#), "wish.services", "at most 1000 entries"),
-        (r#""waiting":{"c/s":{"waited_seconds":-1}}"#.to_owned(), "waiting", "a number of seconds from 0 to 3162240000"),
-        (r#""waiting":{"c/s":{"waited_seconds":9000000000}}"#.to_owned(), "waiting", "a number of seconds from 0 to 3162240000"),
-        (r#""waiting":{"c/s":{"looks":-1}}"#.to_owned(), "waiting", "a number from 0 to 4294967295"),
-        (r#""hops":-1"#.to_owned(), "hops", "a number from 0 to 4294967295"),
-        (r#""unlisted":4294967296"#.to_owned(), "unlisted", "a number from 0 to 4294967295"),
-        (r#""wish":{"asked_at":"9999-01-31T10:00:00Z"}"#.to_owned(), "wish.asked_at", "a time such as 2026-01-31T10:00:00Z"),
+        (
+            format!(r#""work":[{}]"#, many(&|_| "{}".to_owned())),
+            "work",
+            "at most 1000 entries",
+        ),
+        (
+            format!(r#""work":[{{"changes":[{}]}}]"#, many(&|_| one.to_owned())),
+            "work[0].changes",
+            "at most 1000 entries",
+        ),
+        (
+            format!(
+                r#""work":[{}]"#,
+                vec![format!(r#"{{"changes":[{one},{one}]}}"#); 501].join(",")
+            ),
+            "work",
+            "at most 1000 changes",
+        ),
+        (
+            format!(r#""work":[{{"changes":[{one}],"for":[{names}]}}]"#),
+            "work[0].for",
+            "at most 1000 entries",
+        ),
+        (
+            format!(r#""work":[{{"changes":[{one}],"not_for":[{names}]}}]"#),
+            "work[0].not_for",
+            "at most 1000 entries",
+        ),
+        (
+            format!(r#""waiting":{{{waiting}}}"#),
+            "waiting",
+            "at most 1000 entries",
+        ),
+        (
+            format!(r#""wish":{{"asked_at":"2026-01-31T10:00:00Z","services":{{{wished}}}}}"#),
+            "wish.services",
+            "at most 1000 entries",
+        ),
+        (
+            r#""waiting":{"c/s":{"waited_seconds":-1}}"#.to_owned(),
+            "waiting",
+            "a number of seconds from 0 to 3162240000",
+        ),
+        (
+            r#""waiting":{"c/s":{"waited_seconds":9000000000}}"#.to_owned(),
+            "waiting",
+            "a number of seconds from 0 to 3162240000",
+        ),
+        (
+            r#""waiting":{"c/s":{"looks":-1}}"#.to_owned(),
+            "waiting",
+            "a number from 0 to 4294967295",
+        ),
+        (
+            r#""hops":-1"#.to_owned(),
+            "hops",
+            "a number from 0 to 4294967295",
+        ),
+        (
+            r#""unlisted":4294967296"#.to_owned(),
+            "unlisted",
+            "a number from 0 to 4294967295",
+        ),
+        (
+            r#""wish":{"asked_at":"9999-01-31T10:00:00Z"}"#.to_owned(),
+            "wish.asked_at",
+            "a time such as 2026-01-31T10:00:00Z",
+        ),
         (
             r#""wish":{"asked_at":"2026-01-31T10:00:00Z","max_services":0}"#.to_owned(),
             "wish.max_services",
@@ -130,7 +288,10 @@ fn more_than_a_thousand_entries_and_numbers_out_of_range_are_malformed() {
 
         let malformed = decode(&RawValue::from_string(text).unwrap(), Timestamp::MAX).unwrap_err();
 
-        assert_eq!((malformed.at.as_str(), malformed.expected.as_str()), (at, expected));
+        assert_eq!(
+            (malformed.at.as_str(), malformed.expected.as_str()),
+            (at, expected)
+        );
     }
 }
 
@@ -145,33 +306,67 @@ fn null_is_as_good_as_not_there() {
     );
     let none = r#"{"version":1,"not_before":"2026-01-31T10:00:00Z","work":null,"waiting":null,"wish":null}"#.to_owned();
 
-    let [all, none] = [text, none].map(|text| decode(&RawValue::from_string(text).unwrap(), Timestamp::MAX).unwrap());
+    let [all, none] = [text, none]
+        .map(|text| decode(&RawValue::from_string(text).unwrap(), Timestamp::MAX).unwrap());
 
     assert_eq!(
-        (all.changes[0].whom.clone(), all.waiting[&ServiceId::from_path("c/s").unwrap()].clone()),
+        (
+            all.changes[0].whom.clone(),
+            all.waiting[&ServiceId::from_path("c/s").unwrap()].clone()
+        ),
         (Whom::Everyone, Waiting::default())
     );
-    assert_eq!((none.changes, none.waiting, none.wish), (Vec::new(), BTreeMap::new(), None));
+    assert_eq!(
+        (none.changes, none.waiting, none.wish),
+        (Vec::new(), BTreeMap::new(), None)
+    );
 }
 
 /// Services that a change may mean: all, all but some, or some of `most`.
 fn whoms(ids: fn(usize) -> ServiceId, most: usize) -> impl Strategy<Value = Whom> {
-    let some = move || (0..most, 1..most).prop_map(move |(from, number)| (from..from + number).map(ids).collect());
-    prop_oneof![Just(Whom::Everyone), some().prop_map(Whom::everyone_but), some().prop_map(Whom::only)]
+    let some = move || {
+        (0..most, 1..most).prop_map(move |(from, number)| (from..from + number).map(ids).collect())
+    };
+    prop_oneof![
+        Just(Whom::Everyone),
+        some().prop_map(Whom::everyone_but),
+        some().prop_map(Whom::only)
+    ]
 }
 
 /// Many changes of few services, few of many, or many messages' worth of both.
 fn agains() -> impl Strategy<Value = Again> {
-    let ids = prop_oneof![Just(short as fn(usize) -> ServiceId), Just(id as fn(usize) -> ServiceId)];
-    let sizes = prop_oneof![Just((2500_usize, 20_usize)), Just((20, 2500)), Just((300, 300))];
+    let ids = prop_oneof![
+        Just(short as fn(usize) -> ServiceId),
+        Just(id as fn(usize) -> ServiceId)
+    ];
+    let sizes = prop_oneof![
+        Just((2500_usize, 20_usize)),
+        Just((20, 2500)),
+        Just((300, 300))
+    ];
     let parts = (ids, sizes).prop_flat_map(|(ids, (changes, services))| {
         let whoms = prop::collection::vec(whoms(ids, services), 1..5);
-        (whoms, 0..changes, 0..2500_usize, any::<bool>(), 0..4_u32, Just(ids))
+        (
+            whoms,
+            0..changes,
+            0..2500_usize,
+            any::<bool>(),
+            0..4_u32,
+            Just(ids),
+        )
     });
     parts.prop_map(|(whoms, changes, waiting, wished, number, ids)| {
-        let changes = (0..changes).filter_map(|place| Some(change(place, whoms.get(place % whoms.len())?.clone()))).collect();
+        let changes = (0..changes)
+            .filter_map(|place| Some(change(place, whoms.get(place % whoms.len())?.clone())))
+            .collect();
         let again = of(changes, (0..waiting).map(ids));
-        Again { hops: number, unlisted: number, wish: again.wish.filter(|_| wished), ..again }
+        Again {
+            hops: number,
+            unlisted: number,
+            wish: again.wish.filter(|_| wished),
+            ..again
+        }
     })
 }
 
@@ -185,10 +380,16 @@ fn told(agains: &[Again]) -> BTreeMap<String, usize> {
                 Whom::Everyone => tell(format!("{} {:?} for all", change.key, change.at)),
                 // Who is left out of a second look need not be told.
                 Whom::EveryoneBut(_) => tell(format!("{} {:?} once more", change.key, change.at)),
-                Whom::Only(these) => these.iter().for_each(|id| tell(format!("{} {:?} for {id}", change.key, change.at))),
+                Whom::Only(these) => these
+                    .iter()
+                    .for_each(|id| tell(format!("{} {:?} for {id}", change.key, change.at))),
             }
         }
-        again.wish.iter().flat_map(|wish| wish.services.keys()).for_each(|id| tell(format!("wish {id}")));
+        again
+            .wish
+            .iter()
+            .flat_map(|wish| wish.services.keys())
+            .for_each(|id| tell(format!("wish {id}")));
     }
     told
 }

@@ -38,28 +38,38 @@ pub(super) struct Found {
     pub(super) unswept: Vec<String>,
 }
 
-/// Everything that the services watch in the account and Region `home`; what is elsewhere, or has no metadata to ask, is named.
+/// Everything that the services watch in the account and Region `home`; what is elsewhere, or has
+/// no metadata to ask, is named.
 pub(super) fn subjects(services: &[Service], home: &Place, unswept: &mut Vec<String>) -> Subjects {
     let mut subjects = Subjects::default();
     let mut elsewhere = BTreeSet::new();
     for service in services {
-        let Some(watch) = &service.tags.watch else { continue };
+        let Some(watch) = &service.tags.watch else {
+            continue;
+        };
         for term in watch.terms.iter().chain(service.followed()) {
             if term.is_prefix() {
                 match term.prefix(home) {
                     Some(path) => _ = subjects.prefixes.insert((term.kind(), path.to_owned())),
-                    None => _ = elsewhere.insert(format!("a prefix that {} watches in another account or Region", service.id)),
+                    None => {
+                        _ = elsewhere.insert(format!(
+                            "a prefix that {} watches in another account or Region",
+                            service.id
+                        ));
+                    }
                 }
             } else {
-                let (here, there): (Vec<_>, Vec<_>) =
-                    Term::keys(term, home).partition(|key| key.is_at(home) && key.kind() != Kind::Profile);
+                let (here, there): (Vec<_>, Vec<_>) = Term::keys(term, home)
+                    .partition(|key| key.is_at(home) && key.kind() != Kind::Profile);
                 if term.kind() == Kind::Secret && !here.is_empty() {
                     subjects.secrets.insert(here.clone());
                 }
                 subjects.keys.extend(here);
                 elsewhere.extend(there.iter().map(|key| match key.kind() {
                     Kind::Profile => format!("{key}: AppConfig is not asked"),
-                    Kind::Parameter | Kind::Object | Kind::Secret => format!("{}: it is in another account or Region", key.arn()),
+                    Kind::Parameter | Kind::Object | Kind::Secret => {
+                        format!("{}: it is in another account or Region", key.arn())
+                    }
                 }));
             }
         }
@@ -69,13 +79,25 @@ pub(super) fn subjects(services: &[Service], home: &Place, unswept: &mut Vec<Str
 }
 
 impl Reload<'_> {
-    /// Asks when everything changed that is to be compared. Objects that were written before `since` are older than every service.
-    pub(super) async fn last_changes(&self, subjects: &Subjects, home: &Place, since: Timestamp) -> Found {
+    /// Asks when everything changed that is to be compared. Objects that were written before
+    /// `since` are older than every service.
+    pub(super) async fn last_changes(
+        &self,
+        subjects: &Subjects,
+        home: &Place,
+        since: Timestamp,
+    ) -> Found {
         let by = self.share_of_what_is_left(2);
-        let (parameters, secrets, objects) =
-            Box::pin(join3(self.parameters(subjects, home, by), self.secrets(subjects, home, by), self.objects(subjects, home, since, by)))
-                .await;
-        parameters.and(secrets).and(objects).not_ahead_of(self.clock.now())
+        let (parameters, secrets, objects) = Box::pin(join3(
+            self.parameters(subjects, home, by),
+            self.secrets(subjects, home, by),
+            self.objects(subjects, home, since, by),
+        ))
+        .await;
+        parameters
+            .and(secrets)
+            .and(objects)
+            .not_ahead_of(self.clock.now())
     }
 
     async fn parameters(&self, subjects: &Subjects, home: &Place, by: Instant) -> Found {
@@ -86,9 +108,17 @@ impl Reload<'_> {
         for (name, told) in &below.found {
             found.described(Key::parameter(home.clone(), name), told, asked_at);
         }
-        found.unswept.extend(below.failed.iter().map(|(path, error)| format!("ssm:/{path}: {error}")));
+        found.unswept.extend(
+            below
+                .failed
+                .iter()
+                .map(|(path, error)| format!("ssm:/{path}: {error}")),
+        );
 
-        let exact: Vec<_> = subjects.of_kind(Kind::Parameter).filter(|key| !below.found.contains_key(key.path())).collect();
+        let exact: Vec<_> = subjects
+            .of_kind(Kind::Parameter)
+            .filter(|key| !below.found.contains_key(key.path()))
+            .collect();
         let paths: Vec<_> = exact.iter().map(|key| key.path()).collect();
         let alone = self.aws.ssm.describe(&paths, by).await;
         for key in exact {
@@ -101,7 +131,8 @@ impl Reload<'_> {
         found
     }
 
-    /// When secrets were modified: whether their versions changed then is asked for those alone that look stale.
+    /// When secrets were modified: whether their versions changed then is asked for those alone
+    /// that look stale.
     async fn secrets(&self, subjects: &Subjects, home: &Place, by: Instant) -> Found {
         let mut found = Found::default();
         let exact: BTreeSet<_> = subjects.of_kind(Kind::Secret).collect();
@@ -119,14 +150,30 @@ impl Reload<'_> {
         if !listed.is_whole {
             found.unswept.push(format!("all secrets: {IN_A_CIRCLE}"));
         }
-        for ListedSecret { name, arn, changed_at, rotated_at } in listed.found {
-            let Some(at) = changed_at.into_iter().chain(rotated_at).max() else { continue };
+        for ListedSecret {
+            name,
+            arn,
+            changed_at,
+            rotated_at,
+        } in listed.found
+        {
+            let Some(at) = changed_at.into_iter().chain(rotated_at).max() else {
+                continue;
+            };
             let secret = Key::secret(home.clone(), &name);
-            let staged = exact.iter().filter(|key| key.is_the_thing_of(&secret)).map(|key| Key::clone(key));
-            let below = prefixes.iter().any(|prefix| name.starts_with(*prefix)).then(|| secret.clone());
+            let staged = exact
+                .iter()
+                .filter(|key| key.is_the_thing_of(&secret))
+                .map(|key| Key::clone(key));
+            let below = prefixes
+                .iter()
+                .any(|prefix| name.starts_with(*prefix))
+                .then(|| secret.clone());
             for key in staged.chain(below).collect::<BTreeSet<_>>() {
                 if let Some(rotated_at) = rotated_at.filter(|_| key.stage().is_none()) {
-                    found.rotated_at.insert(key.clone(), end_of_second(rotated_at));
+                    found
+                        .rotated_at
+                        .insert(key.clone(), end_of_second(rotated_at));
                 }
                 // Who refers to a secret of this name that was deleted reads nothing of this one.
                 found.told(key.with_suffix(arn.rsplit('-').next()), at);
@@ -139,8 +186,17 @@ impl Reload<'_> {
         found
     }
 
-    async fn objects(&self, subjects: &Subjects, home: &Place, since: Timestamp, by: Instant) -> Found {
-        let paths: Vec<_> = subjects.prefixes_of(Kind::Object).map(str::to_owned).collect();
+    async fn objects(
+        &self,
+        subjects: &Subjects,
+        home: &Place,
+        since: Timestamp,
+        by: Instant,
+    ) -> Found {
+        let paths: Vec<_> = subjects
+            .prefixes_of(Kind::Object)
+            .map(str::to_owned)
+            .collect();
         let listings = stream::iter(paths).map(|path| async move {
             let (bucket, prefix) = path.split_once('/').unwrap_or((path.as_str(), ""));
             let listed = self.aws.s3.modified_below(bucket, prefix, since, by).await;
@@ -151,13 +207,20 @@ impl Reload<'_> {
         for (path, listed) in listings {
             let bucket = path.split('/').next().unwrap_or_default();
             match listed {
-                Ok(ListedObjects { looked_at, modified_at, is_cut_off, is_in_a_circle }) => {
+                Ok(ListedObjects {
+                    looked_at,
+                    modified_at,
+                    is_cut_off,
+                    is_in_a_circle,
+                }) => {
                     found.keys += looked_at - modified_at.len();
                     for (name, at) in &modified_at {
                         found.told(Key::object(&home.partition, bucket, name), *at);
                     }
                     if is_cut_off {
-                        found.unswept.push(format!("s3:{path}: it holds more than {looked_at} objects"));
+                        found
+                            .unswept
+                            .push(format!("s3:{path}: it holds more than {looked_at} objects"));
                     } else if is_in_a_circle {
                         found.unswept.push(format!("s3:{path}: {IN_A_CIRCLE}"));
                     } else {
@@ -169,18 +232,29 @@ impl Reload<'_> {
         }
 
         let is_listed = |key: &&Key| whole.iter().any(|path| key.path().starts_with(path));
-        let exact: Vec<_> = subjects.of_kind(Kind::Object).filter(|key| !is_listed(key)).cloned().collect();
+        let exact: Vec<_> = subjects
+            .of_kind(Kind::Object)
+            .filter(|key| !is_listed(key))
+            .cloned()
+            .collect();
         let exact = stream::iter(exact).map(|key| async move {
             let mut found = Found::default();
-            let Some((bucket, name)) = key.path().split_once('/') else { return found };
+            let Some((bucket, name)) = key.path().split_once('/') else {
+                return found;
+            };
             match self.aws.s3.modified_at(bucket, name, by).await {
                 Ok(Some(at)) => found.told(key.clone(), at),
-                Ok(None) => found.unswept.push(format!("{key}: there is no such object")),
+                Ok(None) => found
+                    .unswept
+                    .push(format!("{key}: there is no such object")),
                 Err(error) => found.unswept.push(format!("{key}: {error}")),
             }
             found
         });
-        exact.buffered(IN_FLIGHT).fold(found, async |all, some| all.and(some)).await
+        exact
+            .buffered(IN_FLIGHT)
+            .fold(found, async |all, some| all.and(some))
+            .await
     }
 }
 
@@ -205,7 +279,10 @@ impl Subjects {
     }
 
     fn prefixes_of(&self, kind: Kind) -> impl Iterator<Item = &str> {
-        self.prefixes.iter().filter(move |(of, _)| *of == kind).map(|(_, path)| path.as_str())
+        self.prefixes
+            .iter()
+            .filter(move |(of, _)| *of == kind)
+            .map(|(_, path)| path.as_str())
     }
 }
 
@@ -218,23 +295,41 @@ impl Found {
         self
     }
 
-    /// Of terms, each with the secrets that it may mean, those that mean none which was listed, in words.
+    /// Of terms, each with the secrets that it may mean, those that mean none which was listed, in
+    /// words.
     fn unlisted(&self, terms: &BTreeSet<Vec<Key>>) -> Vec<String> {
         let known: BTreeSet<_> = self.changes.iter().map(|change| &change.key).collect();
-        let unknown = terms.iter().filter(|keys| keys.iter().all(|key| !known.contains(key))).filter_map(|keys| keys.first());
-        unknown.map(|key| format!("{key}: ListSecrets does not list it: no such secret, a new one, or one deleted")).collect()
+        let unknown = terms
+            .iter()
+            .filter(|keys| keys.iter().all(|key| !known.contains(key)))
+            .filter_map(|keys| keys.first());
+        unknown
+            .map(|key| {
+                format!(
+                    "{key}: ListSecrets does not list it: no such secret, a new one, or one \
+                     deleted"
+                )
+            })
+            .collect()
     }
 
     /// What metadata tells of the future is now.
     fn not_ahead_of(mut self, now: Timestamp) -> Self {
         let changed = self.changes.iter_mut().map(|change| &mut change.at);
-        changed.chain(self.rotated_at.values_mut()).for_each(|at| *at = not_ahead_of(*at, now));
+        changed
+            .chain(self.rotated_at.values_mut())
+            .for_each(|at| *at = not_ahead_of(*at, now));
         self
     }
 
     fn told(&mut self, key: Key, at: Timestamp) {
         self.keys += 1;
-        self.changes.push(Change::new(key, end_of_second(at), ChangeKind::Written, SWEEP));
+        self.changes.push(Change::new(
+            key,
+            end_of_second(at),
+            ChangeKind::Written,
+            SWEEP,
+        ));
     }
 
     /// The source's own time is exact where it was told late enough.

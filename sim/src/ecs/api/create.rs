@@ -92,13 +92,28 @@ pub(super) fn create(world: &mut World, input: CreateService) -> ApiResult {
     if !world.ecs.clusters.contains_key(&cluster) {
         return Err(cluster_not_found());
     }
-    if world.ecs.services.get(&id).is_some_and(|existing| existing.status != Status::Inactive) {
-        return Err(ApiError::invalid_parameter("Creation of service was not idempotent."));
+    if world
+        .ecs
+        .services
+        .get(&id)
+        .is_some_and(|existing| existing.status != Status::Inactive)
+    {
+        return Err(ApiError::invalid_parameter(
+            "Creation of service was not idempotent.",
+        ));
     }
     let reference = input.task_definition.as_deref().unwrap_or_default();
-    let definition = world.ecs.task_definition(reference).map(|definition| definition.arn.clone());
-    let task_definition = definition.ok_or_else(|| ApiError::new("ClientException", "TaskDefinition not found."))?;
-    let references = world.ecs.references_of(&world.config, &task_definition, input.service_connect_configuration.as_ref());
+    let definition = world
+        .ecs
+        .task_definition(reference)
+        .map(|definition| definition.arn.clone());
+    let task_definition =
+        definition.ok_or_else(|| ApiError::new("ClientException", "TaskDefinition not found."))?;
+    let references = world.ecs.references_of(
+        &world.config,
+        &task_definition,
+        input.service_connect_configuration.as_ref(),
+    );
     let tags = to_tags(&input.tags)?;
     let daemon = input.scheduling_strategy.as_deref() == Some("DAEMON");
     let configuration = &input.deployment_configuration;
@@ -112,15 +127,25 @@ pub(super) fn create(world: &mut World, input: CreateService) -> ApiResult {
         status: Status::Active,
         created_at: world.clock.now,
         desired: input.desired_count.unwrap_or(usize::from(daemon)),
-        minimum_percent: configuration.minimum_healthy_percent.unwrap_or(if daemon { 0 } else { 100 }),
-        maximum_percent: configuration.maximum_percent.unwrap_or(if daemon { 100 } else { 200 }),
+        minimum_percent: configuration.minimum_healthy_percent.unwrap_or(if daemon {
+            0
+        } else {
+            100
+        }),
+        maximum_percent: configuration
+            .maximum_percent
+            .unwrap_or(if daemon { 100 } else { 200 }),
         controller: controller_of(input.deployment_controller.as_ref())?,
         daemon,
         circuit_breaker: breaker_of(configuration.deployment_circuit_breaker),
         strategy: strategy_of(configuration),
         hooks: hooks_of(&configuration.lifecycle_hooks),
         alarms: alarms_of(configuration.alarms.as_ref()),
-        launch_type: if input.launch_type.as_deref() == Some("EXTERNAL") { LaunchType::External } else { LaunchType::Fargate },
+        launch_type: if input.launch_type.as_deref() == Some("EXTERNAL") {
+            LaunchType::External
+        } else {
+            LaunchType::Fargate
+        },
         express: false,
         task_definition,
         service_connect: input.service_connect_configuration,
@@ -139,53 +164,105 @@ pub(super) fn create(world: &mut World, input: CreateService) -> ApiResult {
     deployment::start(&mut new, &mut world.clock, references)?;
     let described = service_json(&world.config, &new, true);
     world.ecs.services.insert(id.clone(), new);
-    world.clock.after(world.config.scheduler_delay, Job::Reconcile(id));
+    world
+        .clock
+        .after(world.config.scheduler_delay, Job::Reconcile(id));
     world.index_later(arn, tags);
     Ok(json!({ "service": described }))
 }
 
 fn breaker_of(input: Option<BreakerInput>) -> Option<CircuitBreaker> {
-    input.filter(|breaker| breaker.enable).map(|breaker| CircuitBreaker { rollback: breaker.rollback })
+    input
+        .filter(|breaker| breaker.enable)
+        .map(|breaker| CircuitBreaker {
+            rollback: breaker.rollback,
+        })
 }
 
 fn strategy_of(input: &DeploymentConfiguration) -> Strategy {
     const CANARY_BAKE_MINUTES: u64 = 10;
     let bake = Duration::from_mins(input.bake_time_in_minutes.unwrap_or_default());
-    let step = || input.canary_configuration.as_ref().and_then(|canary| canary.canary_bake_time_in_minutes);
+    let step = || {
+        input
+            .canary_configuration
+            .as_ref()
+            .and_then(|canary| canary.canary_bake_time_in_minutes)
+    };
     match input.strategy.as_deref() {
         Some("BLUE_GREEN") => Strategy::BlueGreen { bake },
-        Some("CANARY") => Strategy::Canary { step: Duration::from_mins(step().unwrap_or(CANARY_BAKE_MINUTES)), bake },
+        Some("CANARY") => Strategy::Canary {
+            step: Duration::from_mins(step().unwrap_or(CANARY_BAKE_MINUTES)),
+            bake,
+        },
         // Linear deployments are not simulated: they roll.
         Some(_) | None => Strategy::Rolling,
     }
 }
 
-/// A hook for each of its stages. What a Lambda function would say nobody knows: it succeeds at once.
+/// A hook for each of its stages. What a Lambda function would say nobody knows: it succeeds at
+/// once.
 fn hooks_of(inputs: &[HookInput]) -> Vec<Hook> {
     let hook = |input: &HookInput, stage: Stage| {
-        let hook =
-            if input.target_type.as_deref() == Some("PAUSE") { Hook::pause(stage) } else { Hook::lambda(stage, Duration::ZERO, true) };
+        let hook = if input.target_type.as_deref() == Some("PAUSE") {
+            Hook::pause(stage)
+        } else {
+            Hook::lambda(stage, Duration::ZERO, true)
+        };
         let timeout = input.timeout_configuration.as_ref();
         let minutes = timeout.and_then(|timeout| timeout.timeout_in_minutes);
-        let hook = minutes.into_iter().fold(hook, |hook, minutes| hook.expiring_after(Duration::from_mins(minutes)));
-        if timeout.is_some_and(|timeout| timeout.action.as_deref() == Some("CONTINUE")) { hook.continuing() } else { hook }
+        let hook = minutes.into_iter().fold(hook, |hook, minutes| {
+            hook.expiring_after(Duration::from_mins(minutes))
+        });
+        if timeout.is_some_and(|timeout| timeout.action.as_deref() == Some("CONTINUE")) {
+            hook.continuing()
+        } else {
+            hook
+        }
     };
     let stages = |input: &HookInput| {
-        let named = |stage: &Stage| input.lifecycle_stages.iter().any(|name| name == stage.name());
-        Stage::WITH_HOOKS.into_iter().filter(named).collect::<Vec<_>>()
+        let named = |stage: &Stage| {
+            input
+                .lifecycle_stages
+                .iter()
+                .any(|name| name == stage.name())
+        };
+        Stage::WITH_HOOKS
+            .into_iter()
+            .filter(named)
+            .collect::<Vec<_>>()
     };
-    inputs.iter().flat_map(|input| stages(input).into_iter().map(|stage| hook(input, stage))).collect()
+    inputs
+        .iter()
+        .flat_map(|input| stages(input).into_iter().map(|stage| hook(input, stage)))
+        .collect()
 }
 
 fn alarms_of(input: Option<&AlarmsInput>) -> Option<Alarms> {
     const BAKE: Duration = Duration::from_mins(5);
     let input = input.filter(|alarms| alarms.enable)?;
-    Some(Alarms { names: input.alarm_names.clone(), rollback: input.rollback, bake: BAKE })
+    Some(Alarms {
+        names: input.alarm_names.clone(),
+        rollback: input.rollback,
+        bake: BAKE,
+    })
 }
 
 fn controller_of(input: Option<&ControllerInput>) -> ApiResult<Controller> {
-    let known = [Controller::Ecs, Controller::CodeDeploy, Controller::External];
-    let Some(input) = input else { return Ok(Controller::Ecs) };
-    let found = known.into_iter().find(|controller| controller.name() == input.r#type);
-    found.ok_or_else(|| ApiError::invalid_parameter(format!("Invalid deployment controller type: {}", input.r#type)))
+    let known = [
+        Controller::Ecs,
+        Controller::CodeDeploy,
+        Controller::External,
+    ];
+    let Some(input) = input else {
+        return Ok(Controller::Ecs);
+    };
+    let found = known
+        .into_iter()
+        .find(|controller| controller.name() == input.r#type);
+    found.ok_or_else(|| {
+        ApiError::invalid_parameter(format!(
+            "Invalid deployment controller type: {}",
+            input.r#type
+        ))
+    })
 }

@@ -29,7 +29,9 @@ pub(super) fn describe(world: &mut World, input: &DescribeServices) -> ApiResult
         return Err(ApiError::invalid_parameter("Services cannot be empty."));
     }
     if input.services.len() > MOST_SERVICES {
-        return Err(ApiError::invalid_parameter("Services list cannot be longer than 10."));
+        return Err(ApiError::invalid_parameter(
+            "Services list cannot be longer than 10.",
+        ));
     }
     let cluster = names::cluster_name(input.cluster.as_deref());
     if !world.ecs.clusters.contains_key(&cluster) {
@@ -50,12 +52,19 @@ pub(super) fn describe(world: &mut World, input: &DescribeServices) -> ApiResult
 pub(super) fn service_json(config: &AccountConfig, service: &EcsService, with_tags: bool) -> Value {
     let deployments = service.deployments.iter();
     let (deployments, task_sets) = match service.controller {
-        Controller::Ecs => {
-            (deployments.enumerate().map(|(position, deployment)| deployment_json(service, position, deployment)).collect(), Vec::new())
-        }
-        Controller::CodeDeploy | Controller::External => {
-            (Vec::new(), deployments.map(|deployment| task_set_json(config, service, deployment)).collect())
-        }
+        Controller::Ecs => (
+            deployments
+                .enumerate()
+                .map(|(position, deployment)| deployment_json(service, position, deployment))
+                .collect(),
+            Vec::new(),
+        ),
+        Controller::CodeDeploy | Controller::External => (
+            Vec::new(),
+            deployments
+                .map(|deployment| task_set_json(config, service, deployment))
+                .collect(),
+        ),
     };
     let events = service.events.iter();
     let mut fields = json!({
@@ -101,7 +110,10 @@ pub(super) fn service_json(config: &AccountConfig, service: &EcsService, with_ta
 /// Fargate alone has platform versions.
 pub(super) fn platform(launch_type: LaunchType, version: &str) -> Vec<(String, Value)> {
     match launch_type {
-        LaunchType::Fargate => vec![("platformVersion".to_owned(), json!(version)), ("platformFamily".to_owned(), json!("Linux"))],
+        LaunchType::Fargate => vec![
+            ("platformVersion".to_owned(), json!(version)),
+            ("platformFamily".to_owned(), json!("Linux")),
+        ],
         LaunchType::External => Vec::new(),
     }
 }
@@ -123,7 +135,8 @@ pub(super) fn configuration_json(service: &EcsService) -> Value {
         "lifecycleHooks": service.hooks.iter().map(hook_json).collect::<Vec<_>>(),
     });
     let alarms = service.alarms.as_ref().map(|alarms| {
-        let told = json!({ "alarmNames": alarms.names, "enable": true, "rollback": alarms.rollback });
+        let told =
+            json!({ "alarmNames": alarms.names, "enable": true, "rollback": alarms.rollback });
         ("alarms".to_owned(), told)
     });
     let canary = canary.map(|step| {
@@ -137,7 +150,11 @@ pub(super) fn configuration_json(service: &EcsService) -> Value {
 }
 
 fn hook_json(hook: &Hook) -> Value {
-    let action = if hook.continues { "CONTINUE" } else { "ROLLBACK" };
+    let action = if hook.continues {
+        "CONTINUE"
+    } else {
+        "ROLLBACK"
+    };
     let mut fields = json!({
         "targetType": hook.target.name(),
         "lifecycleStages": [hook.stage.name()],
@@ -170,11 +187,17 @@ fn deployment_json(service: &EcsService, position: usize, deployment: &Deploymen
     if let Some(fields) = fields.as_object_mut() {
         fields.extend(platform(service.launch_type, "1.4.0"));
         if let Some(service_connect) = &deployment.service_connect {
-            fields.insert("serviceConnectConfiguration".to_owned(), service_connect.clone());
+            fields.insert(
+                "serviceConnectConfiguration".to_owned(),
+                service_connect.clone(),
+            );
         }
         // The API reference tells the rollout state of rolling deployments alone.
         if service.strategy == Strategy::Rolling {
-            fields.insert("rolloutState".to_owned(), json!(rollout_name(deployment.rollout)));
+            fields.insert(
+                "rolloutState".to_owned(),
+                json!(rollout_name(deployment.rollout)),
+            );
             fields.insert("rolloutStateReason".to_owned(), json!(deployment.reason));
         }
     }
@@ -185,7 +208,10 @@ fn deployment_json(service: &EcsService, position: usize, deployment: &Deploymen
 fn task_set_json(config: &AccountConfig, service: &EcsService, deployment: &Deployment) -> Value {
     let (running, pending) = counts(service, deployment);
     let (started_by, external_id) = match service.controller {
-        Controller::CodeDeploy => ("CODE_DEPLOY", format!("d-{}", deployment.revision.get(..9).unwrap_or_default())),
+        Controller::CodeDeploy => (
+            "CODE_DEPLOY",
+            format!("d-{}", deployment.revision.get(..9).unwrap_or_default()),
+        ),
         Controller::Ecs | Controller::External => ("", String::new()),
     };
     let id = format!("ecs-svc/{}", deployment.revision);

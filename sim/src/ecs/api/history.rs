@@ -47,11 +47,25 @@ pub(super) fn list(world: &mut World, input: &ListServiceDeployments) -> ApiResu
     let id = known_id(world, input.cluster.as_deref(), &input.service)?;
     let service = world.ecs.service(&id)?;
     let wanted = |deployment: &&ServiceDeployment| {
-        (input.status.is_empty() || input.status.iter().any(|status| status == deployment.status.name()))
+        (input.status.is_empty()
+            || input
+                .status
+                .iter()
+                .any(|status| status == deployment.status.name()))
             && input.created_at.contains(deployment.created_at)
     };
-    let found: Vec<_> = service.history.iter().rev().filter(wanted).map(|deployment| brief(&world.config, service, deployment)).collect();
-    let page = page::of(&found, input.max_results.unwrap_or(20).min(100), input.next_token.as_deref())?;
+    let found: Vec<_> = service
+        .history
+        .iter()
+        .rev()
+        .filter(wanted)
+        .map(|deployment| brief(&world.config, service, deployment))
+        .collect();
+    let page = page::of(
+        &found,
+        input.max_results.unwrap_or(20).min(100),
+        input.next_token.as_deref(),
+    )?;
     Ok(json!({ "serviceDeployments": page.items, "nextToken": page.next }))
 }
 
@@ -61,10 +75,16 @@ pub(super) struct DescribeServiceDeployments {
     service_deployment_arns: Vec<String>,
 }
 
-pub(super) fn describe_deployments(world: &mut World, input: &DescribeServiceDeployments) -> ApiResult {
+pub(super) fn describe_deployments(
+    world: &mut World,
+    input: &DescribeServiceDeployments,
+) -> ApiResult {
     let arns = &input.service_deployment_arns;
     let (found, failures) = describe(world, arns, "service-deployment", |config, service, id| {
-        let deployment = service.history.iter().find(|deployment| deployment.id == id)?;
+        let deployment = service
+            .history
+            .iter()
+            .find(|deployment| deployment.id == id)?;
         Some(whole(config, service, deployment))
     })?;
     Ok(json!({ "serviceDeployments": found, "failures": failures }))
@@ -79,7 +99,10 @@ pub(super) struct DescribeServiceRevisions {
 pub(super) fn describe_revisions(world: &mut World, input: &DescribeServiceRevisions) -> ApiResult {
     let arns = &input.service_revision_arns;
     let (found, failures) = describe(world, arns, "service-revision", |config, service, id| {
-        let deployment = service.history.iter().find(|deployment| deployment.target_revision == id)?;
+        let deployment = service
+            .history
+            .iter()
+            .find(|deployment| deployment.target_revision == id)?;
         let mut fields = json!({
             "serviceRevisionArn": arn(config, service, "service-revision", id),
             "serviceArn": service.arn,
@@ -110,12 +133,17 @@ fn describe(
     look_up: impl Fn(&AccountConfig, &EcsService, &str) -> Option<Value>,
 ) -> ApiResult<Found> {
     if arns.len() > MOST_DESCRIBED {
-        return Err(ApiError::invalid_parameter("The number of ARNs cannot be more than 20."));
+        return Err(ApiError::invalid_parameter(
+            "The number of ARNs cannot be more than 20.",
+        ));
     }
     let (mut found, mut failures) = (Vec::new(), Vec::new());
     for arn in arns {
-        let parts = arn.split_once(&format!(":{kind}/")).and_then(|(_, path)| path.rsplit_once('/'));
-        let described = parts.and_then(|(service, id)| look_up(&world.config, world.ecs.services.get(service)?, id));
+        let parts = arn
+            .split_once(&format!(":{kind}/"))
+            .and_then(|(_, path)| path.rsplit_once('/'));
+        let described = parts
+            .and_then(|(service, id)| look_up(&world.config, world.ecs.services.get(service)?, id));
         match described {
             Some(described) => found.push(described),
             None => failures.push(json!({ "arn": arn, "reason": "MISSING" })),
@@ -132,18 +160,45 @@ fn brief(config: &AccountConfig, service: &EcsService, deployment: &ServiceDeplo
     Value::Object(common(config, service, deployment))
 }
 
-fn common(config: &AccountConfig, service: &EcsService, deployment: &ServiceDeployment) -> Map<String, Value> {
-    let times = [("createdAt", Some(deployment.created_at)), ("startedAt", deployment.started_at), ("finishedAt", deployment.finished_at)];
+fn common(
+    config: &AccountConfig,
+    service: &EcsService,
+    deployment: &ServiceDeployment,
+) -> Map<String, Value> {
+    let times = [
+        ("createdAt", Some(deployment.created_at)),
+        ("startedAt", deployment.started_at),
+        ("finishedAt", deployment.finished_at),
+    ];
     let texts = [
-        ("serviceDeploymentArn", arn(config, service, "service-deployment", &deployment.id)),
+        (
+            "serviceDeploymentArn",
+            arn(config, service, "service-deployment", &deployment.id),
+        ),
         ("serviceArn", service.arn.clone()),
-        ("clusterArn", config.arn("ecs", &format!("cluster/{}", service.cluster))),
-        ("targetServiceRevisionArn", arn(config, service, "service-revision", &deployment.target_revision)),
+        (
+            "clusterArn",
+            config.arn("ecs", &format!("cluster/{}", service.cluster)),
+        ),
+        (
+            "targetServiceRevisionArn",
+            arn(
+                config,
+                service,
+                "service-revision",
+                &deployment.target_revision,
+            ),
+        ),
         ("status", deployment.status.name().to_owned()),
     ];
-    let times = times.into_iter().filter_map(|(name, time)| Some((name.to_owned(), json!(seconds(time?)))));
-    let texts = texts.into_iter().map(|(name, text)| (name.to_owned(), json!(text)));
-    let reason = (!deployment.reason.is_empty()).then(|| ("statusReason".to_owned(), json!(deployment.reason)));
+    let times = times
+        .into_iter()
+        .filter_map(|(name, time)| Some((name.to_owned(), json!(seconds(time?)))));
+    let texts = texts
+        .into_iter()
+        .map(|(name, text)| (name.to_owned(), json!(text)));
+    let reason = (!deployment.reason.is_empty())
+        .then(|| ("statusReason".to_owned(), json!(deployment.reason)));
     texts.chain(times).chain(reason).collect()
 }
 
@@ -151,23 +206,49 @@ fn whole(config: &AccountConfig, service: &EcsService, deployment: &ServiceDeplo
     let mut fields = common(config, service, deployment);
     let revision = |id: &str| json!({ "arn": arn(config, service, "service-revision", id), "requestedTaskCount": service.desired, "runningTaskCount": running(service, id), "pendingTaskCount": 0 });
     fields.remove("targetServiceRevisionArn");
-    fields.insert("targetServiceRevision".to_owned(), revision(&deployment.target_revision));
-    fields.insert("sourceServiceRevisions".to_owned(), deployment.source_revisions.iter().map(|id| revision(id)).collect());
-    fields.insert("updatedAt".to_owned(), json!(seconds(deployment.updated_at)));
-    fields.insert("deploymentConfiguration".to_owned(), configuration_json(service));
+    fields.insert(
+        "targetServiceRevision".to_owned(),
+        revision(&deployment.target_revision),
+    );
+    fields.insert(
+        "sourceServiceRevisions".to_owned(),
+        deployment
+            .source_revisions
+            .iter()
+            .map(|id| revision(id))
+            .collect(),
+    );
+    fields.insert(
+        "updatedAt".to_owned(),
+        json!(seconds(deployment.updated_at)),
+    );
+    fields.insert(
+        "deploymentConfiguration".to_owned(),
+        configuration_json(service),
+    );
     if let Some(rollback) = &deployment.rollback {
         let arn = arn(config, service, "service-revision", &rollback.to_revision);
         let told = json!({ "reason": rollback.reason, "startedAt": seconds(rollback.started_at), "serviceRevisionArn": arn });
         fields.insert("rollback".to_owned(), told);
     }
-    fields.insert("deploymentCircuitBreaker".to_owned(), breaker_json(service, deployment));
+    fields.insert(
+        "deploymentCircuitBreaker".to_owned(),
+        breaker_json(service, deployment),
+    );
     fields.insert("alarms".to_owned(), alarms_json(service, deployment));
-    fields.insert("lifecycleHookDetails".to_owned(), deployment.hooks.iter().map(hook_run_json).collect());
+    fields.insert(
+        "lifecycleHookDetails".to_owned(),
+        deployment.hooks.iter().map(hook_run_json).collect(),
+    );
     if let Some(stage) = deployment.stage {
         fields.insert("lifecycleStage".to_owned(), json!(stage.name()));
     }
     if deployment.status == HistoryStatus::Stopped {
-        fields.extend(deployment.finished_at.map(|end| ("stoppedAt".to_owned(), json!(seconds(end)))));
+        fields.extend(
+            deployment
+                .finished_at
+                .map(|end| ("stoppedAt".to_owned(), json!(seconds(end)))),
+        );
     }
     Value::Object(fields)
 }
@@ -187,22 +268,38 @@ fn hook_run_json(run: &HookRun) -> Value {
 }
 
 fn running(service: &EcsService, revision: &str) -> usize {
-    service.tasks.iter().filter(|task| task.revision == revision && task.is_running()).count()
+    service
+        .tasks
+        .iter()
+        .filter(|task| task.revision == revision && task.is_running())
+        .count()
 }
 
 fn breaker_json(service: &EcsService, deployment: &ServiceDeployment) -> Value {
-    let failures = service.deployments.iter().find(|known| known.revision == deployment.target_revision);
-    let status = monitor_status(deployment, service.circuit_breaker.is_some(), EndedBy::CircuitBreaker);
+    let failures = service
+        .deployments
+        .iter()
+        .find(|known| known.revision == deployment.target_revision);
+    let status = monitor_status(
+        deployment,
+        service.circuit_breaker.is_some(),
+        EndedBy::CircuitBreaker,
+    );
     json!({ "status": status, "failureCount": failures.map_or(0, |known| known.failed_tasks), "threshold": breaker_threshold(service.desired) })
 }
 
 fn alarms_json(service: &EcsService, deployment: &ServiceDeployment) -> Value {
-    let names = service.alarms.as_ref().map(|alarms| alarms.names.as_slice()).unwrap_or_default();
+    let names = service
+        .alarms
+        .as_ref()
+        .map(|alarms| alarms.names.as_slice())
+        .unwrap_or_default();
     let status = monitor_status(deployment, service.alarms.is_some(), EndedBy::Alarm);
     json!({ "status": status, "alarmNames": names, "triggeredAlarmNames": deployment.triggered })
 }
 
-/// The state of the circuit breaker or of the alarms, which is triggered where it ended the deployment.
+/// The state of the circuit breaker or of the alarms, which is triggered where it ended the
+/// deployment.
 fn monitor_status(deployment: &ServiceDeployment, is_on: bool, triggers: EndedBy) -> &'static str {
     match deployment.status {
         _ if !is_on => "DISABLED",

@@ -19,9 +19,14 @@ pub(super) struct ListServices {
 pub(super) fn services(world: &mut World, input: &ListServices) -> ApiResult {
     let cluster = known_cluster(world, input.cluster.as_deref())?;
     let services = world.ecs.services.values();
-    let active = services.filter(|service| service.cluster == cluster && service.status == Status::Active);
+    let active =
+        services.filter(|service| service.cluster == cluster && service.status == Status::Active);
     let arns: Vec<_> = active.map(|service| service.arn.clone()).collect();
-    let page = page::of(&arns, page_size(input.max_results, 10)?, input.next_token.as_deref())?;
+    let page = page::of(
+        &arns,
+        page_size(input.max_results, 10)?,
+        input.next_token.as_deref(),
+    )?;
     Ok(json!({ "serviceArns": page.items, "nextToken": page.next }))
 }
 
@@ -38,36 +43,69 @@ pub(super) struct ListTasks {
 
 pub(super) fn tasks(world: &mut World, input: &ListTasks) -> ApiResult {
     let cluster = known_cluster(world, input.cluster.as_deref())?;
-    let wanted = input.service_name.as_deref().map(|name| names::service_id(Some(&cluster), name));
+    let wanted = input
+        .service_name
+        .as_deref()
+        .map(|name| names::service_id(Some(&cluster), name));
     if let Some(id) = &wanted {
         world.ecs.service(id)?;
     }
     let stopped = input.desired_status.as_deref() == Some("STOPPED");
-    let services = world.ecs.services.values().filter(|service| service.cluster == cluster);
+    let services = world
+        .ecs
+        .services
+        .values()
+        .filter(|service| service.cluster == cluster);
     let services = services.filter(|service| wanted.as_ref().is_none_or(|id| *id == service.id));
-    let started_by = |task: &Task| input.started_by.as_ref().is_none_or(|by| *by == format!("ecs-svc/{}", task.revision));
+    let started_by = |task: &Task| {
+        input
+            .started_by
+            .as_ref()
+            .is_none_or(|by| *by == format!("ecs-svc/{}", task.revision))
+    };
     let arns: Vec<_> = services
-        .flat_map(|service| listed(service, stopped).into_iter().map(move |task| (service, task)))
+        .flat_map(|service| {
+            listed(service, stopped)
+                .into_iter()
+                .map(move |task| (service, task))
+        })
         .filter(|(_, task)| started_by(task))
         .map(|(service, task)| super::tasks::arn(&world.config, service, task))
         .collect();
-    let page = page::of(&arns, page_size(input.max_results, 100)?, input.next_token.as_deref())?;
+    let page = page::of(
+        &arns,
+        page_size(input.max_results, 100)?,
+        input.next_token.as_deref(),
+    )?;
     Ok(json!({ "taskArns": page.items, "nextToken": page.next }))
 }
 
 /// By desired status: a task that was told to stop should be STOPPED, although it still runs.
 fn listed(service: &EcsService, stopped: bool) -> Vec<&Task> {
-    let live = service.tasks.iter().filter(|task| task.is_stopping() == stopped);
+    let live = service
+        .tasks
+        .iter()
+        .filter(|task| task.is_stopping() == stopped);
     let gone = service.stopped.iter().filter(|_| stopped);
     live.chain(gone).collect()
 }
 
 fn known_cluster(world: &World, reference: Option<&str>) -> ApiResult<String> {
     let name = names::cluster_name(reference);
-    if world.ecs.clusters.contains_key(&name) { Ok(name) } else { Err(cluster_not_found()) }
+    if world.ecs.clusters.contains_key(&name) {
+        Ok(name)
+    } else {
+        Err(cluster_not_found())
+    }
 }
 
 fn page_size(asked: Option<usize>, default: usize) -> ApiResult<usize> {
     let size = asked.unwrap_or(default);
-    if (1..=100).contains(&size) { Ok(size) } else { Err(ApiError::invalid_parameter("maxResults must be between 1 and 100")) }
+    if (1..=100).contains(&size) {
+        Ok(size)
+    } else {
+        Err(ApiError::invalid_parameter(
+            "maxResults must be between 1 and 100",
+        ))
+    }
 }

@@ -17,22 +17,39 @@ pub(super) struct TagPair {
 }
 
 pub(super) fn pairs(tags: &Tags) -> Vec<TagPair> {
-    tags.iter().map(|(key, value)| TagPair { key: key.clone(), value: value.clone() }).collect()
+    tags.iter()
+        .map(|(key, value)| TagPair {
+            key: key.clone(),
+            value: value.clone(),
+        })
+        .collect()
 }
 
-/// Letters, digits, spaces and `_ . : / = + - @`; keys up to 128, values up to 256 characters ("Tagging Amazon ECS resources").
+/// Letters, digits, spaces and `_ . : / = + - @`; keys up to 128, values up to 256 characters
+/// ("Tagging Amazon ECS resources").
 pub(super) fn to_tags(pairs: &[TagPair]) -> ApiResult<Tags> {
-    let allowed = |text: &str| text.chars().all(|c| c.is_alphanumeric() || c.is_whitespace() || "_.:/=+-@".contains(c));
-    let fits = |text: &str, least: usize, most: usize| (least..=most).contains(&text.chars().count());
+    let allowed = |text: &str| {
+        text.chars()
+            .all(|c| c.is_alphanumeric() || c.is_whitespace() || "_.:/=+-@".contains(c))
+    };
+    let fits =
+        |text: &str, least: usize, most: usize| (least..=most).contains(&text.chars().count());
     for TagPair { key, value } in pairs {
         if !allowed(key) || !fits(key, 1, 128) || key.starts_with("aws:") {
-            return Err(ApiError::invalid_parameter(format!("Invalid tag key: {key}")));
+            return Err(ApiError::invalid_parameter(format!(
+                "Invalid tag key: {key}"
+            )));
         }
         if !allowed(value) || !fits(value, 0, 256) {
-            return Err(ApiError::invalid_parameter(format!("Invalid tag value: {value}")));
+            return Err(ApiError::invalid_parameter(format!(
+                "Invalid tag value: {value}"
+            )));
         }
     }
-    Ok(pairs.iter().map(|TagPair { key, value }| (key.clone(), value.clone())).collect())
+    Ok(pairs
+        .iter()
+        .map(|TagPair { key, value }| (key.clone(), value.clone()))
+        .collect())
 }
 
 #[derive(Deserialize)]
@@ -55,7 +72,9 @@ pub(super) struct UntagResource {
 }
 
 pub(super) fn untag(world: &mut World, input: &UntagResource) -> ApiResult {
-    change(world, &input.resource_arn, |tags| tags.retain(|key, _| !input.tag_keys.contains(key)))
+    change(world, &input.resource_arn, |tags| {
+        tags.retain(|key, _| !input.tag_keys.contains(key));
+    })
 }
 
 #[derive(Deserialize)]
@@ -85,7 +104,9 @@ fn change(world: &mut World, arn: &str, act: impl FnOnce(&mut Tags)) -> ApiResul
     let mut changed = tags.clone();
     act(&mut changed);
     if changed.len() > MOST_TAGS {
-        return Err(ApiError::invalid_parameter("The maximum number of tags per resource is 50."));
+        return Err(ApiError::invalid_parameter(
+            "The maximum number of tags per resource is 50.",
+        ));
     }
     tags.clone_from(&changed);
     world.index_later(arn.to_owned(), changed);
@@ -96,9 +117,19 @@ fn change(world: &mut World, arn: &str, act: impl FnOnce(&mut Tags)) -> ApiResul
 fn tags_mut<'a>(world: &'a mut World, arn: &str) -> ApiResult<&'a mut Tags> {
     if arn.contains(":cluster/") {
         let name = names::cluster_name(Some(arn));
-        return world.ecs.clusters.get_mut(&name).ok_or_else(super::super::cluster_not_found);
+        return world
+            .ecs
+            .clusters
+            .get_mut(&name)
+            .ok_or_else(super::super::cluster_not_found);
     }
     let id = names::service_id(None, arn);
-    let service = world.ecs.services.get_mut(&id).filter(|service| service.arn == arn);
-    service.map(|service| &mut service.tags).ok_or_else(service_not_found)
+    let service = world
+        .ecs
+        .services
+        .get_mut(&id)
+        .filter(|service| service.arn == arn);
+    service
+        .map(|service| &mut service.tags)
+        .ok_or_else(service_not_found)
 }

@@ -6,12 +6,23 @@ use crate::error::{ApiError, ApiResult};
 use crate::world::World;
 
 pub(super) fn register(world: &mut World, input: Value) -> ApiResult {
-    let Value::Object(mut content) = input else { return Err(ApiError::invalid_parameter("The request is malformed.")) };
-    let family = content.remove("family").as_ref().and_then(Value::as_str).map(str::to_owned);
+    let Value::Object(mut content) = input else {
+        return Err(ApiError::invalid_parameter("The request is malformed."));
+    };
+    let family = content
+        .remove("family")
+        .as_ref()
+        .and_then(Value::as_str)
+        .map(str::to_owned);
     let family = family.ok_or_else(|| ApiError::new("ClientException", "family is required."))?;
     let tags = content.remove("tags").unwrap_or_else(|| json!([]));
-    let arn = world.ecs.register(&world.config, &family, content, world.clock.now);
-    let registered = world.ecs.task_definition(&arn).map(|definition| definition.json(&family));
+    let arn = world
+        .ecs
+        .register(&world.config, &family, content, world.clock.now);
+    let registered = world
+        .ecs
+        .task_definition(&arn)
+        .map(|definition| definition.json(&family));
     Ok(json!({ "taskDefinition": registered, "tags": tags }))
 }
 
@@ -23,7 +34,8 @@ pub(super) struct DescribeTaskDefinition {
 
 pub(super) fn describe(world: &mut World, input: &DescribeTaskDefinition) -> ApiResult {
     let definition = world.ecs.task_definition(&input.task_definition);
-    let definition = definition.ok_or_else(|| ApiError::new("ClientException", "Unable to describe task definition."))?;
+    let definition = definition
+        .ok_or_else(|| ApiError::new("ClientException", "Unable to describe task definition."))?;
     let name = definition.arn.rsplit_once('/').map_or("", |(_, name)| name);
     let family = name.split(':').next().unwrap_or_default();
     Ok(json!({ "taskDefinition": definition.json(family), "tags": [] }))
@@ -38,11 +50,16 @@ impl TaskDefinition {
             ("family", json!(family)),
             ("revision", json!(self.revision)),
             ("status", json!("ACTIVE")),
-            ("registeredAt", json!(crate::wire::seconds(self.registered_at))),
+            (
+                "registeredAt",
+                json!(crate::wire::seconds(self.registered_at)),
+            ),
         ];
         fields.extend(added.map(|(name, value)| (name.to_owned(), value)));
         fields.entry("volumes").or_insert_with(|| json!([]));
-        fields.entry("placementConstraints").or_insert_with(|| json!([]));
+        fields
+            .entry("placementConstraints")
+            .or_insert_with(|| json!([]));
         Value::Object(fields)
     }
 }

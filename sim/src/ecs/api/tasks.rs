@@ -19,7 +19,9 @@ pub(super) struct DescribeTasks {
 
 pub(super) fn describe(world: &mut World, input: &DescribeTasks) -> ApiResult {
     if input.tasks.len() > MOST_TASKS {
-        return Err(ApiError::invalid_parameter("Tasks list cannot be longer than 100."));
+        return Err(ApiError::invalid_parameter(
+            "Tasks list cannot be longer than 100.",
+        ));
     }
     let cluster = names::cluster_name(input.cluster.as_deref());
     let (mut found, mut failures) = (Vec::new(), Vec::new());
@@ -48,20 +50,33 @@ pub(super) fn stop(world: &mut World, input: &StopTask) -> ApiResult {
     let cluster = names::cluster_name(input.cluster.as_deref());
     let id = names::task_id(&input.task).to_owned();
     let not_found = || ApiError::invalid_parameter("The referenced task was not found.");
-    let service = find(world, &cluster, &id).map(|(service, _)| service.id.clone()).ok_or_else(not_found)?;
+    let service = find(world, &cluster, &id)
+        .map(|(service, _)| service.id.clone())
+        .ok_or_else(not_found)?;
 
     let clock = &mut world.clock;
     let service = world.ecs.service_mut(&service)?;
     tasks::stop(service, clock, &id, &input.reason);
-    clock.after(world.config.scheduler_delay, Job::Reconcile(service.id.clone()));
+    clock.after(
+        world.config.scheduler_delay,
+        Job::Reconcile(service.id.clone()),
+    );
     let (service, task) = find(world, &cluster, &id).ok_or_else(not_found)?;
     Ok(json!({ "task": task_json(&world.config, service, task) }))
 }
 
 fn find<'a>(world: &'a World, cluster: &str, id: &str) -> Option<(&'a EcsService, &'a Task)> {
-    let mut services = world.ecs.services.values().filter(|service| service.cluster == cluster);
+    let mut services = world
+        .ecs
+        .services
+        .values()
+        .filter(|service| service.cluster == cluster);
     services.find_map(|service| {
-        let task = service.tasks.iter().chain(&service.stopped).find(|task| task.id == id)?;
+        let task = service
+            .tasks
+            .iter()
+            .chain(&service.stopped)
+            .find(|task| task.id == id)?;
         Some((service, task))
     })
 }
@@ -94,9 +109,17 @@ fn task_json(config: &AccountConfig, service: &EcsService, task: &Task) -> Value
         "version": 1,
         "createdAt": seconds(task.created_at),
     });
-    let times = [("startedAt", task.started_at), ("stoppingAt", task.stopping_at), ("stoppedAt", task.stopped_at)];
+    let times = [
+        ("startedAt", task.started_at),
+        ("stoppingAt", task.stopping_at),
+        ("stoppedAt", task.stopped_at),
+    ];
     if let Some(fields) = fields.as_object_mut() {
-        fields.extend(times.into_iter().filter_map(|(name, time)| Some((name.to_owned(), json!(seconds(time?))))));
+        fields.extend(
+            times
+                .into_iter()
+                .filter_map(|(name, time)| Some((name.to_owned(), json!(seconds(time?))))),
+        );
         if task.is_stopping() {
             fields.insert("stoppedReason".to_owned(), json!(task.stopped_reason));
         }

@@ -28,25 +28,56 @@ pub(super) fn update(world: &mut World, input: &UpdateService) -> ApiResult {
     let reference = input.task_definition.as_deref();
     let definition = match reference {
         Some(reference) => {
-            let found = world.ecs.task_definition(reference).map(|definition| definition.arn.clone());
-            Some(found.ok_or_else(|| ApiError::new("ClientException", "TaskDefinition not found."))?)
+            let found = world
+                .ecs
+                .task_definition(reference)
+                .map(|definition| definition.arn.clone());
+            Some(
+                found
+                    .ok_or_else(|| ApiError::new("ClientException", "TaskDefinition not found."))?,
+            )
         }
         None => None,
     };
-    let target = definition.as_ref().unwrap_or(&world.ecs.service(&id)?.task_definition);
+    let target = definition
+        .as_ref()
+        .unwrap_or(&world.ecs.service(&id)?.task_definition);
     let known = world.ecs.service(&id)?.service_connect.as_ref();
-    let service_connect = input.service_connect_configuration.as_ref().or(known).cloned();
-    let references = world.ecs.references_of(&world.config, target, service_connect.as_ref());
+    let service_connect = input
+        .service_connect_configuration
+        .as_ref()
+        .or(known)
+        .cloned();
+    let references = world
+        .ecs
+        .references_of(&world.config, target, service_connect.as_ref());
     let clock = &mut world.clock;
-    let service = world.ecs.services.get_mut(&id).ok_or_else(super::super::service_not_found)?;
+    let service = world
+        .ecs
+        .services
+        .get_mut(&id)
+        .ok_or_else(super::super::service_not_found)?;
     if service.status != Status::Active {
-        return Err(ApiError::new("ServiceNotActiveException", "Service was not ACTIVE."));
+        return Err(ApiError::new(
+            "ServiceNotActiveException",
+            "Service was not ACTIVE.",
+        ));
     }
-    refuse_foreign_controller(service.controller, input.force_new_deployment, definition.is_some())?;
+    refuse_foreign_controller(
+        service.controller,
+        input.force_new_deployment,
+        definition.is_some(),
+    )?;
 
     let new_definition = definition.filter(|arn| *arn != service.task_definition);
-    if input.force_new_deployment || new_definition.is_some() || service_connect != service.service_connect {
-        let before = (service.task_definition.clone(), service.service_connect.clone());
+    if input.force_new_deployment
+        || new_definition.is_some()
+        || service_connect != service.service_connect
+    {
+        let before = (
+            service.task_definition.clone(),
+            service.service_connect.clone(),
+        );
         service.task_definition = new_definition.unwrap_or_else(|| before.0.clone());
         service.service_connect = service_connect;
         let started = deployment::start(service, clock, references);
@@ -69,22 +100,36 @@ impl World {
     pub(crate) fn deploy(&mut self, id: &str, definition: TaskDefinition) -> ApiResult {
         let service = self.ecs.service(id)?;
         let (cluster, name) = (service.cluster.clone(), service.name.clone());
-        let revision = self.ecs.register(&self.config, &name, definition.into_content(), self.clock.now);
-        let input = UpdateService { task_definition: Some(revision), ..UpdateService::of(cluster, name) };
+        let revision = self.ecs.register(
+            &self.config,
+            &name,
+            definition.into_content(),
+            self.clock.now,
+        );
+        let input = UpdateService {
+            task_definition: Some(revision),
+            ..UpdateService::of(cluster, name)
+        };
         update(self, &input)
     }
 
     /// Forces a deployment of what runs already.
     pub(crate) fn force(&mut self, id: &str) -> ApiResult {
         let service = self.ecs.service(id)?;
-        let input = UpdateService { force_new_deployment: true, ..UpdateService::of(service.cluster.clone(), service.name.clone()) };
+        let input = UpdateService {
+            force_new_deployment: true,
+            ..UpdateService::of(service.cluster.clone(), service.name.clone())
+        };
         update(self, &input)
     }
 
     /// Wants another number of tasks.
     pub(crate) fn scale(&mut self, id: &str, desired: usize) -> ApiResult {
         let service = self.ecs.service(id)?;
-        let input = UpdateService { desired_count: Some(desired), ..UpdateService::of(service.cluster.clone(), service.name.clone()) };
+        let input = UpdateService {
+            desired_count: Some(desired),
+            ..UpdateService::of(service.cluster.clone(), service.name.clone())
+        };
         update(self, &input)
     }
 }
@@ -103,7 +148,11 @@ impl UpdateService {
 }
 
 /// AWS's own words, articles included.
-fn refuse_foreign_controller(controller: Controller, force: bool, task_definition: bool) -> ApiResult<()> {
+fn refuse_foreign_controller(
+    controller: Controller,
+    force: bool,
+    task_definition: bool,
+) -> ApiResult<()> {
     let hint = match controller {
         Controller::Ecs => return Ok(()),
         Controller::CodeDeploy => " Use AWS CodeDeploy to trigger a new deployment.",
@@ -117,7 +166,8 @@ fn refuse_foreign_controller(controller: Controller, force: bool, task_definitio
     }
     if task_definition {
         return Err(ApiError::invalid_parameter(format!(
-            "Unable to update task definition on services with a {name} deployment controller.{hint}"
+            "Unable to update task definition on services with a {name} deployment \
+             controller.{hint}"
         )));
     }
     Ok(())
@@ -139,10 +189,14 @@ pub(super) fn delete(world: &mut World, input: &DeleteService) -> ApiResult {
     }
     if service.express {
         let arn = &service.arn;
-        return Err(ApiError::invalid_parameter(format!("{arn} has ResourceManagementType=ECS use DeleteExpressGatewayService to delete")));
+        return Err(ApiError::invalid_parameter(format!(
+            "{arn} has ResourceManagementType=ECS use DeleteExpressGatewayService to delete"
+        )));
     }
     if service.desired > 0 && !input.force {
-        return Err(ApiError::invalid_parameter("The service cannot be stopped while it is scaled above 0."));
+        return Err(ApiError::invalid_parameter(
+            "The service cannot be stopped while it is scaled above 0.",
+        ));
     }
     service.delete(&mut world.clock);
     let described = service_json(&world.config, world.ecs.service(&id)?, true);

@@ -43,7 +43,8 @@ struct Filter {
 }
 
 impl Filter {
-    /// By name: all that begins so, and with `!` all that does not ("Search for secrets", AWS Secrets Manager User Guide).
+    /// By name: all that begins so, and with `!` all that does not ("Search for secrets", AWS
+    /// Secrets Manager User Guide).
     fn accepts(&self, secret: &Secret) -> ApiResult<bool> {
         let begins = |value: &String| match value.strip_prefix('!') {
             Some(value) => !secret.name.starts_with(value),
@@ -51,7 +52,9 @@ impl Filter {
         };
         match self.key.as_str() {
             "name" => Ok(self.values.iter().any(begins)),
-            other => Err(ApiError::invalid_parameter(format!("The filter {other} is not simulated."))),
+            other => Err(ApiError::invalid_parameter(format!(
+                "The filter {other} is not simulated."
+            ))),
         }
     }
 }
@@ -60,12 +63,20 @@ pub(super) fn list(world: &World, input: &ListSecrets) -> ApiResult {
     let wanted = |secret: &&Secret| input.include_planned_deletion || secret.deleted_at.is_none();
     let mut found = Vec::new();
     for secret in world.secrets.0.values().filter(wanted) {
-        let verdicts: ApiResult<Vec<bool>> = input.filters.iter().map(|filter| filter.accepts(secret)).collect();
+        let verdicts: ApiResult<Vec<bool>> = input
+            .filters
+            .iter()
+            .map(|filter| filter.accepts(secret))
+            .collect();
         if verdicts?.into_iter().all(|accepted| accepted) {
             found.push(list_entry(secret, world.config.metadata_clock_ahead));
         }
     }
-    let page = page::of(&found, size(input.max_results)?, input.next_token.as_deref())?;
+    let page = page::of(
+        &found,
+        size(input.max_results)?,
+        input.next_token.as_deref(),
+    )?;
     Ok(json!({ "SecretList": page.items, "NextToken": page.next }))
 }
 
@@ -95,8 +106,14 @@ pub(super) fn versions(world: &World, input: &ListSecretVersionIds) -> ApiResult
             fields
         })
         .collect();
-    let page = page::of(&found, size(input.max_results)?, input.next_token.as_deref())?;
-    Ok(json!({ "ARN": secret.arn, "Name": secret.name, "Versions": page.items, "NextToken": page.next }))
+    let page = page::of(
+        &found,
+        size(input.max_results)?,
+        input.next_token.as_deref(),
+    )?;
+    Ok(
+        json!({ "ARN": secret.arn, "Name": secret.name, "Versions": page.items, "NextToken": page.next }),
+    )
 }
 
 #[derive(Deserialize)]
@@ -125,13 +142,22 @@ pub(super) fn value(world: &mut World, input: &GetSecretValue) -> ApiResult {
 
 fn list_entry(secret: &Secret, ahead: Duration) -> Value {
     let mut fields = metadata(secret, ahead);
-    fields.insert("SecretVersionsToStages".to_owned(), labels_by_version(secret));
+    fields.insert(
+        "SecretVersionsToStages".to_owned(),
+        labels_by_version(secret),
+    );
     Value::Object(fields)
 }
 
 fn labels_by_version(secret: &Secret) -> Value {
-    let worn = secret.versions.iter().filter(|version| !version.labels.is_empty());
-    Value::Object(worn.map(|version| (version.id.clone(), json!(version.labels))).collect())
+    let worn = secret
+        .versions
+        .iter()
+        .filter(|version| !version.labels.is_empty());
+    Value::Object(
+        worn.map(|version| (version.id.clone(), json!(version.labels)))
+            .collect(),
+    )
 }
 
 /// What is told of a secret, as far as it is known, by a clock that is so far ahead.
@@ -139,17 +165,38 @@ fn metadata(secret: &Secret, ahead: Duration) -> Map<String, Value> {
     let known = [
         ("ARN", Some(json!(secret.arn))),
         ("Name", Some(json!(secret.name))),
-        ("Description", secret.description.as_ref().map(|text| json!(text))),
+        (
+            "Description",
+            secret.description.as_ref().map(|text| json!(text)),
+        ),
         ("CreatedDate", Some(json!(seconds(secret.created_at)))),
-        ("LastChangedDate", Some(json!(seconds(secret.changed_at + ahead)))),
-        ("LastRotatedDate", secret.rotated_at.map(|time| json!(seconds(time + ahead)))),
-        ("DeletedDate", secret.deleted_at.map(|time| json!(seconds(time)))),
+        (
+            "LastChangedDate",
+            Some(json!(seconds(secret.changed_at + ahead))),
+        ),
+        (
+            "LastRotatedDate",
+            secret.rotated_at.map(|time| json!(seconds(time + ahead))),
+        ),
+        (
+            "DeletedDate",
+            secret.deleted_at.map(|time| json!(seconds(time))),
+        ),
         ("Tags", Some(json!(pairs(&secret.tags)))),
     ];
-    known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+    known
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect()
 }
 
 fn size(asked: Option<usize>) -> ApiResult<usize> {
     let size = asked.unwrap_or(MOST_A_PAGE);
-    if (1..=MOST_A_PAGE).contains(&size) { Ok(size) } else { Err(ApiError::invalid_parameter("MaxResults must be between 1 and 100.")) }
+    if (1..=MOST_A_PAGE).contains(&size) {
+        Ok(size)
+    } else {
+        Err(ApiError::invalid_parameter(
+            "MaxResults must be between 1 and 100.",
+        ))
+    }
 }

@@ -14,7 +14,8 @@ pub(super) struct UpdateSecretVersionStage {
     remove_from_version_id: Option<String>,
 }
 
-/// Moves a label to a version, or removes it from one. A label is moved only by who knows where it is.
+/// Moves a label to a version, or removes it from one. A label is moved only by who knows where it
+/// is.
 pub(super) fn update(world: &mut World, input: &UpdateSecretVersionStage) -> ApiResult {
     let secret = world.secrets.live(&input.secret_id)?;
     check(secret, input)?;
@@ -29,27 +30,39 @@ pub(super) fn update(world: &mut World, input: &UpdateSecretVersionStage) -> Api
 }
 
 fn check(secret: &Secret, input: &UpdateSecretVersionStage) -> ApiResult<()> {
-    let UpdateSecretVersionStage { version_stage: stage, move_to_version_id: to, remove_from_version_id: from, .. } = input;
+    let UpdateSecretVersionStage {
+        version_stage: stage,
+        move_to_version_id: to,
+        remove_from_version_id: from,
+        ..
+    } = input;
     if to.as_ref().is_some_and(|id| secret.version(id).is_none()) {
         let message = "Secrets Manager can't find the specified secret version.";
         return Err(ApiError::new("ResourceNotFoundException", message));
     }
     if to.is_none() && stage == CURRENT {
         return Err(ApiError::invalid_parameter(
-            "You can only move staging label AWSCURRENT to a different secret version. It can't be completely removed.",
+            "You can only move staging label AWSCURRENT to a different secret version. It can't \
+             be completely removed.",
         ));
     }
     let holder = secret.holder(stage);
     if to.is_none() && from.is_none() {
-        return Err(ApiError::invalid_parameter("You must specify RemoveFromVersionId or MoveToVersionId."));
+        return Err(ApiError::invalid_parameter(
+            "You must specify RemoveFromVersionId or MoveToVersionId.",
+        ));
     }
     match (holder, from.as_deref()) {
-        (Some(holder), None) if to.as_deref() != Some(holder) => Err(ApiError::invalid_parameter(format!(
-            "The parameter RemoveFromVersionId can't be empty. Staging label {stage} is currently attached to version {holder}, so you must explicitly reference that version in RemoveFromVersionId."
-        ))),
-        (holder, Some(from)) if holder != Some(from) => {
-            Err(ApiError::invalid_parameter(format!("Staging label {stage} is not attached to version {from}.")))
+        (Some(holder), None) if to.as_deref() != Some(holder) => {
+            Err(ApiError::invalid_parameter(format!(
+                "The parameter RemoveFromVersionId can't be empty. Staging label {stage} is \
+                 currently attached to version {holder}, so you must explicitly reference that \
+                 version in RemoveFromVersionId."
+            )))
         }
+        (holder, Some(from)) if holder != Some(from) => Err(ApiError::invalid_parameter(format!(
+            "Staging label {stage} is not attached to version {from}."
+        ))),
         _ => Ok(()),
     }
 }

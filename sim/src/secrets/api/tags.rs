@@ -13,7 +13,9 @@ pub(super) struct TagResource {
 }
 
 pub(super) fn tag(world: &mut World, input: &TagResource) -> ApiResult {
-    change(world, &input.secret_id, |tags| tags.extend(to_tags(&input.tags)))
+    change(world, &input.secret_id, |tags| {
+        tags.extend(to_tags(&input.tags));
+    })
 }
 
 #[derive(Deserialize)]
@@ -24,7 +26,9 @@ pub(super) struct UntagResource {
 }
 
 pub(super) fn untag(world: &mut World, input: &UntagResource) -> ApiResult {
-    change(world, &input.secret_id, |tags| tags.retain(|key, _| !input.tag_keys.contains(key)))
+    change(world, &input.secret_id, |tags| {
+        tags.retain(|key, _| !input.tag_keys.contains(key));
+    })
 }
 
 fn change(world: &mut World, id: &str, act: impl FnOnce(&mut Tags)) -> ApiResult {

@@ -24,11 +24,15 @@ pub(super) struct CreateSecret {
 /// A secret may be created without a value; it has no version then.
 pub(super) fn create(world: &mut World, input: CreateSecret) -> ApiResult {
     if let Some(existing) = world.secrets.0.get(&input.name) {
-        let message = "You can't create this secret because a secret with this name is already scheduled for deletion.";
+        let message = "You can't create this secret because a secret with this name is already \
+                       scheduled for deletion.";
         let name = &input.name;
         return Err(match existing.deleted_at {
             Some(_) => ApiError::new("InvalidRequestException", message),
-            None => ApiError::new("ResourceExistsException", format!("The operation failed because the secret {name} already exists.")),
+            None => ApiError::new(
+                "ResourceExistsException",
+                format!("The operation failed because the secret {name} already exists."),
+            ),
         });
     }
     let tags = to_tags(&input.tags);
@@ -42,7 +46,9 @@ pub(super) fn create(world: &mut World, input: CreateSecret) -> ApiResult {
     }
     let value = input.secret_string.or(input.secret_binary);
     let version = match value {
-        Some(value) => Some(world.add_version(&input.name, input.client_request_token, value, &[])?),
+        Some(value) => {
+            Some(world.add_version(&input.name, input.client_request_token, value, &[])?)
+        }
         None => None,
     };
     Ok(json!({ "ARN": arn, "Name": input.name, "VersionId": version }))
@@ -62,9 +68,20 @@ pub(super) struct PutSecretValue {
 pub(super) fn put_value(world: &mut World, input: PutSecretValue) -> ApiResult {
     let (name, arn) = named(world.secrets.live(&input.secret_id)?);
     let value = input.secret_string.or(input.secret_binary);
-    let value = value.ok_or_else(|| ApiError::invalid_parameter("You must provide either SecretString or SecretBinary."))?;
-    let version = world.add_version(&name, input.client_request_token, value, &input.version_stages)?;
-    let labels = world.secrets.get(&arn)?.version(&version).map(|version| version.labels.clone());
+    let value = value.ok_or_else(|| {
+        ApiError::invalid_parameter("You must provide either SecretString or SecretBinary.")
+    })?;
+    let version = world.add_version(
+        &name,
+        input.client_request_token,
+        value,
+        &input.version_stages,
+    )?;
+    let labels = world
+        .secrets
+        .get(&arn)?
+        .version(&version)
+        .map(|version| version.labels.clone());
     Ok(json!({ "ARN": arn, "Name": name, "VersionId": version, "VersionStages": labels }))
 }
 
@@ -105,7 +122,9 @@ pub(super) struct RotateSecret {
 /// Answers before anything has rotated.
 pub(super) fn rotate(world: &mut World, input: RotateSecret) -> ApiResult {
     let (name, arn) = named(world.secrets.live(&input.secret_id)?);
-    let version = input.client_request_token.unwrap_or_else(|| world.clock.uuid());
+    let version = input
+        .client_request_token
+        .unwrap_or_else(|| world.clock.uuid());
     if input.rotate_immediately.unwrap_or(true) {
         world.start_rotation(arn.clone(), version.clone());
     }
@@ -121,12 +140,17 @@ pub(super) struct DeleteSecret {
     force_delete_without_recovery: bool,
 }
 
-/// Nothing can be read from then on. Until the recovery window ends the secret can be restored; without one it is gone at once.
+/// Nothing can be read from then on. Until the recovery window ends the secret can be restored;
+/// without one it is gone at once.
 pub(super) fn delete(world: &mut World, input: &DeleteSecret) -> ApiResult {
     let now = world.clock.now;
     let secret = world.secrets.live(&input.secret_id)?;
     let (name, arn) = named(secret);
-    let days = if input.force_delete_without_recovery { 0 } else { input.recovery_window_in_days.unwrap_or(RECOVERY_DAYS) };
+    let days = if input.force_delete_without_recovery {
+        0
+    } else {
+        input.recovery_window_in_days.unwrap_or(RECOVERY_DAYS)
+    };
     if input.force_delete_without_recovery {
         world.secrets.0.remove(&name);
     } else {
@@ -155,23 +179,36 @@ fn named(secret: &Secret) -> (String, String) {
 }
 
 impl World {
-    /// Makes a version, `token` being its id, and attaches labels to it; the first version of a secret becomes the current one, and so does one
-    /// for which no labels are asked for.
-    fn add_version(&mut self, name: &str, token: Option<String>, value: String, labels: &[String]) -> ApiResult<String> {
+    /// Makes a version, `token` being its id, and attaches labels to it; the first version of a
+    /// secret becomes the current one, and so does one for which no labels are asked for.
+    fn add_version(
+        &mut self,
+        name: &str,
+        token: Option<String>,
+        value: String,
+        labels: &[String],
+    ) -> ApiResult<String> {
         let id = token.unwrap_or_else(|| self.clock.uuid());
         let secret = self.secrets.live(name)?;
         match secret.version(&id) {
             Some(known) if known.value == value => return Ok(id),
             Some(_) => {
-                let message =
-                    format!("You can't use ClientRequestToken {id} because that value is already in use for a version of secret {name}.");
+                let message = format!(
+                    "You can't use ClientRequestToken {id} because that value is already in use \
+                     for a version of secret {name}."
+                );
                 return Err(ApiError::new("ResourceExistsException", message));
             }
             None => {}
         }
         let first = secret.versions.is_empty();
         let created_at = self.clock.now;
-        secret.versions.push(Version { id: id.clone(), value, created_at, labels: Vec::new() });
+        secret.versions.push(Version {
+            id: id.clone(),
+            value,
+            created_at,
+            labels: Vec::new(),
+        });
         let asked = labels.iter().map(String::as_str);
         let current = (first || labels.is_empty()) && !labels.iter().any(|label| label == CURRENT);
         for label in asked.chain(current.then_some(CURRENT)) {
@@ -184,7 +221,11 @@ impl World {
     pub(crate) fn put_secret(&mut self, name: &str) -> ApiResult<String> {
         let version = self.clock.uuid();
         let known = self.secrets.0.get(name);
-        let (operation, id) = if known.is_some() { ("PutSecretValue", "SecretId") } else { ("CreateSecret", "Name") };
+        let (operation, id) = if known.is_some() {
+            ("PutSecretValue", "SecretId")
+        } else {
+            ("CreateSecret", "Name")
+        };
         if known.is_some_and(|secret| secret.deleted_at.is_some()) {
             self.as_owner("RestoreSecret", json!({ "SecretId": name }))?;
         }
