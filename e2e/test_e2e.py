@@ -135,7 +135,7 @@ def test_an_upload_restarts_the_services_that_watch_it_and_no_other(fleet: Fleet
     assert_restarted(before, after, "folder", "file")
     assert {name: line["deployment"] for name, line in decided.items()} == {name: after[name].deployment for name in decided}
     summary = fleet.stack.summary(decided["folder"]["request_id"])
-    assert (summary["changes"], summary["concerned"], summary["started"], summary["failed"]) == (1, 2, 2, 0)
+    assert (summary["changes"], summary["affected"], summary["started"], summary["failed"]) == (1, 2, 2, 0)
 
 
 def test_a_parameter_change_restarts_the_services_that_watch_it_and_no_other(fleet: Fleet):
@@ -227,7 +227,7 @@ def test_a_direct_invocation_answers_with_the_summary(fleet: Fleet):
     summary = json.loads(answer["Payload"].read())
 
     assert "FunctionError" not in answer, summary
-    assert [(line["service"], line["reason"], line["otherwise"]) for line in summary["services"]] == [(f"{fleet.name}/api", "dry-run", "stale")]
+    assert [(line["service"], line["reason"], line["would_be"]) for line in summary["services"]] == [(f"{fleet.name}/api", "dry-run", "stale")]
     assert fleet.running(before) == before
 
 

@@ -15,9 +15,10 @@ use crate::clock::Clock;
 use crate::domain::queue::Queue;
 use crate::domain::received::{MalformedEvent, RequestLine};
 use crate::domain::summary::{Counts, Summary, SummedServices, VERSION};
-use crate::event::{self, Inbox, Malformed, Message, Told};
+use crate::event::{self, Content, Inbox, Message};
+use crate::json::Malformed;
 use crate::pace::{Limit, Pace};
-use crate::reload::{self, Reload, Reloaded};
+use crate::reconcile::{self, Reconciled, Reconciler};
 use crate::report::Reporter;
 use crate::settings::Settings;
 
@@ -58,7 +59,7 @@ pub enum Error {
     Malformed(#[from] Malformed),
     /// Who watches is not known.
     #[error(transparent)]
-    Reload(#[from] reload::Error),
+    Listing(#[from] reconcile::Error),
     /// AWS took no restart.
     #[error("none of {0} restarts could be started now; see the log lines of the services")]
     NothingStarted(usize),
@@ -70,7 +71,7 @@ impl Error {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Malformed(_) => "MalformedEvent",
-            Self::Reload(reload::Error::Unlisted(_)) => "ListingFailed",
+            Self::Listing(reconcile::Error::ListingFailed(_)) => "ListingFailed",
             Self::NothingStarted(_) => "NothingStarted",
         }
     }
@@ -129,7 +130,7 @@ impl Reloader {
             .clone()
             .map(|queue| queue.of_function(&context.invoked_function_arn));
         let inbox = event::decode(payload, now, queue.as_ref());
-        let reload = Reload {
+        let reconcile = Reconciler {
             aws: &self.aws,
             settings: &self.settings,
             pace: &self.pace,
@@ -137,25 +138,25 @@ impl Reloader {
             until,
             send_by,
         };
-        let mut reloaded = Box::pin(reload.run(&inbox)).await;
-        reloaded.keep_promises(inbox.from_queue);
+        let mut reconciled = Box::pin(reconcile.run(&inbox)).await;
+        reconciled.will_not_be_retried(inbox.from_queue);
 
-        let returned = to_return(&inbox, &reloaded.unfinished);
+        let returned = to_return(&inbox, &reconciled.unfinished);
         let summary = summarise(
             &context.request_id,
             &inbox,
-            &mut reloaded,
+            &mut reconciled,
             returned.len(),
             clock.elapsed(),
         );
         self.reporter
             .requests(&requests(&inbox), &context.request_id, clock.now());
         self.reporter
-            .changes(&reloaded.received, &context.request_id, clock.now());
+            .changes(&reconciled.received, &context.request_id, clock.now());
         self.reporter
-            .mistakes(&reloaded.mistakes, &context.request_id, clock.now());
+            .mistakes(&reconciled.mistakes, &context.request_id, clock.now());
         self.reporter
-            .strangers(&reloaded.strangers, &context.request_id, clock.now());
+            .strangers(&reconciled.strangers, &context.request_id, clock.now());
         self.reporter.report(&summary, clock.now());
 
         if inbox.from_queue {
@@ -165,13 +166,13 @@ impl Reloader {
             }
             return Ok(Answer::Batch(answer));
         }
-        if let Some(error) = reloaded.error {
+        if let Some(error) = reconciled.error {
             return Err(error.into());
         }
         match only_malformed(inbox) {
             Some(malformed) => Err(malformed.into()),
-            None if !reloaded.stranded.is_empty() && !reloaded.unfinished.is_empty() => {
-                Err(Error::NothingStarted(reloaded.stranded.len()))
+            None if !reconciled.stranded.is_empty() && !reconciled.unfinished.is_empty() => {
+                Err(Error::NothingStarted(reconciled.stranded.len()))
             }
             None => Ok(Answer::Summary(Box::new(summary.bounded()))),
         }
@@ -181,14 +182,14 @@ impl Reloader {
 fn summarise(
     request_id: &str,
     inbox: &Inbox,
-    reloaded: &mut Reloaded,
+    reconciled: &mut Reconciled,
     returned: usize,
     elapsed: Duration,
 ) -> Summary {
-    let told = || inbox.messages.iter().flat_map(|message| &message.told);
+    let told = || inbox.messages.iter().flat_map(|message| &message.contents);
     let ignored: Vec<_> = told()
         .filter_map(|told| {
-            if let Told::Ignored(ignored) = told {
+            if let Content::Ignored(ignored) = told {
                 Some(ignored.clone())
             } else {
                 None
@@ -197,36 +198,36 @@ fn summarise(
         .collect();
     let malformed: Vec<_> = inbox.messages.iter().flat_map(malformed_events).collect();
     // There may be thousands: they are needed once.
-    let services = std::mem::take(&mut reloaded.services);
-    let has_swept = reloaded.swept.is_some();
-    let swept = reloaded.swept.take().unwrap_or_default();
+    let services = std::mem::take(&mut reconciled.services);
+    let has_swept = reconciled.swept.is_some();
+    let swept = reconciled.swept.take().unwrap_or_default();
     let counts = Counts {
         messages: inbox.messages.len(),
-        own_messages: inbox
+        deferred_received: inbox
             .messages
             .iter()
             .filter(|message| {
                 message
-                    .told
+                    .contents
                     .iter()
-                    .any(|told| matches!(told, Told::Again(_)))
+                    .any(|told| matches!(told, Content::DeferredWork(_)))
             })
             .count(),
-        changes: reloaded.changes,
+        changes: reconciled.changes,
         ignored: ignored.len(),
         malformed: malformed.len(),
-        watching: reloaded.watching.len(),
-        task_definitions: reloaded.task_definitions,
-        mistakes: reloaded.mistakes.len() + reloaded.strangers.len(),
-        incomplete_listings: reloaded.incomplete.len(),
-        refused_changes: reloaded.refused_changes + swept.refused_changes,
-        returned,
-        sent: reloaded.sent,
+        watching: reconciled.watching.len(),
+        task_definitions: reconciled.task_definitions,
+        mistakes: reconciled.mistakes.len() + reconciled.strangers.len(),
+        incomplete_listings: reconciled.incomplete.len(),
+        refused_changes: reconciled.refused_changes + swept.refused_changes,
+        redelivered: returned,
+        deferred_sent: reconciled.sent,
         sweeps_completed: usize::from(has_swept),
         keys_swept: swept.keys,
-        unswept: swept.unswept.len(),
+        not_compared: swept.sweep_errors.len(),
         stale: swept.stale,
-        unrepaired: swept.unrepaired,
+        still_stale: swept.still_stale,
         elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
         ..Counts::default()
     };
@@ -235,20 +236,20 @@ fn summarise(
         request_id: request_id.to_owned(),
         counts: counts.with_services(&services),
         more_services: SummedServices::of(&services),
-        error: reloaded.error.as_ref().map(ToString::to_string),
+        error: reconciled.error.as_ref().map(ToString::to_string),
         services,
         ignored_events: ignored,
         malformed_events: malformed,
-        incomplete: reloaded.incomplete.clone(),
-        not_swept: swept.unswept,
+        incomplete: reconciled.incomplete.clone(),
+        sweep_errors: swept.sweep_errors,
         left_out: 0,
     }
 }
 
 /// The lines of what a message holds that could not be read.
 fn malformed_events(message: &Message) -> impl Iterator<Item = MalformedEvent> {
-    message.told.iter().filter_map(|told| {
-        let Told::Malformed(malformed) = told else {
+    message.contents.iter().filter_map(|told| {
+        let Content::Malformed(malformed) = told else {
             return None;
         };
         Some(MalformedEvent {
@@ -265,16 +266,16 @@ fn requests(inbox: &Inbox) -> Vec<RequestLine> {
     let told = inbox
         .messages
         .iter()
-        .flat_map(|message| message.told.iter().map(move |told| (message, told)));
+        .flat_map(|message| message.contents.iter().map(move |told| (message, told)));
     let requests = told.filter_map(|(message, told)| {
         let line = match told {
-            Told::Asked(manual) => manual.line(),
-            Told::Sweep(sweep) => sweep.line(),
-            Told::Changed(_)
-            | Told::Again(_)
-            | Told::Ignored(_)
-            | Told::Malformed(_)
-            | Told::TooMuch => return None,
+            Content::Request(manual) => manual.line(),
+            Content::Sweep(sweep) => sweep.line(),
+            Content::Changed(_)
+            | Content::DeferredWork(_)
+            | Content::Ignored(_)
+            | Content::Malformed(_)
+            | Content::TooMuch => return None,
         };
         Some(RequestLine {
             message_id: message.id.clone(),
@@ -308,9 +309,9 @@ fn stop_at(deadline_ms: u64, now: Timestamp) -> (Instant, Instant) {
 fn to_return(inbox: &Inbox, unfinished: &BTreeSet<usize>) -> Vec<String> {
     let malformed = |message: &Message| {
         message
-            .told
+            .contents
             .iter()
-            .any(|told| matches!(told, Told::Malformed(_) | Told::TooMuch))
+            .any(|told| matches!(told, Content::Malformed(_) | Content::TooMuch))
     };
     let messages = inbox
         .messages
@@ -325,15 +326,19 @@ fn to_return(inbox: &Inbox, unfinished: &BTreeSet<usize>) -> Vec<String> {
 /// What is wrong with an inbox that holds nothing else.
 fn only_malformed(inbox: Inbox) -> Option<Malformed> {
     let mut first = None;
-    for told in inbox.messages.into_iter().flat_map(|message| message.told) {
+    for told in inbox
+        .messages
+        .into_iter()
+        .flat_map(|message| message.contents)
+    {
         match told {
-            Told::Malformed(malformed) => first = first.or(Some(malformed)),
-            Told::Changed(_)
-            | Told::Asked(_)
-            | Told::Again(_)
-            | Told::Sweep(_)
-            | Told::Ignored(_)
-            | Told::TooMuch => return None,
+            Content::Malformed(malformed) => first = first.or(Some(malformed)),
+            Content::Changed(_)
+            | Content::Request(_)
+            | Content::DeferredWork(_)
+            | Content::Sweep(_)
+            | Content::Ignored(_)
+            | Content::TooMuch => return None,
         }
     }
     first

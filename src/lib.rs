@@ -11,9 +11,9 @@
 //! * [`domain`]: keys, changes, watches, services, the plan and its reasons, in plain types
 //! * [`event`]: payloads to changes
 //! * [`aws`]: the SDK's clients to domain types; the only place that names an SDK
-//! * [`rollout`]: carries a plan out, one file a strategy
+//! * [`execute`]: carries a plan out, one file a strategy
 //! * [`report`]: summary line, a line a request, a change and a service, metrics
-//! * [`reload`]: the job, in one function
+//! * [`reconcile`]: the job, in one function
 //! * [`settings`]: the environment to settings
 //! * [`lambda`]: an invocation to a reload and its answer
 
@@ -21,9 +21,11 @@ pub mod aws;
 pub mod clock;
 pub mod domain;
 pub mod event;
+pub mod execute;
+pub mod json;
 pub mod lambda;
 pub mod pace;
-pub mod reload;
+pub mod queue;
+pub mod reconcile;
 pub mod report;
-pub mod rollout;
 pub mod settings;

@@ -7,25 +7,36 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What each module of the library may name of the others, itself apart.
-const MAY_NAME: [(&str, &[&str]); 10] = [
+const MAY_NAME: [(&str, &[&str]); 12] = [
     ("domain", &[]),
     ("clock", &[]),
     ("pace", &[]),
+    ("json", &["domain"]),
     ("settings", &["domain"]),
     ("aws", &["domain", "pace"]),
-    ("event", &["domain"]),
+    ("queue", &["domain", "json"]),
+    ("event", &["domain", "json", "queue"]),
     ("report", &["domain"]),
-    ("rollout", &["aws", "clock", "domain", "pace"]),
+    ("execute", &["aws", "clock", "domain", "pace"]),
     (
-        "reload",
+        "reconcile",
         &[
-            "aws", "clock", "domain", "event", "pace", "rollout", "settings",
+            "aws", "clock", "domain", "event", "execute", "pace", "queue", "settings",
         ],
     ),
     (
         "lambda",
         &[
-            "aws", "clock", "domain", "event", "pace", "reload", "report", "rollout", "settings",
+            "aws",
+            "clock",
+            "domain",
+            "event",
+            "execute",
+            "json",
+            "pace",
+            "reconcile",
+            "report",
+            "settings",
         ],
     ),
 ];
@@ -38,7 +49,15 @@ const STAND_ONLY_IN: [(&str, &[&str]); 8] = [
     ("lambda_runtime", &["lambda", "bin"]),
     (
         "tokio::",
-        &["aws", "clock", "pace", "rollout", "reload", "lambda", "bin"],
+        &[
+            "aws",
+            "clock",
+            "pace",
+            "execute",
+            "reconcile",
+            "lambda",
+            "bin",
+        ],
     ),
     ("std::env", &["bin"]),
     ("Timestamp::now", &["bin"]),

@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
 
-use ecs_reloader::domain::again::Wish;
-use ecs_reloader::domain::arn::Place;
+use ecs_reloader::domain::arn::AccountRegion;
 use ecs_reloader::domain::change::Change;
+use ecs_reloader::domain::defer::Request;
 use ecs_reloader::domain::queue::Queue;
-use ecs_reloader::event::{Told, decode};
+use ecs_reloader::event::{Content, decode};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -30,15 +30,19 @@ fn line(payload: &str) -> String {
     } else {
         String::new()
     };
-    let messages = inbox
-        .messages
-        .iter()
-        .map(|message| message.told.iter().map(told).collect::<Vec<_>>().join(", "));
+    let messages = inbox.messages.iter().map(|message| {
+        message
+            .contents
+            .iter()
+            .map(told)
+            .collect::<Vec<_>>()
+            .join(", ")
+    });
     text.push_str(&messages.collect::<Vec<_>>().join(" | "));
     text
 }
 
-fn told(told: &Told) -> String {
+fn told(told: &Content) -> String {
     let change = |change: &Change| {
         let Change {
             key,
@@ -66,24 +70,24 @@ fn told(told: &Told) -> String {
         text
     };
     match told {
-        Told::Changed(one) => change(one),
-        Told::Asked(manual) => {
+        Content::Changed(one) => change(one),
+        Content::Request(manual) => {
             let changes: Vec<_> = manual
-                .changes(&Place::of_region("123456789012", "eu-west-1"))
+                .changes(&AccountRegion::of_region("123456789012", "eu-west-1"))
                 .map(|one| change(&one))
                 .collect();
             let services: Vec<_> = manual
-                .wish
+                .request
                 .services
                 .keys()
                 .map(ToString::to_string)
                 .collect();
-            let Wish {
+            let Request {
                 dry_run,
                 max_services,
                 reason,
                 ..
-            } = &manual.wish;
+            } = &manual.request;
             let reason = reason
                 .as_deref()
                 .map(|reason| format!(" reason={reason:?}"))
@@ -93,21 +97,21 @@ fn told(told: &Told) -> String {
                  max_services={max_services:?}{reason}"
             )
         }
-        Told::Again(again) => {
-            let changes = again
+        Content::DeferredWork(work) => {
+            let changes = work
                 .changes
                 .iter()
-                .map(|one| format!("{} for {:?}", change(one), one.whom));
+                .map(|one| format!("{} for {:?}", change(one), one.scope));
             let changes = changes.collect::<Vec<_>>().join(", ");
             format!(
-                "again: not_before={} hops={} {changes} {:?} {:?}",
-                again.not_before, again.hops, again.waiting, again.wish
+                "deferred: not_before={} hops={} {changes} {:?} {:?}",
+                work.not_before, work.hops, work.attempts, work.request
             )
         }
-        Told::Sweep(sweep) => format!("sweep: repair={:?}", sweep.repair),
-        Told::Ignored(ignored) => format!("ignored {:?}: {}", ignored.reason, ignored.event),
-        Told::Malformed(malformed) => malformed.to_string(),
-        Told::TooMuch => "too much".to_owned(),
+        Content::Sweep(sweep) => format!("sweep: repair={:?}", sweep.repair),
+        Content::Ignored(ignored) => format!("ignored {:?}: {}", ignored.reason, ignored.event),
+        Content::Malformed(malformed) => malformed.to_string(),
+        Content::TooMuch => "too much".to_owned(),
     }
 }
 
@@ -160,9 +164,9 @@ fn malformed(payload: &str) -> Vec<String> {
     let told = decode(payload, NOW.parse().unwrap(), own_queue().as_ref())
         .messages
         .into_iter()
-        .flat_map(|message| message.told);
+        .flat_map(|message| message.contents);
     told.filter_map(|told| {
-        if let Told::Malformed(malformed) = told {
+        if let Content::Malformed(malformed) = told {
             Some(malformed.to_string())
         } else {
             None
@@ -271,15 +275,16 @@ fn no_source_tells_of_what_is_yet_to_come() {
         for told in decode(&payload, clock, own_queue().as_ref())
             .messages
             .into_iter()
-            .flat_map(|message| message.told)
+            .flat_map(|message| message.contents)
         {
             let told = match told {
-                Told::Changed(change) => vec![*change],
-                Told::Again(again) => again.changes,
-                Told::Asked(manual) => manual.changes(&Place::default()).collect(),
-                Told::Sweep(_) | Told::Ignored(_) | Told::Malformed(_) | Told::TooMuch => {
-                    Vec::new()
-                }
+                Content::Changed(change) => vec![*change],
+                Content::DeferredWork(work) => work.changes,
+                Content::Request(manual) => manual.changes(&AccountRegion::default()).collect(),
+                Content::Sweep(_)
+                | Content::Ignored(_)
+                | Content::Malformed(_)
+                | Content::TooMuch => Vec::new(),
             };
             changes += told.len();
             for change in told {

@@ -1,15 +1,15 @@
 //! One identity for every spelling of a key, and none that two keys share.
 
-use ecs_reloader::domain::arn::Place;
+use ecs_reloader::domain::arn::AccountRegion;
 use ecs_reloader::domain::key::{Key, Kind};
 use ecs_reloader::domain::reference::References;
 use ecs_reloader::domain::tags::Tags;
-use ecs_reloader::domain::watch::{Listening, Term};
-use ecs_reloader::event::{Told, decode};
+use ecs_reloader::domain::watch::{Match, Term};
+use ecs_reloader::event::{Content, decode};
 use proptest::prelude::*;
 
 /// Places of every partition, some of one account or Region.
-fn place() -> impl Strategy<Value = Place> {
+fn place() -> impl Strategy<Value = AccountRegion> {
     let account = prop_oneof![Just("123456789012"), Just("210987654321")];
     let region = prop_oneof![
         Just("eu-west-1"),
@@ -17,7 +17,7 @@ fn place() -> impl Strategy<Value = Place> {
         Just("cn-north-1"),
         Just("us-gov-west-1")
     ];
-    (account, region).prop_map(|(account, region)| Place::of_region(account, region))
+    (account, region).prop_map(|(account, region)| AccountRegion::of_region(account, region))
 }
 
 /// Names, often alike: one the beginning of another, or ending as an ARN of a secret does.
@@ -88,9 +88,9 @@ fn by_parameter(key: &Key) -> Vec<String> {
 }
 
 /// Where a service is that means `key` by a bare term.
-fn home(key: &Key) -> Place {
+fn home(key: &Key) -> AccountRegion {
     if key.place().region.is_empty() {
-        Place {
+        AccountRegion {
             account: "1".repeat(12),
             region: "any".to_owned(),
             ..key.place().clone()
@@ -147,7 +147,7 @@ proptest! {
 
     #[test]
     fn a_decoded_key_is_watched_by_its_own_display(place in place(), name in segments(), suffix in suffix()) {
-        let Place { account, region, partition } = &place;
+        let AccountRegion { account, region, partition } = &place;
         let arn = format!("arn:{partition}:secretsmanager:{region}:{account}:secret:{name}-{suffix}");
         let event = serde_json::json!({
             "detail-type": "Secret Label Updated", "source": "aws.secretsmanager", "account": account, "region": region,
@@ -156,10 +156,10 @@ proptest! {
 
         let inbox = decode(&event.to_string(), "2026-01-31T10:00:00Z".parse().unwrap(), None);
 
-        let Told::Changed(change) = &inbox.messages[0].told[0] else { panic!("{inbox:?}") };
+        let Content::Changed(change) = &inbox.messages[0].contents[0] else { panic!("{inbox:?}") };
         for text in [change.key.to_string(), arn] {
             let tags = Tags::parse("reloader", [("reloader:watch", text.as_str())]);
-            prop_assert_eq!(tags.watch.unwrap().listens(&change.key, &place, &References::default(), None), Listening::Yes, "{}", text);
+            prop_assert_eq!(tags.watch.unwrap().match_of(&change.key, &place, &References::default(), None), Match::Watched, "{}", text);
         }
     }
 }

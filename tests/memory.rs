@@ -328,8 +328,8 @@ fn hostile_batches() -> Vec<(&'static str, Vec<String>)> {
             })
         };
         let names: Vec<_> = (0..100).map(|place| format!("c/s{place}")).collect();
-        let work = json!([{ "changes": (0..1000).map(change).collect::<Vec<_>>(), "for": names }]);
-        json!({ "again": { "version": 1, "not_before": "2026-01-31T10:01:00Z", "work": work } })
+        let work = json!([{ "changes": (0..1000).map(change).collect::<Vec<_>>(), "only": names }]);
+        json!({ "deferred": { "version": 1, "not_before": "2026-01-31T10:01:00Z", "work": work } })
             .to_string()
     };
     let long = || {
@@ -403,7 +403,7 @@ async fn a_batch_that_takes_all_the_time_ends_in_time_and_the_real_event_in_it_i
 
 #[tokio::test]
 async fn the_worst_batches_take_128_mib_end_in_time_and_the_real_event_among_them_is_done() {
-    // At once, each by a process of its own: most of the time is spent in waiting.
+    // At once, each by a process of its own: most of the time is spent in attempts.
     let batches = hostile_batches().into_iter();
     join_all(batches.map(|(what, bodies)| is_endured(what, bodies, Duration::from_mins(2)))).await;
 }

@@ -8,7 +8,9 @@
     reason = "a test that cannot go on fails"
 )]
 
+#[path = "support/cloudformation.rs"]
 mod cloudformation;
+#[path = "support/iam.rs"]
 mod iam;
 
 use cloudformation::{ACCOUNT, EVERYTHING, REGION, Stack, read};

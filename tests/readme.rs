@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use ecs_reloader::aws::{QUOTAS, Quota};
-use ecs_reloader::domain::outcome::RestartResult;
 use ecs_reloader::domain::reason::{Decision, IgnoredReason, Reason};
-use ecs_reloader::event::{Told, decode};
+use ecs_reloader::domain::start::RestartResult;
+use ecs_reloader::event::{Content, decode};
 use ecs_reloader::settings::{self, Settings};
 use serde::Serialize;
 
@@ -135,10 +135,10 @@ fn every_request_that_is_shown_is_read_as_one_and_every_event_file_exists() {
         let told = decode(&request.to_string(), NOW.parse().unwrap(), None)
             .messages
             .remove(0)
-            .told;
+            .contents;
 
         assert!(
-            matches!(told[..], [Told::Asked(_) | Told::Sweep(_)]),
+            matches!(told[..], [Content::Request(_) | Content::Sweep(_)]),
             "{request}: {told:?}"
         );
         shown += 1;

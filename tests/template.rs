@@ -8,6 +8,7 @@
     reason = "a test that cannot go on fails"
 )]
 
+#[path = "support/cloudformation.rs"]
 mod cloudformation;
 
 use std::collections::BTreeSet;

@@ -5,29 +5,29 @@
 //! Each of the files in `targets/` says what must hold for any input; a target fails where it does
 //! not.
 
-#[path = "../../src/domain/mod.rs"]
+#[path = "../../src"]
 #[allow(
     clippy::all,
     clippy::pedantic,
     reason = "held to the lints of the product, where they are at home"
 )]
-pub mod domain;
-#[path = "../../src/event/mod.rs"]
-#[allow(
-    clippy::all,
-    clippy::pedantic,
-    reason = "held to the lints of the product, where they are at home"
-)]
-pub mod event;
+mod product {
+    pub mod domain;
+    pub mod event;
+    pub mod json;
+    pub mod queue;
+}
 
-use domain::arn::Place;
+pub use product::{domain, event, json, queue};
+
+use domain::arn::AccountRegion;
 use domain::queue::Queue;
 use jiff::Timestamp;
 
 /// Where the services of the fuzz targets live.
 #[must_use]
-pub fn home() -> Place {
-    Place::of_region("123456789012", "eu-west-1")
+pub fn home() -> AccountRegion {
+    AccountRegion::of_region("123456789012", "eu-west-1")
 }
 
 /// When the payloads arrive.

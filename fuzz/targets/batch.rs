@@ -6,9 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use ecs_reloader::domain::again::Again;
-use ecs_reloader::domain::change::Whom;
-use ecs_reloader::event::{Inbox, Told, decode, encode_again};
+use ecs_reloader::domain::change::Scope;
+use ecs_reloader::domain::defer::DeferredWork;
+use ecs_reloader::event::{Content, Inbox, decode};
+use ecs_reloader::queue::encode;
 use ecs_reloader::{now, own_queue};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
@@ -34,25 +35,25 @@ fuzz_target!(|bytes: &[u8]| {
     let inbox = read(&bodies);
 
     assert_eq!(inbox.messages.len(), bodies.len().max(1));
-    let told = || inbox.messages.iter().flat_map(|message| &message.told);
+    let told = || inbox.messages.iter().flat_map(|message| &message.contents);
     assert!(told().map(weight).sum::<usize>() <= MOST_TOLD);
     for again in told().filter_map(|told| {
-        if let Told::Again(again) = told {
+        if let Content::DeferredWork(again) = told {
             Some(again)
         } else {
             None
         }
     }) {
-        let written = encode_again(again);
+        let written = encode(again);
         let back: Vec<_> = written
             .iter()
             .flat_map(|body| read(std::slice::from_ref(body)).messages)
-            .flat_map(|message| message.told)
+            .flat_map(|message| message.contents)
             .collect();
         let back: Vec<_> = back
             .into_iter()
             .map(|told| {
-                if let Told::Again(again) = told {
+                if let Content::DeferredWork(again) = told {
                     *again
                 } else {
                     panic!("{told:?} of {written:?}")
@@ -88,13 +89,13 @@ fn body(line: &[u8], most: usize) -> String {
                     "at": "2026-01-31T10:00:00Z", "what": "written", "event": "e",
                 })
             };
-            let whom = match kind {
-                'w' => json!({ "changes": list(&change), "for": list(&named) }),
-                'n' => json!({ "changes": list(&change), "not_for": list(&named) }),
+            let scope = match kind {
+                'w' => json!({ "changes": list(&change), "only": list(&named) }),
+                'n' => json!({ "changes": list(&change), "except": list(&named) }),
                 _ => json!({ "changes": list(&change) }),
             };
-            let waiting: BTreeMap<_, _> = (0..times).map(|number| (format!("{rest}{number}"), json!({ "looks": number }))).collect();
-            json!({ "again": { "version": 1, "not_before": "2026-01-31T10:00:00Z", "work": [whom], "waiting": waiting } }).to_string()
+            let attempts: BTreeMap<_, _> = (0..times).map(|number| (format!("{rest}{number}"), json!({ "count": number }))).collect();
+            json!({ "deferred": { "version": 1, "not_before": "2026-01-31T10:00:00Z", "work": [scope], "attempts": attempts } }).to_string()
         }
         '[' => "{\"Records\":[".repeat(times) + rest,
         _ => text.into_owned(),
@@ -112,26 +113,26 @@ fn read(bodies: &[String]) -> Inbox {
 }
 
 /// Entries of the lists that it holds.
-fn weight(told: &Told) -> usize {
+fn weight(told: &Content) -> usize {
     match told {
-        Told::Asked(manual) => {
-            manual.changes(&ecs_reloader::home()).count() + manual.wish.services.len()
+        Content::Request(manual) => {
+            manual.changes(&ecs_reloader::home()).count() + manual.request.services.len()
         }
-        Told::Again(again) => again.changes.len() + again.waiting.len(),
-        Told::Changed(_) | Told::Sweep(_) | Told::Ignored(_) | Told::Malformed(_) => 1,
-        Told::TooMuch => 0,
+        Content::DeferredWork(again) => again.changes.len() + again.attempts.len(),
+        Content::Changed(_) | Content::Sweep(_) | Content::Ignored(_) | Content::Malformed(_) => 1,
+        Content::TooMuch => 0,
     }
 }
 
 /// Each service of each change, and how often it is told.
-fn tells(agains: &[Again]) -> BTreeMap<String, usize> {
+fn tells(agains: &[DeferredWork]) -> BTreeMap<String, usize> {
     let mut tells = BTreeMap::new();
     for change in agains.iter().flat_map(|again| &again.changes) {
         let key = &change.key;
-        match &change.whom {
-            Whom::Everyone => *tells.entry(format!("{key} for all")).or_default() += 1,
-            Whom::EveryoneBut(_) => *tells.entry(format!("{key} once more")).or_default() += 1,
-            Whom::Only(these) => these
+        match &change.scope {
+            Scope::All => *tells.entry(format!("{key} for all")).or_default() += 1,
+            Scope::AllExcept(_) => *tells.entry(format!("{key} once more")).or_default() += 1,
+            Scope::Only(these) => these
                 .iter()
                 .for_each(|id| *tells.entry(format!("{key} for {id}")).or_default() += 1),
         }

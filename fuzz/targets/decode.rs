@@ -8,7 +8,8 @@ use std::sync::LazyLock;
 use ecs_reloader::domain::change::Change;
 use ecs_reloader::domain::key::{Key, Kind, without_suffix};
 use ecs_reloader::domain::watch::Term;
-use ecs_reloader::event::{Malformed, Told, decode};
+use ecs_reloader::event::{Content, decode};
+use ecs_reloader::json::Malformed;
 use ecs_reloader::{home, now, own_queue};
 use libfuzzer_sys::fuzz_target;
 
@@ -26,10 +27,10 @@ const LONGEST_PATH: usize = 160;
 /// decoder.
 static OWN_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| {
     let sources = [
-        include_str!("../../src/event/again.rs"),
+        include_str!("../../src/queue.rs"),
         include_str!("../../src/event/appconfig.rs"),
         include_str!("../../src/event/envelope.rs"),
-        include_str!("../../src/event/json.rs"),
+        include_str!("../../src/json.rs"),
         include_str!("../../src/event/manual.rs"),
         include_str!("../../src/event/s3.rs"),
         include_str!("../../src/event/secrets.rs"),
@@ -83,23 +84,23 @@ fuzz_target!(|bytes: &[u8]| {
     assert!(inbox.from_queue || inbox.messages.len() == 1);
 
     let (mut things, mut told_of_changes) = (0, 0);
-    for told in inbox.messages.iter().flat_map(|message| &message.told) {
+    for told in inbox.messages.iter().flat_map(|message| &message.contents) {
         things += 1;
         match told {
-            Told::Changed(change) => {
+            Content::Changed(change) => {
                 told_of_changes += size(change);
                 is_named_by_its_term(&change.key);
             }
-            Told::Asked(manual) => assert!(
-                manual.changes(&home()).count() + manual.wish.services.len() <= payload.len()
+            Content::Request(manual) => assert!(
+                manual.changes(&home()).count() + manual.request.services.len() <= payload.len()
             ),
-            Told::Again(again) => {
-                assert!(again.changes.len() + again.waiting.len() <= payload.len())
+            Content::DeferredWork(again) => {
+                assert!(again.changes.len() + again.attempts.len() <= payload.len())
             }
-            Told::Sweep(_) => {}
-            Told::Ignored(event) => assert!(event.event.chars().count() <= 100),
-            Told::Malformed(malformed) => repeats_nothing(malformed),
-            Told::TooMuch => {}
+            Content::Sweep(_) => {}
+            Content::Ignored(event) => assert!(event.event.chars().count() <= 100),
+            Content::Malformed(malformed) => repeats_nothing(malformed),
+            Content::TooMuch => {}
         }
     }
     assert!(
@@ -127,10 +128,10 @@ fn size(change: &Change) -> usize {
         at: _,
         kind: _,
         ignored: _,
-        learnt: _,
+        enriched: _,
         crowded: _,
         source: _,
-        whom: _,
+        scope: _,
     } = change;
     let place = key.place();
     let optional = [version, previous, etag, by, note]

@@ -91,7 +91,7 @@ fn is_no_dead_end(key: &Key) {
     }
 }
 
-fn place_of(bare: Kind) -> ecs_reloader::domain::arn::Place {
+fn place_of(bare: Kind) -> ecs_reloader::domain::arn::AccountRegion {
     if bare == Kind::Object {
         home().partition_only()
     } else {

@@ -16,17 +16,17 @@ use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
 use super::cache::Cache;
-use super::look::{approval, ended_by, past, service};
+use super::evidence::{approval, ended_by, past, service};
 use super::pages::{IN_A_CIRCLE, Listing, Pages};
 use super::task_definition::references;
 use super::{Error, SdkConfig, answered, impatient, patient, quota, timestamp, unrationed};
 use crate::domain::arn::ServiceId;
 use crate::domain::history::{
-    EndedBy, Evidence, Fate, History, Needed, OldestTask, PastDeployment,
+    EndedBy, Evidence, History, Needed, OldestTask, PastDeployment, ServiceDeploymentStatus,
 };
-use crate::domain::outcome::Cause;
 use crate::domain::reference::References;
 use crate::domain::service::{Deployment, Service, ServiceEvent};
+use crate::domain::start::ErrorKind;
 use crate::pace::Pace;
 
 const DESCRIBE: &str = "DescribeServices";
@@ -65,7 +65,7 @@ pub struct Ecs {
 
 /// What a look at many services found.
 #[derive(Debug, Default)]
-pub struct Looks {
+pub struct DescribedServices {
     /// The services that were found.
     pub services: Vec<Service>,
     /// Services that are not there (any more).
@@ -105,18 +105,18 @@ impl Ecs {
         }
     }
 
-    /// Looks at services, ten a call and cluster by cluster, with the tags that begin with
+    /// Describes services, ten a call and cluster by cluster, with the tags that begin with
     /// `prefix`. One failed call, or one without an answer at the instant `by`, fails its ten
     /// alone.
     /// [`DescribeServices`][api]
     ///
     /// [api]: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServices.html
-    pub async fn look_at(
+    pub async fn describe_services(
         &self,
         ids: impl IntoIterator<Item = &ServiceId>,
         prefix: &str,
         by: Instant,
-    ) -> Looks {
+    ) -> DescribedServices {
         let mut clusters: BTreeMap<&str, Vec<ServiceId>> = BTreeMap::new();
         for id in ids {
             clusters.entry(&id.cluster).or_default().push(id.clone());
@@ -130,13 +130,15 @@ impl Ecs {
             .map(|ids| self.describe(ids, prefix, by))
             .buffered(READS_IN_FLIGHT);
         answers
-            .fold(Looks::default(), async |all, some| all.and(some))
+            .fold(DescribedServices::default(), async |all, some| {
+                all.and(some)
+            })
             .await
     }
 
-    async fn describe(&self, ids: Vec<ServiceId>, prefix: &str, by: Instant) -> Looks {
+    async fn describe(&self, ids: Vec<ServiceId>, prefix: &str, by: Instant) -> DescribedServices {
         let Some(first) = ids.first() else {
-            return Looks::default();
+            return DescribedServices::default();
         };
         let request = self
             .reads
@@ -149,7 +151,7 @@ impl Ecs {
         } else {
             None
         };
-        let mut looks = Looks::default();
+        let mut looks = DescribedServices::default();
         for id in ids {
             let target = Some(id.to_string());
             let found = match &answer {
@@ -173,7 +175,7 @@ impl Ecs {
     /// [api]: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html
     ///
     /// # Errors
-    /// With the cause; [`Cause::Unavailable`] means that it may have taken effect.
+    /// With the cause; [`ErrorKind::Unavailable`] means that it may have taken effect.
     pub async fn restart(&self, id: &ServiceId) -> Result<Restarted, Error> {
         let request = self
             .starts
@@ -242,7 +244,7 @@ impl Ecs {
                     .filter_map(|task| timestamp(task.created_at()?));
                 oldest = oldest.into_iter().chain(created).min();
             }
-            if !pages.go_on(listed.next_token) {
+            if !pages.next(listed.next_token) {
                 return Ok(pages.listing(oldest));
             }
         }
@@ -344,7 +346,7 @@ impl Ecs {
                 .map_err(|error| Error::new(LIST_DEPLOYMENTS, Some(id.to_string()), &error))?;
             let briefs = answer.service_deployments.unwrap_or_default().into_iter();
             told.extend(briefs.filter(|brief| known.insert(brief.service_deployment_arn.clone())));
-            if !pages.go_on(answer.next_token) {
+            if !pages.next(answer.next_token) {
                 break;
             }
         }
@@ -417,7 +419,9 @@ impl Ecs {
                         None => Err(Error::late(DESCRIBE_DEPLOYMENTS, Some(arn.clone()))),
                     };
                 match found {
-                    Ok(told) if past.fate == Fate::Running => past.approval = approval(told),
+                    Ok(told) if past.status == ServiceDeploymentStatus::Running => {
+                        past.approval = approval(told);
+                    }
                     Ok(told) => past.ended_by = ended_by(told),
                     Err(error) => past.ended_by = EndedBy::Unreadable(error.to_string()),
                 }
@@ -512,11 +516,11 @@ impl Ecs {
 /// Whether a deployment did not stay, or may stand at a hook. What a newer one superseded needs no
 /// detail.
 fn needs_detail(past: &PastDeployment, created: &[Timestamp], has_hooks: bool) -> bool {
-    match past.fate {
-        Fate::Running => has_hooks,
-        Fate::RollingBack | Fate::RolledBack => true,
-        Fate::Stopped => !past.was_superseded(created.iter().copied()),
-        Fate::Succeeded => false,
+    match past.status {
+        ServiceDeploymentStatus::Running => has_hooks,
+        ServiceDeploymentStatus::RollingBack | ServiceDeploymentStatus::RolledBack => true,
+        ServiceDeploymentStatus::Stopped => !past.was_superseded(created.iter().copied()),
+        ServiceDeploymentStatus::Succeeded => false,
     }
 }
 
@@ -551,23 +555,23 @@ fn find(answer: &DescribeServicesOutput, id: &ServiceId, prefix: &str) -> Result
         Some("MISSING") => Error {
             operation: DESCRIBE,
             target,
-            cause: Cause::NotFound,
+            cause: ErrorKind::NotFound,
             message: "MISSING".to_owned(),
         },
         Some(reason) => Error {
             operation: DESCRIBE,
             target,
-            cause: Cause::Rejected,
+            cause: ErrorKind::Rejected,
             message: reason.to_owned(),
         },
         None => Error::incomplete(DESCRIBE, target, "the service"),
     })
 }
 
-impl Looks {
+impl DescribedServices {
     /// A cluster that is gone took its services with it.
     fn missed(&mut self, id: ServiceId, error: Error) {
-        if error.cause == Cause::NotFound {
+        if error.cause == ErrorKind::NotFound {
             self.gone.push(id);
         } else {
             self.unread.push((id, error));

@@ -29,7 +29,7 @@ impl<T> Listing<T> {
 }
 
 /// The page tokens of one listing. Every paged read asks with [`Self::token`] and goes on for as
-/// long as [`Self::go_on`] says so: no listing has more pages than AWS has tokens for it. Tokens
+/// long as [`Self::next`] says so: no listing has more pages than AWS has tokens for it. Tokens
 /// that are new for ever are ended by the time that the listing has.
 #[derive(Debug, Default)]
 pub(super) struct Pages {
@@ -45,8 +45,8 @@ impl Pages {
     }
 
     /// Takes the token of an answer. An empty one is none.
-    pub(super) fn go_on(&mut self, told: Option<String>) -> bool {
-        self.next = told.filter(|token| !token.is_empty());
+    pub(super) fn next(&mut self, token: Option<String>) -> bool {
+        self.next = token.filter(|token| !token.is_empty());
         let Some(token) = &self.next else {
             return false;
         };
@@ -77,7 +77,7 @@ mod tests {
         let (mut pages, mut asked) = (Pages::default(), Vec::new());
         for answer in answers {
             asked.push(pages.token());
-            if !pages.go_on(Some((*answer).to_owned())) {
+            if !pages.next(Some((*answer).to_owned())) {
                 break;
             }
         }
@@ -92,7 +92,7 @@ mod tests {
             (asked, is_whole),
             (vec![None, Some("a".to_owned()), Some("b".to_owned())], true)
         );
-        assert!(!Pages::default().go_on(None));
+        assert!(!Pages::default().next(None));
     }
 
     #[test]

@@ -78,7 +78,7 @@ impl S3 {
                     .filter(|_| first.key() == Some(key))
                     .and_then(timestamp));
             }
-            if !pages.go_on(answer.next_continuation_token) {
+            if !pages.next(answer.next_continuation_token) {
                 return if pages.is_whole() {
                     Ok(None)
                 } else {
@@ -128,7 +128,7 @@ impl S3 {
                 told.filter(|(_, at)| *at >= since)
                     .map(|(key, at)| (key.to_owned(), at)),
             );
-            if !pages.go_on(answer.next_continuation_token) {
+            if !pages.next(answer.next_continuation_token) {
                 return Ok(ListedObjects {
                     is_in_a_circle: !pages.is_whole(),
                     ..listed

@@ -119,7 +119,7 @@ impl SecretsManager {
                     },
                 ))
             }));
-            if !pages.go_on(answer.next_token) {
+            if !pages.next(answer.next_token) {
                 return Ok(pages.listing(listed.into_values().collect()));
             }
         }
@@ -147,7 +147,7 @@ impl SecretsManager {
                 .set_next_token(pages.token());
             let answer = answered(LIST_VERSIONS, name, by, request.send()).await?;
             versions.extend(answer.versions.unwrap_or_default());
-            if !pages.go_on(answer.next_token) {
+            if !pages.next(answer.next_token) {
                 return Ok(pages.listing(versions));
             }
         }

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::pages::Pages;
 use super::{Error, SdkConfig, impatient, quota, timestamp, unrationed, willing};
-use crate::domain::outcome::Cause;
+use crate::domain::start::ErrorKind;
 use crate::pace::Pace;
 
 /// Most values of one filter.
@@ -27,7 +27,7 @@ const DESCRIBE: &str = "DescribeParameters";
 
 /// What is known of a parameter's newest version.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Described {
+pub struct ListedParameter {
     /// Counted from 1.
     pub version: i64,
     /// When it was written.
@@ -40,7 +40,7 @@ pub struct Described {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DescribedParameters {
     /// By their names without a leading slash.
-    pub found: BTreeMap<String, Described>,
+    pub found: BTreeMap<String, ListedParameter>,
     /// Why the parameters of these names, or some below these paths, are missing.
     pub failed: BTreeMap<String, String>,
 }
@@ -161,13 +161,15 @@ impl Ssm {
         mut calls: VecDeque<&'a [String]>,
         by: Instant,
         splits: &mut usize,
-        found: &mut BTreeMap<String, Described>,
+        found: &mut BTreeMap<String, ListedParameter>,
     ) -> Vec<(&'a [String], Error)> {
         let mut failed = Vec::new();
         while let Some(names) = calls.pop_front() {
             match self.describe_all(option, names, by, found).await {
                 Ok(()) => {}
-                Err(error) if error.cause == Cause::Rejected && names.len() > 1 && *splits > 0 => {
+                Err(error)
+                    if error.cause == ErrorKind::Rejected && names.len() > 1 && *splits > 0 =>
+                {
                     *splits -= 1;
                     let (first, second) = names.split_at(names.len() / 2);
                     calls.extend([first, second]);
@@ -185,7 +187,7 @@ impl Ssm {
         option: &str,
         names: &[String],
         by: Instant,
-        found: &mut BTreeMap<String, Described>,
+        found: &mut BTreeMap<String, ListedParameter>,
     ) -> Result<(), Error> {
         let filter = ParameterStringFilter::builder()
             .key("Name")
@@ -210,7 +212,7 @@ impl Ssm {
                 .map_err(|_| Error::late(DESCRIBE, None))?;
             let answer = answer.map_err(|error| Error::new(DESCRIBE, None, &error))?;
             found.extend(answer.parameters().iter().filter_map(described));
-            if !pages.go_on(answer.next_token) {
+            if !pages.next(answer.next_token) {
                 break;
             }
         }
@@ -235,12 +237,12 @@ fn path_of(name: &str) -> String {
     name.strip_prefix('/').unwrap_or(name).to_owned()
 }
 
-fn described(told: &ParameterMetadata) -> Option<(String, Described)> {
+fn described(told: &ParameterMetadata) -> Option<(String, ListedParameter)> {
     let name = told.name()?;
     let at = timestamp(told.last_modified_date()?)?;
     Some((
         path_of(name),
-        Described {
+        ListedParameter {
             version: told.version(),
             at,
             by: told.last_modified_user().map(str::to_owned),

@@ -13,11 +13,11 @@ use tokio::time::{Instant, timeout_at};
 
 use super::pages::{Listing, Pages};
 use super::{Error, SdkConfig, impatient, patient, quota, unrationed};
-use crate::domain::arn::{Place, ServiceId};
+use crate::domain::arn::{AccountRegion, ServiceId};
 use crate::domain::key::Key;
 use crate::domain::reference::References;
 use crate::domain::tags::Tags;
-use crate::domain::watch::{Listening, Term};
+use crate::domain::watch::{Match, Term};
 use crate::pace::Pace;
 
 const LIST: &str = "GetResources";
@@ -35,7 +35,7 @@ pub struct Listed {
     /// Which one.
     pub id: ServiceId,
     /// Its account and Region.
-    pub home: Place,
+    pub home: AccountRegion,
     /// Its tags, as the index has them.
     pub tags: Tags,
 }
@@ -43,9 +43,9 @@ pub struct Listed {
 impl Listed {
     /// How it stands to a key, as far as its tags alone tell.
     #[must_use]
-    pub fn listens(&self, key: &Key) -> Listening {
-        self.tags.watch.as_ref().map_or(Listening::No, |watch| {
-            watch.listens(key, &self.home, &References::default(), None)
+    pub fn match_of(&self, key: &Key) -> Match {
+        self.tags.watch.as_ref().map_or(Match::None, |watch| {
+            watch.match_of(key, &self.home, &References::default(), None)
         })
     }
 }
@@ -133,7 +133,7 @@ impl Tagging {
             resources.extend(
                 told.filter_map(|resource| Some((resource.resource_arn()?.to_owned(), resource))),
             );
-            if !pages.go_on(answer.pagination_token) {
+            if !pages.next(answer.pagination_token) {
                 return Ok(pages.listing(resources));
             }
         }
@@ -228,11 +228,11 @@ fn tags_of(resource: &ResourceTagMapping, prefix: &str) -> Tags {
 fn key_of(arn: &str) -> Result<Key, &'static str> {
     Term::parse(arn)
         .ok()
-        .and_then(|term| term.key(&Place::default()))
+        .and_then(|term| term.key(&AccountRegion::default()))
         .ok_or(NO_KEY)
 }
 
-fn service_of(arn: &str) -> Result<(ServiceId, Place), &'static str> {
+fn service_of(arn: &str) -> Result<(ServiceId, AccountRegion), &'static str> {
     ServiceId::from_arn(arn).ok_or(if ServiceId::is_short_arn(arn) {
         SHORT_ARN
     } else {

@@ -5,7 +5,7 @@ use std::fmt;
 /// Where a regional resource lives. Objects in S3 have a partition only: bucket names are unique
 /// within it, and `account` and `region` stay empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Place {
+pub struct AccountRegion {
     /// `aws`, `aws-cn`, `aws-us-gov` …
     pub partition: String,
     /// Twelve digits.
@@ -14,7 +14,7 @@ pub struct Place {
     pub region: String,
 }
 
-impl Place {
+impl AccountRegion {
     /// The place of a resource whose partition nothing names but its Region.
     #[must_use]
     pub fn of_region(account: &str, region: &str) -> Self {
@@ -94,8 +94,8 @@ impl<'a> Arn<'a> {
 
     /// Where the resource lives.
     #[must_use]
-    pub fn place(&self) -> Place {
-        Place {
+    pub fn place(&self) -> AccountRegion {
+        AccountRegion {
             partition: self.partition.to_owned(),
             account: self.account.to_owned(),
             region: self.region.to_owned(),
@@ -118,7 +118,7 @@ impl ServiceId {
     /// The short one (`service/name`) names no cluster, and such services cannot be tagged
     /// ("Amazon Resource Names (ARNs) and IDs", Amazon ECS Developer Guide).
     #[must_use]
-    pub fn from_arn(text: &str) -> Option<(Self, Place)> {
+    pub fn from_arn(text: &str) -> Option<(Self, AccountRegion)> {
         let arn = Arn::parse(text).filter(|arn| arn.service == "ecs")?;
         Some((
             Self::from_path(arn.resource.strip_prefix("service/")?)?,

@@ -23,17 +23,17 @@ pub enum ChangeKind {
 /// Which of the services that listen to a change are to be looked at. Changes that mean the same
 /// services share the list of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Whom {
+pub enum Scope {
     /// All of them: it was just told.
     #[default]
-    Everyone,
+    All,
     /// Those that were not looked at before.
-    EveryoneBut(Arc<BTreeSet<ServiceId>>),
+    AllExcept(Arc<BTreeSet<ServiceId>>),
     /// Those about which something is left to do.
     Only(Arc<BTreeSet<ServiceId>>),
 }
 
-impl Whom {
+impl Scope {
     /// These services and no other.
     #[must_use]
     pub fn only(these: BTreeSet<ServiceId>) -> Self {
@@ -42,16 +42,16 @@ impl Whom {
 
     /// All services but these.
     #[must_use]
-    pub fn everyone_but(others: BTreeSet<ServiceId>) -> Self {
-        Self::EveryoneBut(Arc::new(others))
+    pub fn all_except(others: BTreeSet<ServiceId>) -> Self {
+        Self::AllExcept(Arc::new(others))
     }
 
     /// Whether a service is one of them.
     #[must_use]
     pub fn includes(&self, id: &ServiceId) -> bool {
         match self {
-            Self::Everyone => true,
-            Self::EveryoneBut(others) => !others.contains(id),
+            Self::All => true,
+            Self::AllExcept(others) => !others.contains(id),
             Self::Only(these) => these.contains(id),
         }
     }
@@ -65,14 +65,12 @@ impl Whom {
     /// The services that either includes.
     fn or(&self, other: &Self) -> Self {
         match (self, other) {
-            (Self::Everyone, _) | (_, Self::Everyone) => Self::Everyone,
-            (Self::EveryoneBut(one), Self::EveryoneBut(other)) => {
-                Self::everyone_but(&**one & &**other)
-            }
+            (Self::All, _) | (_, Self::All) => Self::All,
+            (Self::AllExcept(one), Self::AllExcept(other)) => Self::all_except(&**one & &**other),
             (Self::Only(one), Self::Only(other)) => Self::only(&**one | &**other),
-            (Self::EveryoneBut(others), Self::Only(these))
-            | (Self::Only(these), Self::EveryoneBut(others)) => {
-                Self::everyone_but(&**others - &**these)
+            (Self::AllExcept(others), Self::Only(these))
+            | (Self::Only(these), Self::AllExcept(others)) => {
+                Self::all_except(&**others - &**these)
             }
         }
     }
@@ -82,8 +80,8 @@ impl Whom {
     #[must_use]
     pub fn place(&self) -> usize {
         match self {
-            Self::Everyone => 0,
-            Self::EveryoneBut(services) | Self::Only(services) => Arc::as_ptr(services).addr(),
+            Self::All => 0,
+            Self::AllExcept(services) | Self::Only(services) => Arc::as_ptr(services).addr(),
         }
     }
 }
@@ -91,10 +89,10 @@ impl Whom {
 /// The lists of services that changes mean, each once.
 pub fn distinct<'a>(
     changes: impl IntoIterator<Item = &'a Change>,
-) -> impl Iterator<Item = &'a Whom> {
+) -> impl Iterator<Item = &'a Scope> {
     let lists: BTreeMap<_, _> = changes
         .into_iter()
-        .map(|change| (change.whom.place(), &change.whom))
+        .map(|change| (change.scope.place(), &change.scope))
         .collect();
     lists.into_values()
 }
@@ -104,11 +102,11 @@ pub fn distinct<'a>(
 #[derive(Default)]
 struct Joined {
     /// By where the two were, with the two themselves, so that no other comes to lie there.
-    known: BTreeMap<(usize, usize), [Whom; 3]>,
+    known: BTreeMap<(usize, usize), [Scope; 3]>,
 }
 
 impl Joined {
-    fn or(&mut self, one: Whom, other: Whom) -> Whom {
+    fn or(&mut self, one: Scope, other: Scope) -> Scope {
         if one == other {
             return one;
         }
@@ -143,18 +141,18 @@ pub struct Change {
     /// Whether the owner of the key wants nobody to be restarted for it.
     pub ignored: bool,
     /// Whether metadata was asked about it.
-    pub learnt: bool,
+    pub enriched: bool,
     /// Whether another event named the same second for this key: which of them a source tells of
     /// is not known then.
     pub crowded: bool,
-    /// What could not be learnt of it.
+    /// What could not be enriched of it.
     pub note: Option<String>,
     /// The id of the event that told of it.
     pub event: String,
     /// Who sent that event, one of [`SOURCES`]; empty where that is not known.
     pub source: &'static str,
     /// For which services it is to be looked at.
-    pub whom: Whom,
+    pub scope: Scope,
 }
 
 impl Change {
@@ -163,7 +161,7 @@ impl Change {
     pub fn new(key: Key, at: Timestamp, kind: ChangeKind, event: &str) -> Self {
         let event = event.to_owned();
         let (version, previous, etag, by, note) = (None, None, None, None, None);
-        let (ignored, learnt, crowded, source, whom) = (false, false, false, "", Whom::Everyone);
+        let (ignored, enriched, crowded, source, scope) = (false, false, false, "", Scope::All);
         Self {
             key,
             at,
@@ -173,16 +171,16 @@ impl Change {
             etag,
             by,
             ignored,
-            learnt,
+            enriched,
             crowded,
             note,
             event,
             source,
-            whom,
+            scope,
         }
     }
 
-    /// Keeps what else was learnt of it, beside what is known already.
+    /// Keeps what else was enriched of it, beside what is known already.
     pub fn note(&mut self, note: &str) {
         let note = self
             .note
@@ -246,7 +244,7 @@ impl Change {
     /// open.
     #[must_use]
     pub fn is_surely_gone(&self) -> bool {
-        self.kind == ChangeKind::Deleted && self.learnt && self.note.is_none()
+        self.kind == ChangeKind::Deleted && self.enriched && self.note.is_none()
     }
 
     /// Whether one event told of both.
@@ -279,11 +277,11 @@ impl Change {
         }
     }
 
-    /// A label that moves after a write must not hide the write; and what was learnt of an event is
+    /// A label that moves after a write must not hide the write; and what was enriched of an event is
     /// not forgotten where that comes again.
     fn beats(&self, other: &Self) -> bool {
-        if self.is_told_with(other) && self.learnt != other.learnt {
-            return self.learnt;
+        if self.is_told_with(other) && self.enriched != other.enriched {
+            return self.enriched;
         }
         let told = |change: &Self| (change.kind != ChangeKind::Labelled, change.at, change.kind);
         told(self) > told(other)
@@ -356,9 +354,9 @@ pub fn coalesce(changes: impl IntoIterator<Item = Change>) -> BTreeMap<Key, Chan
         let newer = match newest.remove(&change.key) {
             None => change,
             Some(mut other) => {
-                let whom = joined.or(
-                    std::mem::take(&mut change.whom),
-                    std::mem::take(&mut other.whom),
+                let scope = joined.or(
+                    std::mem::take(&mut change.scope),
+                    std::mem::take(&mut other.scope),
                 );
                 let is_label = [&change, &other]
                     .iter()
@@ -372,7 +370,7 @@ pub fn coalesce(changes: impl IntoIterator<Item = Change>) -> BTreeMap<Key, Chan
                     other.completed_by(change)
                 };
                 Change {
-                    whom,
+                    scope,
                     crowded: newer.crowded || crowded,
                     ..newer
                 }

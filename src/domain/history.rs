@@ -57,7 +57,7 @@ pub struct PastDeployment {
     /// The time of its end.
     pub finished_at: Option<Timestamp>,
     /// How it went.
-    pub fate: Fate,
+    pub status: ServiceDeploymentStatus,
     /// `statusReason`: Amazon ECS's own words about the status. It is shown, and decides nothing.
     pub status_reason: Option<String>,
     /// What it ran, or tried to run, where that could be read.
@@ -70,7 +70,7 @@ pub struct PastDeployment {
 
 /// `status` of a service deployment, as far as it matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum ServiceDeploymentStatus {
     /// Pending or in progress.
     Running,
     /// `SUCCESSFUL`.
@@ -173,7 +173,7 @@ impl PastDeployment {
         let end = self.finished_at.unwrap_or(Timestamp::MAX);
         // Nothing but a newer deployment ends one in the millisecond of its creation.
         let at_once = end == self.created_at;
-        self.fate == Fate::Stopped
+        self.status == ServiceDeploymentStatus::Stopped
             && (at_once || created.any(|at| at > self.created_at && at <= end))
     }
 }

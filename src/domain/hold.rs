@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::history::{Fate, PastDeployment};
+use super::history::{PastDeployment, ServiceDeploymentStatus};
 use super::plan::Policy;
 use super::reason::Reason;
 use super::service::{RolloutState, Service};
@@ -88,10 +88,12 @@ fn too_soon(service: &Service, policy: &Policy, now: Timestamp) -> Option<Hold> 
         .deployments
         .iter()
         .filter(|deployment| deployment.state != RolloutState::Failed);
-    let past = service
-        .past()
-        .iter()
-        .filter(|past| !matches!(past.fate, Fate::RollingBack | Fate::RolledBack));
+    let past = service.past().iter().filter(|past| {
+        !matches!(
+            past.status,
+            ServiceDeploymentStatus::RollingBack | ServiceDeploymentStatus::RolledBack
+        )
+    });
     let created = shown
         .map(|deployment| deployment.created_at)
         .chain(past.map(|past| past.created_at));
@@ -125,12 +127,15 @@ fn over_budget(service: &Service, policy: &Policy, now: Timestamp) -> Option<Hol
         if ran.is_none() || ran == runs {
             restarts.push(past.created_at);
         }
-        succeeded = if past.fate == Fate::Succeeded {
+        succeeded = if past.status == ServiceDeploymentStatus::Succeeded {
             runs
         } else {
             succeeded
         };
-        ran = if matches!(past.fate, Fate::RollingBack | Fate::RolledBack) {
+        ran = if matches!(
+            past.status,
+            ServiceDeploymentStatus::RollingBack | ServiceDeploymentStatus::RolledBack
+        ) {
             succeeded
         } else {
             runs

@@ -5,7 +5,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use super::arn::{Arn, Place};
+use super::arn::{AccountRegion, Arn};
 
 /// The stage that a secret's readers read, unless they name another one.
 pub const CURRENT: &str = "AWSCURRENT";
@@ -60,7 +60,7 @@ pub struct Key(Arc<Parts>);
 #[derive(Clone, Debug)]
 struct Parts {
     kind: Kind,
-    place: Place,
+    place: AccountRegion,
     path: String,
     /// Which of a secret's versions, where it is neither [`CURRENT`] nor [`PREVIOUS`]: a label of
     /// the owner's own moves without the current version.
@@ -76,29 +76,34 @@ struct Parts {
 impl Key {
     /// A parameter. `/app/db` and `app/db` have the same ARN and are the same parameter.
     #[must_use]
-    pub fn parameter(place: Place, name: &str) -> Self {
+    pub fn parameter(place: AccountRegion, name: &str) -> Self {
         Self::of_kind(Kind::Parameter, place, without_slash(name))
     }
 
     /// An object; its key is taken as it is.
     #[must_use]
     pub fn object(partition: &str, bucket: &str, key: &str) -> Self {
-        let place = Place {
+        let place = AccountRegion {
             partition: partition.to_owned(),
-            ..Place::default()
+            ..AccountRegion::default()
         };
         Self::of_kind(Kind::Object, place, &format!("{bucket}/{key}"))
     }
 
     /// The current version of a secret.
     #[must_use]
-    pub fn secret(place: Place, name: &str) -> Self {
+    pub fn secret(place: AccountRegion, name: &str) -> Self {
         Self::of_kind(Kind::Secret, place, name)
     }
 
     /// A configuration profile, all three by name or all three by id.
     #[must_use]
-    pub fn profile(place: Place, application: &str, environment: &str, profile: &str) -> Self {
+    pub fn profile(
+        place: AccountRegion,
+        application: &str,
+        environment: &str,
+        profile: &str,
+    ) -> Self {
         Self::of_kind(
             Kind::Profile,
             place,
@@ -108,7 +113,7 @@ impl Key {
 
     /// A thing of this kind, its path as [`Key::path`] tells it.
     #[must_use]
-    pub fn of_kind(kind: Kind, place: Place, path: &str) -> Self {
+    pub fn of_kind(kind: Kind, place: AccountRegion, path: &str) -> Self {
         let place = if kind == Kind::Object {
             place.partition_only()
         } else {
@@ -190,7 +195,7 @@ impl Key {
 
     /// Where it lives.
     #[must_use]
-    pub fn place(&self) -> &Place {
+    pub fn place(&self) -> &AccountRegion {
         &self.0.place
     }
 
@@ -214,7 +219,7 @@ impl Key {
 
     /// Whether it lives in the account and Region `home`, or, for an object, in the same partition.
     #[must_use]
-    pub fn is_at(&self, home: &Place) -> bool {
+    pub fn is_at(&self, home: &AccountRegion) -> bool {
         match self.0.kind {
             Kind::Object => self.0.place.partition == home.partition,
             Kind::Parameter | Kind::Secret | Kind::Profile => self.0.place == *home,
@@ -234,7 +239,7 @@ impl Key {
         let Parts {
             kind,
             place:
-                Place {
+                AccountRegion {
                     partition,
                     account,
                     region,
@@ -268,7 +273,7 @@ impl Key {
 
     /// The shortest term that watches it from `home`, and its stage.
     #[must_use]
-    pub fn seen_from(&self, home: &Place) -> String {
+    pub fn seen_from(&self, home: &AccountRegion) -> String {
         let stage = self
             .0
             .stage
@@ -296,7 +301,7 @@ impl Key {
         )
     }
 
-    fn identity(&self) -> (Kind, &Place, &str, Option<&str>) {
+    fn identity(&self) -> (Kind, &AccountRegion, &str, Option<&str>) {
         let Parts {
             kind,
             place,
@@ -396,8 +401,8 @@ fn is_suffix(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn home() -> Place {
-        Place::of_region("123456789012", "eu-west-1")
+    fn home() -> AccountRegion {
+        AccountRegion::of_region("123456789012", "eu-west-1")
     }
 
     #[test]
@@ -414,11 +419,17 @@ mod tests {
 
         assert_ne!(
             here,
-            Key::parameter(Place::of_region("210987654321", "eu-west-1"), "/app/db")
+            Key::parameter(
+                AccountRegion::of_region("210987654321", "eu-west-1"),
+                "/app/db"
+            )
         );
         assert_ne!(
             here,
-            Key::parameter(Place::of_region("123456789012", "eu-west-2"), "/app/db")
+            Key::parameter(
+                AccountRegion::of_region("123456789012", "eu-west-2"),
+                "/app/db"
+            )
         );
     }
 
@@ -457,7 +468,7 @@ mod tests {
 
     #[test]
     fn from_elsewhere_a_key_is_shown_as_its_arn() {
-        let elsewhere = Place::of_region("123456789012", "us-east-1");
+        let elsewhere = AccountRegion::of_region("123456789012", "us-east-1");
 
         assert_eq!(
             Key::parameter(home(), "/app/db").seen_from(&elsewhere),

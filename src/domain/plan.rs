@@ -17,7 +17,7 @@ use super::reason::{Decision, Reason};
 use super::service::{Controller, Service, ServiceStatus};
 use super::shared::{Found, Shared};
 use super::tags::{Mode, Strategy};
-use super::watch::Listening;
+use super::watch::Match;
 
 /// A service named by a manual invocation counts as fresh where its last deployment was created
 /// this long before it was asked, or later, so that neither a repeated call nor a message that
@@ -68,7 +68,7 @@ pub struct Planned {
     /// Why, and so what.
     pub reason: Reason,
     /// What would have been done, where `reason` is only that nobody wants it done.
-    pub otherwise: Option<Reason>,
+    pub would_be: Option<Reason>,
     /// What a person needs to know beyond the reason.
     pub detail: Option<String>,
     /// The changes that concern it, each with the reason that it alone would give. Services that
@@ -100,7 +100,7 @@ impl Planned {
         let refused = self
             .asked_by
             .iter()
-            .filter(|(_, reason)| self.otherwise.is_none() && **reason == Reason::BlastRadius);
+            .filter(|(_, reason)| self.would_be.is_none() && **reason == Reason::BlastRadius);
         refused.map(|(key, _)| key)
     }
 }
@@ -138,7 +138,7 @@ pub fn plan(
         // Which changes a service is to be looked at for depends on these lists alone.
         let included: Vec<_> = lists
             .iter()
-            .map(|whom| whom.includes(&service.id))
+            .map(|scope| scope.includes(&service.id))
             .collect();
         let asked_by = asked.of(&reasons, included, || {
             shared.share(asking(service, &reasons, changes, &reached, policy))
@@ -152,11 +152,11 @@ pub fn plan(
                 requested: named.is_some(),
                 ..settle(service, reason, asked_by, changes, policy, now)
             };
-            let wish = wish(service, policy).filter(|_| planned.reason.yields_to_wishes());
+            let request = wish(service, policy).filter(|_| planned.reason.yields_to_mode());
             let planned = Planned {
                 detail: detail::of(service, &planned, changes, &reached, policy),
-                otherwise: wish.is_some().then_some(planned.reason),
-                reason: wish.unwrap_or(planned.reason),
+                would_be: request.is_some().then_some(planned.reason),
+                reason: request.unwrap_or(planned.reason),
                 ..planned
             };
             plan.services.insert(service.id.clone(), planned);
@@ -178,7 +178,7 @@ fn asking(
     let asking = judged.iter().filter(|(key, _)| {
         changes
             .get(key)
-            .is_some_and(|change| change.whom.includes(&service.id))
+            .is_some_and(|change| change.scope.includes(&service.id))
     });
     let limited = asking.map(|(key, reason)| {
         let too_many = *reason > Reason::BlastRadius
@@ -268,7 +268,7 @@ fn settle(
     };
     Planned {
         reason,
-        otherwise: None,
+        would_be: None,
         detail: None,
         asked_by,
         requested: false,
@@ -279,7 +279,7 @@ fn settle(
 }
 
 /// How many rollouts of each change run, whoever is asked to look at them; nothing stands for a
-/// person's wish.
+/// person's request.
 fn running(
     judged: &BTreeMap<&ServiceId, Arc<Reasons>>,
     services: &[Service],
@@ -357,8 +357,8 @@ fn reach(
         }
         let unknown = changes
             .keys()
-            .filter(|_| service.may_ask_its_task_definition());
-        for key in unknown.filter(|key| service.listens(key) == Listening::AskTaskDefinition) {
+            .filter(|_| service.may_need_its_task_definition());
+        for key in unknown.filter(|key| service.match_of(key) == Match::NeedsTaskDefinition) {
             *reached.entry(key.clone()).or_default() += 1;
         }
     }
@@ -381,20 +381,20 @@ fn judge_change(
     judge_at: impl FnOnce(Timestamp) -> Reason,
 ) -> Option<Reason> {
     let lost = change.kind == ChangeKind::Deleted && service.refers_to(&change.key);
-    let key_alone = match (service.listens(&change.key), change.kind) {
-        (Listening::Excluded, _) => Some(Reason::Excluded),
+    let key_alone = match (service.match_of(&change.key), change.kind) {
+        (Match::Excluded, _) => Some(Reason::Excluded),
         _ if lost && !change.ignored => Some(Reason::Deleted),
         // What was held, and is gone, has an end that is told.
-        (Listening::No, _) if is_gone(service) && change.whom.names(&service.id) => {
+        (Match::None, _) if is_gone(service) && change.scope.names(&service.id) => {
             Some(Reason::Inactive)
         }
         // Where a task definition could not be read, the caller tells of it.
-        (Listening::No | Listening::AskTaskDefinition, _) => return None,
-        (Listening::Pinned, _) => Some(Reason::Pinned),
+        (Match::None | Match::NeedsTaskDefinition, _) => return None,
+        (Match::Pinned, _) => Some(Reason::Pinned),
         _ if change.ignored => Some(Reason::IgnoredKey),
-        (Listening::Yes, ChangeKind::Labelled) => Some(Reason::LabelOnly),
-        (Listening::Yes, ChangeKind::Deleted) => Some(Reason::Deleted),
-        (Listening::Yes, ChangeKind::Written) => None,
+        (Match::Watched, ChangeKind::Labelled) => Some(Reason::LabelOnly),
+        (Match::Watched, ChangeKind::Deleted) => Some(Reason::Deleted),
+        (Match::Watched, ChangeKind::Written) => None,
     };
     Some(key_alone.unwrap_or_else(|| judge_at(change.at)))
 }

@@ -120,7 +120,7 @@ impl Reason {
     /// Whether the owner's or the caller's wish to do nothing stands before it: what comes later is
     /// told as what would have been done.
     #[must_use]
-    pub(super) fn yields_to_wishes(self) -> bool {
+    pub(super) fn yields_to_mode(self) -> bool {
         self > Self::DryRun
     }
 }

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::arn::Place;
-use super::change::{Change, ChangeKind, REQUEST, Whom};
+use super::arn::AccountRegion;
+use super::change::{Change, ChangeKind, REQUEST, Scope};
 use super::text::bounded;
 
 /// The names that an event is found by, as far as they can be read.
@@ -97,7 +97,7 @@ fn is_zero(count: &usize) -> bool {
 impl ReceivedChange {
     /// The line of a change, seen from the account and Region `home` where that is known.
     #[must_use]
-    pub fn of(change: &Change, home: Option<&Place>, reach: Option<Reach>) -> Self {
+    pub fn of(change: &Change, home: Option<&AccountRegion>, reach: Option<Reach>) -> Self {
         let Change {
             key,
             at,
@@ -108,7 +108,7 @@ impl ReceivedChange {
             by,
             event,
             source,
-            whom,
+            scope,
             ..
         } = change;
         let shown = |text: &Option<String>| text.as_deref().map(bounded);
@@ -128,7 +128,7 @@ impl ReceivedChange {
             reach,
             request_reason: None,
             sender_id: None,
-            is_new: *whom == Whom::Everyone,
+            is_new: *scope == Scope::All,
         }
     }
 

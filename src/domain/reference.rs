@@ -1,6 +1,6 @@
 //! What a task definition, or a service, refers to: the things that a task reads when it starts.
 
-use super::arn::Place;
+use super::arn::AccountRegion;
 use super::key::{Key, Kind};
 use super::term::Term;
 use super::text::bounded;
@@ -57,7 +57,7 @@ impl References {
     /// Whether any version of a thing is among them, for a service whose account and Region are
     /// `home`: without it a task does not start.
     #[must_use]
-    pub fn name(&self, key: &Key, home: &Place) -> bool {
+    pub fn name(&self, key: &Key, home: &AccountRegion) -> bool {
         self.followed
             .iter()
             .chain(&self.pinned)

@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::arn::{Place, ServiceId};
+use super::arn::{AccountRegion, ServiceId};
 use super::change::Change;
 use super::history::{
-    Approval, Ended, EndedBy, Evidence, Fate, History, OldestTask, PastDeployment, Rollout,
+    Approval, Ended, EndedBy, Evidence, History, OldestTask, PastDeployment, Rollout,
+    ServiceDeploymentStatus,
 };
 use super::key::Key;
 use super::reference::References;
 use super::tags::Tags;
-use super::watch::{Listening, Term};
+use super::watch::{Match, Term};
 
 /// What the plan needs to know of a service, as it was at one moment.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,7 +22,7 @@ pub struct Service {
     /// Which one.
     pub id: ServiceId,
     /// Its account and Region.
-    pub home: Place,
+    pub home: AccountRegion,
     /// Whether it takes deployments.
     pub status: ServiceStatus,
     /// Who deploys it.
@@ -128,7 +129,7 @@ pub enum RolloutState {
     /// It is rolled back, or was stopped by the circuit breaker or an alarm.
     Failed,
     /// Amazon ECS tells none: services behind a Classic Load Balancer, and other controllers.
-    Untold,
+    Unknown,
 }
 
 /// A line of `events` of `DescribeServices`, in Amazon ECS's own words.
@@ -143,7 +144,7 @@ pub struct ServiceEvent {
 impl Service {
     /// A service that Amazon ECS does not know: the tag index remembers it, or a request names it.
     #[must_use]
-    pub fn gone(id: ServiceId, home: Place, tags: Tags) -> Self {
+    pub fn gone(id: ServiceId, home: AccountRegion, tags: Tags) -> Self {
         Self {
             id,
             home,
@@ -186,10 +187,10 @@ impl Service {
 
     /// How it stands to a key.
     #[must_use]
-    pub fn listens(&self, key: &Key) -> Listening {
+    pub fn match_of(&self, key: &Key) -> Match {
         let watch = self.tags.watch.as_ref();
-        watch.map_or(Listening::No, |watch| {
-            watch.listens(
+        watch.map_or(Match::None, |watch| {
+            watch.match_of(
                 key,
                 &self.home,
                 &self.own_references,
@@ -200,7 +201,7 @@ impl Service {
 
     /// Whether its task definition may decide how it stands to a key, and is not known.
     #[must_use]
-    pub fn may_ask_its_task_definition(&self) -> bool {
+    pub fn may_need_its_task_definition(&self) -> bool {
         self.references.is_none() && self.tags.watch.as_ref().is_some_and(|watch| watch.auto)
     }
 
@@ -221,7 +222,7 @@ impl Service {
     /// The one of two keys that may be meant which concerns it.
     #[must_use]
     pub fn meant(&self, key: &Key) -> Key {
-        let concerns = |key: &Key| self.listens(key) != Listening::No;
+        let concerns = |key: &Key| self.match_of(key) != Match::None;
         key.perhaps()
             .filter(|other| concerns(other) && !concerns(&key.clone().alone()))
             .unwrap_or_else(|| key.clone())
@@ -252,9 +253,9 @@ impl Service {
             primary.created_at > t && primary.state != RolloutState::Failed && !self.is_rolling()
         };
         let in_history = || {
-            self.past()
-                .iter()
-                .any(|past| past.fate == Fate::Succeeded && past.created_at > t)
+            self.past().iter().any(|past| {
+                past.status == ServiceDeploymentStatus::Succeeded && past.created_at > t
+            })
         };
         self.primary().is_some_and(ended_well) || in_history()
     }
@@ -301,10 +302,9 @@ impl Service {
     pub fn is_fresh(&self, t: Timestamp) -> bool {
         self.primary()
             .is_some_and(|primary| primary.state != RolloutState::Failed && primary.created_at > t)
-            || self
-                .past()
-                .iter()
-                .any(|past| past.fate == Fate::Succeeded && past.created_at > t)
+            || self.past().iter().any(|past| {
+                past.status == ServiceDeploymentStatus::Succeeded && past.created_at > t
+            })
     }
 
     /// Whether every task was created after `t`, although no deployment was: the service was scaled
@@ -320,7 +320,7 @@ impl Service {
         let mut running = self
             .past()
             .iter()
-            .filter(|past| past.fate == Fate::Running && past.created_at > t);
+            .filter(|past| past.status == ServiceDeploymentStatus::Running && past.created_at > t);
         running.find_map(|past| past.approval.as_ref())
     }
 
@@ -358,15 +358,15 @@ impl Service {
     /// Whether a deployment of the past was, or is being, rolled back, or was stopped by anything
     /// but a newer one.
     fn has_ended(&self, past: &PastDeployment) -> bool {
-        match past.fate {
-            Fate::RollingBack | Fate::RolledBack => true,
-            Fate::Stopped => {
+        match past.status {
+            ServiceDeploymentStatus::RollingBack | ServiceDeploymentStatus::RolledBack => true,
+            ServiceDeploymentStatus::Stopped => {
                 let others = self.past().iter().map(|other| other.created_at);
                 !past.was_superseded(
                     others.chain(self.deployments.iter().map(|shown| shown.created_at)),
                 )
             }
-            Fate::Running | Fate::Succeeded => false,
+            ServiceDeploymentStatus::Running | ServiceDeploymentStatus::Succeeded => false,
         }
     }
 
@@ -387,7 +387,7 @@ impl Service {
     pub fn is_rolling(&self) -> bool {
         self.primary().is_some_and(|primary| match primary.state {
             RolloutState::InProgress => true,
-            RolloutState::Untold => self.is_costly_to_supersede() && self.deployments.len() > 1,
+            RolloutState::Unknown => self.is_costly_to_supersede() && self.deployments.len() > 1,
             RolloutState::Completed | RolloutState::Failed => false,
         })
     }
@@ -408,7 +408,11 @@ impl Service {
         };
         let rolls_back = self.is_rolling() && self.primary().is_some_and(failed_after);
         // While it bakes, the history alone may tell that it runs.
-        let runs = self.is_rolling() || self.past().iter().any(|past| past.fate == Fate::Running);
+        let runs = self.is_rolling()
+            || self
+                .past()
+                .iter()
+                .any(|past| past.status == ServiceDeploymentStatus::Running);
         let bakes = self.bakes
             && self.primary().is_some_and(|primary| {
                 primary.state == RolloutState::InProgress && primary.is_whole
@@ -417,7 +421,7 @@ impl Service {
             || self
                 .past()
                 .iter()
-                .any(|past| past.fate == Fate::RollingBack)
+                .any(|past| past.status == ServiceDeploymentStatus::RollingBack)
         {
             Some("a rollback runs, which is never superseded")
         } else if self.may_roll_back() {
@@ -446,7 +450,7 @@ impl Service {
     fn may_roll_back(&self) -> bool {
         let is_untold = self
             .primary()
-            .is_some_and(|primary| primary.state == RolloutState::Untold);
+            .is_some_and(|primary| primary.state == RolloutState::Unknown);
         let may_run = self.is_rolling() || (is_untold && self.is_costly_to_supersede());
         may_run && self.history.lacks().is_some()
     }

@@ -9,15 +9,15 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use super::arn::{Place, ServiceId};
+use super::arn::{AccountRegion, ServiceId};
 use super::change::Change;
 use super::key::Key;
-use super::outcome::{Outcome, RestartResult, RolledOut};
 use super::plan::{Planned, Reasons};
 use super::reason::{Decision, IgnoredReason, Reason};
 use super::received::MalformedEvent;
 use super::service::{Service, ServiceEvent};
 use super::shared::Found;
+use super::start::{Outcome, RestartResult, RolledOut};
 use super::text::bounded;
 
 pub use counts::Counts;
@@ -60,7 +60,7 @@ pub struct Summary {
     pub incomplete: Vec<String>,
     /// What a sweep could not compare.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub not_swept: Vec<String>,
+    pub sweep_errors: Vec<String>,
     /// How many more of all these there are than an answer holds.
     #[serde(skip_serializing_if = "is_zero")]
     pub left_out: usize,
@@ -81,7 +81,7 @@ pub struct ServiceLine {
     pub reason: Option<Reason>,
     /// What would have been decided, were the decision wanted.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub otherwise: Option<Reason>,
+    pub would_be: Option<Reason>,
     /// What a person needs to know beyond the reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
@@ -105,16 +105,16 @@ pub struct ServiceLine {
     pub deployed_at: Option<Timestamp>,
     /// When it is looked at again.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub next_look: Option<Timestamp>,
+    pub next_check: Option<Timestamp>,
     /// How often it was told before, for the same reason.
     #[serde(skip_serializing_if = "is_none")]
-    pub looks: u32,
+    pub attempts: u32,
     /// Why it did not succeed, in AWS's words.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub cause: Option<String>,
+    pub error: Option<String>,
     /// Whether it goes on later with nobody's help.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub again: bool,
+    pub will_retry: bool,
     /// What asked for it, the first [`CHANGES_TOLD`] of them. Services that the same changes
     /// concern alike share the lines.
     #[serde(serialize_with = "as_list")]
@@ -129,7 +129,7 @@ pub struct ServiceLine {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub mistakes: Vec<String>,
     /// The newest events of the service, as `DescribeServices` shows them.
-    pub events: Vec<EventLine>,
+    pub ecs_events: Vec<EventLine>,
     /// Whether it is told together with others.
     #[serde(skip)]
     pub summed: bool,
@@ -145,7 +145,7 @@ pub struct SummedServices {
     pub reason: Reason,
     /// What would have been decided, were the decision wanted.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub otherwise: Option<Reason>,
+    pub would_be: Option<Reason>,
     /// How many they are.
     pub services: usize,
     /// The first of them, as `cluster/name`.
@@ -161,7 +161,7 @@ pub struct ChangeLine {
     /// As a watch term of the service; by ARN where it is elsewhere.
     pub key: String,
     /// A deployment must have been created after this instant.
-    pub at: Timestamp,
+    pub changed_at: Timestamp,
     /// What this change alone would give.
     pub reason: Reason,
     /// Its version, where known.
@@ -175,12 +175,12 @@ pub struct ChangeLine {
     pub etag: Option<String>,
     /// Who changed it, where known.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub by: Option<String>,
-    /// What could not be learnt of it.
+    pub changed_by: Option<String>,
+    /// What could not be enriched of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
     /// The id of the event.
-    pub event: String,
+    pub event_id: String,
 }
 
 /// One event of a service.
@@ -219,14 +219,14 @@ impl ServiceLine {
         Self {
             decision: Some(planned.reason.decision()),
             reason: Some(planned.reason),
-            otherwise: planned.otherwise,
+            would_be: planned.would_be,
             detail: planned.detail.clone(),
             requested: planned.requested,
             changes: changes.of(planned, seen),
             more_changes: planned.asked_by.len().saturating_sub(CHANGES_TOLD),
             missing_key,
             mistakes: seen.mistakes().collect(),
-            events: seen.events.iter().map(EventLine::from).collect(),
+            ecs_events: seen.events.iter().map(EventLine::from).collect(),
             ..Self::blank(&seen.id)
         }
         .with(outcome.as_ref())
@@ -247,7 +247,7 @@ impl ServiceLine {
             Some((ended, rollout)) => Self {
                 result: Some(RestartResult::RolloutFailed),
                 deployment: Some(rollout.deployment.clone()),
-                cause: ended.status_reason.as_deref().map(bounded),
+                error: ended.status_reason.as_deref().map(bounded),
                 ..self
             },
             None => self,
@@ -265,7 +265,7 @@ impl ServiceLine {
             service: id.to_string(),
             decision: None,
             reason: None,
-            otherwise: None,
+            would_be: None,
             detail: None,
             requested: false,
             request_reason: None,
@@ -273,15 +273,15 @@ impl ServiceLine {
             result: None,
             deployment: None,
             deployed_at: None,
-            next_look: None,
-            looks: 0,
-            cause: None,
-            again: false,
+            next_check: None,
+            attempts: 0,
+            error: None,
+            will_retry: false,
             changes: Arc::default(),
             more_changes: 0,
             missing_key: false,
             mistakes: Vec::new(),
-            events: Vec::new(),
+            ecs_events: Vec::new(),
             summed: false,
         }
     }
@@ -294,18 +294,18 @@ impl ServiceLine {
         );
         is_idle
             && self.result.is_none()
-            && self.cause.is_none()
+            && self.error.is_none()
             && !self.missing_key
             && !self.requested
     }
 
     fn sum(&self) -> Option<(Reason, Option<Reason>, bool)> {
-        Some((self.reason?, self.otherwise, self.looks > 0))
+        Some((self.reason?, self.would_be, self.attempts > 0))
     }
 
     fn with(mut self, outcome: Option<&Outcome>) -> Self {
         self.result = outcome.map(Outcome::result);
-        self.again = outcome.is_some_and(Outcome::is_unfinished);
+        self.will_retry = outcome.is_some_and(Outcome::is_unfinished);
         match outcome {
             Some(Outcome::Started {
                 deployment,
@@ -321,7 +321,7 @@ impl ServiceLine {
                 }
             }
             Some(Outcome::Denied { cause } | Outcome::Failed { cause, .. }) => {
-                self.cause = Some(cause.clone());
+                self.error = Some(cause.clone());
             }
             Some(Outcome::Throttled | Outcome::OutOfTime) | None => {}
         }
@@ -340,7 +340,7 @@ impl ServiceLine {
     /// Whether it ended without success, and nobody goes on with it.
     #[must_use]
     pub fn has_failed(&self) -> bool {
-        !self.again
+        !self.will_retry
             && self
                 .result
                 .is_some_and(|result| result != RestartResult::Started)
@@ -377,7 +377,7 @@ impl Sums {
         ServiceLine {
             detail: None,
             mistakes: Vec::new(),
-            events: Vec::new(),
+            ecs_events: Vec::new(),
             summed: true,
             ..line
         }
@@ -393,11 +393,11 @@ impl SummedServices {
             let (Some(sum), Some(decision)) = (line.sum(), line.decision) else {
                 continue;
             };
-            let (reason, otherwise, repeated) = sum;
+            let (reason, would_be, repeated) = sum;
             let none = || Self {
                 decision,
                 reason,
-                otherwise,
+                would_be,
                 services: 0,
                 first: Vec::new(),
                 repeated,
@@ -430,7 +430,7 @@ impl Summary {
         self.left_out = left_out
             + cut(&mut self.ignored_events)
             + cut(&mut self.malformed_events)
-            + cut(&mut self.not_swept);
+            + cut(&mut self.sweep_errors);
         self
     }
 }
@@ -459,7 +459,7 @@ fn as_list<S: Serializer>(lines: &[ChangeLine], to: S) -> Result<S::Ok, S::Error
 pub struct ChangeLines<'a> {
     changes: &'a BTreeMap<Key, Change>,
     /// By the home of the service, and by what it means with each key.
-    known: Found<Reasons, (Place, Vec<Key>), Arc<[ChangeLine]>>,
+    known: Found<Reasons, (AccountRegion, Vec<Key>), Arc<[ChangeLine]>>,
 }
 
 impl<'a> ChangeLines<'a> {
@@ -501,26 +501,26 @@ impl ChangeLine {
             etag,
             by,
             ignored: _,
-            learnt: _,
+            enriched: _,
             crowded: _,
             note,
             event,
             source: _,
-            whom: _,
+            scope: _,
         } = change;
         let [version, previous, etag, by] =
             [version, previous, etag, by].map(|text| text.as_deref().map(bounded));
         let key = seen.meant(&key).seen_from(&seen.home);
         Self {
             key: bounded(&key),
-            at,
+            changed_at: at,
             reason,
             version,
             previous,
             etag,
-            by,
+            changed_by: by,
             note,
-            event: bounded(&event),
+            event_id: bounded(&event),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::arn::{Arn, Place};
+use super::arn::{AccountRegion, Arn};
 use super::key::{self, Key, Kind};
 
 /// One thing, or everything below one path.
@@ -10,7 +10,7 @@ use super::key::{self, Key, Kind};
 pub struct Term {
     kind: Kind,
     /// `None`: the account and Region of whoever says it.
-    place: Option<Place>,
+    place: Option<AccountRegion>,
     path: String,
     /// The label of a secret that moves by itself, where the term names one.
     stage: Option<String>,
@@ -100,7 +100,10 @@ impl Term {
     ///
     /// "Referencing AWS Secrets Manager secrets from Parameter Store parameters", AWS Systems
     /// Manager User Guide.
-    fn parse_parameter(place: Option<Place>, path: &str) -> Result<(Self, bool), &'static str> {
+    fn parse_parameter(
+        place: Option<AccountRegion>,
+        path: &str,
+    ) -> Result<(Self, bool), &'static str> {
         if path.starts_with("aws/") && SECRETS.starts_with(path) {
             return Err(
                 "a parameter of your own, or a secret's name after /aws/reference/secretsmanager/",
@@ -130,7 +133,7 @@ impl Term {
         Ok((term.well_formed()?, pinned))
     }
 
-    fn of(kind: Kind, place: Option<Place>, path: &str) -> Self {
+    fn of(kind: Kind, place: Option<AccountRegion>, path: &str) -> Self {
         Self {
             kind,
             place,
@@ -149,7 +152,7 @@ impl Term {
     /// The path that it names everything below of, where that is in the account and Region `home`,
     /// or, for objects, in its partition.
     #[must_use]
-    pub fn prefix(&self, home: &Place) -> Option<&str> {
+    pub fn prefix(&self, home: &AccountRegion) -> Option<&str> {
         let place = self.place.as_ref().unwrap_or(home);
         let is_at_home = if self.kind == Kind::Object {
             place.partition == home.partition
@@ -168,12 +171,12 @@ impl Term {
     /// Whether it names `key`, said by a service whose account and Region are `home`. Only whole
     /// segments of a path count.
     #[must_use]
-    pub fn matches(&self, key: &Key, home: &Place) -> bool {
+    pub fn matches(&self, key: &Key, home: &AccountRegion) -> bool {
         self.stage.as_deref() == key.stage() && self.names_thing(key, home)
     }
 
     /// The same, whatever the stage of a secret.
-    pub(super) fn names_thing(&self, key: &Key, home: &Place) -> bool {
+    pub(super) fn names_thing(&self, key: &Key, home: &AccountRegion) -> bool {
         self.kind == key.kind() && key.is_at(self.place.as_ref().unwrap_or(home)) && self.names(key)
     }
 
@@ -194,7 +197,7 @@ impl Term {
     /// The one key that it names, said from `home`; `None` for a prefix. The ARN of a secret is
     /// taken for a whole one where it may be.
     #[must_use]
-    pub fn key(&self, home: &Place) -> Option<Key> {
+    pub fn key(&self, home: &AccountRegion) -> Option<Key> {
         let whole = key::without_suffix(&self.path).filter(|_| self.from_secret_arn);
         let (path, suffix) = whole.map_or((self.path.as_str(), None), |(name, suffix)| {
             (name, Some(suffix))
@@ -204,7 +207,7 @@ impl Term {
 
     /// Every key that it may name: an ARN of a secret may be whole, or that of a name which ends
     /// alike.
-    pub fn keys(&self, home: &Place) -> impl Iterator<Item = Key> {
+    pub fn keys(&self, home: &AccountRegion) -> impl Iterator<Item = Key> {
         let key = self.key(home);
         let alike = key
             .as_ref()
@@ -213,7 +216,7 @@ impl Term {
         key.into_iter().chain(alike)
     }
 
-    fn key_of(&self, path: &str, home: &Place) -> Key {
+    fn key_of(&self, path: &str, home: &AccountRegion) -> Key {
         let place = self.place.as_ref().unwrap_or(home).clone();
         Key::of_kind(self.kind, place, path).at_stage(self.stage.as_deref().unwrap_or(key::CURRENT))
     }
@@ -298,8 +301,8 @@ const ANY_TERM: &str = "auto, ssm:/name, ssm:/path/, s3:bucket/key, s3:bucket/pr
 mod tests {
     use super::*;
 
-    fn home() -> Place {
-        Place::of_region("123456789012", "eu-west-1")
+    fn home() -> AccountRegion {
+        AccountRegion::of_region("123456789012", "eu-west-1")
     }
 
     fn matches(term: &str, key: &Key) -> bool {
@@ -334,7 +337,10 @@ mod tests {
 
     #[test]
     fn a_bare_term_means_the_services_own_account_and_region() {
-        let elsewhere = Key::parameter(Place::of_region("123456789012", "us-east-1"), "/app/db");
+        let elsewhere = Key::parameter(
+            AccountRegion::of_region("123456789012", "us-east-1"),
+            "/app/db",
+        );
 
         assert!(!matches("ssm:/app/db", &elsewhere));
         assert!(matches(

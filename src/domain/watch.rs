@@ -1,6 +1,6 @@
 //! What a service listens to: the terms of its `reloader:watch` tags.
 
-use super::arn::Place;
+use super::arn::AccountRegion;
 use super::key::Key;
 use super::reference::References;
 pub use super::term::Term;
@@ -18,17 +18,17 @@ pub struct Watch {
 
 /// How a service stands to a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Listening {
+pub enum Match {
     /// A term, or a reference of its task definition, names it.
-    Yes,
+    Watched,
     /// Something would name it, and an exclusion forbids it.
     Excluded,
     /// Its task definition names a version of it that never changes.
     Pinned,
     /// The task definition decides, and was not read.
-    AskTaskDefinition,
+    NeedsTaskDefinition,
     /// Nothing names it.
-    No,
+    None,
 }
 
 impl Watch {
@@ -36,19 +36,19 @@ impl Watch {
     /// its `own`, and those of its task `definition`, where that was read. Of two keys that may
     /// be meant, the one counts that it listens to.
     #[must_use]
-    pub fn listens(
+    pub fn match_of(
         &self,
         key: &Key,
-        home: &Place,
+        home: &AccountRegion,
         own: &References,
         definition: Option<&References>,
-    ) -> Listening {
+    ) -> Match {
         let listens = |key: &Key| self.listens_to(key, home, own, definition);
         match (listens(key), key.perhaps().map(|other| listens(&other))) {
-            (listening, None | Some(Listening::No)) | (Listening::No, Some(listening)) => listening,
-            (Listening::Yes, Some(_)) | (_, Some(Listening::Yes)) => Listening::Yes,
-            (Listening::AskTaskDefinition, Some(_)) | (_, Some(Listening::AskTaskDefinition)) => {
-                Listening::AskTaskDefinition
+            (listening, None | Some(Match::None)) | (Match::None, Some(listening)) => listening,
+            (Match::Watched, Some(_)) | (_, Some(Match::Watched)) => Match::Watched,
+            (Match::NeedsTaskDefinition, Some(_)) | (_, Some(Match::NeedsTaskDefinition)) => {
+                Match::NeedsTaskDefinition
             }
             (listening, Some(_)) => listening,
         }
@@ -57,29 +57,27 @@ impl Watch {
     fn listens_to(
         &self,
         key: &Key,
-        home: &Place,
+        home: &AccountRegion,
         own: &References,
         definition: Option<&References>,
-    ) -> Listening {
+    ) -> Match {
         let names = |terms: &[Term]| terms.iter().any(|term| term.matches(key, home));
         let listening = match definition {
-            _ if names(&self.terms) => Listening::Yes,
-            _ if !self.auto => Listening::No,
-            _ if names(&own.followed) => Listening::Yes,
-            None => Listening::AskTaskDefinition,
-            Some(definition) if names(&definition.followed) => Listening::Yes,
-            Some(definition) if names(&definition.pinned) || names(&own.pinned) => {
-                Listening::Pinned
-            }
-            Some(_) => Listening::No,
+            _ if names(&self.terms) => Match::Watched,
+            _ if !self.auto => Match::None,
+            _ if names(&own.followed) => Match::Watched,
+            None => Match::NeedsTaskDefinition,
+            Some(definition) if names(&definition.followed) => Match::Watched,
+            Some(definition) if names(&definition.pinned) || names(&own.pinned) => Match::Pinned,
+            Some(_) => Match::None,
         };
         let excluded = || {
             self.exclusions
                 .iter()
                 .any(|term| term.names_thing(key, home))
         };
-        if matches!(listening, Listening::Yes | Listening::Pinned) && excluded() {
-            Listening::Excluded
+        if matches!(listening, Match::Watched | Match::Pinned) && excluded() {
+            Match::Excluded
         } else {
             listening
         }
@@ -90,7 +88,7 @@ impl Watch {
     pub fn refers_to(
         &self,
         key: &Key,
-        home: &Place,
+        home: &AccountRegion,
         own: &References,
         definition: Option<&References>,
     ) -> bool {
@@ -112,8 +110,8 @@ mod tests {
     use super::*;
     use crate::domain::key::Kind;
 
-    fn home() -> Place {
-        Place::of_region("123456789012", "eu-west-1")
+    fn home() -> AccountRegion {
+        AccountRegion::of_region("123456789012", "eu-west-1")
     }
 
     fn parameter(name: &str) -> Key {
@@ -129,21 +127,21 @@ mod tests {
         };
 
         assert_eq!(
-            watch.listens(&parameter("/app/db"), &home(), &References::default(), None),
-            Listening::Yes
+            watch.match_of(&parameter("/app/db"), &home(), &References::default(), None),
+            Match::Watched
         );
         assert_eq!(
-            watch.listens(
+            watch.match_of(
                 &parameter("/app/flags/a"),
                 &home(),
                 &References::default(),
                 None
             ),
-            Listening::Excluded
+            Match::Excluded
         );
         assert_eq!(
-            watch.listens(&parameter("/other"), &home(), &References::default(), None),
-            Listening::No
+            watch.match_of(&parameter("/other"), &home(), &References::default(), None),
+            Match::None
         );
     }
 
@@ -156,12 +154,12 @@ mod tests {
         };
 
         assert_eq!(
-            watch.listens(&parameter("/app/db"), &home(), &References::default(), None),
-            Listening::Yes
+            watch.match_of(&parameter("/app/db"), &home(), &References::default(), None),
+            Match::Watched
         );
         assert_eq!(
-            watch.listens(&parameter("/other"), &home(), &References::default(), None),
-            Listening::AskTaskDefinition
+            watch.match_of(&parameter("/other"), &home(), &References::default(), None),
+            Match::NeedsTaskDefinition
         );
     }
 
@@ -175,17 +173,17 @@ mod tests {
         own.add(String::new, "/app/db", Kind::Parameter);
 
         assert_eq!(
-            watch.listens(&parameter("/app/db"), &home(), &own, None),
-            Listening::Yes
+            watch.match_of(&parameter("/app/db"), &home(), &own, None),
+            Match::Watched
         );
         assert_eq!(
-            watch.listens(&parameter("/other"), &home(), &own, None),
-            Listening::AskTaskDefinition
+            watch.match_of(&parameter("/other"), &home(), &own, None),
+            Match::NeedsTaskDefinition
         );
         assert!(watch.refers_to(&parameter("/app/db"), &home(), &own, None));
         assert_eq!(
-            Watch::default().listens(&parameter("/app/db"), &home(), &own, None),
-            Listening::No,
+            Watch::default().match_of(&parameter("/app/db"), &home(), &own, None),
+            Match::None,
             "only `auto` asks for it"
         );
     }

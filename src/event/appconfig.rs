@@ -6,11 +6,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::envelope::EventBridge;
-use super::json::{self, Malformed};
-use super::{Told, changed, ignored};
+use super::{Content, changed, ignored};
 use crate::domain::change::{Change, ChangeKind, end_of_event_time};
 use crate::domain::key::Key;
 use crate::domain::reason::IgnoredReason;
+use crate::json::{self, Malformed};
 
 const COMPLETE: &str = "On Deployment Complete";
 
@@ -54,7 +54,7 @@ impl Detail<'_> {
 }
 
 /// One change, by the three names and by the three ids: a term may say either.
-pub(super) fn decode(event: &EventBridge<'_>, clock: Timestamp) -> Result<Told, Malformed> {
+pub(super) fn decode(event: &EventBridge<'_>, clock: Timestamp) -> Result<Content, Malformed> {
     let is_rolled_back = ROLLED_BACK.contains(&event.detail_type.as_str());
     if event.detail_type != COMPLETE && !is_rolled_back {
         return Ok(ignored(event.name(), IgnoredReason::UnknownKind));

@@ -4,13 +4,14 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::json::{self, Few, MOST_ENTRIES, Malformed};
-use super::{Inbox, Message, Told, again, appconfig, ignored, manual, s3, secrets, ssm, with_room};
-use crate::domain::arn::{Arn, Place};
+use super::{Content, Inbox, Message, appconfig, ignored, manual, s3, secrets, ssm, with_room};
+use crate::domain::arn::{AccountRegion, Arn};
 use crate::domain::change::known_source;
 use crate::domain::queue::Queue;
 use crate::domain::reason::IgnoredReason;
 use crate::domain::text::bounded;
+use crate::json::{self, Few, MOST_ENTRIES, Malformed};
+use crate::queue;
 
 const ANY_EVENT: &str = "an event of Amazon EventBridge, a notification of Amazon S3, either of \
                          them inside Amazon SNS or SQS, or {\"reload\": {…}} or {\"sweep\": {…}}";
@@ -42,7 +43,7 @@ struct Probe<'a> {
     #[serde(borrow)]
     sweep: Option<&'a RawValue>,
     #[serde(borrow)]
-    again: Option<&'a RawValue>,
+    deferred: Option<&'a RawValue>,
 }
 
 /// Just enough of a record to tell whose it is. SNS alone writes `EventSource`.
@@ -130,10 +131,10 @@ impl EventBridge<'_> {
     }
 
     /// The account and Region that it is from; the first ARN alone tells the partition.
-    pub(super) fn place(&self) -> Place {
-        let place = Place::of_region(&self.account, &self.region);
+    pub(super) fn place(&self) -> AccountRegion {
+        let place = AccountRegion::of_region(&self.account, &self.region);
         match self.resources.first().and_then(|arn| Arn::parse(arn)) {
-            Some(arn) => Place {
+            Some(arn) => AccountRegion {
                 partition: arn.partition.to_owned(),
                 ..place
             },
@@ -185,15 +186,15 @@ pub(super) fn open(payload: &str, now: Timestamp, own: Option<&Queue>) -> Inbox 
         }
         probed => {
             let told = probed.map_or_else(
-                |malformed| vec![Told::Malformed(malformed)],
-                |probe| look_at(payload, probe, depth),
+                |malformed| vec![Content::Malformed(malformed)],
+                |probe| describe_services(payload, probe, depth),
             );
             Inbox {
                 from_queue: false,
                 messages: vec![Message {
                     id: None,
                     sender: None,
-                    told: named_by(payload, told),
+                    contents: named_by(payload, told),
                 }],
             }
         }
@@ -235,14 +236,14 @@ fn open_queued(record: &RawValue, place: usize, depth: Depth, own: Option<&Queue
             let sender = attributes.sender_id.as_deref().map(bounded);
             Message {
                 id: Some(message_id),
-                told: sent_by(sender.as_deref(), told),
+                contents: sent_by(sender.as_deref(), told),
                 sender,
             }
         }
         Err(malformed) => Message {
             id: message_id(record),
             sender: sender_id(record),
-            told: vec![Told::Malformed(malformed.in_field(&at))],
+            contents: vec![Content::Malformed(malformed.in_field(&at))],
         },
     }
 }
@@ -273,9 +274,9 @@ fn sender_id(record: &RawValue) -> Option<String> {
 }
 
 /// Lets changes say who told of them.
-fn from_source(source: &str, mut told: Vec<Told>) -> Vec<Told> {
+fn from_source(source: &str, mut told: Vec<Content>) -> Vec<Content> {
     for one in &mut told {
-        if let Told::Changed(change) = one {
+        if let Content::Changed(change) = one {
             change.source = known_source(source);
         }
     }
@@ -283,25 +284,25 @@ fn from_source(source: &str, mut told: Vec<Told>) -> Vec<Told> {
 }
 
 /// Lets a request say who sent it.
-fn sent_by(sender: Option<&str>, mut told: Vec<Told>) -> Vec<Told> {
+fn sent_by(sender: Option<&str>, mut told: Vec<Content>) -> Vec<Content> {
     for one in &mut told {
-        if let Told::Asked(manual) = one {
-            manual.wish.sender = sender.map(str::to_owned);
+        if let Content::Request(manual) = one {
+            manual.request.sender = sender.map(str::to_owned);
         }
     }
     told
 }
 
 /// Lets what is malformed say what the event, notification or record is found by that `text` is.
-fn named_by(text: &str, told: Vec<Told>) -> Vec<Told> {
+fn named_by(text: &str, told: Vec<Content>) -> Vec<Content> {
     mend(told, |malformed| malformed.named_by(text))
 }
 
 /// Lets what is malformed say where it stands in what it came in.
-fn mend(told: Vec<Told>, seen_from: impl Fn(Malformed) -> Malformed) -> Vec<Told> {
+fn mend(told: Vec<Content>, seen_from: impl Fn(Malformed) -> Malformed) -> Vec<Content> {
     let mend = |told| {
-        if let Told::Malformed(malformed) = told {
-            Told::Malformed(seen_from(malformed))
+        if let Content::Malformed(malformed) = told {
+            Content::Malformed(seen_from(malformed))
         } else {
             told
         }
@@ -309,15 +310,15 @@ fn mend(told: Vec<Told>, seen_from: impl Fn(Malformed) -> Malformed) -> Vec<Told
     told.into_iter().map(mend).collect()
 }
 
-fn look(payload: &str, depth: Depth) -> Vec<Told> {
+fn look(payload: &str, depth: Depth) -> Vec<Content> {
     let told = probe(payload).map_or_else(
-        |malformed| vec![Told::Malformed(malformed)],
-        |probe| look_at(payload, probe, depth),
+        |malformed| vec![Content::Malformed(malformed)],
+        |probe| describe_services(payload, probe, depth),
     );
     named_by(payload, told)
 }
 
-fn look_at(payload: &str, probe: Probe<'_>, depth: Depth) -> Vec<Told> {
+fn describe_services(payload: &str, probe: Probe<'_>, depth: Depth) -> Vec<Content> {
     if let Some(Few(records)) = probe.records {
         look_at_records(&records, depth)
     } else if let Some(source) = probe.source {
@@ -329,53 +330,53 @@ fn look_at(payload: &str, probe: Probe<'_>, depth: Depth) -> Vec<Told> {
         );
         from_source(
             &source,
-            told.unwrap_or_else(|malformed| vec![Told::Malformed(malformed)]),
+            told.unwrap_or_else(|malformed| vec![Content::Malformed(malformed)]),
         )
     } else if probe.sns_type.as_deref() == Some("Notification") {
         json::read::<SnsMessage>(payload).map_or_else(
-            |malformed| vec![Told::Malformed(malformed)],
+            |malformed| vec![Content::Malformed(malformed)],
             |message| look_into_sns(&message, "Message", depth),
         )
     } else if probe.s3_event.as_deref() == Some("s3:TestEvent") {
         vec![ignored("aws:s3 s3:TestEvent", IgnoredReason::TestEvent)]
     } else if let Some(reload) = probe.reload {
         vec![manual::decode(reload, depth.sent_at).map_or_else(
-            |malformed| Told::Malformed(malformed.in_field("reload")),
-            Told::Asked,
+            |malformed| Content::Malformed(malformed.in_field("reload")),
+            Content::Request,
         )]
     } else if let Some(sweep) = probe.sweep {
         vec![manual::decode_sweep(sweep).map_or_else(
-            |malformed| Told::Malformed(malformed.in_field("sweep")),
-            Told::Sweep,
+            |malformed| Content::Malformed(malformed.in_field("sweep")),
+            Content::Sweep,
         )]
-    } else if let Some(again) = probe.again {
+    } else if let Some(deferred) = probe.deferred {
         let work = if depth.is_own {
-            again::decode(again, depth.sent_at)
+            queue::decode(deferred, depth.sent_at)
         } else {
             Err(Malformed::at("", NOT_OWN))
         };
         vec![work.map_or_else(
-            |malformed| Told::Malformed(malformed.in_field("again")),
-            |again| Told::Again(Box::new(again)),
+            |malformed| Content::Malformed(malformed.in_field("deferred")),
+            |deferred| Content::DeferredWork(Box::new(deferred)),
         )]
     } else {
-        vec![Told::Malformed(Malformed::at("", ANY_EVENT))]
+        vec![Content::Malformed(Malformed::at("", ANY_EVENT))]
     }
 }
 
-fn look_at_records(records: &[&RawValue], depth: Depth) -> Vec<Told> {
+fn look_at_records(records: &[&RawValue], depth: Depth) -> Vec<Content> {
     if records.is_empty() {
         return vec![ignored("Records", IgnoredReason::NoRecords)];
     }
     if records.len() > MOST_ENTRIES {
-        return vec![Told::Malformed(Malformed::at("Records", FEW_RECORDS))];
+        return vec![Content::Malformed(Malformed::at("Records", FEW_RECORDS))];
     }
     let mut all = Vec::new();
     let mut is_malformed = false;
     for (place, record) in records.iter().enumerate() {
         let told = match json::read::<RecordProbe>(record.get()) {
             Ok(RecordProbe { source }) => look_at_record(&source, record, depth),
-            Err(malformed) => vec![Told::Malformed(malformed)],
+            Err(malformed) => vec![Content::Malformed(malformed)],
         };
         for one in mend(told, |malformed| {
             malformed
@@ -384,7 +385,8 @@ fn look_at_records(records: &[&RawValue], depth: Depth) -> Vec<Told> {
         }) {
             // They fail together: the first thing that is wrong says enough of a message that may
             // hold thousands.
-            if !matches!(one, Told::Malformed(_)) || !std::mem::replace(&mut is_malformed, true) {
+            if !matches!(one, Content::Malformed(_)) || !std::mem::replace(&mut is_malformed, true)
+            {
                 all.push(one);
             }
         }
@@ -392,24 +394,24 @@ fn look_at_records(records: &[&RawValue], depth: Depth) -> Vec<Told> {
     all
 }
 
-fn look_at_record(source: &str, record: &RawValue, depth: Depth) -> Vec<Told> {
+fn look_at_record(source: &str, record: &RawValue, depth: Depth) -> Vec<Content> {
     match source {
         "aws:s3" => from_source(
             source,
-            vec![s3::decode_notification(record, depth.sent_at).unwrap_or_else(Told::Malformed)],
+            vec![s3::decode_notification(record, depth.sent_at).unwrap_or_else(Content::Malformed)],
         ),
         "aws:sns" if depth.sns_may_follow => match json::read::<SnsRecord>(record.get()) {
             Ok(record) => look_into_sns(&record.sns, "Sns.Message", depth),
-            Err(malformed) => vec![Told::Malformed(malformed)],
+            Err(malformed) => vec![Content::Malformed(malformed)],
         },
-        "aws:sns" | "aws:sqs" => vec![Told::Malformed(Malformed::at("", TOO_DEEP))],
+        "aws:sns" | "aws:sqs" => vec![Content::Malformed(Malformed::at("", TOO_DEEP))],
         other => vec![ignored(other, IgnoredReason::UnknownSource)],
     }
 }
 
-fn look_into_sns(message: &SnsMessage, at: &str, depth: Depth) -> Vec<Told> {
+fn look_into_sns(message: &SnsMessage, at: &str, depth: Depth) -> Vec<Content> {
     if !depth.sns_may_follow {
-        return vec![Told::Malformed(Malformed::at("", TOO_DEEP))];
+        return vec![Content::Malformed(Malformed::at("", TOO_DEEP))];
     }
     let inside = Depth {
         sns_may_follow: false,
@@ -426,7 +428,7 @@ fn look_at_event(
     source: &str,
     detail_type: Option<&str>,
     sent_at: Timestamp,
-) -> Result<Vec<Told>, Malformed> {
+) -> Result<Vec<Content>, Malformed> {
     let name = || {
         detail_type.map_or_else(
             || source.to_owned(),

@@ -7,13 +7,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::json::{self, Malformed};
-use crate::domain::again::Wish;
-use crate::domain::arn::{Place, ServiceId};
+use crate::domain::arn::{AccountRegion, ServiceId};
 use crate::domain::change::{Change, ChangeKind, REQUEST, end_of_event_time};
+use crate::domain::defer::Request;
 use crate::domain::received::RequestLine;
 use crate::domain::text::bounded;
 use crate::domain::watch::Term;
+use crate::json::{self, Malformed};
 
 /// A manual invocation.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,7 +21,7 @@ pub struct Manual {
     changed: Vec<Term>,
     at: Timestamp,
     /// What is wanted beside that. A message that comes again was asked when it was sent.
-    pub wish: Wish,
+    pub request: Request,
 }
 
 /// A sweep: `{"sweep": {"repair": false}}`.
@@ -55,7 +55,7 @@ pub(super) fn decode_sweep(sweep: &RawValue) -> Result<Sweep, Malformed> {
 
 impl Manual {
     /// The changes that it tells, where a bare term means the account and Region `home`.
-    pub fn changes(&self, home: &Place) -> impl Iterator<Item = Change> {
+    pub fn changes(&self, home: &AccountRegion) -> impl Iterator<Item = Change> {
         self.changed
             .iter()
             .flat_map(|term| term.keys(home))
@@ -67,7 +67,7 @@ impl Manual {
 
     /// How many keys and services it names.
     pub(super) fn weight(&self) -> usize {
-        self.changed.len() + self.wish.services.len()
+        self.changed.len() + self.request.services.len()
     }
 
     /// Whether it names keys, instead of services.
@@ -79,14 +79,14 @@ impl Manual {
     /// The line of it.
     #[must_use]
     pub fn line(&self) -> RequestLine {
-        let Wish {
+        let Request {
             services,
             asked_at: _,
             dry_run,
             max_services,
             reason,
             sender: _,
-        } = &self.wish;
+        } = &self.request;
         let some = |count: usize| (count > 0).then_some(count);
         RequestLine {
             changed: some(self.changed.len()),
@@ -104,7 +104,7 @@ impl Manual {
     deny_unknown_fields,
     expecting = "an object with changed, at, services, dry_run, max_services or reason"
 )]
-struct Reload {
+struct WireRequest {
     #[serde(default, deserialize_with = "json::texts")]
     changed: Vec<String>,
     #[serde(default, deserialize_with = "json::maybe_time")]
@@ -133,7 +133,7 @@ const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(1);
 /// Reads what is in `reload`. Without `at`, the changes are as old as the message that tells them,
 /// so that its redelivery is the same.
 pub(super) fn decode(reload: &RawValue, sent_at: Timestamp) -> Result<Manual, Malformed> {
-    let Reload {
+    let WireRequest {
         changed,
         at,
         services,
@@ -179,7 +179,7 @@ pub(super) fn decode(reload: &RawValue, sent_at: Timestamp) -> Result<Manual, Ma
     Ok(Manual {
         changed: terms.collect::<Result<_, _>>()?,
         at: at.map_or(sent_at, |at| end_of_event_time(at, sent_at)),
-        wish: Wish {
+        request: Request {
             services: ids.collect::<Result<_, _>>()?,
             asked_at: sent_at,
             dry_run,

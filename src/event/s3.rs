@@ -8,12 +8,12 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::envelope::EventBridge;
-use super::json::{self, Malformed};
-use super::{Told, changed, ignored};
+use super::{Content, changed, ignored};
 use crate::domain::arn::{Arn, partition_of};
 use crate::domain::change::{Change, ChangeKind, end_of_event_time};
 use crate::domain::key::Key;
 use crate::domain::reason::IgnoredReason;
+use crate::json::{self, Malformed};
 
 /// Bytes of an object's key ("Creating object key names", Amazon S3 User Guide).
 const LONGEST_KEY: usize = 1024;
@@ -107,7 +107,10 @@ struct Entity<'a> {
     object: Object<'a>,
 }
 
-pub(super) fn decode_event(event: &EventBridge<'_>, clock: Timestamp) -> Result<Told, Malformed> {
+pub(super) fn decode_event(
+    event: &EventBridge<'_>,
+    clock: Timestamp,
+) -> Result<Content, Malformed> {
     let kind = match event.detail_type.as_str() {
         // Whatever the reason (PutObject, POST Object, CopyObject, CompleteMultipartUpload): the
         // object is another one now.
@@ -151,7 +154,10 @@ pub(super) fn decode_event(event: &EventBridge<'_>, clock: Timestamp) -> Result<
     }))
 }
 
-pub(super) fn decode_notification(record: &RawValue, clock: Timestamp) -> Result<Told, Malformed> {
+pub(super) fn decode_notification(
+    record: &RawValue,
+    clock: Timestamp,
+) -> Result<Content, Malformed> {
     let record: Record = json::read(record.get())?;
     if !record.event_version.starts_with("2.") {
         return Err(Malformed::at("eventVersion", "2.x"));

@@ -5,13 +5,13 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::envelope::EventBridge;
-use super::json::{self, Malformed};
-use super::{Told, changed, ignored};
-use crate::domain::arn::{Arn, Place};
+use super::{Content, changed, ignored};
+use crate::domain::arn::{AccountRegion, Arn};
 use crate::domain::change::{Change, ChangeKind, end_of_event_time};
 use crate::domain::key::{CURRENT, Key, PREVIOUS, without_suffix};
 use crate::domain::reason::IgnoredReason;
 use crate::domain::watch::Term;
+use crate::json::{self, Malformed};
 
 /// Labels that Secrets Manager moves by itself: nobody reads a new value because of them.
 const OWN_LABELS: [&str; 2] = ["AWSPENDING", PREVIOUS];
@@ -101,7 +101,7 @@ impl Response {
     }
 }
 
-pub(super) fn decode(event: &EventBridge<'_>, clock: Timestamp) -> Result<Vec<Told>, Malformed> {
+pub(super) fn decode(event: &EventBridge<'_>, clock: Timestamp) -> Result<Vec<Content>, Malformed> {
     match event.detail_type.as_str() {
         "Secret Label Updated" => decode_label(event, clock),
         "AWS API Call via CloudTrail" => decode_call(event, clock),
@@ -110,7 +110,7 @@ pub(super) fn decode(event: &EventBridge<'_>, clock: Timestamp) -> Result<Vec<To
     }
 }
 
-fn decode_label(event: &EventBridge<'_>, clock: Timestamp) -> Result<Vec<Told>, Malformed> {
+fn decode_label(event: &EventBridge<'_>, clock: Timestamp) -> Result<Vec<Content>, Malformed> {
     let detail: LabelUpdated =
         json::read(event.detail.get()).map_err(|malformed| malformed.in_field("detail"))?;
     let name = checked(&detail.name, "detail.name")?;
@@ -139,7 +139,7 @@ fn decode_label(event: &EventBridge<'_>, clock: Timestamp) -> Result<Vec<Told>, 
     })])
 }
 
-fn decode_call(event: &EventBridge<'_>, clock: Timestamp) -> Result<Vec<Told>, Malformed> {
+fn decode_call(event: &EventBridge<'_>, clock: Timestamp) -> Result<Vec<Content>, Malformed> {
     let call: ApiCall =
         json::read(event.detail.get()).map_err(|malformed| malformed.in_field("detail"))?;
     let name = || format!("{} {}", event.source, call.event_name);
@@ -254,7 +254,7 @@ impl ApiCall {
 
 /// The answer names the secret for certain. The request may name it in any way, so that its ARN may
 /// mean either of two secrets.
-fn secrets_of(call: &ApiCall, place: Place) -> Result<Vec<Key>, Malformed> {
+fn secrets_of(call: &ApiCall, place: AccountRegion) -> Result<Vec<Key>, Malformed> {
     if let Some((arn, response)) = call
         .response_elements
         .as_ref()

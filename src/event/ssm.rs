@@ -6,11 +6,11 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::envelope::EventBridge;
-use super::json::{self, Malformed};
-use super::{Told, changed, ignored};
+use super::{Content, changed, ignored};
 use crate::domain::change::{Change, ChangeKind, end_of_event_time};
 use crate::domain::key::Key;
 use crate::domain::reason::IgnoredReason;
+use crate::json::{self, Malformed};
 
 /// Characters of a parameter's name ("About requirements and constraints for parameter names":
 /// 1,011 with its path; 2,048 with its ARN).
@@ -25,7 +25,7 @@ struct Detail {
     exception: Option<IgnoredAny>,
 }
 
-pub(super) fn decode(event: &EventBridge<'_>, clock: Timestamp) -> Result<Told, Malformed> {
+pub(super) fn decode(event: &EventBridge<'_>, clock: Timestamp) -> Result<Content, Malformed> {
     if event.detail_type != "Parameter Store Change" {
         return Ok(ignored(event.name(), IgnoredReason::UnknownKind));
     }

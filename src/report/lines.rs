@@ -7,9 +7,9 @@ use serde::Serialize;
 use serde_json::ser::Formatter;
 
 use super::Level;
-use crate::domain::outcome::RestartResult;
 use crate::domain::reason::Decision;
 use crate::domain::received::ReceivedChange;
+use crate::domain::start::RestartResult;
 use crate::domain::summary::{Counts, ServiceLine, Summary, SummedServices};
 use crate::domain::text::is_shown;
 
@@ -104,7 +104,7 @@ pub(super) struct StrangerLine<'a> {
 pub(super) fn service_level(line: &ServiceLine) -> Level {
     let result = match line.result {
         Some(RestartResult::Throttled | RestartResult::OutOfTime | RestartResult::Failed)
-            if line.again =>
+            if line.will_retry =>
         {
             Level::Warn
         }
@@ -120,7 +120,7 @@ pub(super) fn service_level(line: &ServiceLine) -> Level {
     };
     let decision = match line.decision {
         // What was told before needs nobody's eyes again.
-        Some(Decision::Refuse | Decision::Hold) if line.looks == 0 => Level::Warn,
+        Some(Decision::Refuse | Decision::Hold) if line.attempts == 0 => Level::Warn,
         Some(Decision::Refuse | Decision::Hold | Decision::Skip | Decision::Restart) | None => {
             Level::Info
         }

@@ -31,22 +31,22 @@ pub(super) fn of<'a>(summary: &Summary, function: &'a str) -> impl Iterator<Item
         ("EventsIgnored", counts.ignored),
         ("EventsMalformed", counts.malformed),
         ("ServicesWatching", counts.watching),
-        ("ServicesConcerned", counts.concerned),
+        ("ServicesAffected", counts.affected),
         ("RestartsStarted", counts.started),
-        ("RestartsPostponed", services(&|line| line.again)),
+        ("RestartsDeferred", services(&|line| line.will_retry)),
         ("RestartsFailed", services(&ServiceLine::has_failed)),
         ("ChangesRefused", counts.refused_changes),
         ("ServicesMissingKey", services(&|line| line.missing_key)),
         ("ListingsFailed", usize::from(summary.error.is_some())),
         ("ListingsIncomplete", counts.incomplete_listings),
         ("TagMistakes", counts.mistakes),
-        ("LookUpsFailed", counts.look_ups_failed),
-        ("MessagesReturned", counts.returned),
+        ("LookupsFailed", counts.lookups_failed),
+        ("MessagesRedelivered", counts.redelivered),
         // The heartbeat: an alarm is raised where it is missing.
         ("SweepsCompleted", counts.sweeps_completed),
         ("ServicesStale", counts.stale),
-        ("ServicesUnrepaired", counts.unrepaired),
-        ("Unswept", counts.unswept),
+        ("ServicesStillStale", counts.still_stale),
+        ("SweepErrors", counts.not_compared),
     ];
     let values = counted
         .into_iter()

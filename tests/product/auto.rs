@@ -451,7 +451,7 @@ async fn the_primary_task_set_of_a_blue_green_service_decides() {
     let other = scenario.changed("ssm:/other").await;
 
     assert_eq!(
-        (reason(&concerned).as_str(), &other["concerned"]),
+        (reason(&concerned).as_str(), &other["affected"]),
         ("not-supported-yet", &0.into())
     );
 }
@@ -529,7 +529,7 @@ async fn only_the_changes_of_a_postponed_service_come_back() {
     let left = scenario.account.messages(crate::support::QUEUE);
     let goes_on: Vec<_> = left
         .iter()
-        .filter(|body| !body.contains("not_for"))
+        .filter(|body| !body.contains("except"))
         .collect();
     assert!(
         goes_on.len() == 1 && goes_on[0].contains("app/db") && !goes_on[0].contains("two"),
@@ -606,7 +606,7 @@ async fn a_third_partys_service_without_a_task_set_concerns_nobody() {
     let answer = scenario.changed("ssm:/app/db").await;
 
     assert_eq!(
-        (&answer["concerned"], &answer["failed"]),
+        (&answer["affected"], &answer["failed"]),
         (&0.into(), &0.into()),
         "{answer:#}"
     );

@@ -27,7 +27,7 @@ async fn what_the_owner_does_not_want_is_told_with_what_would_have_been_done() {
         let told = told_of(api().tag("reloader:mode", value)).await;
 
         assert_eq!(
-            (&told["decision"], &told["reason"], &told["otherwise"]),
+            (&told["decision"], &told["reason"], &told["would_be"]),
             (&"skip".into(), &decision.into(), &"stale".into())
         );
     }
@@ -47,7 +47,7 @@ async fn a_function_in_notify_mode_decides_and_restarts_nobody() {
     let otherwise = |name| {
         (
             line(&answer, name)["reason"].clone(),
-            line(&answer, name)["otherwise"].clone(),
+            line(&answer, name)["would_be"].clone(),
         )
     };
     assert_eq!(otherwise("web/api"), ("notify".into(), "stale".into()));
@@ -64,10 +64,7 @@ async fn a_dry_run_decides_and_restarts_nobody() {
 
     assert!(scenario.restarted().is_empty());
     assert_eq!(
-        (
-            reason(&answer).as_str(),
-            &answer["services"][0]["otherwise"]
-        ),
+        (reason(&answer).as_str(), &answer["services"][0]["would_be"]),
         ("dry-run", &"stale".into())
     );
 }

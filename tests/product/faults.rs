@@ -184,7 +184,7 @@ async fn a_restart_that_hangs_for_ever_is_answered_before_the_deadline() {
         let took = Duration::try_from(scenario.account.now().duration_since(began)).unwrap();
         assert!(took < left, "{took:?} of {left:?}");
         assert_eq!(error.kind(), "NothingStarted");
-        assert_eq!(scenario.lines("service")[0]["again"], true, "{left:?}");
+        assert_eq!(scenario.lines("service")[0]["will_retry"], true, "{left:?}");
         assert!(scenario.restarted().is_empty());
     }
 }
@@ -330,13 +330,13 @@ async fn a_cluster_that_may_not_be_described_does_not_stop_another() {
     let told = line(&answer, "ops/cron");
     assert_eq!(told["result"], "denied", "{answer:#}");
     assert!(
-        told["cause"]
+        told["error"]
             .as_str()
             .unwrap()
             .contains("not authorized to perform: ecs:DescribeServices"),
         "{answer:#}"
     );
-    assert_eq!(told.get("again"), None, "asking again will not help");
+    assert_eq!(told.get("will_retry"), None, "asking again will not help");
 }
 
 #[tokio::test(start_paused = true)]
@@ -383,7 +383,7 @@ async fn a_service_that_cannot_be_looked_at_again_is_not_restarted_on_an_old_loo
         let told = line(&answer, late);
         assert_eq!(told["result"], "failed", "{answer:#}");
         assert!(
-            told["cause"]
+            told["error"]
                 .as_str()
                 .unwrap()
                 .starts_with("DescribeServices"),
@@ -424,7 +424,7 @@ async fn a_denied_service_does_not_stop_its_neighbour() {
         "{answer:#}"
     );
     assert!(
-        line(&answer, "web/api")["cause"]
+        line(&answer, "web/api")["error"]
             .as_str()
             .unwrap()
             .contains("not authorized to perform: ecs:UpdateService")
@@ -445,14 +445,17 @@ async fn a_call_that_ecs_rejects_is_not_made_again() {
 
     let told = line(&answer, "web/api");
     assert_eq!(
-        (&told["result"], &told["cause"]),
+        (&told["result"], &told["error"]),
         (
             &"failed".into(),
             &"InvalidParameterException: Not like this.".into()
         ),
         "{answer:#}"
     );
-    assert_eq!((scenario.number_of(UPDATE), told.get("again")), (1, None));
+    assert_eq!(
+        (scenario.number_of(UPDATE), told.get("will_retry")),
+        (1, None)
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -41,7 +41,7 @@ fn holding(scenario: &Scenario) -> usize {
         .account
         .messages(QUEUE)
         .iter()
-        .filter(|body| !body.contains("not_for"))
+        .filter(|body| !body.contains("except"))
         .count()
 }
 
@@ -535,7 +535,7 @@ async fn a_wish_that_is_held_is_done_when_it_may_be() {
     scenario.account.settle().await;
 
     assert_eq!(
-        (&answer["held"], &answer["services"][0]["again"]),
+        (&answer["held"], &answer["services"][0]["will_retry"]),
         (&json!(1), &json!(true)),
         "{answer:#}"
     );
@@ -550,7 +550,7 @@ async fn without_a_queue_a_hold_is_told_and_left_to_the_sweep() {
 
     let told = answer["services"][0]["detail"].as_str().unwrap();
     assert!(told.contains("only the sweep takes it up"), "{told}");
-    assert_eq!(answer["services"][0].get("again"), None);
+    assert_eq!(answer["services"][0].get("will_retry"), None);
 }
 
 #[tokio::test(start_paused = true)]
@@ -559,7 +559,7 @@ async fn a_message_of_a_newer_version_ends_as_a_dead_letter() {
 
     scenario.account.send(
         QUEUE,
-        r#"{"again": {"version": 99, "not_before": "2026-01-31T10:00:00Z", "work": []}}"#,
+        r#"{"deferred": {"version": 99, "not_before": "2026-01-31T10:00:00Z", "work": []}}"#,
     );
     scenario.account.settle().await;
 
@@ -569,7 +569,7 @@ async fn a_message_of_a_newer_version_ends_as_a_dead_letter() {
         .unwrap()
         .to_owned();
     assert!(
-        told.contains("again.version")
+        told.contains("deferred.version")
             && told.contains("a newer version of ecs-reloader sent this"),
         "{told}"
     );

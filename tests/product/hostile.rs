@@ -21,7 +21,7 @@ fn deferred() -> Value {
         "kind": "ssm", "path": "app/db", "partition": "aws", "account": "123456789012", "region": "eu-west-1",
         "at": "2026-01-31T10:01:00Z", "what": "written", "event": "e",
     });
-    json!({ "again": { "version": 1, "not_before": "2026-01-31T10:01:00Z", "work": [{ "changes": [change], "for": ["web/api"] }] } })
+    json!({ "deferred": { "version": 1, "not_before": "2026-01-31T10:01:00Z", "work": [{ "changes": [change], "only": ["web/api"] }] } })
 }
 
 #[tokio::test(start_paused = true)]
@@ -51,7 +51,7 @@ async fn deferred_work_is_read_from_the_functions_own_queue_and_from_nowhere_els
         .unwrap();
 
     assert_eq!(own.restarted(), ["web/api"]);
-    let expected = "malformed event at again: expected deferred work in a message of the \
+    let expected = "malformed event at deferred: expected deferred work in a message of the \
                     function's own queue alone, RELOADER_QUEUE_URL";
     assert_eq!(
         (refused.as_str(), direct.restarted()),
@@ -188,22 +188,22 @@ async fn an_answer_that_cannot_be_read_is_told_as_such_and_not_repeated() {
         .unwrap();
     let listing = Scenario::with([api()]).await;
     listing.account.inject(Fault::garbled("tag:GetResources"));
-    let unlisted = listing
+    let failed_listings = listing
         .invoke(&json!({ "reload": { "changed": ["ssm:/app/db"] } }))
         .await
         .unwrap_err();
 
-    let named = answer["not_swept"].to_string();
+    let named = answer["sweep_errors"].to_string();
     assert_eq!(
         named.matches("the answer could not be read").count(),
         3,
         "{answer:#}"
     );
     assert!(
-        unlisted
+        failed_listings
             .to_string()
             .ends_with("GetResources: the answer could not be read"),
-        "{unlisted}"
+        "{failed_listings}"
     );
     for log in [scenario.log_text(), listing.log_text()] {
         assert!(

@@ -25,7 +25,10 @@ async fn a_parameters_version_writer_and_version_before_are_told() {
         "{change:#}"
     );
     assert!(
-        change["by"].as_str().unwrap().starts_with("arn:aws:"),
+        change["changed_by"]
+            .as_str()
+            .unwrap()
+            .starts_with("arn:aws:"),
         "{change:#}"
     );
 }
@@ -209,7 +212,7 @@ async fn fifty_parameters_are_asked_for_in_one_call() {
         ),
         (2, 1)
     );
-    assert_eq!(scenario.lines("summary")[0]["look_ups_failed"], 0);
+    assert_eq!(scenario.lines("summary")[0]["lookups_failed"], 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -119,7 +119,7 @@ async fn services_listed_without_end_are_an_error_at_half_the_time_and_go_on_lat
         "{took:?}"
     );
     assert_eq!(
-        summary["sent"], 1,
+        summary["deferred_sent"], 1,
         "there was time to send on what was told"
     );
     assert!(scenario.is_all_fresh().await);
@@ -148,7 +148,7 @@ async fn ignored_keys_listed_in_a_circle_are_ignored() {
         ("ignored-key".to_owned(), vec!["web/worker".to_owned()]),
         "{ignored:#}"
     );
-    assert_eq!(ignored["look_ups_failed"], 0);
+    assert_eq!(ignored["lookups_failed"], 0);
     assert!(
         is_said(&line(&other, "web/worker")["changes"][0]["note"]),
         "{other:#}"
@@ -332,7 +332,7 @@ async fn a_sweep_works_with_what_it_read_of_a_listing_in_a_circle_and_says_so() 
             |target| number_about(&scenario, action, target),
         );
         assert_eq!(made, calls, "{action}");
-        let not_swept: Vec<_> = answer["not_swept"]
+        let not_swept: Vec<_> = answer["sweep_errors"]
             .as_array()
             .into_iter()
             .flatten()
@@ -392,7 +392,7 @@ async fn a_listing_without_end_leaves_a_sweep_the_time_to_restart_the_others() {
             Duration::from_millis(answer["elapsed_ms"].as_u64().unwrap()) < TIMEOUT,
             "{action}"
         );
-        let said = answer["not_swept"].as_array().map_or(0, Vec::len);
+        let said = answer["sweep_errors"].as_array().map_or(0, Vec::len);
         assert!(missed.is_empty() || said > 0, "{action}: {answer:#}");
     }
 }

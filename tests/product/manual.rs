@@ -86,13 +86,13 @@ async fn a_service_may_be_named_by_its_arn() {
 #[tokio::test(start_paused = true)]
 async fn a_repeated_call_does_not_restart_twice_and_one_a_minute_later_does() {
     let scenario = Scenario::with([service("web/api").watching("ssm:/app/")]).await;
-    let wish = json!({ "services": ["web/api"] });
+    let request = json!({ "services": ["web/api"] });
 
-    scenario.reload(wish.clone()).await;
-    let repeated = scenario.reload(wish.clone()).await;
+    scenario.reload(request.clone()).await;
+    let repeated = scenario.reload(request.clone()).await;
     let once = scenario.restarted();
     scenario.account.run_for(Duration::from_secs(61)).await;
-    scenario.reload(wish).await;
+    scenario.reload(request).await;
 
     assert_eq!(
         (
@@ -196,7 +196,7 @@ async fn what_the_owner_or_the_caller_wants_comes_before_that_it_has_not_opted_i
     let told = |name| {
         (
             line(&answer, name)["reason"].as_str().unwrap(),
-            line(&answer, name)["otherwise"].as_str().unwrap(),
+            line(&answer, name)["would_be"].as_str().unwrap(),
         )
     };
     assert_eq!(told("web/off"), ("off", "not-opted-in"));
@@ -233,7 +233,7 @@ async fn a_service_in_a_cluster_out_of_reach_fails_with_the_setting_that_says_so
         .await;
 
     assert!(
-        line(&answer, "ops/cron")["cause"]
+        line(&answer, "ops/cron")["error"]
             .as_str()
             .unwrap()
             .contains("RELOADER_CLUSTERS"),
@@ -350,7 +350,7 @@ async fn an_arn_of_another_region_does_not_restart_the_local_namesake() {
         .await;
 
     assert_eq!(
-        line(&answer, "web/api")["cause"],
+        line(&answer, "web/api")["error"],
         "the ARN names another account or Region"
     );
     assert!(scenario.restarted().is_empty());
@@ -426,10 +426,10 @@ async fn the_line_of_a_named_service_says_that_a_person_asked_whatever_is_decide
         service("web/other").watching("ssm:/app/"),
     ])
     .await;
-    let wish = json!({ "services": ["web/api", "web/paused", "web/nobody"] });
+    let request = json!({ "services": ["web/api", "web/paused", "web/nobody"] });
 
-    let restarted = scenario.reload(wish.clone()).await;
-    let fresh = scenario.reload(wish).await;
+    let restarted = scenario.reload(request.clone()).await;
+    let fresh = scenario.reload(request).await;
     let changed = scenario.changed("ssm:/app/db").await;
 
     let api = line(&restarted, "web/api");

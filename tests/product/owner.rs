@@ -129,7 +129,7 @@ impl Owner {
             .unwrap();
     }
 
-    /// Tags the service; the index learns of it later.
+    /// Tags the service; the index `take_enriched` of it later.
     pub(crate) async fn tags(&self, service: &str, key: &str, value: &str) {
         let arn = format!("arn:aws:ecs:eu-west-1:123456789012:service/{service}");
         let tag = Tag::builder().key(key).value(value).build();

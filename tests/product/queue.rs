@@ -15,7 +15,7 @@ fn counts(scenario: &Scenario, name: &str) -> Vec<Value> {
     let told = scenario
         .lines("summary")
         .into_iter()
-        .filter(|line| line["messages"] != line["own_messages"]);
+        .filter(|line| line["messages"] != line["deferred_received"]);
     told.map(|line| line[name].clone()).collect()
 }
 
@@ -104,7 +104,7 @@ async fn duplicates_and_disorder_make_one_deployment() {
             .filter_map(Value::as_u64)
             .sum::<u64>()
     };
-    assert_eq!(all("messages") - all("own_messages"), 20);
+    assert_eq!(all("messages") - all("deferred_received"), 20);
 }
 
 #[tokio::test(start_paused = true)]
@@ -147,7 +147,7 @@ async fn a_bad_message_ends_as_a_dead_letter_and_its_neighbours_are_done() {
         [2, 1, 1, 1, 1],
         "the bad one comes five times, alone"
     );
-    assert_eq!(counts(&scenario, "returned"), [1, 1, 1, 1, 1]);
+    assert_eq!(counts(&scenario, "redelivered"), [1, 1, 1, 1, 1]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -167,7 +167,10 @@ async fn a_denied_service_is_not_tried_again_and_stops_nobody() {
 
     assert_eq!(scenario.restarted(), ["web/worker"]);
     assert_eq!(
-        (counts(&scenario, "denied"), counts(&scenario, "returned")),
+        (
+            counts(&scenario, "denied"),
+            counts(&scenario, "redelivered")
+        ),
         (vec![1.into()], vec![0.into()])
     );
     assert!(scenario.account.messages(DEAD_LETTERS).is_empty());
@@ -195,7 +198,7 @@ async fn what_was_throttled_until_the_end_comes_back_and_what_is_done_is_left_al
     assert_eq!(
         (
             counts(&scenario, "throttled"),
-            counts(&scenario, "returned")
+            counts(&scenario, "redelivered")
         ),
         (vec![1.into()], vec![0.into()])
     );
@@ -248,11 +251,11 @@ async fn only_the_messages_of_what_is_not_done_come_back() {
         .into_iter()
         .map(|body| serde_json::from_str::<Value>(&body).unwrap());
     let work: Vec<_> = left
-        .flat_map(|body| body["again"]["work"].as_array().unwrap().clone())
+        .flat_map(|body| body["deferred"]["work"].as_array().unwrap().clone())
         .collect();
     let work: Vec<_> = work
         .into_iter()
-        .filter(|work| work["for"] == serde_json::json!(["web/api"]))
+        .filter(|work| work["only"] == serde_json::json!(["web/api"]))
         .collect();
     assert!(
         work.len() == 1 && work[0]["changes"].as_array().unwrap().len() == 1,

@@ -56,8 +56,8 @@ async fn the_summary_is_one_flat_line_of_counts() {
     );
     let expected = json!({
         "message": "summary", "request_id": REQUEST_ID, "version": 1, "messages": 1, "changes": 1, "ignored": 0, "malformed": 0, "watching": 4,
-        "concerned": 4, "planned": 2, "started": 1, "skipped": 1, "held": 0, "refused": 1, "throttled": 0, "out_of_time": 0, "denied": 1,
-        "failed": 0, "mistakes": 2, "returned": 0, "level": "ERROR",
+        "affected": 4, "restarts": 2, "started": 1, "skipped": 1, "held": 0, "refused": 1, "throttled": 0, "out_of_time": 0, "denied": 1,
+        "failed": 0, "mistakes": 2, "redelivered": 0, "level": "ERROR",
     });
     for (name, value) in expected.as_object().unwrap() {
         assert_eq!(summary.get(name), Some(value), "{name}");
@@ -134,7 +134,7 @@ async fn the_line_of_a_service_tells_all_that_was_done_and_why() {
         (&"ssm:/app/db".into(), &"stale".into())
     );
     assert_eq!(
-        started["changes"][0]["event"],
+        started["changes"][0]["event_id"],
         "6a7e8feb-b491-4cf7-a9f1-bf3703467718"
     );
     let denied = of("web/denied");
@@ -171,7 +171,7 @@ async fn at_most_five_events_are_told_in_the_words_of_describe_services() {
         .await
         .unwrap();
 
-    let told: Vec<_> = line(&skipped, "web/api")["events"]
+    let told: Vec<_> = line(&skipped, "web/api")["ecs_events"]
         .as_array()
         .unwrap()
         .iter()
@@ -241,7 +241,7 @@ async fn metrics_count_what_was_done() {
     for (name, value) in [
         ("RestartsStarted", 1),
         ("RestartsFailed", 1),
-        ("ServicesConcerned", 4),
+        ("ServicesAffected", 4),
         ("Changes", 1),
         ("TagMistakes", 2),
     ] {
@@ -327,7 +327,7 @@ async fn each_change_has_one_line_however_many_services_it_concerns() {
     assert!(told.remove("timestamp").is_some());
     let expected = json!({
         "level": "INFO", "message": "change", "request_id": REQUEST_ID, "key": "ssm:/app/db", "change": "written", "version": "2",
-        "previous": "1", "changed_by": scenario.lines("service")[0]["changes"][0]["by"],
+        "previous": "1", "changed_by": scenario.lines("service")[0]["changes"][0]["changed_by"],
         "event_id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718", "source": "aws.ssm", "affected": 2,
     });
     assert_eq!(Value::Object(told), expected);
@@ -523,7 +523,7 @@ async fn nothing_in_the_log_moves_the_cursor_or_turns_the_text_round() {
     scenario.changed("ssm:/app/db").await;
 
     assert_eq!(
-        scenario.lines("service")[0]["cause"],
+        scenario.lines("service")[0]["error"],
         format!("InvalidParameterException: {hidden}"),
         "and nothing of it is lost"
     );
@@ -595,7 +595,7 @@ async fn what_others_wrote_is_bounded_and_on_one_line_in_every_line() {
     }
     assert_eq!(
         [&change["key"], &change["changed_by"], &change["event_id"]],
-        [&told["key"], &told["by"], &told["event"]]
+        [&told["key"], &told["changed_by"], &told["event_id"]]
     );
 }
 

@@ -282,7 +282,7 @@ async fn a_cluster_that_is_not_listed_is_out_of_reach() {
     let answer = scenario.changed("ssm:/app/db").await;
 
     assert_eq!(
-        (scenario.restarted(), &answer["concerned"]),
+        (scenario.restarted(), &answer["affected"]),
         (vec!["ops/cron".to_owned()], &1.into())
     );
 }

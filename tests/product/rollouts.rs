@@ -221,7 +221,7 @@ async fn what_a_person_a_hook_or_its_time_out_ended_is_never_started_again_by_it
         );
         let raised = |metric| scenario.metric(metric).iter().any(|count| *count != 0);
         assert!(
-            !raised("RestartsFailed") && !raised("ServicesUnrepaired"),
+            !raised("RestartsFailed") && !raised("ServicesStillStale"),
             "{name}: it was ended on purpose"
         );
     }
@@ -269,7 +269,7 @@ async fn what_an_alarm_ended_has_failed() {
         (vec![json!("ERROR")], 1)
     );
     let words = scenario.service("web/api").history[0].status_reason.clone();
-    assert_eq!(first(&scenario, "reason", "failed-already")["cause"], words);
+    assert_eq!(first(&scenario, "reason", "failed-already")["error"], words);
 }
 
 #[tokio::test(start_paused = true)]

@@ -30,7 +30,7 @@ async fn a_new_current_version_restarts_once_although_two_roads_tell_of_it() {
 
         let heard = |scenario: &Scenario| {
             let told = |line: &&serde_json::Value| {
-                line["messages"] != line["own_messages"] && line["changes"] != 0
+                line["messages"] != line["deferred_received"] && line["changes"] != 0
             };
             scenario.lines("summary").iter().filter(told).count()
         };
@@ -214,7 +214,7 @@ async fn who_wrote_a_secret_is_told_where_the_trail_and_the_secret_come_in_one_b
 
     let change = &scenario.lines("service")[0]["changes"][0];
     assert!(
-        change["by"].is_string() && change["version"].is_string(),
+        change["changed_by"].is_string() && change["version"].is_string(),
         "{change:#}"
     );
 }

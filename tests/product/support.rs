@@ -386,8 +386,8 @@ impl Scenario {
     }
 
     /// A manual invocation.
-    pub(crate) async fn reload(&self, wish: Value) -> Value {
-        self.invoke(&json!({ "reload": wish })).await.unwrap()
+    pub(crate) async fn reload(&self, request: Value) -> Value {
+        self.invoke(&json!({ "reload": request })).await.unwrap()
     }
 
     /// The function's log lines with this message, oldest first.

@@ -54,7 +54,11 @@ async fn a_fleet_deployed_long_ago_is_left_alone() {
     let answer = sweep(&scenario).await;
 
     assert_eq!(
-        (&answer["stale"], &answer["keys_swept"], &answer["unswept"]),
+        (
+            &answer["stale"],
+            &answer["keys_swept"],
+            &answer["not_compared"]
+        ),
         (&0.into(), &4.into(), &0.into()),
         "{answer:#}"
     );
@@ -216,7 +220,7 @@ async fn what_changed_longer_ago_than_a_day_is_only_told() {
     );
     let told = line(&answer, "web/api");
     assert_eq!(
-        (&told["reason"], &told["otherwise"]),
+        (&told["reason"], &told["would_be"]),
         (&json!("notify"), &json!("stale"))
     );
     assert!(
@@ -318,7 +322,7 @@ async fn what_cannot_be_compared_is_named_and_the_rest_is_swept() {
 
     let answer = sweep(&scenario).await;
 
-    let named = answer["not_swept"].to_string();
+    let named = answer["sweep_errors"].to_string();
     for part in [
         elsewhere,
         "appconfig:shop/production/flags",
@@ -328,7 +332,7 @@ async fn what_cannot_be_compared_is_named_and_the_rest_is_swept() {
         assert!(named.contains(part), "{part}: {named}");
     }
     assert_eq!(
-        (&answer["unswept"], scenario.restarted()),
+        (&answer["not_compared"], scenario.restarted()),
         (&3.into(), vec!["web/api".to_owned()])
     );
     assert_eq!(scenario.lines("not swept").len(), 3);
@@ -344,7 +348,7 @@ async fn a_bucket_that_holds_too_much_is_named() {
     let answer = sweep(&scenario).await;
 
     assert!(
-        answer["not_swept"][0]
+        answer["sweep_errors"][0]
             .as_str()
             .unwrap()
             .contains("more than 10000 objects"),
@@ -405,7 +409,11 @@ async fn a_thousand_services_and_three_thousand_keys_stay_inside_the_limits() {
     let answer = sweep(&scenario).await;
 
     assert_eq!(
-        (&answer["keys_swept"], &answer["unswept"], &answer["stale"]),
+        (
+            &answer["keys_swept"],
+            &answer["not_compared"],
+            &answer["stale"]
+        ),
         (&3000.into(), &0.into(), &1.into()),
         "{answer:#}"
     );
@@ -504,7 +512,7 @@ async fn where_it_cannot_be_told_which_keys_are_ignored_parameters_and_secrets_a
         "{answer:#}"
     );
     assert!(
-        answer["not_swept"][0]
+        answer["sweep_errors"][0]
             .as_str()
             .unwrap()
             .contains("which keys are ignored"),
@@ -538,7 +546,7 @@ async fn the_limits_of_a_change_hold_for_the_sweep_too() {
         (
             scenario.restarted().len(),
             &in_flight["held"],
-            &in_flight["unrepaired"]
+            &in_flight["still_stale"]
         ),
         (2, &2.into(), &2.into()),
         "{in_flight:#}"
@@ -595,7 +603,7 @@ async fn many_prefixes_take_few_calls_and_a_prefix_hides_no_key_that_it_does_not
         ),
         (&120.into(), 3),
         "{}",
-        answer["not_swept"]
+        answer["sweep_errors"]
     );
 
     let scenario = Scenario::with(services[120..].to_vec()).await;
@@ -607,10 +615,10 @@ async fn many_prefixes_take_few_calls_and_a_prefix_hides_no_key_that_it_does_not
     let answer = sweep(&scenario).await;
 
     assert_eq!(
-        (&answer["stale"], &answer["unswept"]),
+        (&answer["stale"], &answer["not_compared"]),
         (&3.into(), &1.into()),
         "{}",
-        answer["not_swept"]
+        answer["sweep_errors"]
     );
     let of_bare = &line(&answer, "web/bare")["changes"];
     assert_eq!(of_bare.as_array().unwrap().len(), 2, "{of_bare:#}");
@@ -642,7 +650,7 @@ async fn a_secret_that_a_parameters_name_hands_out_is_swept_as_that_secret() {
     let answer = sweep(&scenario).await;
 
     assert_eq!(
-        (&answer["stale"], &answer["unswept"]),
+        (&answer["stale"], &answer["not_compared"]),
         (&5.into(), &0.into()),
         "{answer:#}"
     );

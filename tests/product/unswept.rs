@@ -21,7 +21,7 @@ async fn a_secret_or_an_object_that_is_not_there_is_named_once() {
 
     let answer = sweep(&scenario).await;
 
-    let named: Vec<_> = answer["not_swept"]
+    let named: Vec<_> = answer["sweep_errors"]
         .as_array()
         .unwrap()
         .iter()
@@ -54,7 +54,7 @@ async fn a_parameter_of_which_metadata_tells_nothing_is_named() {
 
     let answer = sweep(&scenario).await;
 
-    let named: Vec<_> = answer["not_swept"]
+    let named: Vec<_> = answer["sweep_errors"]
         .as_array()
         .unwrap()
         .iter()
@@ -94,9 +94,9 @@ async fn a_name_that_aws_refuses_takes_no_other_along() {
         (&answer["stale"], &answer["started"]),
         (&49.into(), &49.into()),
         "{}",
-        answer["not_swept"]
+        answer["sweep_errors"]
     );
-    let named = answer["not_swept"].as_array().unwrap();
+    let named = answer["sweep_errors"].as_array().unwrap();
     assert!(
         named.len() == 1 && named[0].as_str().unwrap().contains("ValidationException"),
         "{named:#?}"
@@ -128,18 +128,18 @@ async fn a_path_that_aws_refuses_takes_no_other_along() {
     let answer = sweep(&scenario).await;
 
     assert_eq!(
-        (&answer["stale"], &answer["unswept"]),
+        (&answer["stale"], &answer["not_compared"]),
         (&39.into(), &1.into()),
         "{}",
-        answer["not_swept"]
+        answer["sweep_errors"]
     );
     assert!(
-        answer["not_swept"][0]
+        answer["sweep_errors"][0]
             .as_str()
             .unwrap()
             .starts_with("ssm:/p7/: DescribeParameters"),
         "{}",
-        answer["not_swept"]
+        answer["sweep_errors"]
     );
 }
 
@@ -160,7 +160,7 @@ async fn calls_that_are_all_refused_have_an_end() {
 
     assert_eq!(
         (
-            &answer["unswept"],
+            &answer["not_compared"],
             scenario.number_of("ssm:DescribeParameters")
         ),
         (&200.into(), 4 + 2 * 24)

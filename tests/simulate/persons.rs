@@ -179,7 +179,7 @@ impl History {
         let thing = pick(rng, &THINGS);
         let name = self.subjects[rng.usize(..self.subjects.len())].name.clone();
         let now = self.account.now();
-        let wish = match rng.usize(..4) {
+        let request = match rng.usize(..4) {
             0 => serde_json::json!({ "changed": [thing], "dry_run": true }),
             1 => {
                 self.said.push((now, thing));
@@ -190,7 +190,7 @@ impl History {
                 serde_json::json!({ "services": [name] })
             }
         };
-        let payload = serde_json::json!({ "reload": wish }).to_string();
+        let payload = serde_json::json!({ "reload": request }).to_string();
         self.note(format!("a person asks: {payload}"));
         if rng.bool() {
             (0..rng.usize(1..3)).for_each(|_| self.account.send(QUEUE, &payload));

@@ -178,14 +178,14 @@ fn floors(history: &History) -> Vec<String> {
 /// 3 and 4: each restart is owed: something that the service watches was written, and has settled,
 /// and no deployment was made since. Those that persons ask for are owed too.
 fn only_what_is_owed(history: &History, subject: &Subject, restarts: &[Restart]) -> Vec<String> {
-    let wished = wished(history, subject);
+    let requested = requested(history, subject);
     let unowed: Vec<_> = unowed(history, subject, restarts, true);
     let unwanted = if subject.mode.is_some() {
         restarts.first()
     } else {
         None
     };
-    let more = if unowed.len() > wished {
+    let more = if unowed.len() > requested {
         unowed.last().copied()
     } else {
         None
@@ -327,7 +327,7 @@ fn is_dated_exactly(
 }
 
 /// How many restarts persons asked for; one that a pipeline supersedes in vain is made again.
-fn wished(history: &History, subject: &Subject) -> usize {
+fn requested(history: &History, subject: &Subject) -> usize {
     history
         .wishes
         .iter()
@@ -398,7 +398,7 @@ fn undisturbed(history: &History, subject: &Subject, restarts: &[Restart]) -> Ve
 fn impatient(history: &History, subject: &Subject, restarts: &[Restart]) -> Vec<String> {
     const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
     const BELIEVED: SignedDuration = SignedDuration::from_secs(20);
-    if subject.writes() || wished(history, subject) > 0 {
+    if subject.writes() || requested(history, subject) > 0 {
         return Vec::new();
     }
     let past = past(history, subject);
@@ -472,7 +472,7 @@ fn faster_than_the_pace(history: &History) -> Option<String> {
 /// could not know, and those that persons ask for.
 fn not_too_many(history: &History, subject: &Subject, restarts: &[Restart]) -> Vec<String> {
     let past = past(history, subject);
-    let wished = wished(history, subject);
+    let requested = requested(history, subject);
     let is_too_soon = |restart: &&Restart| {
         let good = past.iter().filter(|past| {
             past.created_at < restart.at
@@ -491,7 +491,7 @@ fn not_too_many(history: &History, subject: &Subject, restarts: &[Restart]) -> V
         .filter(|restart| !restart.raced)
         .filter(is_too_soon)
         .collect();
-    if soon.len() > wished {
+    if soon.len() > requested {
         broken.extend(soon.iter().map(|restart| {
             format!(
                 "4: {} was restarted at {}, within {:#}",
@@ -506,7 +506,7 @@ fn not_too_many(history: &History, subject: &Subject, restarts: &[Restart]) -> V
         let within = hour
             .filter(|restart| !restart.raced && !restart.unread)
             .count();
-        if within > history.restarts_per_hour + wished {
+        if within > history.restarts_per_hour + requested {
             broken.push(format!(
                 "4: {} was restarted {within} times in the hour from {}",
                 subject.name, first.at
@@ -536,12 +536,12 @@ fn nothing_forgotten(history: &History) -> Vec<String> {
     let told = history
         .told_by_then
         .iter()
-        .filter(|line| line["request_id"] != "direct" || !line["next_look"].is_null());
+        .filter(|line| line["request_id"] != "direct" || !line["next_check"].is_null());
     let last: BTreeMap<_, _> = told
         .filter_map(|line| Some((line["service"].as_str()?, line)))
         .collect();
     let waits = |line: &&Value| {
-        (line["decision"] == "restart" && line["again"] == true)
+        (line["decision"] == "restart" && line["will_retry"] == true)
             || (line["decision"] == "hold" && line["result"] != "abandoned")
     };
     last.into_values()

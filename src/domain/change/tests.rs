@@ -1,9 +1,12 @@
 use super::*;
-use crate::domain::arn::Place;
+use crate::domain::arn::AccountRegion;
 
 fn change(kind: ChangeKind, at: &str) -> Change {
     Change::new(
-        Key::parameter(Place::of_region("123456789012", "eu-west-1"), "/app/x"),
+        Key::parameter(
+            AccountRegion::of_region("123456789012", "eu-west-1"),
+            "/app/x",
+        ),
         at.parse().unwrap(),
         kind,
         "e",
@@ -61,22 +64,22 @@ fn a_change_is_looked_at_for_all_that_any_message_names() {
             .map(|name| service(name))
             .collect::<BTreeSet<_>>()
     };
-    let merged = |one: Whom, other: Whom| {
-        let changes = [one, other].map(|whom| Change {
-            whom,
+    let merged = |one: Scope, other: Scope| {
+        let changes = [one, other].map(|scope| Change {
+            scope,
             ..change(ChangeKind::Written, "2026-01-31T10:00:00Z")
         });
-        coalesce(changes).into_values().next().unwrap().whom
+        coalesce(changes).into_values().next().unwrap().scope
     };
 
     let (only, but) = (
-        |names: &[&str]| Whom::only(these(names)),
-        |names: &[&str]| Whom::everyone_but(these(names)),
+        |names: &[&str]| Scope::only(these(names)),
+        |names: &[&str]| Scope::all_except(these(names)),
     );
     assert_eq!(merged(only(&["a"]), only(&["b"])), only(&["a", "b"]));
     assert_eq!(merged(but(&["a", "b"]), only(&["b"])), but(&["a"]));
     assert_eq!(merged(but(&["a", "b"]), but(&["b", "c"])), but(&["b"]));
-    assert_eq!(merged(only(&["a"]), Whom::Everyone), Whom::Everyone);
+    assert_eq!(merged(only(&["a"]), Scope::All), Scope::All);
 }
 
 #[test]
@@ -86,16 +89,16 @@ fn changes_that_two_messages_tell_of_the_same_services_share_one_list() {
         name: String::from(name),
     };
     let told = |name: &str| {
-        let whom = Whom::only(BTreeSet::from([service(name)]));
+        let scope = Scope::only(BTreeSet::from([service(name)]));
         let key = |number| {
             Key::parameter(
-                Place::of_region("123456789012", "eu-west-1"),
+                AccountRegion::of_region("123456789012", "eu-west-1"),
                 &format!("/app/{number}"),
             )
         };
         let change = move |number| Change {
             key: key(number),
-            whom: whom.clone(),
+            scope: scope.clone(),
             ..change(ChangeKind::Written, "2026-01-31T10:00:00Z")
         };
         (0..100).map(change)
@@ -103,7 +106,7 @@ fn changes_that_two_messages_tell_of_the_same_services_share_one_list() {
 
     let merged = coalesce(told("a").chain(told("b")));
 
-    let places: BTreeSet<_> = merged.values().map(|change| change.whom.place()).collect();
+    let places: BTreeSet<_> = merged.values().map(|change| change.scope.place()).collect();
     assert_eq!((merged.len(), places.len()), (100, 1));
 }
 
@@ -190,15 +193,15 @@ fn two_events_of_one_second_crowd_it_and_one_that_comes_twice_does_not() {
 #[test]
 fn what_was_learnt_of_an_event_outlives_its_repetition() {
     let told = change(ChangeKind::Written, "2026-01-31T10:00:01Z");
-    let learnt = Change {
-        learnt: true,
+    let enriched = Change {
+        enriched: true,
         ..change(ChangeKind::Written, "2026-01-31T10:00:00.25Z")
     };
 
-    for changes in [[told.clone(), learnt.clone()], [learnt.clone(), told]] {
+    for changes in [[told.clone(), enriched.clone()], [enriched.clone(), told]] {
         assert_eq!(
             coalesce(changes).into_values().next().unwrap().at,
-            learnt.at
+            enriched.at
         );
     }
 }

@@ -6,7 +6,9 @@ use jiff::Timestamp;
 
 use super::{Planned, Policy, just_before, unsupported_yet};
 use crate::domain::change::Change;
-use crate::domain::history::{Approval, Ended, EndedBy, Fate, OldestTask, PastDeployment};
+use crate::domain::history::{
+    Approval, Ended, EndedBy, OldestTask, PastDeployment, ServiceDeploymentStatus,
+};
 use crate::domain::key::Key;
 use crate::domain::reason::Reason;
 use crate::domain::service::{Controller, Service};
@@ -201,7 +203,7 @@ fn words_of_rollback(service: &Service) -> Option<String> {
     let past = service
         .past()
         .iter()
-        .find(|past| past.fate == Fate::RollingBack)?;
+        .find(|past| past.status == ServiceDeploymentStatus::RollingBack)?;
     past.status_reason.as_deref().map(words)
 }
 
@@ -215,7 +217,10 @@ fn unreadable(service: &Service) -> Option<String> {
 /// A deployment that failed, and may have failed for this very change.
 fn unknown_failure(service: &Service) -> Option<String> {
     let is_unknown = |past: &&PastDeployment| {
-        matches!(past.fate, Fate::RollingBack | Fate::RolledBack) && past.task_definition.is_none()
+        matches!(
+            past.status,
+            ServiceDeploymentStatus::RollingBack | ServiceDeploymentStatus::RolledBack
+        ) && past.task_definition.is_none()
     };
     let past = service.past().iter().find(is_unknown)?;
     let failed = format!(

@@ -59,7 +59,7 @@ fn needed(
     policy: &Policy,
     now: Timestamp,
 ) -> Needed {
-    let is_decided = |reason| planned.reason == reason || planned.otherwise == Some(reason);
+    let is_decided = |reason| planned.reason == reason || planned.would_be == Some(reason);
     let asking = |reason: Reason| {
         let asking = planned
             .asked_by

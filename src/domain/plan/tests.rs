@@ -2,9 +2,11 @@ mod ended;
 mod waiting;
 
 use super::*;
-use crate::domain::arn::Place;
+use crate::domain::arn::AccountRegion;
 use crate::domain::change::coalesce;
-use crate::domain::history::{EndedBy, Fate, History, OldestTask, PastDeployment};
+use crate::domain::history::{
+    EndedBy, History, OldestTask, PastDeployment, ServiceDeploymentStatus,
+};
 use crate::domain::reference::References;
 use crate::domain::service::{Deployment, DeploymentStrategy, RolloutState};
 use crate::domain::tags::Tags;
@@ -16,8 +18,8 @@ fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-fn home() -> Place {
-    Place::of_region("123456789012", "eu-west-1")
+fn home() -> AccountRegion {
+    AccountRegion::of_region("123456789012", "eu-west-1")
 }
 
 fn deployment(id: &str, created_at: &str, state: RolloutState) -> Deployment {
@@ -63,12 +65,12 @@ fn service(name: &str, tags: &[(&str, &str)]) -> Service {
 }
 
 /// A deployment of ten seconds after the change, of which `ran` is what it ran.
-fn past(fate: Fate, ran: Option<&str>) -> PastDeployment {
+fn past(status: ServiceDeploymentStatus, ran: Option<&str>) -> PastDeployment {
     PastDeployment {
         id: Some("ecs-svc/7".to_owned()),
         created_at: at("2026-01-31T10:00:10Z"),
         finished_at: None,
-        fate,
+        status,
         status_reason: None,
         task_definition: ran.map(str::to_owned),
         ended_by: EndedBy::NotAsked,
@@ -175,20 +177,35 @@ fn a_failed_deployment_of_another_task_definition_says_nothing_about_the_value()
 
 #[test]
 fn the_history_tells_what_a_rollback_hides() {
-    let with = |fate, ran: Option<&str>| {
+    let with = |status, ran: Option<&str>| {
         reason(Service {
-            history: History::Read(vec![past(fate, ran)]),
+            history: History::Read(vec![past(status, ran)]),
             ..api()
         })
     };
 
-    assert_eq!(with(Fate::RolledBack, Some("app:1")), Reason::FailedAlready);
-    assert_eq!(with(Fate::RolledBack, Some("app:2")), Reason::Stale);
-    assert_eq!(with(Fate::RolledBack, None), Reason::Stale);
-    assert_eq!(with(Fate::RollingBack, None), Reason::DeploymentInProgress);
-    assert_eq!(with(Fate::Succeeded, None), Reason::Fresh);
-    assert_eq!(with(Fate::Stopped, None), Reason::Stale);
-    assert_eq!(with(Fate::Running, None), Reason::Stale);
+    assert_eq!(
+        with(ServiceDeploymentStatus::RolledBack, Some("app:1")),
+        Reason::FailedAlready
+    );
+    assert_eq!(
+        with(ServiceDeploymentStatus::RolledBack, Some("app:2")),
+        Reason::Stale
+    );
+    assert_eq!(
+        with(ServiceDeploymentStatus::RolledBack, None),
+        Reason::Stale
+    );
+    assert_eq!(
+        with(ServiceDeploymentStatus::RollingBack, None),
+        Reason::DeploymentInProgress
+    );
+    assert_eq!(
+        with(ServiceDeploymentStatus::Succeeded, None),
+        Reason::Fresh
+    );
+    assert_eq!(with(ServiceDeploymentStatus::Stopped, None), Reason::Stale);
+    assert_eq!(with(ServiceDeploymentStatus::Running, None), Reason::Stale);
 }
 
 #[test]
@@ -223,11 +240,11 @@ fn a_rollback_and_a_shifting_deployment_are_never_superseded_and_a_rolling_one_i
         deployment_strategy: DeploymentStrategy::Shifting,
         ..api()
     };
-    untold.deployments[0].state = RolloutState::Untold;
+    untold.deployments[0].state = RolloutState::Unknown;
     untold.deployments.push(deployment(
         "old",
         "2026-01-30T09:00:00Z",
-        RolloutState::Untold,
+        RolloutState::Unknown,
     ));
     let shifting = Service {
         deployment_strategy: DeploymentStrategy::Shifting,
@@ -276,7 +293,7 @@ fn a_rollback_and_a_shifting_deployment_are_never_superseded_and_a_rolling_one_i
 fn a_deployment_that_failed_with_what_could_not_be_read_blocks_nothing_and_is_told() {
     let past = PastDeployment {
         created_at: at("2026-01-31T10:30:00Z"),
-        ..past(Fate::RolledBack, None)
+        ..past(ServiceDeploymentStatus::RolledBack, None)
     };
     let unsure = Service {
         history: History::Read(vec![past]),
@@ -295,15 +312,15 @@ fn a_deployment_that_failed_with_what_could_not_be_read_blocks_nothing_and_is_to
 
 #[test]
 fn the_owners_wish_comes_before_what_would_be_done() {
-    for (tags, wish) in [
+    for (tags, expected) in [
         ([("reloader:mode", "off")], Reason::Off),
         ([("reloader:mode", "notify")], Reason::Notify),
     ] {
         let planned = planned(service("api", &tags));
 
         assert_eq!(
-            (planned.reason, planned.otherwise),
-            (wish, Some(Reason::Stale))
+            (planned.reason, planned.would_be),
+            (expected, Some(Reason::Stale))
         );
     }
 }
@@ -325,7 +342,7 @@ fn a_dry_run_tells_each_decision_and_takes_none() {
     let told: Vec<_> = plan
         .services
         .values()
-        .map(|planned| (planned.reason, planned.otherwise))
+        .map(|planned| (planned.reason, planned.would_be))
         .collect();
     assert_eq!(
         told,

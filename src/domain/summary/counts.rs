@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::ServiceLine;
-use crate::domain::outcome::RestartResult;
 use crate::domain::reason::Decision;
+use crate::domain::start::RestartResult;
 
 /// How many of everything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -14,7 +14,7 @@ pub struct Counts {
     /// Queue messages, or 1.
     pub messages: usize,
     /// Those of them that the function sent itself.
-    pub own_messages: usize,
+    pub deferred_received: usize,
     /// Keys that changed.
     pub changes: usize,
     /// Events ignored for a reason.
@@ -26,9 +26,9 @@ pub struct Counts {
     /// Task definitions read for services that say `auto`.
     pub task_definitions: usize,
     /// Services that a change concerns.
-    pub concerned: usize,
+    pub affected: usize,
     /// Restarts that were planned.
-    pub planned: usize,
+    pub restarts: usize,
     /// Restarts that were started.
     pub started: usize,
     /// Services skipped.
@@ -51,24 +51,24 @@ pub struct Counts {
     pub abandoned: usize,
     /// Tags, terms of them, and references of task definitions, that do not parse.
     pub mistakes: usize,
-    /// Changes of which something could not be learnt.
-    pub look_ups_failed: usize,
+    /// Changes of which something could not be enriched.
+    pub lookups_failed: usize,
     /// Listings that were read in part alone.
     pub incomplete_listings: usize,
     /// Messages given back to the queue.
-    pub returned: usize,
+    pub redelivered: usize,
     /// Messages sent for what is left to do.
-    pub sent: usize,
+    pub deferred_sent: usize,
     /// Sweeps that ran to their end: 1 where there was one.
     pub sweeps_completed: usize,
     /// Keys that a sweep compared.
     pub keys_swept: usize,
     /// Things that a sweep could not compare.
-    pub unswept: usize,
+    pub not_compared: usize,
     /// Services of which a sweep found a task that is older than a change which it reads.
     pub stale: usize,
     /// Those of them that should have been restarted, and could not be.
-    pub unrepaired: usize,
+    pub still_stale: usize,
     /// How long it took.
     pub elapsed_ms: u64,
 }
@@ -77,12 +77,12 @@ impl Counts {
     /// Counts what became of the services.
     #[must_use]
     pub fn with_services(mut self, services: &[ServiceLine]) -> Self {
-        self.concerned = services.len();
+        self.affected = services.len();
         let noted = services
             .iter()
             .flat_map(|line| line.changes.iter())
             .filter(|change| change.note.is_some());
-        self.look_ups_failed = noted
+        self.lookups_failed = noted
             .map(|change| change.key.as_str())
             .collect::<BTreeSet<_>>()
             .len();
@@ -91,7 +91,7 @@ impl Counts {
                 Some(Decision::Skip) => self.skipped += 1,
                 Some(Decision::Refuse) => self.refused += 1,
                 Some(Decision::Hold) => self.held += 1,
-                Some(Decision::Restart) => self.planned += 1,
+                Some(Decision::Restart) => self.restarts += 1,
                 None => {}
             }
             match line.result {

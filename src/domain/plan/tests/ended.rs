@@ -6,7 +6,7 @@ use crate::domain::history::Rollout;
 fn ended(by: EndedBy) -> PastDeployment {
     PastDeployment {
         ended_by: by,
-        ..past(Fate::RolledBack, Some("app:1"))
+        ..past(ServiceDeploymentStatus::RolledBack, Some("app:1"))
     }
 }
 
@@ -66,13 +66,13 @@ fn the_newest_end_decides() {
 #[test]
 fn a_stopped_deployment_was_ended_unless_a_newer_one_superseded_it() {
     let stopped = |finished: &str| PastDeployment {
-        fate: Fate::Stopped,
+        status: ServiceDeploymentStatus::Stopped,
         finished_at: Some(at(finished)),
         ..ended(EndedBy::Decision)
     };
     let newer = PastDeployment {
         created_at: at("2026-01-31T10:00:15Z"),
-        ..past(Fate::RolledBack, Some("app:2"))
+        ..past(ServiceDeploymentStatus::RolledBack, Some("app:2"))
     };
 
     assert_eq!(
@@ -94,7 +94,7 @@ fn a_stopped_deployment_was_ended_unless_a_newer_one_superseded_it() {
 fn of_two_deployments_of_the_same_moment_one_superseded_the_other() {
     let moment = at("2026-01-31T10:00:10Z");
     let stopped = PastDeployment {
-        fate: Fate::Stopped,
+        status: ServiceDeploymentStatus::Stopped,
         finished_at: Some(moment),
         ..ended(EndedBy::Decision)
     };
@@ -187,7 +187,7 @@ fn the_words_of_amazon_ecs_are_told_and_decide_nothing() {
     );
     let rolling_back = PastDeployment {
         status_reason: Some("rolling back".to_owned()),
-        ..past(Fate::RollingBack, None)
+        ..past(ServiceDeploymentStatus::RollingBack, None)
     };
 
     let detail = says(EndedBy::FailureDetection, "tasks failed")
@@ -301,13 +301,13 @@ fn what_a_call_started_is_newer_than_the_call_and_than_the_look_before_it() {
     );
     assert_eq!(found(before.clone()), None);
     assert_eq!(
-        found(with([past(Fate::Stopped, None)])),
+        found(with([past(ServiceDeploymentStatus::Stopped, None)])),
         Some("ecs-svc/7".to_owned()),
         "the history alone tells of it"
     );
     let superseding = Service {
         deployments: vec![primary("ours", "2026-01-31T10:00:06Z")],
-        ..with([past(Fate::Stopped, None)])
+        ..with([past(ServiceDeploymentStatus::Stopped, None)])
     };
     assert_eq!(
         found(superseding),

@@ -72,7 +72,7 @@ fn standing(expires_at: &str) -> Service {
     };
     let past = PastDeployment {
         approval: Some(approval),
-        ..past(Fate::Running, Some("app:1"))
+        ..past(ServiceDeploymentStatus::Running, Some("app:1"))
     };
     let service = redeployed("2026-01-31T10:00:10Z", RolloutState::InProgress);
     Service {
@@ -219,17 +219,17 @@ fn the_oldest_task_is_asked_for_changes_older_than_ten_minutes_alone_and_for_no_
 
 #[test]
 fn a_restart_of_what_a_rollback_brought_back_counts_for_the_budget() {
-    let was = |time: &str, fate, ran| PastDeployment {
+    let was = |time: &str, status, ran| PastDeployment {
         created_at: at(&format!("2026-01-31T{time}:00Z")),
-        ..past(fate, Some(ran))
+        ..past(status, Some(ran))
     };
     let by_pipeline = [
-        was("08:40", Fate::Stopped, "app:2"),
-        was("08:44", Fate::RolledBack, "app:2"),
+        was("08:40", ServiceDeploymentStatus::Stopped, "app:2"),
+        was("08:44", ServiceDeploymentStatus::RolledBack, "app:2"),
     ];
     let by_us = [
-        was("09:40", Fate::Succeeded, "app:1"),
-        was("09:47", Fate::Succeeded, "app:1"),
+        was("09:40", ServiceDeploymentStatus::Succeeded, "app:1"),
+        was("09:47", ServiceDeploymentStatus::Succeeded, "app:1"),
     ];
     let service = Service {
         history: History::Read(by_pipeline.into_iter().chain(by_us).collect()),

@@ -6,13 +6,13 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::Job;
-use super::look::{Group, look_again};
+use super::recheck::{Group, recheck};
 use crate::aws::{Error, Restarted};
 use crate::domain::history::Rollout;
-use crate::domain::outcome::{Cause, Outcome, RolledOut};
 use crate::domain::plan::{Planned, plan};
 use crate::domain::reason::{Decision, Reason};
 use crate::domain::service::Service;
+use crate::domain::start::{ErrorKind, Outcome, RolledOut};
 
 /// How often a restart is asked for whose answers are lost or broken.
 const ATTEMPTS: u32 = 5;
@@ -85,22 +85,22 @@ pub(super) async fn deploy(
             Err(error) => error,
         };
         match error.cause {
-            Cause::Throttled => {
+            ErrorKind::Throttled => {
                 throttled = true;
                 job.pace.throttled();
                 continue;
             }
-            Cause::TooManyDeployments => {
+            ErrorKind::TooManyDeployments => {
                 return rolled.held(Reason::TooManyDeployments, error.message);
             }
-            Cause::Denied => {
+            ErrorKind::Denied => {
                 return rolled.with(Outcome::Denied {
                     cause: error.message,
                 });
             }
             // Of several, the first may have taken effect as well as the last.
-            Cause::Unavailable => lost_at = lost_at.or(Some(called_at)),
-            Cause::NotFound | Cause::Rejected => {}
+            ErrorKind::Unavailable => lost_at = lost_at.or(Some(called_at)),
+            ErrorKind::NotFound | ErrorKind::Rejected => {}
         }
         // A look right after the call need not see what the call did.
         let pause = Instant::now() + FIRST_PAUSE * 2_u32.pow(attempt);
@@ -108,7 +108,7 @@ pub(super) async fn deploy(
             return rolled.failed(error);
         }
         sleep_until(pause).await;
-        match look_again(job, &rolled.seen, lost_at.unwrap_or(called_at)).await {
+        match recheck(job, &rolled.seen, lost_at.unwrap_or(called_at)).await {
             Err(unread) => return rolled.unseen(&unread),
             Ok(seen) => {
                 (rolled, seen_at) = (rolled.decided_anew(job, seen, lost_at), Instant::now());

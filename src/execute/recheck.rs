@@ -1,4 +1,4 @@
-//! Looks at services once more, shortly before they are restarted.
+//! Describes services once more, shortly before they are restarted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -34,7 +34,7 @@ pub(super) struct Group {
 struct Latest {
     at: Instant,
     /// Whose turn has not come, or did not end it.
-    waiting: BTreeSet<ServiceId>,
+    attempts: BTreeSet<ServiceId>,
     /// What the last look saw, and was not told yet; nothing of a service that is gone.
     seen: BTreeMap<ServiceId, Result<Option<Service>, Error>>,
     /// Nothing until they are asked for.
@@ -43,11 +43,11 @@ struct Latest {
 
 impl Group {
     pub(super) fn of<'a>(ids: impl Iterator<Item = &'a ServiceId>, looked_at: Instant) -> Self {
-        let waiting = ids.cloned().collect();
+        let attempts = ids.cloned().collect();
         Self {
             latest: Mutex::new(Latest {
                 at: looked_at,
-                waiting,
+                attempts,
                 seen: BTreeMap::new(),
                 evidence: None,
             }),
@@ -68,7 +68,7 @@ impl Group {
         let mut latest = self.latest.lock().await;
         if latest.evidence.is_none() {
             let needed: BTreeMap<_, _> = latest
-                .waiting
+                .attempts
                 .iter()
                 .filter_map(|id| Some((id.clone(), *job.needed.get(id)?)))
                 .collect();
@@ -77,7 +77,7 @@ impl Group {
         if latest.at.max(seen_at).elapsed() > BELIEVED {
             let looks = job
                 .ecs
-                .look_at(&latest.waiting, job.tag_prefix, share_of_what_is_left(job))
+                .describe_services(&latest.attempts, job.tag_prefix, share_of_what_is_left(job))
                 .await;
             latest.seen = looks
                 .services
@@ -106,7 +106,7 @@ impl Group {
 
     /// A service that needs no further look.
     pub(super) async fn leave(&self, id: &ServiceId) {
-        self.latest.lock().await.waiting.remove(id);
+        self.latest.lock().await.attempts.remove(id);
     }
 }
 
@@ -116,14 +116,14 @@ fn share_of_what_is_left(job: &Job<'_>) -> Instant {
 
 /// The same service as it is now, after a call at `called_at` that may have taken effect: what it
 /// started may have been rolled back already, so that only the history tells of it.
-pub(super) async fn look_again(
+pub(super) async fn recheck(
     job: &Job<'_>,
     before: &Service,
     called_at: Timestamp,
 ) -> Result<Service, Error> {
     let looks = job
         .ecs
-        .look_at([&before.id], job.tag_prefix, job.until)
+        .describe_services([&before.id], job.tag_prefix, job.until)
         .await;
     if let Some((_, error)) = looks.unread.into_iter().next() {
         return Err(error);

@@ -1,9 +1,9 @@
 //! The job: changes in, restarts out.
 
+mod batch;
+mod defer;
 mod deletions;
-mod errand;
-mod later;
-mod learn;
+mod enrich;
 mod reach;
 mod references;
 mod sweep;
@@ -17,25 +17,25 @@ use tokio::time::Instant;
 
 use crate::aws::{self, Aws, IN_A_CIRCLE, Listed, Listing};
 use crate::clock::Clock;
-use crate::domain::arn::{Place, ServiceId};
+use crate::domain::arn::{AccountRegion, ServiceId};
 use crate::domain::change::Change;
 use crate::domain::history::Needed;
 use crate::domain::key::Key;
-use crate::domain::outcome::{Cause, Outcome, RestartResult, RolledOut};
 use crate::domain::plan::{Plan, Policy, plan};
 use crate::domain::reason::{Decision, Reason};
 use crate::domain::received::{Reach, ReceivedChange};
 use crate::domain::service::Service;
+use crate::domain::start::{ErrorKind, Outcome, RestartResult, RolledOut};
 use crate::domain::summary::{ChangeLines, ServiceLine, Sums};
 use crate::domain::tags::Tags;
-use crate::domain::watch::Listening;
+use crate::domain::watch::Match;
 use crate::event::Inbox;
+use crate::execute::Job;
 use crate::pace::Pace;
-use crate::rollout::Job;
 use crate::settings::Settings;
 
-use errand::{Errand, asks_for_a_sweep, errands, needs_a_listing};
-use later::{KeysLeft, Left};
+use batch::{Batch, asks_for_a_sweep, batches, needs_a_listing};
+use defer::{KeysLeft, Left};
 use reach::{Concerned, add_new, count, with_mistakes};
 
 /// How long an invocation waits itself for a change to settle, where a queue could wait instead.
@@ -43,7 +43,7 @@ const PATIENCE: SignedDuration = SignedDuration::from_secs(5);
 
 /// What a reload works with.
 #[derive(Clone, Copy, Debug)]
-pub struct Reload<'a> {
+pub struct Reconciler<'a> {
     /// The account.
     pub aws: &'a Aws,
     /// What the function was set to.
@@ -60,7 +60,7 @@ pub struct Reload<'a> {
 
 /// What a reload did.
 #[derive(Debug, Default)]
-pub struct Reloaded {
+pub struct Reconciled {
     /// Every service that has opted in.
     pub watching: Vec<Listed>,
     /// What was read in part alone, and worked with all the same.
@@ -101,17 +101,17 @@ pub struct Findings {
     /// How many services have a task that is older than a change which it reads.
     pub stale: usize,
     /// How many of them should have been restarted, and could not be.
-    pub unrepaired: usize,
+    pub still_stale: usize,
     /// What could not be compared, and why.
-    pub unswept: Vec<String>,
+    pub sweep_errors: Vec<String>,
     /// How many changes it refused whole, since they would restart too many services.
     pub refused_changes: usize,
 }
 
-impl Reloaded {
+impl Reconciled {
     /// Nobody repeats a direct invocation that started something, so that what it left undone does
     /// not go on by itself.
-    pub fn keep_promises(&mut self, from_queue: bool) {
+    pub fn will_not_be_retried(&mut self, from_queue: bool) {
         let started = self
             .services
             .iter()
@@ -121,7 +121,7 @@ impl Reloaded {
             self.services
                 .iter_mut()
                 .filter(|line| stranded.contains(&line.service))
-                .for_each(|line| line.again = false);
+                .for_each(|line| line.will_retry = false);
             self.unfinished.clear();
         }
     }
@@ -132,18 +132,18 @@ impl Reloaded {
 pub enum Error {
     /// Who watches could not be read.
     #[error("cannot list the services that watch: {0}")]
-    Unlisted(#[from] aws::Error),
+    ListingFailed(#[from] aws::Error),
 }
 
 impl Error {
     /// Whether the listing may succeed later with nobody's help.
     fn passes(&self) -> bool {
-        let Self::Unlisted(error) = self;
+        let Self::ListingFailed(error) = self;
         error.cause.passes()
     }
 }
 
-/// What became of one errand.
+/// What became of one batch.
 #[derive(Debug, Default)]
 struct Performed {
     lines: Vec<ServiceLine>,
@@ -165,7 +165,7 @@ struct Performed {
     sent: usize,
 }
 
-impl Reload<'_> {
+impl Reconciler<'_> {
     /// Decodes nothing and answers nobody: takes what was told, restarts what is stale. An inbox
     /// that concerns nobody costs the listing alone, and with a queue the message for the
     /// second look; explicit terms and a change younger than a minute cost ceil(S/100) +
@@ -174,13 +174,13 @@ impl Reload<'_> {
     /// which a deployment runs, cost up to two more for each restart, for the deployment
     /// history, and one more where a deployment was rolled back or stopped, or may stand at a
     /// hook; a change older than ten minutes two for a hundred tasks.
-    pub async fn run(&self, inbox: &Inbox) -> Reloaded {
+    pub async fn run(&self, inbox: &Inbox) -> Reconciled {
         let Listing {
             found: watching,
             is_whole,
         } = match self.list(inbox).await {
             Ok(listing) => listing,
-            Err(error) => return self.put_off(inbox, error).await,
+            Err(error) => return self.requeue_all(inbox, error).await,
         };
         let mistakes = watching.iter().flat_map(|listed| {
             listed
@@ -196,34 +196,34 @@ impl Reload<'_> {
                 watching.len()
             )]
         };
-        let mut reloaded = Reloaded {
+        let mut reconciled = Reconciled {
             mistakes: mistakes.collect(),
             watching,
             incomplete,
-            ..Reloaded::default()
+            ..Reconciled::default()
         };
         let mut sums = Sums::default();
-        let watching = reloaded.watching.len();
-        for mut errand in errands(inbox, &reloaded.watching)
+        let watching = reconciled.watching.len();
+        for mut batch in batches(inbox, &reconciled.watching)
             .into_iter()
-            .flat_map(|errand| errand.in_portions(watching))
+            .flat_map(|batch| batch.in_portions(watching))
         {
             if Instant::now() >= self.until {
-                let unfinished = self.leave(errand, &mut reloaded.sent).await;
-                reloaded.unfinished.extend(unfinished);
+                let unfinished = self.leave(batch, &mut reconciled.sent).await;
+                reconciled.unfinished.extend(unfinished);
                 continue;
             }
-            let mut performed = Box::pin(self.perform(&mut errand, &reloaded.watching)).await;
-            self.go_on(&errand, &mut performed).await;
-            let services_with_mistakes = with_mistakes(&reloaded.watching, &performed.mistakes);
-            let home = reloaded.watching.first().map(|listed| &listed.home);
+            let mut performed = Box::pin(self.perform(&mut batch, &reconciled.watching)).await;
+            self.defer(&batch, &mut performed).await;
+            let services_with_mistakes = with_mistakes(&reconciled.watching, &performed.mistakes);
+            let home = reconciled.watching.first().map(|listed| &listed.home);
             let reach = |key: &Key| {
                 Some(Reach {
                     services_with_mistakes,
                     ..performed.reach.get(key).copied().unwrap_or_default()
                 })
             };
-            reloaded.received.extend(errand.received(home, reach));
+            reconciled.received.extend(batch.received(home, reach));
             let Performed {
                 lines,
                 mistakes,
@@ -234,27 +234,29 @@ impl Reload<'_> {
                 refused_changes,
                 ..
             } = performed;
-            reloaded.changes += errand.changes.len();
-            reloaded.task_definitions += task_definitions;
-            reloaded.mistakes.extend(mistakes);
-            reloaded
+            reconciled.changes += batch.changes.len();
+            reconciled.task_definitions += task_definitions;
+            reconciled.mistakes.extend(mistakes);
+            reconciled
                 .services
                 .extend(lines.into_iter().map(|line| sums.take(line)));
-            reloaded.unfinished.extend(unfinished);
-            reloaded.stranded.extend(stranded);
-            reloaded.sent += sent;
-            reloaded.refused_changes += refused_changes.len();
+            reconciled.unfinished.extend(unfinished);
+            reconciled.stranded.extend(stranded);
+            reconciled.sent += sent;
+            reconciled.refused_changes += refused_changes.len();
         }
         if let Some(sweep) = asks_for_a_sweep(inbox) {
-            let (lines, mut findings) = Box::pin(self.sweep(sweep, &reloaded.watching)).await;
-            findings.unswept.extend(reloaded.incomplete.iter().cloned());
-            reloaded
+            let (lines, mut findings) = Box::pin(self.sweep(sweep, &reconciled.watching)).await;
+            findings
+                .sweep_errors
+                .extend(reconciled.incomplete.iter().cloned());
+            reconciled
                 .services
                 .extend(lines.into_iter().map(|line| sums.take(line)));
-            reloaded.swept = Some(findings);
+            reconciled.swept = Some(findings);
         }
-        reloaded.strangers = self.aws.tagging.take_strangers();
-        reloaded
+        reconciled.strangers = self.aws.tagging.take_strangers();
+        reconciled
     }
 
     async fn list(&self, inbox: &Inbox) -> Result<Listing<Vec<Listed>>, Error> {
@@ -278,22 +280,22 @@ impl Reload<'_> {
         self.settings.clusters.is_empty() || self.settings.clusters.contains(&id.cluster)
     }
 
-    async fn perform(&self, errand: &mut Errand, watching: &[Listed]) -> Performed {
-        let mut policy = self.policy(errand);
-        if errand
-            .waiting
+    async fn perform(&self, batch: &mut Batch, watching: &[Listed]) -> Performed {
+        let mut policy = self.policy(batch);
+        if batch
+            .attempts
             .values()
-            .any(|waiting| waiting.told == Some(Reason::Settling))
+            .any(|attempts| attempts.last_reason == Some(Reason::Settling))
         {
             // What is written all the time would never settle.
             policy.patience = SignedDuration::MAX;
         }
         let concerned = watching
             .iter()
-            .filter(|listed| errand.concerns(listed))
+            .filter(|listed| batch.concerns(listed))
             .map(|listed| &listed.id);
         let (ids, out_of_reach): (BTreeSet<_>, BTreeSet<_>) = concerned
-            .chain(errand.named())
+            .chain(batch.named())
             .partition(|id| self.is_in_reach(id));
         let refused =
             |id| ServiceLine::unread(id, &failed("its cluster is not one of RELOADER_CLUSTERS"));
@@ -309,47 +311,47 @@ impl Reload<'_> {
             .unwrap_or_default();
         let terms_name = |change: &Change| {
             watching.iter().any(|listed| {
-                change.whom.includes(&listed.id) && is_decided(listed.listens(&change.key))
+                change.scope.includes(&listed.id) && is_decided(listed.match_of(&change.key))
             })
         };
-        let named_by_terms = errand.unlearnt(&home, terms_name);
+        let named_by_terms = batch.needs_enrichment(&home, terms_name);
         let mut asked_for: BTreeSet<_> = named_by_terms
             .iter()
             .map(|change| change.key.clone())
             .collect();
-        let (mut services, learnt) = join(
-            self.look(ids, errand, watching, &mut performed),
-            self.learn(named_by_terms),
+        let (mut services, enriched) = join(
+            self.look(ids, batch, watching, &mut performed),
+            self.enrich(named_by_terms),
         )
         .await;
-        errand.learns(learnt);
-        self.read_references(errand, &mut services, &mut performed)
+        batch.take_enriched(enriched);
+        self.read_references(batch, &mut services, &mut performed)
             .await;
         let home = services
             .first()
             .map(|service| service.home.clone())
             .unwrap_or(home);
-        let named_by_references = errand.unlearnt(&home, |change| {
+        let named_by_references = batch.needs_enrichment(&home, |change| {
             services.iter().any(|service| {
-                change.whom.includes(&service.id) && is_decided(service.listens(&change.key))
+                change.scope.includes(&service.id) && is_decided(service.match_of(&change.key))
             })
         });
         asked_for.extend(named_by_references.iter().map(|change| change.key.clone()));
-        errand.learns(self.learn(named_by_references).await);
-        self.read_who_misses(errand, &mut services, &mut performed)
+        batch.take_enriched(self.enrich(named_by_references).await);
+        self.read_who_misses(batch, &mut services, &mut performed)
             .await;
-        self.date_exactly(errand, &services, &asked_for, asked_at)
+        self.date_exactly(batch, &services, &asked_for, asked_at)
             .await;
         for service in &mut services {
-            service.followed = errand
-                .waiting
+            service.followed = batch
+                .attempts
                 .get(&service.id)
-                .and_then(|waiting| waiting.rollout.clone());
+                .and_then(|attempts| attempts.rollout.clone());
         }
-        let mut told = ChangeLines::new(&errand.changes);
+        let mut told = ChangeLines::new(&batch.changes);
         let mut concerned = Concerned::default();
         for (id, rolled) in self
-            .carry_out(&errand.changes, services, &policy, looked_at)
+            .carry_out(&batch.changes, services, &policy, looked_at)
             .await
         {
             concerned.add(&rolled.planned.asked_by);
@@ -358,9 +360,9 @@ impl Reload<'_> {
                 rolled.planned.refused_changes(),
             );
             let mut line = ServiceLine::decided(&rolled, &mut told);
-            let known = errand.waiting.get(&id).cloned().unwrap_or_default();
-            line.looks = if known.told == Some(rolled.planned.reason) {
-                known.looks.max(1)
+            let known = batch.attempts.get(&id).cloned().unwrap_or_default();
+            line.attempts = if known.last_reason == Some(rolled.planned.reason) {
+                known.count.max(1)
             } else {
                 0
             };
@@ -381,13 +383,13 @@ impl Reload<'_> {
                 .entry(id)
                 .or_insert_with(|| Left::unread(Arc::default()));
             left.keys = performed.keys.share(&*left.keys | &*keys);
-            left.told = if left.told == Reason::Fresh {
+            left.last_reason = if left.last_reason == Reason::Fresh {
                 Reason::Stale
             } else {
-                left.told
+                left.last_reason
             };
         }
-        errand.sign(&mut performed.lines);
+        batch.sign(&mut performed.lines);
         performed
     }
 
@@ -395,14 +397,14 @@ impl Reload<'_> {
     async fn look(
         &self,
         ids: BTreeSet<&ServiceId>,
-        errand: &Errand,
+        batch: &Batch,
         watching: &[Listed],
         performed: &mut Performed,
     ) -> Vec<Service> {
         let looks = self
             .aws
             .ecs
-            .look_at(
+            .describe_services(
                 ids,
                 &self.settings.tag_prefix,
                 self.share_of_what_is_left(3),
@@ -419,13 +421,10 @@ impl Reload<'_> {
             let of_listed = listed
                 .get(id)
                 .into_iter()
-                .flat_map(|listed| errand.keys_of(listed));
-            let keys = performed.keys.share(
-                of_listed
-                    .chain(errand.keys_that_name(id))
-                    .cloned()
-                    .collect(),
-            );
+                .flat_map(|listed| batch.keys_of(listed));
+            let keys = performed
+                .keys
+                .share(of_listed.chain(batch.keys_that_name(id)).cloned().collect());
             count(&mut performed.reach, &*keys, |reach| reach.undecided += 1);
             if error.cause.passes() {
                 performed.left.insert(id.clone(), Left::unread(keys));
@@ -433,13 +432,13 @@ impl Reload<'_> {
         }
         let gone = looks.gone.into_iter().map(|id| match listed.get(&id) {
             Some(listed) => Service::gone(id, listed.home.clone(), listed.tags.clone()),
-            None => Service::gone(id, Place::default(), Tags::default()),
+            None => Service::gone(id, AccountRegion::default(), Tags::default()),
         });
         let (meant, namesakes): (Vec<_>, Vec<_>) = looks
             .services
             .into_iter()
             .chain(gone)
-            .partition(|service| errand.means(service));
+            .partition(|service| batch.means(service));
         let refused = |service: &Service| {
             ServiceLine::unread(
                 &service.id,
@@ -450,8 +449,8 @@ impl Reload<'_> {
         meant
     }
 
-    fn policy(&self, errand: &Errand) -> Policy {
-        let wish = errand.wish.as_ref();
+    fn policy(&self, batch: &Batch) -> Policy {
+        let request = batch.request.as_ref();
         let Settings {
             notify_only,
             max_services,
@@ -464,9 +463,9 @@ impl Reload<'_> {
         } = *self.settings;
         Policy {
             notify_only,
-            dry_run: wish.is_some_and(|wish| wish.dry_run),
-            max_services: errand.max_services(max_services),
-            asked_in_vain: errand.raises(max_services).filter(|_| errand.queued),
+            dry_run: request.is_some_and(|request| request.dry_run),
+            max_services: batch.max_services(max_services),
+            asked_in_vain: batch.raises(max_services).filter(|_| batch.queued),
             settle,
             patience: if queue_url.is_some() {
                 PATIENCE
@@ -476,10 +475,10 @@ impl Reload<'_> {
             min_interval,
             restarts_per_hour,
             max_in_flight,
-            named: wish
-                .map(|wish| wish.services.keys().cloned().collect())
+            named: request
+                .map(|request| request.services.keys().cloned().collect())
                 .unwrap_or_default(),
-            asked_at: wish.map_or_else(|| self.clock.now(), |wish| wish.asked_at),
+            asked_at: request.map_or_else(|| self.clock.now(), |request| request.asked_at),
         }
     }
 
@@ -565,8 +564,8 @@ impl Reload<'_> {
     }
 }
 
-fn is_decided(listening: Listening) -> bool {
-    matches!(listening, Listening::Yes | Listening::Pinned)
+fn is_decided(listening: Match) -> bool {
+    matches!(listening, Match::Watched | Match::Pinned)
 }
 
 fn failed(cause: &str) -> Outcome {
@@ -577,7 +576,7 @@ fn failed(cause: &str) -> Outcome {
 }
 
 fn unread(error: &aws::Error) -> Outcome {
-    if error.cause == Cause::Denied {
+    if error.cause == ErrorKind::Denied {
         Outcome::Denied {
             cause: error.to_string(),
         }

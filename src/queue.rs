@@ -1,4 +1,4 @@
-//! Work that the function sent itself through its queue: `{"again": {"version": 1, …}}`. Later
+//! Work that the function sent itself through its queue: `{"deferred": {"version": 1, …}}`. Later
 //! versions read what this one wrote.
 
 mod followed;
@@ -10,14 +10,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use self::followed::Followed;
-use super::json::{self, MOST_ENTRIES, Malformed};
-use crate::domain::again::{Again, Waiting, Wish};
-use crate::domain::arn::{Place, ServiceId};
-use crate::domain::change::{Change, ChangeKind, Whom, distinct, known_source, not_ahead_of};
+use crate::domain::arn::{AccountRegion, ServiceId};
+use crate::domain::change::{Change, ChangeKind, Scope, distinct, known_source, not_ahead_of};
+use crate::domain::defer::{Attempt, DeferredWork, Request};
 use crate::domain::history::Rollout;
 use crate::domain::key::{Key, Kind};
 use crate::domain::reason::Reason;
 use crate::domain::text::bounded;
+use crate::json::{self, MOST_ENTRIES, Malformed};
 
 /// It grows when a field goes or changes its meaning.
 const VERSION: u32 = 1;
@@ -27,7 +27,7 @@ const LONGEST: usize = 200_000;
 
 #[derive(Serialize)]
 struct Envelope<'a> {
-    again: &'a Message,
+    deferred: &'a Message,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -43,7 +43,7 @@ struct Message {
         skip_serializing_if = "is_none",
         deserialize_with = "json::or_default"
     )]
-    unlisted: u32,
+    failed_listings: u32,
     #[serde(default, deserialize_with = "json::list")]
     work: Vec<Work>,
     #[serde(
@@ -51,9 +51,9 @@ struct Message {
         skip_serializing_if = "BTreeMap::is_empty",
         deserialize_with = "json::members"
     )]
-    waiting: BTreeMap<String, Wait>,
+    attempts: BTreeMap<String, Wait>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    wish: Option<Asked>,
+    request: Option<Asked>,
 }
 
 /// Changes that are to be looked at for the same services: for all, where neither list is there.
@@ -61,25 +61,23 @@ struct Message {
 #[derive(Default, Serialize, Deserialize)]
 struct Work {
     #[serde(default, deserialize_with = "json::list")]
-    changes: Vec<Told>,
+    changes: Vec<WireChange>,
     #[serde(
-        rename = "for",
         default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "json::maybe_texts"
     )]
     only: Option<Vec<String>>,
     #[serde(
-        rename = "not_for",
         default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "json::maybe_texts"
     )]
-    but: Option<Vec<String>>,
+    except: Option<Vec<String>>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Told {
+struct WireChange {
     #[serde(deserialize_with = "json::text")]
     kind: String,
     #[serde(deserialize_with = "json::text")]
@@ -162,7 +160,7 @@ struct Told {
         skip_serializing_if = "std::ops::Not::not",
         deserialize_with = "json::or_default"
     )]
-    learnt: bool,
+    enriched: bool,
     #[serde(
         default,
         skip_serializing_if = "std::ops::Not::not",
@@ -186,11 +184,11 @@ struct Wait {
         skip_serializing_if = "Option::is_none",
         deserialize_with = "json::maybe_text"
     )]
-    told: Option<String>,
+    last_reason: Option<String>,
     #[serde(default, deserialize_with = "json::seconds")]
     waited_seconds: u32,
     #[serde(default, deserialize_with = "json::or_default")]
-    looks: u32,
+    count: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rollout: Option<Followed>,
 }
@@ -216,10 +214,10 @@ struct Asked {
 /// The bodies of the messages that tell of work for later: one, unless it is too long for a queue,
 /// or has more in a list than [`decode`] takes.
 #[must_use]
-pub fn encode(again: &Again) -> Vec<String> {
+pub fn encode(again: &DeferredWork) -> Vec<String> {
     let write = || {
         serde_json::to_string(&Envelope {
-            again: &Message::from(again),
+            deferred: &Message::from(again),
         })
         .unwrap_or_default()
     };
@@ -236,26 +234,26 @@ pub fn encode(again: &Again) -> Vec<String> {
 
 /// Whether a list has too many entries. Those of services that need no second look go on from one
 /// list to the next.
-fn is_too_much(again: &Again) -> bool {
-    let Again {
+fn is_too_much(again: &DeferredWork) -> bool {
+    let DeferredWork {
         not_before: _,
         hops: _,
-        unlisted: _,
+        failed_listings: _,
         changes,
-        waiting,
-        wish,
+        attempts,
+        request,
     } = again;
     let (mut most, mut names) = (0, 0);
-    for whom in distinct(changes) {
-        match whom {
-            Whom::Everyone => {}
-            Whom::Only(these) => (most, names) = (most.max(these.len()), names + these.len()),
-            Whom::EveryoneBut(others) => names += others.len(),
+    for scope in distinct(changes) {
+        match scope {
+            Scope::All => {}
+            Scope::Only(these) => (most, names) = (most.max(these.len()), names + these.len()),
+            Scope::AllExcept(others) => names += others.len(),
         }
     }
-    let wished = wish.as_ref().map_or(0, |wish| wish.services.len());
+    let requested = request.as_ref().map_or(0, |request| request.services.len());
     let work = changes.len() + names / MOST_ENTRIES;
-    [most, work, waiting.len(), wished]
+    [most, work, attempts.len(), requested]
         .iter()
         .any(|entries| *entries > MOST_ENTRIES)
         || names > MOST_NAMES
@@ -271,9 +269,9 @@ const OF_SERVICE: usize = 40;
 /// Half of the changes each, or half of the services, whichever takes more room: all changes beside
 /// half of the services would be as long as before. In the end a list of those that need no second
 /// look is left out: looking twice does no harm.
-fn halves(again: &Again) -> Option<Vec<Again>> {
-    let these = distinct(&again.changes).filter_map(|whom| {
-        if let Whom::Only(these) = whom {
+fn halves(again: &DeferredWork) -> Option<Vec<DeferredWork>> {
+    let these = distinct(&again.changes).filter_map(|scope| {
+        if let Scope::Only(these) = scope {
             Some(these)
         } else {
             None
@@ -281,9 +279,14 @@ fn halves(again: &Again) -> Option<Vec<Again>> {
     });
     let mut services: BTreeSet<&ServiceId> = these
         .flat_map(|these| these.iter())
-        .chain(again.waiting.keys())
+        .chain(again.attempts.keys())
         .collect();
-    services.extend(again.wish.iter().flat_map(|wish| wish.services.keys()));
+    services.extend(
+        again
+            .request
+            .iter()
+            .flat_map(|request| request.services.keys()),
+    );
     let middle = services
         .iter()
         .nth(services.len() / 2)
@@ -296,29 +299,29 @@ fn halves(again: &Again) -> Option<Vec<Again>> {
         }
         (several @ [_, _, ..], _) => {
             let (first, second) = several.split_at(several.len() / 2);
-            let wish = again.wish.clone().map(|wish| Wish {
+            let request = again.request.clone().map(|request| Request {
                 services: BTreeMap::new(),
-                ..wish
+                ..request
             });
             Some(vec![
-                Again {
+                DeferredWork {
                     changes: first.to_vec(),
                     ..again.clone()
                 },
-                Again {
+                DeferredWork {
                     changes: second.to_vec(),
-                    wish,
+                    request,
                     ..again.clone()
                 },
             ])
         }
         (_, Some(middle)) => Some(by_services(again, middle)),
         // With a list, even an empty one, it is known that this is not the first look.
-        ([change], None) => matches!(&change.whom, Whom::EveryoneBut(others) if !others.is_empty())
+        ([change], None) => matches!(&change.scope, Scope::AllExcept(others) if !others.is_empty())
             .then(|| {
-                vec![Again {
+                vec![DeferredWork {
                     changes: vec![Change {
-                        whom: Whom::everyone_but(BTreeSet::new()),
+                        scope: Scope::all_except(BTreeSet::new()),
                         ..change.clone()
                     }],
                     ..again.clone()
@@ -328,7 +331,7 @@ fn halves(again: &Again) -> Option<Vec<Again>> {
     }
 }
 
-fn by_services(again: &Again, middle: &ServiceId) -> Vec<Again> {
+fn by_services(again: &DeferredWork, middle: &ServiceId) -> Vec<DeferredWork> {
     vec![
         part(again, |id| id < middle, true),
         part(again, |id| id >= middle, false),
@@ -336,19 +339,19 @@ fn by_services(again: &Again, middle: &ServiceId) -> Vec<Again> {
 }
 
 /// What concerns some services; and what names none, where `others` asks for it too.
-fn part(again: &Again, is_in: impl Fn(&ServiceId) -> bool, others: bool) -> Again {
-    let Again {
+fn part(again: &DeferredWork, is_in: impl Fn(&ServiceId) -> bool, others: bool) -> DeferredWork {
+    let DeferredWork {
         not_before,
         hops,
-        unlisted,
+        failed_listings,
         changes,
-        waiting,
-        wish,
+        attempts,
+        request,
     } = again;
-    let parts: BTreeMap<usize, Option<Whom>> = distinct(changes)
-        .map(|whom| {
-            let part = match whom {
-                Whom::Only(these) => Some(
+    let parts: BTreeMap<usize, Option<Scope>> = distinct(changes)
+        .map(|scope| {
+            let part = match scope {
+                Scope::Only(these) => Some(
                     these
                         .iter()
                         .filter(|id| is_in(id))
@@ -356,55 +359,55 @@ fn part(again: &Again, is_in: impl Fn(&ServiceId) -> bool, others: bool) -> Agai
                         .collect::<BTreeSet<_>>(),
                 )
                 .filter(|these| !these.is_empty())
-                .map(Whom::only),
-                Whom::Everyone | Whom::EveryoneBut(_) => others.then(|| whom.clone()),
+                .map(Scope::only),
+                Scope::All | Scope::AllExcept(_) => others.then(|| scope.clone()),
             };
-            (whom.place(), part)
+            (scope.place(), part)
         })
         .collect();
     let changes = changes.iter().filter_map(|change| {
         Some(Change {
-            whom: parts.get(&change.whom.place())?.clone()?,
+            scope: parts.get(&change.scope.place())?.clone()?,
             ..change.clone()
         })
     });
-    let waiting = waiting
+    let attempts = attempts
         .iter()
         .filter(|(id, _)| is_in(id))
-        .map(|(id, waiting)| (id.clone(), waiting.clone()))
+        .map(|(id, attempts)| (id.clone(), attempts.clone()))
         .collect();
-    let wish = wish.as_ref().map(|wish| {
-        let services = wish
+    let request = request.as_ref().map(|request| {
+        let services = request
             .services
             .iter()
             .filter(|(id, _)| is_in(id))
             .map(|(id, place)| (id.clone(), place.clone()))
             .collect();
-        Wish {
+        Request {
             services,
-            ..wish.clone()
+            ..request.clone()
         }
     });
-    Again {
+    DeferredWork {
         not_before: *not_before,
         hops: *hops,
-        unlisted: *unlisted,
+        failed_listings: *failed_listings,
         changes: changes.collect(),
-        waiting,
-        wish,
+        attempts,
+        request,
     }
 }
 
 /// Reads what [`encode`] of this version, or of one before it, wrote before `clock`.
-pub(super) fn decode(text: &RawValue, clock: Timestamp) -> Result<Again, Malformed> {
+pub(super) fn decode(text: &RawValue, clock: Timestamp) -> Result<DeferredWork, Malformed> {
     let Message {
         version,
         not_before,
         hops,
-        unlisted,
+        failed_listings,
         work,
-        waiting,
-        wish,
+        attempts,
+        request,
     } = json::read(text.get())?;
     if version > VERSION {
         return Err(Malformed::at(
@@ -419,7 +422,7 @@ pub(super) fn decode(text: &RawValue, clock: Timestamp) -> Result<Again, Malform
         Work {
             changes: told,
             mut only,
-            mut but,
+            mut except,
         },
     )) = work.next()
     {
@@ -427,17 +430,18 @@ pub(super) fn decode(text: &RawValue, clock: Timestamp) -> Result<Again, Malform
             only.iter_mut()
                 .zip(more.only)
                 .for_each(|(only, more)| only.extend(more));
-            but.iter_mut()
-                .zip(more.but)
-                .for_each(|(but, more)| but.extend(more));
+            except
+                .iter_mut()
+                .zip(more.except)
+                .for_each(|(except, more)| except.extend(more));
         }
-        let whom = match (only, but) {
-            (Some(only), _) => Whom::only(services(&only)?),
-            (None, Some(but)) => Whom::everyone_but(services(&but)?),
-            (None, None) => Whom::Everyone,
+        let scope = match (only, except) {
+            (Some(only), _) => Scope::only(services(&only)?),
+            (None, Some(except)) => Scope::all_except(services(&except)?),
+            (None, None) => Scope::All,
         };
         for told in told {
-            let change = told.into_change(whom.clone(), clock);
+            let change = told.into_change(scope.clone(), clock);
             changes.push(change.ok_or_else(|| {
                 Malformed::at(
                     format!("work[{place}].changes"),
@@ -449,18 +453,18 @@ pub(super) fn decode(text: &RawValue, clock: Timestamp) -> Result<Again, Malform
     if changes.len() > MOST_ENTRIES {
         return Err(Malformed::at("work", "at most 1000 changes"));
     }
-    let waiting = waiting
+    let attempts = attempts
         .into_iter()
-        .map(|(id, wait)| Ok((service(&id)?, Waiting::from(wait))))
+        .map(|(id, wait)| Ok((service(&id)?, Attempt::from(wait))))
         .collect::<Result<_, _>>()?;
-    let wish = wish.map(Wish::try_from).transpose()?;
-    Ok(Again {
+    let request = request.map(Request::try_from).transpose()?;
+    Ok(DeferredWork {
         not_before,
         hops,
-        unlisted,
+        failed_listings,
         changes,
-        waiting,
-        wish,
+        attempts,
+        request,
     })
 }
 
@@ -485,26 +489,29 @@ fn names<'a>(ids: impl IntoIterator<Item = &'a ServiceId>) -> Vec<String> {
 /// entries.
 fn work(changes: &[&Change]) -> Vec<Work> {
     let first = Work {
-        changes: changes.iter().map(|change| Told::from(*change)).collect(),
+        changes: changes
+            .iter()
+            .map(|change| WireChange::from(*change))
+            .collect(),
         ..Work::default()
     };
-    match changes.first().map(|change| &change.whom) {
-        None | Some(Whom::Everyone) => vec![first],
-        Some(Whom::Only(these)) => vec![Work {
+    match changes.first().map(|change| &change.scope) {
+        None | Some(Scope::All) => vec![first],
+        Some(Scope::Only(these)) => vec![Work {
             only: Some(names(&**these)),
             ..first
         }],
-        Some(Whom::EveryoneBut(others)) => {
+        Some(Scope::AllExcept(others)) => {
             let mut others = others.iter();
             let mut next = || names(others.by_ref().take(MOST_ENTRIES));
             let first = Work {
-                but: Some(next()),
+                except: Some(next()),
                 ..first
             };
             let more = std::iter::repeat_with(next).take_while(|names| !names.is_empty());
             std::iter::once(first)
                 .chain(more.map(|names| Work {
-                    but: Some(names),
+                    except: Some(names),
                     ..Work::default()
                 }))
                 .collect()
@@ -512,37 +519,37 @@ fn work(changes: &[&Change]) -> Vec<Work> {
     }
 }
 
-impl From<&Again> for Message {
-    fn from(again: &Again) -> Self {
-        let Again {
+impl From<&DeferredWork> for Message {
+    fn from(again: &DeferredWork) -> Self {
+        let DeferredWork {
             not_before,
             hops,
-            unlisted,
+            failed_listings,
             changes,
-            waiting,
-            wish,
+            attempts,
+            request,
         } = again;
         let mut groups: BTreeMap<usize, Vec<&Change>> = BTreeMap::new();
         for change in changes {
-            groups.entry(change.whom.place()).or_default().push(change);
+            groups.entry(change.scope.place()).or_default().push(change);
         }
         let work = groups.into_values().flat_map(|changes| work(&changes));
         Self {
             version: VERSION,
             not_before: *not_before,
             hops: *hops,
-            unlisted: *unlisted,
+            failed_listings: *failed_listings,
             work: work.collect(),
-            waiting: waiting
+            attempts: attempts
                 .iter()
-                .map(|(id, waiting)| (id.to_string(), Wait::from(waiting.clone())))
+                .map(|(id, attempts)| (id.to_string(), Wait::from(attempts.clone())))
                 .collect(),
-            wish: wish.as_ref().map(Asked::from),
+            request: request.as_ref().map(Asked::from),
         }
     }
 }
 
-impl From<&Change> for Told {
+impl From<&Change> for WireChange {
     fn from(change: &Change) -> Self {
         let Change {
             key,
@@ -553,14 +560,14 @@ impl From<&Change> for Told {
             etag,
             by,
             ignored,
-            learnt,
+            enriched,
             crowded,
             note,
             event,
             source,
-            whom: _,
+            scope: _,
         } = change.clone();
-        let Place {
+        let AccountRegion {
             partition,
             account,
             region,
@@ -588,14 +595,14 @@ impl From<&Change> for Told {
             source: source.to_owned(),
             ignored,
             // What could not be told is asked for again.
-            learnt: learnt && note.is_none(),
+            enriched: enriched && note.is_none(),
             crowded,
         }
     }
 }
 
-impl Told {
-    fn into_change(self, whom: Whom, clock: Timestamp) -> Option<Change> {
+impl WireChange {
+    fn into_change(self, scope: Scope, clock: Timestamp) -> Option<Change> {
         let Self {
             kind,
             path,
@@ -614,10 +621,10 @@ impl Told {
             event,
             ..
         } = self;
-        let (source, ignored, learnt, crowded) =
-            (self.source, self.ignored, self.learnt, self.crowded);
+        let (source, ignored, enriched, crowded) =
+            (self.source, self.ignored, self.enriched, self.crowded);
         let kind = Kind::ALL.into_iter().find(|known| known.word() == kind)?;
-        let place = Place {
+        let place = AccountRegion {
             partition,
             account,
             region,
@@ -645,68 +652,68 @@ impl Told {
             etag,
             by,
             ignored,
-            learnt,
+            enriched,
             crowded,
             source,
-            whom,
+            scope,
             ..change
         })
     }
 }
 
-impl From<Waiting> for Wait {
+impl From<Attempt> for Wait {
     fn from(
-        Waiting {
-            told,
+        Attempt {
+            last_reason,
             waited,
-            looks,
+            count,
             rollout,
-        }: Waiting,
+        }: Attempt,
     ) -> Self {
         Self {
-            told: told.map(|reason| reason.code().to_owned()),
+            last_reason: last_reason.map(|reason| reason.code().to_owned()),
             waited_seconds: json::to_seconds(waited),
-            looks,
+            count,
             rollout: rollout.map(Followed::from),
         }
     }
 }
 
-impl From<Wait> for Waiting {
+impl From<Wait> for Attempt {
     fn from(
         Wait {
-            told,
+            last_reason,
             waited_seconds,
-            looks,
+            count,
             rollout,
         }: Wait,
     ) -> Self {
-        let told = told.and_then(|code| {
+        let last_reason = last_reason.and_then(|code| {
             Reason::ALL
                 .iter()
                 .find(|reason| reason.code() == code)
                 .copied()
         });
         Self {
-            told,
+            last_reason,
             waited: SignedDuration::from_secs(waited_seconds.into()),
-            looks,
+            count,
             rollout: rollout.map(Rollout::from),
         }
     }
 }
 
-impl From<&Wish> for Asked {
-    fn from(wish: &Wish) -> Self {
-        let Wish {
+impl From<&Request> for Asked {
+    fn from(request: &Request) -> Self {
+        let Request {
             services,
             asked_at,
             dry_run: _,
             max_services,
             reason,
             sender,
-        } = wish;
-        let place = |place: &Place| {
+        } = request;
+        let place = |place: &AccountRegion| {
             (
                 place.partition.clone(),
                 place.account.clone(),
@@ -727,7 +734,7 @@ impl From<&Wish> for Asked {
     }
 }
 
-impl TryFrom<Asked> for Wish {
+impl TryFrom<Asked> for Request {
     type Error = Malformed;
 
     fn try_from(
@@ -739,7 +746,7 @@ impl TryFrom<Asked> for Wish {
             sender,
         }: Asked,
     ) -> Result<Self, Malformed> {
-        let place = |(partition, account, region)| Place {
+        let place = |(partition, account, region)| AccountRegion {
             partition,
             account,
             region,

@@ -9,7 +9,7 @@ use super::service::Service;
 /// Why AWS did not do what was asked, as far as we treat it differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Cause {
+pub enum ErrorKind {
     /// The role may not.
     Denied,
     /// The account's bucket for this call is empty.
@@ -25,7 +25,7 @@ pub enum Cause {
     Rejected,
 }
 
-impl Cause {
+impl ErrorKind {
     /// Whether the same call may succeed later with nobody's help.
     #[must_use]
     pub fn passes(self) -> bool {

@@ -1,6 +1,8 @@
 //! JSON into structs, with errors that say where and what was expected, and never repeat what was
 //! there.
 
+mod origin;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
@@ -10,7 +12,6 @@ use serde::de::{Error, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_path_to_error::{Path, Segment};
 
-use super::origin;
 use crate::domain::received::Origin;
 
 /// Something that is not what it should be.

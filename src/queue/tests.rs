@@ -18,13 +18,13 @@ fn short(number: usize) -> ServiceId {
     }
 }
 
-fn read(body: &str) -> Result<Again, Malformed> {
-    let again = serde_json::from_str::<serde_json::Value>(body).unwrap()["again"].to_string();
-    decode(&RawValue::from_string(again).unwrap(), Timestamp::MAX)
+fn read(body: &str) -> Result<DeferredWork, Malformed> {
+    let deferred = serde_json::from_str::<serde_json::Value>(body).unwrap()["deferred"].to_string();
+    decode(&RawValue::from_string(deferred).unwrap(), Timestamp::MAX)
 }
 
-fn sent(again: &Again) -> Vec<Again> {
-    let bodies = encode(again);
+fn sent(deferred: &DeferredWork) -> Vec<DeferredWork> {
+    let bodies = encode(deferred);
     assert!(
         bodies.iter().all(|body| body.len() <= LONGEST),
         "{:?}",
@@ -33,32 +33,32 @@ fn sent(again: &Again) -> Vec<Again> {
     bodies.iter().map(|body| read(body).unwrap()).collect()
 }
 
-fn change(number: usize, whom: Whom) -> Change {
+fn change(number: usize, scope: Scope) -> Change {
     let key = Key::parameter(
-        Place::of_region("123456789012", "eu-west-1"),
+        AccountRegion::of_region("123456789012", "eu-west-1"),
         &format!("/app/{number}"),
     );
     Change {
-        whom,
+        scope,
         ..Change::new(key, T.parse().unwrap(), ChangeKind::Written, "e")
     }
 }
 
-fn of(changes: Vec<Change>, services: impl Iterator<Item = ServiceId> + Clone) -> Again {
+fn of(changes: Vec<Change>, services: impl Iterator<Item = ServiceId> + Clone) -> DeferredWork {
     let at = T.parse().unwrap();
-    let waiting = services
+    let attempts = services
         .clone()
         .map(|id| {
             (
                 id,
-                Waiting {
-                    looks: 3,
-                    ..Waiting::default()
+                Attempt {
+                    count: 3,
+                    ..Attempt::default()
                 },
             )
         })
         .collect();
-    let wish = Some(Wish {
+    let request = Some(Request {
         services: services.map(|id| (id, None)).collect(),
         asked_at: at,
         dry_run: false,
@@ -66,33 +66,35 @@ fn of(changes: Vec<Change>, services: impl Iterator<Item = ServiceId> + Clone) -
         reason: None,
         sender: None,
     });
-    Again {
+    DeferredWork {
         not_before: at,
         hops: 1,
-        unlisted: 0,
+        failed_listings: 0,
         changes,
-        waiting,
-        wish,
+        attempts,
+        request,
     }
 }
 
 #[test]
 fn what_is_too_long_for_one_message_names_each_service_once() {
     let whole = of(
-        vec![change(0, Whom::only((0..2000).map(id).collect()))],
+        vec![change(0, Scope::only((0..2000).map(id).collect()))],
         (0..2000).map(id),
     );
 
     let parts = sent(&whole);
 
     let wishes = || {
-        parts
-            .iter()
-            .flat_map(|part| part.wish.iter().flat_map(|wish| wish.services.keys()))
+        parts.iter().flat_map(|part| {
+            part.request
+                .iter()
+                .flat_map(|request| request.services.keys())
+        })
     };
-    let waiting = || parts.iter().flat_map(|part| part.waiting.keys());
-    let named = |part: &Again| {
-        if let Whom::Only(these) = &part.changes[0].whom {
+    let attempts = || parts.iter().flat_map(|part| part.attempts.keys());
+    let named = |part: &DeferredWork| {
+        if let Scope::Only(these) = &part.changes[0].scope {
             these.len()
         } else {
             0
@@ -102,7 +104,7 @@ fn what_is_too_long_for_one_message_names_each_service_once() {
     assert_eq!(
         (
             wishes().count(),
-            waiting().count(),
+            attempts().count(),
             parts.iter().map(named).sum()
         ),
         (2000, 2000, 2000)
@@ -116,28 +118,28 @@ fn the_deployment_that_is_followed_goes_with_its_service() {
         deployment: "ecs-svc/7".to_owned(),
         started_at: "2026-01-31T10:00:05.123Z".parse().unwrap(),
     };
-    let waiting = BTreeMap::from([(
+    let attempts = BTreeMap::from([(
         id(1),
-        Waiting {
+        Attempt {
             rollout: Some(rollout),
-            ..Waiting::default()
+            ..Attempt::default()
         },
     )]);
-    let again = Again {
-        waiting,
+    let deferred = DeferredWork {
+        attempts,
         ..of(
-            vec![change(0, Whom::only(BTreeSet::from([id(1)])))],
+            vec![change(0, Scope::only(BTreeSet::from([id(1)])))],
             std::iter::empty(),
         )
     };
 
-    assert_eq!(sent(&again)[0].waiting, again.waiting);
+    assert_eq!(sent(&deferred)[0].attempts, deferred.attempts);
 }
 
 #[test]
 fn three_thousand_short_names_are_no_more_than_is_read() {
     let whole = of(
-        vec![change(0, Whom::only((0..3000).map(short).collect()))],
+        vec![change(0, Scope::only((0..3000).map(short).collect()))],
         (0..3000).map(short),
     );
 
@@ -150,7 +152,7 @@ fn three_thousand_short_names_are_no_more_than_is_read() {
 
 #[test]
 fn many_changes_of_many_services_are_few_messages() {
-    let these = Whom::only((0..1000).map(short).collect());
+    let these = Scope::only((0..1000).map(short).collect());
     let whole = of(
         (0..1000)
             .map(|number| change(number, these.clone()))
@@ -164,7 +166,7 @@ fn many_changes_of_many_services_are_few_messages() {
 #[test]
 fn a_list_that_is_too_long_of_those_that_need_no_second_look_is_left_out() {
     let parts = sent(&of(
-        vec![change(0, Whom::everyone_but((0..2000).map(id).collect()))],
+        vec![change(0, Scope::all_except((0..2000).map(id).collect()))],
         std::iter::empty(),
     ));
 
@@ -173,18 +175,18 @@ fn a_list_that_is_too_long_of_those_that_need_no_second_look_is_left_out() {
     assert_eq!(
         parts
             .iter()
-            .map(|part| part.changes[0].whom.clone())
+            .map(|part| part.changes[0].scope.clone())
             .collect::<Vec<_>>(),
-        [Whom::everyone_but(BTreeSet::new())]
+        [Scope::all_except(BTreeSet::new())]
     );
 }
 
 #[test]
 fn a_list_of_those_that_need_no_second_look_goes_on_in_the_next_and_stands_there_once_for_all_changes()
  {
-    let others = Whom::everyone_but((0..3000).map(short).collect());
-    let whole = Again {
-        wish: None,
+    let others = Scope::all_except((0..3000).map(short).collect());
+    let whole = DeferredWork {
+        request: None,
         ..of(
             (0..100)
                 .map(|number| change(number, others.clone()))
@@ -207,8 +209,8 @@ fn more_than_a_thousand_entries_and_numbers_out_of_range_are_malformed() {
     let many = |of: &dyn Fn(usize) -> String| (0..1001).map(of).collect::<Vec<_>>().join(",");
     let one = r#"{"kind":"ssm","path":"a","partition":"aws","account":"1","region":"eu-west-1","at":"2026-01-31T10:00:00Z","what":"written","event":"e"}"#;
     let names = many(&|number| format!("\"c/s{number}\""));
-    let waiting = many(&|number| format!("\"c/s{number}\":{{}}"));
-    let wished = many(&|number| format!("\"c/s{number}\":null"));
+    let attempts = many(&|number| format!("\"c/s{number}\":{{}}"));
+    let requested = many(&|number| format!("\"c/s{number}\":null"));
     for (member, at, expected) in [
         (
             format!(r#""work":[{}]"#, many(&|_| "{}".to_owned())),
@@ -229,38 +231,40 @@ fn more_than_a_thousand_entries_and_numbers_out_of_range_are_malformed() {
             "at most 1000 changes",
         ),
         (
-            format!(r#""work":[{{"changes":[{one}],"for":[{names}]}}]"#),
-            "work[0].for",
+            format!(r#""work":[{{"changes":[{one}],"only":[{names}]}}]"#),
+            "work[0].only",
             "at most 1000 entries",
         ),
         (
-            format!(r#""work":[{{"changes":[{one}],"not_for":[{names}]}}]"#),
+            format!(r#""work":[{{"changes":[{one}],"except":[{names}]}}]"#),
             "work[0].not_for",
             "at most 1000 entries",
         ),
         (
-            format!(r#""waiting":{{{waiting}}}"#),
-            "waiting",
+            format!(r#""attempts":{{{attempts}}}"#),
+            "attempts",
             "at most 1000 entries",
         ),
         (
-            format!(r#""wish":{{"asked_at":"2026-01-31T10:00:00Z","services":{{{wished}}}}}"#),
-            "wish.services",
+            format!(
+                r#""request":{{"asked_at":"2026-01-31T10:00:00Z","services":{{{requested}}}}}"#
+            ),
+            "request.services",
             "at most 1000 entries",
         ),
         (
-            r#""waiting":{"c/s":{"waited_seconds":-1}}"#.to_owned(),
-            "waiting",
+            r#""attempts":{"c/s":{"waited_seconds":-1}}"#.to_owned(),
+            "attempts",
             "a number of seconds from 0 to 3162240000",
         ),
         (
-            r#""waiting":{"c/s":{"waited_seconds":9000000000}}"#.to_owned(),
-            "waiting",
+            r#""attempts":{"c/s":{"waited_seconds":9000000000}}"#.to_owned(),
+            "attempts",
             "a number of seconds from 0 to 3162240000",
         ),
         (
-            r#""waiting":{"c/s":{"looks":-1}}"#.to_owned(),
-            "waiting",
+            r#""attempts":{"c/s":{"count":-1}}"#.to_owned(),
+            "attempts",
             "a number from 0 to 4294967295",
         ),
         (
@@ -269,18 +273,18 @@ fn more_than_a_thousand_entries_and_numbers_out_of_range_are_malformed() {
             "a number from 0 to 4294967295",
         ),
         (
-            r#""unlisted":4294967296"#.to_owned(),
-            "unlisted",
+            r#""failed_listings":4294967296"#.to_owned(),
+            "failed_listings",
             "a number from 0 to 4294967295",
         ),
         (
-            r#""wish":{"asked_at":"9999-01-31T10:00:00Z"}"#.to_owned(),
-            "wish.asked_at",
+            r#""request":{"asked_at":"9999-01-31T10:00:00Z"}"#.to_owned(),
+            "request.asked_at",
             "a time such as 2026-01-31T10:00:00Z",
         ),
         (
-            r#""wish":{"asked_at":"2026-01-31T10:00:00Z","max_services":0}"#.to_owned(),
-            "wish.max_services",
+            r#""request":{"asked_at":"2026-01-31T10:00:00Z","max_services":0}"#.to_owned(),
+            "request.max_services",
             "a number of services from 1 to 1000000",
         ),
     ] {
@@ -298,44 +302,44 @@ fn more_than_a_thousand_entries_and_numbers_out_of_range_are_malformed() {
 #[test]
 fn null_is_as_good_as_not_there() {
     let change = r#"{"kind":"ssm","path":"a","partition":"aws","account":null,"region":null,"stage":null,"suffix":null,"at":"2026-01-31T10:00:00Z",
-        "what":"written","version":null,"previous":null,"etag":null,"by":null,"event":"e","ignored":null,"learnt":null}"#;
-    let work = format!(r#"[{{"changes":[{change}],"for":null,"not_for":null}}]"#);
+        "what":"written","version":null,"previous":null,"etag":null,"by":null,"event":"e","ignored":null,"enriched":null}"#;
+    let work = format!(r#"[{{"changes":[{change}],"only":null,"except":null}}]"#);
     let text = format!(
-        r#"{{"version":1,"not_before":"2026-01-31T10:00:00Z","hops":null,"unlisted":null,"work":{work},
-        "waiting":{{"c/s":{{"told":null,"waited_seconds":null,"looks":null}}}},"wish":{{"services":null,"asked_at":"2026-01-31T10:00:00Z","max_services":null}}}}"#
+        r#"{{"version":1,"not_before":"2026-01-31T10:00:00Z","hops":null,"failed_listings":null,"work":{work},
+        "attempts":{{"c/s":{{"last_reason":null,"waited_seconds":null,"count":null}}}},"request":{{"services":null,"asked_at":"2026-01-31T10:00:00Z","max_services":null}}}}"#
     );
-    let none = r#"{"version":1,"not_before":"2026-01-31T10:00:00Z","work":null,"waiting":null,"wish":null}"#.to_owned();
+    let none = r#"{"version":1,"not_before":"2026-01-31T10:00:00Z","work":null,"attempts":null,"request":null}"#.to_owned();
 
     let [all, none] = [text, none]
         .map(|text| decode(&RawValue::from_string(text).unwrap(), Timestamp::MAX).unwrap());
 
     assert_eq!(
         (
-            all.changes[0].whom.clone(),
-            all.waiting[&ServiceId::from_path("c/s").unwrap()].clone()
+            all.changes[0].scope.clone(),
+            all.attempts[&ServiceId::from_path("c/s").unwrap()].clone()
         ),
-        (Whom::Everyone, Waiting::default())
+        (Scope::All, Attempt::default())
     );
     assert_eq!(
-        (none.changes, none.waiting, none.wish),
+        (none.changes, none.attempts, none.request),
         (Vec::new(), BTreeMap::new(), None)
     );
 }
 
 /// Services that a change may mean: all, all but some, or some of `most`.
-fn whoms(ids: fn(usize) -> ServiceId, most: usize) -> impl Strategy<Value = Whom> {
+fn scopes(ids: fn(usize) -> ServiceId, most: usize) -> impl Strategy<Value = Scope> {
     let some = move || {
         (0..most, 1..most).prop_map(move |(from, number)| (from..from + number).map(ids).collect())
     };
     prop_oneof![
-        Just(Whom::Everyone),
-        some().prop_map(Whom::everyone_but),
-        some().prop_map(Whom::only)
+        Just(Scope::All),
+        some().prop_map(Scope::all_except),
+        some().prop_map(Scope::only)
     ]
 }
 
 /// Many changes of few services, few of many, or many messages' worth of both.
-fn agains() -> impl Strategy<Value = Again> {
+fn works() -> impl Strategy<Value = DeferredWork> {
     let ids = prop_oneof![
         Just(short as fn(usize) -> ServiceId),
         Just(id as fn(usize) -> ServiceId)
@@ -346,9 +350,9 @@ fn agains() -> impl Strategy<Value = Again> {
         Just((300, 300))
     ];
     let parts = (ids, sizes).prop_flat_map(|(ids, (changes, services))| {
-        let whoms = prop::collection::vec(whoms(ids, services), 1..5);
+        let scopes = prop::collection::vec(scopes(ids, services), 1..5);
         (
-            whoms,
+            scopes,
             0..changes,
             0..2500_usize,
             any::<bool>(),
@@ -356,39 +360,39 @@ fn agains() -> impl Strategy<Value = Again> {
             Just(ids),
         )
     });
-    parts.prop_map(|(whoms, changes, waiting, wished, number, ids)| {
+    parts.prop_map(|(scopes, changes, attempts, requested, number, ids)| {
         let changes = (0..changes)
-            .filter_map(|place| Some(change(place, whoms.get(place % whoms.len())?.clone())))
+            .filter_map(|place| Some(change(place, scopes.get(place % scopes.len())?.clone())))
             .collect();
-        let again = of(changes, (0..waiting).map(ids));
-        Again {
+        let deferred = of(changes, (0..attempts).map(ids));
+        DeferredWork {
             hops: number,
-            unlisted: number,
-            wish: again.wish.filter(|_| wished),
-            ..again
+            failed_listings: number,
+            request: deferred.request.filter(|_| requested),
+            ..deferred
         }
     })
 }
 
 /// Everything that is told, each service of each change by itself, and how often.
-fn told(agains: &[Again]) -> BTreeMap<String, usize> {
+fn told(works: &[DeferredWork]) -> BTreeMap<String, usize> {
     let mut told: BTreeMap<String, usize> = BTreeMap::new();
     let mut tell = |what: String| *told.entry(what).or_default() += 1;
-    for again in agains {
-        for change in &again.changes {
-            match &change.whom {
-                Whom::Everyone => tell(format!("{} {:?} for all", change.key, change.at)),
+    for deferred in works {
+        for change in &deferred.changes {
+            match &change.scope {
+                Scope::All => tell(format!("{} {:?} for all", change.key, change.at)),
                 // Who is left out of a second look need not be told.
-                Whom::EveryoneBut(_) => tell(format!("{} {:?} once more", change.key, change.at)),
-                Whom::Only(these) => these
+                Scope::AllExcept(_) => tell(format!("{} {:?} once more", change.key, change.at)),
+                Scope::Only(these) => these
                     .iter()
                     .for_each(|id| tell(format!("{} {:?} for {id}", change.key, change.at))),
             }
         }
-        again
-            .wish
+        deferred
+            .request
             .iter()
-            .flat_map(|wish| wish.services.keys())
+            .flat_map(|request| request.services.keys())
             .for_each(|id| tell(format!("wish {id}")));
     }
     told
@@ -398,15 +402,15 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 12, max_shrink_iters: 30, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_is_written_is_read_and_tells_each_service_and_change_once(again in agains()) {
-        let parts = sent(&again);
+    fn whatever_is_written_is_read_and_tells_each_service_and_change_once(deferred in works()) {
+        let parts = sent(&deferred);
 
-        let waiting: BTreeMap<_, _> = parts.iter().flat_map(|part| part.waiting.clone()).collect();
-        prop_assert_eq!(told(&parts), told(std::slice::from_ref(&again)));
-        prop_assert_eq!(waiting, again.waiting);
+        let attempts: BTreeMap<_, _> = parts.iter().flat_map(|part| part.attempts.clone()).collect();
+        prop_assert_eq!(told(&parts), told(std::slice::from_ref(&deferred)));
+        prop_assert_eq!(attempts, deferred.attempts);
         for part in &parts {
-            prop_assert_eq!((part.not_before, part.hops, part.unlisted), (again.not_before, again.hops, again.unlisted));
-            prop_assert_eq!(part.wish.is_some(), again.wish.is_some());
+            prop_assert_eq!((part.not_before, part.hops, part.failed_listings), (deferred.not_before, deferred.hops, deferred.failed_listings));
+            prop_assert_eq!(part.request.is_some(), deferred.request.is_some());
         }
     }
 }

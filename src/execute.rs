@@ -1,7 +1,7 @@
 //! Carries a plan out. Nothing here fails as a whole: each service has an outcome of its own.
 
 mod deploy;
-mod look;
+mod recheck;
 
 use std::collections::BTreeMap;
 
@@ -15,12 +15,12 @@ use crate::domain::arn::ServiceId;
 use crate::domain::change::Change;
 use crate::domain::history::Needed;
 use crate::domain::key::Key;
-use crate::domain::outcome::RolledOut;
 use crate::domain::plan::{Plan, Planned, Policy};
 use crate::domain::service::Service;
+use crate::domain::start::RolledOut;
 use crate::pace::Pace;
 
-use look::{Group, LOOKED_AT_TOGETHER};
+use recheck::{Group, LOOKED_AT_TOGETHER};
 
 /// What carrying out needs beside the plan: enough to decide anew about one service whose answer
 /// was lost.

@@ -3,37 +3,37 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{Errand, Performed, Reload, count, unread};
+use super::{Batch, Performed, Reconciler, count, unread};
 use crate::aws::Error;
 use crate::domain::service::{Service, ServiceStatus};
 use crate::domain::summary::ServiceLine;
-use crate::domain::watch::Listening;
+use crate::domain::watch::Match;
 
-impl Reload<'_> {
+impl Reconciler<'_> {
     /// Reads the task definitions that decide whether services are concerned: of those that say
     /// `auto` and whose terms do not name every change already. Where one cannot be read, the
     /// service's terms decide alone, and what else might concern it goes on later.
     pub(super) async fn read_references(
         &self,
-        errand: &Errand,
+        batch: &Batch,
         services: &mut [Service],
         performed: &mut Performed,
     ) {
         let listening = |service: &Service, wanted| {
-            let looked_at = errand
+            let looked_at = batch
                 .changes
                 .values()
-                .filter(|change| change.whom.includes(&service.id))
+                .filter(|change| change.scope.includes(&service.id))
                 .map(|change| &change.key);
             looked_at
-                .filter(|key| service.listens(key) == wanted)
+                .filter(|key| service.match_of(key) == wanted)
                 .cloned()
                 .collect::<BTreeSet<_>>()
         };
         let undecided = |service: &&mut Service| {
             service.status == ServiceStatus::Active
-                && service.may_ask_its_task_definition()
-                && !listening(service, Listening::AskTaskDefinition).is_empty()
+                && service.may_need_its_task_definition()
+                && !listening(service, Match::NeedsTaskDefinition).is_empty()
         };
         for (service, failed) in self
             .read_definitions(services.iter_mut().filter(undecided), performed)
@@ -42,12 +42,12 @@ impl Reload<'_> {
             if let Some(error) = failed {
                 let keys = performed
                     .keys
-                    .share(listening(service, Listening::AskTaskDefinition));
+                    .share(listening(service, Match::NeedsTaskDefinition));
                 count(&mut performed.reach, &*keys, |reach| reach.undecided += 1);
                 if error.cause.passes() {
                     performed.undecided.insert(service.id.clone(), keys);
                 }
-                if listening(service, Listening::Yes).is_empty() {
+                if listening(service, Match::Watched).is_empty() {
                     performed
                         .lines
                         .push(ServiceLine::unread(&service.id, &unread(&error)));

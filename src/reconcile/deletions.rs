@@ -1,31 +1,31 @@
 //! Who misses what was deleted.
 
-use super::{Errand, Performed, Reload};
+use super::{Batch, Performed, Reconciler};
 use crate::domain::change::{Change, ChangeKind};
 use crate::domain::service::{Service, ServiceStatus};
-use crate::domain::watch::Listening;
+use crate::domain::watch::Match;
 
-impl Reload<'_> {
+impl Reconciler<'_> {
     /// Reads the task definitions of the services that watch what was deleted, whether they say
     /// `auto` or not: only where one refers to the key itself does its next task not start. One
     /// call for each that is not known yet. Where one cannot be read, nobody is alarmed, and the
     /// service's line says so.
     pub(super) async fn read_who_misses(
         &self,
-        errand: &Errand,
+        batch: &Batch,
         services: &mut [Service],
         performed: &mut Performed,
     ) {
-        let deleted: Vec<_> = errand
+        let deleted: Vec<_> = batch
             .changes
             .values()
             .filter(|change| change.kind == ChangeKind::Deleted && !change.ignored)
             .collect();
         let concerns = |service: &Service, change: &Change| {
-            change.whom.includes(&service.id)
+            change.scope.includes(&service.id)
                 && matches!(
-                    service.listens(&change.key),
-                    Listening::Yes | Listening::Pinned
+                    service.match_of(&change.key),
+                    Match::Watched | Match::Pinned
                 )
         };
         let is_concerned = |service: &&mut Service| {

@@ -77,7 +77,7 @@ impl Reporter {
         }
         for (message, told) in [
             ("incomplete", &summary.incomplete),
-            ("not swept", &summary.not_swept),
+            ("not swept", &summary.sweep_errors),
         ] {
             for what in told {
                 self.line(
@@ -132,7 +132,7 @@ impl Reporter {
         }
     }
 
-    /// Tells what was asked for, and by whom.
+    /// Tells what was asked for, and by scope.
     pub fn requests<'a>(
         &self,
         requests: impl IntoIterator<Item = &'a RequestLine>,
@@ -161,7 +161,7 @@ impl Reporter {
     }
 
     /// Tells of tags and references that do not parse, each once in the life of the process, since
-    /// the owner of a service that never matches would not hear of it otherwise.
+    /// the owner of a service that never matches would not hear of it `would_be`.
     pub fn mistakes<'a>(
         &self,
         mistakes: impl IntoIterator<Item = &'a (ServiceId, String)>,
@@ -184,7 +184,7 @@ impl Reporter {
     }
 
     /// Tells of tagged resources that are not what the tag is for, each once in the life of the
-    /// process: nobody would hear of them otherwise.
+    /// process: nobody would hear of them `would_be`.
     pub fn strangers(
         &self,
         strangers: &BTreeMap<String, &'static str>,

@@ -10,7 +10,9 @@ use aws_sdk_ecs::types::{
 use super::task_definition::add_log_options;
 use super::timestamp;
 use crate::domain::arn::ServiceId;
-use crate::domain::history::{Approval, EndedBy, Fate, History, OldestTask, PastDeployment};
+use crate::domain::history::{
+    Approval, EndedBy, History, OldestTask, PastDeployment, ServiceDeploymentStatus,
+};
 use crate::domain::reference::References;
 use crate::domain::service::{
     Controller, Deployment, DeploymentStrategy, RolloutState, Service, ServiceEvent, ServiceStatus,
@@ -129,7 +131,7 @@ fn deployment(told: &types::Deployment) -> Option<Deployment> {
             Some(types::DeploymentRolloutState::Completed) => RolloutState::Completed,
             Some(types::DeploymentRolloutState::Failed) => RolloutState::Failed,
             Some(types::DeploymentRolloutState::InProgress) => RolloutState::InProgress,
-            _ => RolloutState::Untold,
+            _ => RolloutState::Unknown,
         },
         is_whole: told.desired_count > 0 && told.running_count >= told.desired_count,
     })
@@ -155,7 +157,7 @@ pub(super) fn past(
             .map(|number| format!("ecs-svc/{number}")),
         created_at: timestamp(told.created_at()?)?,
         finished_at: told.finished_at().and_then(timestamp),
-        fate: fate(told.status()),
+        status: status(told.status()),
         status_reason: told
             .status_reason()
             .filter(|reason| !reason.is_empty())
@@ -201,20 +203,20 @@ pub(super) fn approval(told: &types::ServiceDeployment) -> Option<Approval> {
 
 /// Statuses that came after this version are taken for running: they then neither cover a change
 /// nor count as failed.
-fn fate(status: Option<&types::ServiceDeploymentStatus>) -> Fate {
+fn status(status: Option<&types::ServiceDeploymentStatus>) -> ServiceDeploymentStatus {
     match status {
-        Some(types::ServiceDeploymentStatus::Successful) => Fate::Succeeded,
+        Some(types::ServiceDeploymentStatus::Successful) => ServiceDeploymentStatus::Succeeded,
         Some(
             types::ServiceDeploymentStatus::RollbackRequested
             | types::ServiceDeploymentStatus::RollbackInProgress,
-        ) => Fate::RollingBack,
+        ) => ServiceDeploymentStatus::RollingBack,
         Some(
             types::ServiceDeploymentStatus::RollbackSuccessful
             | types::ServiceDeploymentStatus::RollbackFailed,
-        ) => Fate::RolledBack,
+        ) => ServiceDeploymentStatus::RolledBack,
         Some(
             types::ServiceDeploymentStatus::StopRequested | types::ServiceDeploymentStatus::Stopped,
-        ) => Fate::Stopped,
-        _ => Fate::Running,
+        ) => ServiceDeploymentStatus::Stopped,
+        _ => ServiceDeploymentStatus::Running,
     }
 }

@@ -6,19 +6,22 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::errand::{Errand, errands};
-use super::{Error, Performed, Reload, Reloaded};
-use crate::domain::again::{Again, Next, Waiting, Wish, came_to_nothing, delay, second_look};
+use super::batch::{Batch, batches};
+use super::{Error, Performed, Reconciled, Reconciler};
 use crate::domain::arn::ServiceId;
-use crate::domain::change::{Change, ChangeKind, Whom};
+use crate::domain::change::{Change, ChangeKind, Scope};
+use crate::domain::defer::{
+    Attempt, DeferredWork, Next, Request, delay, retry_listing_at, second_listing_at,
+};
 use crate::domain::history::Rollout;
 use crate::domain::key::Key;
-use crate::domain::outcome::{Outcome, RestartResult, RolledOut};
 use crate::domain::plan::Reasons;
 use crate::domain::reason::{Decision, Reason};
 use crate::domain::shared::{Found, Shared};
+use crate::domain::start::{Outcome, RestartResult, RolledOut};
 use crate::domain::summary::ServiceLine;
-use crate::event::{Inbox, Told, encode_again};
+use crate::event::{Content, Inbox};
+use crate::queue::encode;
 
 /// What is left to do about one service.
 #[derive(Clone, Debug)]
@@ -28,7 +31,7 @@ pub(super) struct Left {
     pub(super) keys: Arc<BTreeSet<Key>>,
     pub(super) next: Next,
     /// What a later look does not tell again.
-    pub(super) told: Reason,
+    pub(super) last_reason: Reason,
     /// The deployment that was started for it just now.
     pub(super) rollout: Option<Rollout>,
 }
@@ -51,16 +54,16 @@ impl Left {
             _ => None,
         };
         // What is refused goes on for the rollout that covers another change.
-        let told = if rollout.is_some() || planned.reason.decision() == Decision::Refuse {
+        let last_reason = if rollout.is_some() || planned.reason.decision() == Decision::Refuse {
             Reason::Fresh
         } else {
             planned.reason
         };
-        let keys = keys.of(&planned.asked_by, told);
+        let keys = keys.of(&planned.asked_by, last_reason);
         Some(Self {
             keys,
             next,
-            told,
+            last_reason,
             rollout,
         })
     }
@@ -73,7 +76,7 @@ impl Left {
                 by: None,
                 ages: true,
             },
-            told: Reason::Stale,
+            last_reason: Reason::Stale,
             rollout: None,
         }
     }
@@ -93,13 +96,13 @@ impl KeysLeft {
         self.sets.share(keys)
     }
 
-    fn of(&mut self, asked_by: &Arc<Reasons>, told: Reason) -> Arc<BTreeSet<Key>> {
+    fn of(&mut self, asked_by: &Arc<Reasons>, last_reason: Reason) -> Arc<BTreeSet<Key>> {
         let is_left = |reason: Reason| match reason.decision() {
             Decision::Hold | Decision::Restart => true,
-            Decision::Skip => reason == Reason::Fresh && told == Reason::Fresh,
+            Decision::Skip => reason == Reason::Fresh && last_reason == Reason::Fresh,
             Decision::Refuse => false,
         };
-        self.known.of(asked_by, told == Reason::Fresh, || {
+        self.known.of(asked_by, last_reason == Reason::Fresh, || {
             let keys = asked_by
                 .iter()
                 .filter(|(_, reason)| is_left(**reason))
@@ -109,36 +112,41 @@ impl KeysLeft {
     }
 }
 
-/// A service, what is left to do about it, when, and what is then known of its waiting.
-type Due<'a> = (&'a ServiceId, &'a Left, Timestamp, Waiting);
+/// A service, what is left to do about it, when, and what is then known of its attempts.
+type Due<'a> = (&'a ServiceId, &'a Left, Timestamp, Attempt);
 
-impl Reload<'_> {
+impl Reconciler<'_> {
     /// Sends what is left to do to the queue, grouped by when it is due: each service and change in
     /// one message and no other. What could not be sent is left to the messages that told it.
     /// Without a queue, holds are left to the sweep, and only what failed is left to those
     /// messages.
-    pub(super) async fn go_on(&self, errand: &Errand, performed: &mut Performed) {
-        if errand.wish.as_ref().is_some_and(|wish| wish.dry_run) {
+    pub(super) async fn defer(&self, batch: &Batch, performed: &mut Performed) {
+        if batch
+            .request
+            .as_ref()
+            .is_some_and(|request| request.dry_run)
+        {
             return;
         }
         let Some(queue) = self.settings.queue_url.as_deref() else {
-            return leave_to_others(errand, performed);
+            return without_queue(batch, performed);
         };
         let now = self.clock.now();
-        let asked_now: BTreeSet<_> = errand.told_now().map(|change| &change.key).collect();
+        let asked_now: BTreeSet<_> = batch.told_now().map(|change| &change.key).collect();
         let known = |id, left: &Left| {
-            let waiting: Waiting = errand.waiting.get(id).cloned().unwrap_or_default();
-            let waiting = Waiting {
-                rollout: left.rollout.clone().or_else(|| waiting.rollout.clone()),
-                ..waiting
+            let attempts: Attempt = batch.attempts.get(id).cloned().unwrap_or_default();
+            let attempts = Attempt {
+                rollout: left.rollout.clone().or_else(|| attempts.rollout.clone()),
+                ..attempts
             };
-            let is_owed_now = waiting.told == Some(Reason::Fresh) && is_owed(left.told);
+            let is_owed_now =
+                attempts.last_reason == Some(Reason::Fresh) && is_owed(left.last_reason);
             // What was just started is followed for as long as any rollout, however long it had to
             // wait before.
             let begins = is_owed_now
                 || left.rollout.is_some()
                 || left.keys.iter().any(|key| asked_now.contains(key));
-            if begins { waiting.anew() } else { waiting }
+            if begins { attempts.anew() } else { attempts }
         };
         let Performed {
             lines,
@@ -150,55 +158,56 @@ impl Reload<'_> {
         let mut lines = by_service(lines);
         let mut due: Vec<Due<'_>> = Vec::new();
         for (id, left) in &*left {
-            let (at, waiting) = known(id, left).until_next(left.next, left.told, now);
-            if waiting.waited > self.settings.hold_limit {
+            let (at, attempts) = known(id, left).until_next(left.next, left.last_reason, now);
+            if attempts.waited > self.settings.hold_limit {
                 if let Some(line) = lines.get_mut(&id.to_string()) {
-                    line.abandon(left.told, self.settings.hold_limit);
+                    line.abandon(left.last_reason, self.settings.hold_limit);
                 }
             } else {
-                due.push((id, left, at, waiting));
+                due.push((id, left, at, attempts));
             }
         }
         let groups = grouped(keep_together(due, self.settings.max_in_flight));
         let mut unsent = BTreeSet::new();
         let most = self.settings.max_services;
-        let raises = errand.raises(most).filter(|_| !errand.queued);
+        let raises = batch.raises(most).filter(|_| !batch.queued);
         for (at, group) in groups {
-            let again = again(errand, at, &group);
+            let again = deferred_work(batch, at, &group);
             let sent = self.send(queue, &again, now).await;
             *sent_in_all += sent.unwrap_or_default();
             for (id, left, ..) in group {
                 if let Some(line) = lines.get_mut(&id.to_string()) {
-                    (line.next_look, line.again) = (sent.map(|_| at), is_owed(left.told));
-                    if line.again && raises.is_some() {
+                    (line.next_check, line.will_retry) =
+                        (sent.map(|_| at), is_owed(left.last_reason));
+                    if line.will_retry && raises.is_some() {
                         line.add_detail(&format!("it goes on under RELOADER_MAX_SERVICES={most}"));
                     }
                 }
                 if sent.is_none() {
-                    unsent.extend(errand.tellers_of(&*left.keys));
+                    unsent.extend(batch.tellers_of(&*left.keys));
                     stranded.insert(id.clone());
                 }
             }
         }
-        let changes: Vec<_> = second_looks(errand, &performed.lines).collect();
+        let changes: Vec<_> = second_listing(batch, &performed.lines).collect();
         if !changes.is_empty() {
             let keys: Vec<_> = changes.iter().map(|change| change.key.clone()).collect();
-            let wish = errand.wish.clone().map(|wish| Wish {
+            let request = batch.request.clone().map(|request| Request {
                 services: BTreeMap::new(),
-                ..wish
+                ..request
             });
-            let hops = errand.hops.saturating_add(1);
-            let again = Again {
-                not_before: second_look(now),
+            let hops = batch.hops.saturating_add(1);
+            let again = DeferredWork {
+                not_before: second_listing_at(now),
                 hops,
-                unlisted: 0,
+                failed_listings: 0,
                 changes,
-                waiting: BTreeMap::new(),
-                wish,
+                attempts: BTreeMap::new(),
+                request,
             };
             match self.send(queue, &again, now).await {
                 Some(sent) => performed.sent += sent,
-                None => unsent.extend(errand.tellers_of(&keys)),
+                None => unsent.extend(batch.tellers_of(&keys)),
             }
         }
         performed.unfinished.extend(unsent);
@@ -207,23 +216,23 @@ impl Reload<'_> {
     /// Who watches is not known: all that the queue told goes on in a while, as it was told. What a
     /// person wrote stays where it is, and so does all where the error does not pass by itself,
     /// or has lasted too long: it ends where a person sees it.
-    pub(super) async fn put_off(&self, inbox: &Inbox, error: Error) -> Reloaded {
+    pub(super) async fn requeue_all(&self, inbox: &Inbox, error: Error) -> Reconciled {
         let places = inbox.messages.iter().enumerate();
         let unfinished = places
             .filter(|(_, message)| message.asks())
             .map(|(place, _)| place)
             .collect();
         let passes = error.passes();
-        let errands = errands(inbox, &[]);
-        let received = errands
+        let batches = batches(inbox, &[]);
+        let received = batches
             .iter()
-            .flat_map(|errand| errand.received(None, |_| None))
+            .flat_map(|batch| batch.received(None, |_| None))
             .collect();
-        let mut reloaded = Reloaded {
+        let mut reconciled = Reconciled {
             error: Some(error),
             unfinished,
             received,
-            ..Reloaded::default()
+            ..Reconciled::default()
         };
         let Some(queue) = self
             .settings
@@ -231,64 +240,65 @@ impl Reload<'_> {
             .as_deref()
             .filter(|_| inbox.from_queue && passes)
         else {
-            return reloaded;
+            return reconciled;
         };
         let now = self.clock.now();
         let by_hand = |place: &usize| {
             inbox.messages.get(*place).is_some_and(|message| {
                 message
-                    .told
+                    .contents
                     .iter()
-                    .any(|told| matches!(told, Told::Asked(_)))
+                    .any(|told| matches!(told, Content::Request(_)))
             })
         };
-        for errand in errands
+        for batch in batches
             .into_iter()
-            .filter(|errand| !errand.tellers.iter().any(by_hand))
+            .filter(|batch| !batch.tellers.iter().any(by_hand))
         {
-            let Some(not_before) = came_to_nothing(errand.unlisted, self.settings.hold_limit, now)
+            let Some(not_before) =
+                retry_listing_at(batch.failed_listings, self.settings.hold_limit, now)
             else {
                 continue;
             };
-            let (changes, waiting) = (
-                errand.changes.into_values().collect(),
-                Arc::unwrap_or_clone(errand.waiting),
+            let (changes, attempts) = (
+                batch.changes.into_values().collect(),
+                Arc::unwrap_or_clone(batch.attempts),
             );
-            let (hops, unlisted) = (
-                errand.hops.saturating_add(1),
-                errand.unlisted.saturating_add(1),
+            let (hops, failed_listings) = (
+                batch.hops.saturating_add(1),
+                batch.failed_listings.saturating_add(1),
             );
-            let again = Again {
+            let again = DeferredWork {
                 not_before,
                 hops,
-                unlisted,
+                failed_listings,
                 changes,
-                waiting,
-                wish: errand.wish,
+                attempts,
+                request: batch.request,
             };
             if let Some(sent) = self.send(queue, &again, now).await {
-                reloaded.sent += sent;
-                reloaded
+                reconciled.sent += sent;
+                reconciled
                     .unfinished
-                    .retain(|place| !errand.tellers.contains(place));
+                    .retain(|place| !batch.tellers.contains(place));
             }
         }
-        reloaded
+        reconciled
     }
 
     /// There was no time to begin with it: it goes on at once, as it was told, and where that
     /// cannot be, it is left to the messages that told it: these.
-    pub(super) async fn leave(&self, errand: Errand, sent: &mut usize) -> BTreeSet<usize> {
-        let Errand {
+    pub(super) async fn leave(&self, batch: Batch, sent: &mut usize) -> BTreeSet<usize> {
+        let Batch {
             changes,
-            wish,
-            waiting,
+            request,
+            attempts,
             tellers,
             hops,
-            unlisted,
+            failed_listings,
             ..
-        } = errand;
-        let is_asked_only = wish.as_ref().is_some_and(|wish| wish.dry_run);
+        } = batch;
+        let is_asked_only = request.as_ref().is_some_and(|request| request.dry_run);
         // The rest of the time is for what was begun, and for the answer.
         let by = self.until + self.send_by.saturating_duration_since(self.until) / 2;
         let Some(queue) = self
@@ -300,17 +310,17 @@ impl Reload<'_> {
             return tellers;
         };
         let now = self.clock.now();
-        let (changes, waiting) = (
+        let (changes, attempts) = (
             changes.into_values().collect(),
-            Arc::unwrap_or_clone(waiting),
+            Arc::unwrap_or_clone(attempts),
         );
-        let again = Again {
+        let again = DeferredWork {
             not_before: now,
             hops: hops.saturating_add(1),
-            unlisted,
+            failed_listings,
             changes,
-            waiting,
-            wish,
+            attempts,
+            request,
         };
         let Some(messages) = self.send(queue, &again, now).await else {
             return tellers;
@@ -320,8 +330,8 @@ impl Reload<'_> {
     }
 
     /// How many messages were sent; nothing where one could not be.
-    async fn send(&self, queue: &str, again: &Again, now: Timestamp) -> Option<usize> {
-        let bodies = encode_again(again);
+    async fn send(&self, queue: &str, again: &DeferredWork, now: Timestamp) -> Option<usize> {
+        let bodies = encode(again);
         let sent = bodies.len();
         for body in bodies {
             let delay = delay(again.not_before, now);
@@ -335,15 +345,19 @@ impl Reload<'_> {
 }
 
 /// Without a queue, holds are left to the sweep, and what failed to the messages that told it.
-fn leave_to_others(errand: &Errand, performed: &mut Performed) {
+fn without_queue(batch: &Batch, performed: &mut Performed) {
     let lines = by_service(&mut performed.lines);
-    let is_late = |id: &ServiceId| lines.get(&id.to_string()).is_some_and(|line| line.again);
+    let is_late = |id: &ServiceId| {
+        lines
+            .get(&id.to_string())
+            .is_some_and(|line| line.will_retry)
+    };
     for (id, left) in performed
         .left
         .iter()
-        .filter(|(id, left)| is_late(id) || left.told == Reason::Stale)
+        .filter(|(id, left)| is_late(id) || left.last_reason == Reason::Stale)
     {
-        performed.unfinished.extend(errand.tellers_of(&*left.keys));
+        performed.unfinished.extend(batch.tellers_of(&*left.keys));
         performed.stranded.insert(id.clone());
     }
     let held = performed
@@ -363,8 +377,8 @@ fn by_service(lines: &mut [ServiceLine]) -> BTreeMap<String, &mut ServiceLine> {
 }
 
 /// Whether a restart is owed: a rollout that is merely followed owes none.
-fn is_owed(told: Reason) -> bool {
-    told != Reason::Fresh
+fn is_owed(last_reason: Reason) -> bool {
+    last_reason != Reason::Fresh
 }
 
 /// The rollouts of a change and the restarts that wait are looked at together where they are more
@@ -387,8 +401,8 @@ fn keep_together(mut due: Vec<Due<'_>>, max_in_flight: usize) -> Vec<Due<'_>> {
         .map(|(_, _, at, _)| *at)
         .min()
     {
-        for (_, _, at, waiting) in due.iter_mut().filter(|(_, left, ..)| counts(left)) {
-            *waiting = waiting.clone().sooner(at.duration_since(first));
+        for (_, _, at, attempts) in due.iter_mut().filter(|(_, left, ..)| counts(left)) {
+            *attempts = attempts.clone().sooner(at.duration_since(first));
             *at = first;
         }
     }
@@ -407,7 +421,7 @@ fn alike<'a>(due: &[Due<'a>]) -> Vec<(&'a Left, usize)> {
     alike.into_values().collect()
 }
 
-/// The changes; nothing stands for a person's wish.
+/// The changes; nothing stands for a person's request.
 fn asked_for(left: &Left) -> impl Iterator<Item = Option<&Key>> {
     left.keys
         .iter()
@@ -423,35 +437,35 @@ fn grouped(due: Vec<Due<'_>>) -> BTreeMap<Timestamp, Vec<Due<'_>>> {
     groups
 }
 
-fn again(errand: &Errand, not_before: Timestamp, group: &[Due<'_>]) -> Again {
-    let changes = whom(group).into_iter().filter_map(|(key, whom)| {
+fn deferred_work(batch: &Batch, not_before: Timestamp, group: &[Due<'_>]) -> DeferredWork {
+    let changes = scope(group).into_iter().filter_map(|(key, scope)| {
         Some(Change {
-            whom,
-            ..errand.changes.get(key)?.clone()
+            scope,
+            ..batch.changes.get(key)?.clone()
         })
     });
-    let wish = errand.wish.clone().map(|mut wish| {
+    let request = batch.request.clone().map(|mut request| {
         let these: BTreeSet<_> = group.iter().map(|(id, ..)| *id).collect();
-        wish.services.retain(|id, _| these.contains(id));
-        wish
+        request.services.retain(|id, _| these.contains(id));
+        request
     });
-    let waiting = group
+    let attempts = group
         .iter()
-        .map(|(id, _, _, waiting)| (ServiceId::clone(id), waiting.clone()))
+        .map(|(id, _, _, attempts)| (ServiceId::clone(id), attempts.clone()))
         .collect();
-    Again {
+    DeferredWork {
         not_before,
-        hops: errand.hops.saturating_add(1),
-        unlisted: 0,
+        hops: batch.hops.saturating_add(1),
+        failed_listings: 0,
         changes: changes.collect(),
-        waiting,
-        wish,
+        attempts,
+        request,
     }
 }
 
 /// The services of each key. Those with the same keys are put together first: a thousand keys of a
 /// thousand services are one list then, not a million names.
-fn whom<'a>(group: &[Due<'a>]) -> BTreeMap<&'a Key, Whom> {
+fn scope<'a>(group: &[Due<'a>]) -> BTreeMap<&'a Key, Scope> {
     let mut alike: BTreeMap<usize, (&Arc<BTreeSet<Key>>, BTreeSet<&ServiceId>)> = BTreeMap::new();
     for (id, left, ..) in group {
         alike
@@ -465,13 +479,13 @@ fn whom<'a>(group: &[Due<'a>]) -> BTreeMap<&'a Key, Whom> {
         keys.iter()
             .for_each(|key| parts.entry(key).or_default().push(*place));
     }
-    let mut joined: BTreeMap<Vec<usize>, Whom> = BTreeMap::new();
+    let mut joined: BTreeMap<Vec<usize>, Scope> = BTreeMap::new();
     let join = |parts: &[usize]| {
         let services = parts
             .iter()
             .filter_map(|place| alike.get(place))
             .flat_map(|(_, services)| services);
-        Whom::only(services.map(|id| ServiceId::clone(id)).collect())
+        Scope::only(services.map(|id| ServiceId::clone(id)).collect())
     };
     parts
         .into_iter()
@@ -488,31 +502,28 @@ fn whom<'a>(group: &[Due<'a>]) -> BTreeMap<&'a Key, Whom> {
 }
 
 /// What was told now is looked at once more, for the services that are not known yet.
-fn second_looks<'a>(
-    errand: &'a Errand,
+fn second_listing<'a>(
+    batch: &'a Batch,
     lines: &[ServiceLine],
 ) -> impl Iterator<Item = Change> + use<'a> {
     let known: BTreeSet<_> = lines
         .iter()
         .filter_map(|line| ServiceId::from_path(&line.service))
         .collect();
-    let whom = Whom::everyone_but(known);
+    let scope = Scope::all_except(known);
     let concerns = |change: &&Change| change.kind == ChangeKind::Written && !change.ignored;
-    errand
-        .told_now()
-        .filter(concerns)
-        .map(move |change| Change {
-            whom: whom.clone(),
-            ..change.clone()
-        })
+    batch.told_now().filter(concerns).map(move |change| Change {
+        scope: scope.clone(),
+        ..change.clone()
+    })
 }
 
 impl ServiceLine {
-    fn abandon(&mut self, told: Reason, waited: jiff::SignedDuration) {
-        self.again = false;
-        if is_owed(told) {
+    fn abandon(&mut self, last_reason: Reason, waited: jiff::SignedDuration) {
+        self.will_retry = false;
+        if is_owed(last_reason) {
             self.result = Some(RestartResult::Abandoned);
-            self.cause = Some(format!("waited {waited:#} in vain: {told}"));
+            self.error = Some(format!("waited {waited:#} in vain: {last_reason}"));
         } else {
             self.add_detail(&format!("no longer followed after {waited:#}"));
         }

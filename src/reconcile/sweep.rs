@@ -10,20 +10,20 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::errand::Errand;
-use super::{Findings, Reload};
+use super::batch::Batch;
+use super::{Findings, Reconciler};
 use crate::aws::{IN_A_CIRCLE, Listed, Listing};
 use crate::domain::arn::ServiceId;
-use crate::domain::change::{Change, Whom, coalesce, end_of_second, not_ahead_of};
+use crate::domain::change::{Change, Scope, coalesce, end_of_second, not_ahead_of};
 use crate::domain::history::OldestTask;
 use crate::domain::key::{CURRENT, Key, Kind};
-use crate::domain::outcome::{RestartResult, RolledOut};
 use crate::domain::plan::{Planned, Policy, plan};
 use crate::domain::reason::{Decision, Reason};
 use crate::domain::service::{Deployment, RolloutState, Service, ServiceStatus};
+use crate::domain::start::{RestartResult, RolledOut};
 use crate::domain::summary::{ChangeLines, ServiceLine};
 use crate::domain::tags::Mode;
-use crate::domain::watch::Listening;
+use crate::domain::watch::Match;
 use crate::event::Sweep;
 
 use metadata::subjects;
@@ -31,7 +31,7 @@ use metadata::subjects;
 /// Look-ups of one kind under way at once.
 const IN_FLIGHT: usize = 8;
 
-/// Why a stale service is not restarted, where that is not its owner's wish.
+/// Why a stale service is not restarted, where that is not its owner's request.
 const TOO_OLD: &str = "it changed before RELOADER_SWEEP_SINCE";
 const MAYBE: &str = "the secret was modified since, its current version was not: perhaps a label \
                      moved, or only its description changed";
@@ -39,14 +39,14 @@ const PERHAPS_IGNORED: &str = "whether the owner of the key wants it ignored cou
 
 /// A change that services look stale for, and why it restarts none of them, where it does not.
 #[derive(Debug)]
-struct Suspicion {
+struct Candidate {
     change: Change,
     only_told: Option<&'static str>,
     services: BTreeSet<ServiceId>,
 }
 
-impl Reload<'_> {
-    /// Looks at every service that has opted in, asks metadata when each key changed that one of
+impl Reconciler<'_> {
+    /// Describes every service that has opted in, asks metadata when each key changed that one of
     /// them watches, and has the tasks of what looks stale tell when they were created. Costs
     /// ceil(S/100) + ceil(S/10) calls for the services, one a task definition that is not known
     /// yet, one for fifty parameters or paths of them, a hundred secrets and each object, one a
@@ -63,13 +63,13 @@ impl Reload<'_> {
         let looks = self
             .aws
             .ecs
-            .look_at(
+            .describe_services(
                 ids,
                 &self.settings.tag_prefix,
                 self.share_of_what_is_left(3),
             )
             .await;
-        let mut unswept: Vec<_> = looks
+        let mut sweep_errors: Vec<_> = looks
             .unread
             .iter()
             .map(|(id, error)| format!("{id}: {error}"))
@@ -81,49 +81,52 @@ impl Reload<'_> {
                 && service.tags.mode != Mode::Off
         });
         let looked_at = Instant::now();
-        self.refer(&mut services, &mut unswept).await;
+        self.read_task_definitions(&mut services, &mut sweep_errors)
+            .await;
 
         let home = watching
             .first()
             .map(|listed| listed.home.clone())
             .unwrap_or_default();
-        let subjects = subjects(&services, &home, &mut unswept);
+        let subjects = subjects(&services, &home, &mut sweep_errors);
         let fresh_since = services
             .iter()
             .filter_map(|service| fresh_since(service.primary()?))
             .min();
         let since = fresh_since.unwrap_or(Timestamp::MIN);
         let found = self.last_changes(&subjects, &home, since).await;
-        unswept.extend(found.unswept);
+        sweep_errors.extend(found.sweep_errors);
 
-        let suspicions = suspicions(coalesce(found.changes), &services);
-        let suspicions = self.without_ignored(suspicions, &mut unswept).await;
-        let suspicions = self
-            .certain(suspicions, &found.rotated_at, &services, &mut unswept)
+        let candidates = candidates(coalesce(found.changes), &services);
+        let candidates = self.without_ignored(candidates, &mut sweep_errors).await;
+        let candidates = self
+            .date_secrets(candidates, &found.rotated_at, &services, &mut sweep_errors)
             .await;
-        let confirmed = self.confirm(suspicions, &mut services, &mut unswept).await;
+        let confirmed = self
+            .verify_tasks(candidates, &mut services, &mut sweep_errors)
+            .await;
 
         let mut findings = Findings {
             keys: found.keys,
-            unswept,
+            sweep_errors,
             ..Findings::default()
         };
         let changed = confirmed
             .iter()
-            .filter(|suspicion| suspicion.only_told != Some(MAYBE));
+            .filter(|candidate| candidate.only_told != Some(MAYBE));
         findings.stale = changed
-            .flat_map(|suspicion| &suspicion.services)
+            .flat_map(|candidate| &candidate.services)
             .collect::<BTreeSet<_>>()
             .len();
         let repair = sweep.repair.unwrap_or(self.settings.sweep_repairs);
         let (told, repaired): (Vec<_>, Vec<_>) = confirmed
             .into_iter()
-            .partition(|suspicion| suspicion.only_told.is_some());
+            .partition(|candidate| candidate.only_told.is_some());
         let (mut lines, refused_changes) = self
             .repair(repair, repaired, services.clone(), looked_at)
             .await;
         findings.refused_changes = refused_changes;
-        findings.unrepaired = lines.iter().filter(|line| is_unrepaired(line)).count();
+        findings.still_stale = lines.iter().filter(|line| is_unrepaired(line)).count();
         let known: BTreeSet<_> = lines.iter().map(|line| line.service.clone()).collect();
         lines.extend(
             self.tell(told, &services)
@@ -135,7 +138,11 @@ impl Reload<'_> {
 
     /// The references of the services that say `auto`; a service of which they cannot be read is
     /// not swept.
-    async fn refer(&self, services: &mut Vec<Service>, unswept: &mut Vec<String>) {
+    async fn read_task_definitions(
+        &self,
+        services: &mut Vec<Service>,
+        sweep_errors: &mut Vec<String>,
+    ) {
         let wanted = services
             .iter()
             .filter(|service| service.says_auto())
@@ -149,7 +156,7 @@ impl Reload<'_> {
             match service.task_definition.as_ref().map(|arn| told.get(arn)) {
                 Some(Some(Ok(references))) => service.references = Some(references.clone()),
                 Some(Some(Err(error))) => {
-                    unswept.push(format!("what {} refers to: {error}", service.id));
+                    sweep_errors.push(format!("what {} refers to: {error}", service.id));
                     return false;
                 }
                 // Without a task set of its own, it refers to nothing yet.
@@ -163,14 +170,14 @@ impl Reload<'_> {
     /// What no owner of a key wants ignored, as far as that can be told.
     async fn without_ignored(
         &self,
-        suspicions: Vec<Suspicion>,
-        unswept: &mut Vec<String>,
-    ) -> Vec<Suspicion> {
-        let may_be_ignored = |suspicion: &Suspicion| {
-            matches!(suspicion.change.key.kind(), Kind::Parameter | Kind::Secret)
+        candidates: Vec<Candidate>,
+        sweep_errors: &mut Vec<String>,
+    ) -> Vec<Candidate> {
+        let may_be_ignored = |candidate: &Candidate| {
+            matches!(candidate.change.key.kind(), Kind::Parameter | Kind::Secret)
         };
-        if !suspicions.iter().any(may_be_ignored) {
-            return suspicions;
+        if !candidates.iter().any(may_be_ignored) {
+            return candidates;
         }
         let by = self.share_of_what_is_left(2);
         match self
@@ -181,28 +188,28 @@ impl Reload<'_> {
         {
             Ok(ignored) => {
                 if !ignored.is_whole {
-                    unswept.push(format!("which keys are ignored: {IN_A_CIRCLE}"));
+                    sweep_errors.push(format!("which keys are ignored: {IN_A_CIRCLE}"));
                 }
-                let is_ignored = |suspicion: &Suspicion| {
+                let is_ignored = |candidate: &Candidate| {
                     ignored
                         .found
                         .iter()
-                        .any(|key| key.is_the_thing_of(&suspicion.change.key))
+                        .any(|key| key.is_the_thing_of(&candidate.change.key))
                 };
-                suspicions
+                candidates
                     .into_iter()
-                    .filter(|suspicion| !is_ignored(suspicion))
+                    .filter(|candidate| !is_ignored(candidate))
                     .collect()
             }
             Err(error) => {
-                unswept.push(format!("which keys are ignored: {error}"));
+                sweep_errors.push(format!("which keys are ignored: {error}"));
                 let only_told =
-                    |suspicion: &Suspicion| may_be_ignored(suspicion).then_some(PERHAPS_IGNORED);
-                suspicions
+                    |candidate: &Candidate| may_be_ignored(candidate).then_some(PERHAPS_IGNORED);
+                candidates
                     .into_iter()
-                    .map(|suspicion| Suspicion {
-                        only_told: only_told(&suspicion),
-                        ..suspicion
+                    .map(|candidate| Candidate {
+                        only_told: only_told(&candidate),
+                        ..candidate
                     })
                     .collect()
             }
@@ -212,37 +219,37 @@ impl Reload<'_> {
     /// What is certain: a secret's version changed when it was created, or when a rotation moved
     /// it. A service that is newer than that, and older than the secret's last modification, is
     /// only told of.
-    async fn certain(
+    async fn date_secrets(
         &self,
-        suspicions: Vec<Suspicion>,
+        candidates: Vec<Candidate>,
         rotated_at: &BTreeMap<Key, Timestamp>,
         services: &[Service],
-        unswept: &mut Vec<String>,
-    ) -> Vec<Suspicion> {
-        let (secrets, mut certain): (Vec<_>, Vec<_>) = suspicions
+        sweep_errors: &mut Vec<String>,
+    ) -> Vec<Candidate> {
+        let (secrets, mut certain): (Vec<_>, Vec<_>) = candidates
             .into_iter()
-            .partition(|suspicion| suspicion.change.key.kind() == Kind::Secret);
+            .partition(|candidate| candidate.change.key.kind() == Kind::Secret);
         let by = self.share_of_what_is_left(2);
-        let asked = stream::iter(secrets).map(|suspicion| async move {
-            let key = &suspicion.change.key;
+        let asked = stream::iter(secrets).map(|candidate| async move {
+            let key = &candidate.change.key;
             let created = self
                 .aws
                 .secrets
                 .version_created_at(key.path(), key.stage().unwrap_or(CURRENT), by)
                 .await;
-            (suspicion, created)
+            (candidate, created)
         });
         let asked: Vec<_> = asked.buffered(IN_FLIGHT).collect().await;
-        for (suspicion, created) in asked {
-            let key = &suspicion.change.key;
+        for (candidate, created) in asked {
+            let key = &candidate.change.key;
             let created = match created {
                 Ok(Some(created)) => not_ahead_of(end_of_second(created), self.clock.now()),
                 Ok(None) => {
-                    unswept.push(format!("{key}: no version has the label"));
+                    sweep_errors.push(format!("{key}: no version has the label"));
                     continue;
                 }
                 Err(error) => {
-                    unswept.push(format!("{key}: {error}"));
+                    sweep_errors.push(format!("{key}: {error}"));
                     continue;
                 }
             };
@@ -255,44 +262,44 @@ impl Reload<'_> {
                     .any(|service| service.id == *id && service.is_fresh(at))
             };
             let (newer, older): (BTreeSet<_>, BTreeSet<_>) =
-                suspicion.services.iter().cloned().partition(is_fresh);
+                candidate.services.iter().cloned().partition(is_fresh);
             let change = Change {
                 at,
-                ..suspicion.change.clone()
+                ..candidate.change.clone()
             };
-            certain.push(Suspicion {
+            certain.push(Candidate {
                 change,
-                only_told: suspicion.only_told,
+                only_told: candidate.only_told,
                 services: older,
             });
-            certain.push(Suspicion {
+            certain.push(Candidate {
                 only_told: Some(MAYBE),
                 services: newer,
-                ..suspicion
+                ..candidate
             });
         }
         let now = self.clock.now();
-        for suspicion in &mut certain {
-            let is_old = now.duration_since(suspicion.change.at) > self.settings.sweep_since;
-            suspicion.only_told = suspicion.only_told.or(is_old.then_some(TOO_OLD));
+        for candidate in &mut certain {
+            let is_old = now.duration_since(candidate.change.at) > self.settings.sweep_since;
+            candidate.only_told = candidate.only_told.or(is_old.then_some(TOO_OLD));
         }
         certain
     }
 
     /// Of what looks stale, the services that have a task which is not younger than the change;
     /// those first that may be restarted.
-    async fn confirm(
+    async fn verify_tasks(
         &self,
-        mut suspicions: Vec<Suspicion>,
+        mut candidates: Vec<Candidate>,
         services: &mut [Service],
-        unswept: &mut Vec<String>,
-    ) -> Vec<Suspicion> {
+        sweep_errors: &mut Vec<String>,
+    ) -> Vec<Candidate> {
         let by = self.share_of_what_is_left(2);
-        suspicions.sort_by_key(|suspicion| suspicion.only_told.is_some());
+        candidates.sort_by_key(|candidate| candidate.only_told.is_some());
         let mut known = BTreeSet::new();
-        let wanted: Vec<_> = suspicions
+        let wanted: Vec<_> = candidates
             .iter()
-            .flat_map(|suspicion| &suspicion.services)
+            .flat_map(|candidate| &candidate.services)
             .filter(|id| known.insert(*id))
             .cloned()
             .collect();
@@ -301,7 +308,7 @@ impl Reload<'_> {
             (id, oldest)
         });
         let oldest: BTreeMap<_, _> = oldest.buffered(IN_FLIGHT).collect().await;
-        unswept.extend(oldest.iter().filter_map(|(id, told)| match told {
+        sweep_errors.extend(oldest.iter().filter_map(|(id, told)| match told {
             Ok(told) if told.is_whole => None,
             Ok(_) => Some(format!("the tasks of {id}: {IN_A_CIRCLE}")),
             Err(error) => Some(format!("the tasks of {id}: {error}")),
@@ -317,26 +324,26 @@ impl Reload<'_> {
                 Some(Err(_)) | None => {}
             }
         }
-        for suspicion in &mut suspicions {
-            let t = suspicion.change.at;
-            suspicion.services.retain(|id| matches!(oldest.get(id), Some(Ok(Listing { found: Some(created_at), .. })) if *created_at <= t));
+        for candidate in &mut candidates {
+            let t = candidate.change.at;
+            candidate.services.retain(|id| matches!(oldest.get(id), Some(Ok(Listing { found: Some(created_at), .. })) if *created_at <= t));
         }
-        suspicions.retain(|suspicion| !suspicion.services.is_empty());
-        suspicions
+        candidates.retain(|candidate| !candidate.services.is_empty());
+        candidates
     }
 
     /// Restarts what is stale, or tells of it; answers how many changes were refused whole as well.
     async fn repair(
         &self,
         repair: bool,
-        stale: Vec<Suspicion>,
+        stale: Vec<Candidate>,
         services: Vec<Service>,
         looked_at: Instant,
     ) -> (Vec<ServiceLine>, usize) {
         let changes = changes(stale);
         let policy = Policy {
             notify_only: self.settings.notify_only || !repair,
-            ..self.policy(&Errand::default())
+            ..self.policy(&Batch::default())
         };
         let rolled = self.carry_out(&changes, services, &policy, looked_at).await;
         // The next sweep goes on with it.
@@ -346,7 +353,7 @@ impl Reload<'_> {
             .map(|rolled| ServiceLine::decided(rolled, &mut told));
         let lines = lines
             .map(|line| ServiceLine {
-                again: line.again && repair,
+                will_retry: line.will_retry && repair,
                 ..line
             })
             .collect();
@@ -358,16 +365,16 @@ impl Reload<'_> {
     }
 
     /// A line a service, for the first of the reasons why nothing restarts it.
-    fn tell(&self, told: Vec<Suspicion>, services: &[Service]) -> BTreeMap<ServiceId, ServiceLine> {
+    fn tell(&self, told: Vec<Candidate>, services: &[Service]) -> BTreeMap<ServiceId, ServiceLine> {
         let policy = Policy {
             notify_only: true,
-            ..self.policy(&Errand::default())
+            ..self.policy(&Batch::default())
         };
-        let mut whys: BTreeMap<&'static str, Vec<Suspicion>> = BTreeMap::new();
-        for suspicion in told {
-            whys.entry(suspicion.only_told.unwrap_or_default())
+        let mut whys: BTreeMap<&'static str, Vec<Candidate>> = BTreeMap::new();
+        for candidate in told {
+            whys.entry(candidate.only_told.unwrap_or_default())
                 .or_default()
-                .push(suspicion);
+                .push(candidate);
         }
         let mut lines = BTreeMap::new();
         for (why, told) in whys {
@@ -418,17 +425,17 @@ fn fresh_since(primary: &Deployment) -> Option<Timestamp> {
 }
 
 /// The services that no good deployment made fresh since a change.
-fn suspicions(changes: BTreeMap<Key, Change>, services: &[Service]) -> Vec<Suspicion> {
-    let suspicion = |change: Change| {
+fn candidates(changes: BTreeMap<Key, Change>, services: &[Service]) -> Vec<Candidate> {
+    let candidate = |change: Change| {
         let is_stale = |service: &&Service| {
-            !service.is_fresh(change.at) && service.listens(&change.key) == Listening::Yes
+            !service.is_fresh(change.at) && service.match_of(&change.key) == Match::Watched
         };
         let services = services
             .iter()
             .filter(is_stale)
             .map(|service| service.id.clone())
             .collect();
-        Suspicion {
+        Candidate {
             change,
             only_told: None,
             services,
@@ -436,22 +443,22 @@ fn suspicions(changes: BTreeMap<Key, Change>, services: &[Service]) -> Vec<Suspi
     };
     changes
         .into_values()
-        .map(suspicion)
-        .filter(|suspicion| !suspicion.services.is_empty())
+        .map(candidate)
+        .filter(|candidate| !candidate.services.is_empty())
         .collect()
 }
 
 /// The changes, each for its own services alone.
-fn changes(suspicions: Vec<Suspicion>) -> BTreeMap<Key, Change> {
-    let change = |Suspicion {
+fn changes(candidates: Vec<Candidate>) -> BTreeMap<Key, Change> {
+    let change = |Candidate {
                       change,
                       services,
                       only_told: _,
                   }| Change {
-        whom: Whom::only(services),
+        scope: Scope::only(services),
         ..change
     };
-    coalesce(suspicions.into_iter().map(change))
+    coalesce(candidates.into_iter().map(change))
 }
 
 /// Whether a stale service was left as it is, although neither its owner nor the function's

@@ -3,7 +3,7 @@
 
 mod cache;
 mod ecs;
-mod look;
+mod evidence;
 mod pages;
 mod quota;
 mod s3;
@@ -24,16 +24,16 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use jiff::{Timestamp, Unit};
 use tokio::time::{Instant, timeout_at};
 
-use crate::domain::outcome::Cause;
+use crate::domain::start::ErrorKind;
 
 pub use aws_types::SdkConfig;
-pub use ecs::{Ecs, Looks, Restarted};
+pub use ecs::{DescribedServices, Ecs, Restarted};
 pub use pages::{IN_A_CIRCLE, Listing};
 pub use quota::{QUOTAS, Quota};
 pub use s3::{ListedObjects, S3};
 pub use secretsmanager::{ListedSecret, SecretsManager};
 pub use sqs::Sqs;
-pub use ssm::{Described, DescribedParameters, Ssm};
+pub use ssm::{DescribedParameters, ListedParameter, Ssm};
 pub use tagging::{IgnoredKeys, Listed, Tagging};
 
 /// The clients of every AWS service that the function calls. They share the HTTP client, and so the
@@ -94,7 +94,7 @@ pub struct Error {
     /// What was asked about.
     pub target: Option<String>,
     /// What it means to us.
-    pub cause: Cause,
+    pub cause: ErrorKind,
     /// AWS's own words, or the connection's.
     pub message: String,
 }
@@ -121,7 +121,7 @@ impl Error {
         Self {
             operation,
             target,
-            cause: Cause::Unavailable,
+            cause: ErrorKind::Unavailable,
             message: "no answer in time".to_owned(),
         }
     }
@@ -132,7 +132,7 @@ impl Error {
         Self {
             operation,
             target,
-            cause: Cause::Unavailable,
+            cause: ErrorKind::Unavailable,
             message: IN_A_CIRCLE.to_owned(),
         }
     }
@@ -142,7 +142,7 @@ impl Error {
         Self {
             operation,
             target,
-            cause: Cause::Rejected,
+            cause: ErrorKind::Rejected,
             message: format!("the answer lacks {lacks}"),
         }
     }
@@ -168,7 +168,7 @@ where
 
 /// Sorts an error, once and here. "Common error types", Amazon ECS API Reference; the tagging API
 /// alone says `ThrottledException`.
-fn cause<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Cause {
+fn cause<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> ErrorKind {
     match error {
         SdkError::ServiceError(answered) => {
             match (answered.err().code(), answered.raw().status().as_u16()) {
@@ -182,7 +182,7 @@ fn cause<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Cause {
                     ),
                     _,
                 )
-                | (_, 429) => Cause::Throttled,
+                | (_, 429) => ErrorKind::Throttled,
                 (
                     Some(
                         "ServiceNotFoundException"
@@ -190,13 +190,13 @@ fn cause<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Cause {
                         | "ServiceNotActiveException",
                     ),
                     _,
-                ) => Cause::NotFound,
+                ) => ErrorKind::NotFound,
                 // No code of its own tells it, and no field: the message is all there is. Where its
                 // words change, the restart has failed, as any other.
                 (Some("InvalidParameterException"), _)
                     if says(answered.err(), "active deployments exist") =>
                 {
-                    Cause::TooManyDeployments
+                    ErrorKind::TooManyDeployments
                 }
                 // Credentials that are old, or of another time than the clock's, are renewed. What
                 // answered well and cannot be read took effect: it is the same as
@@ -211,15 +211,15 @@ fn cause<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Cause {
                     _,
                 )
                 | (_, 500..)
-                | (None, 200..300) => Cause::Unavailable,
-                (Some("AccessDeniedException"), _) | (_, 401 | 403) => Cause::Denied,
-                _ => Cause::Rejected,
+                | (None, 200..300) => ErrorKind::Unavailable,
+                (Some("AccessDeniedException"), _) | (_, 401 | 403) => ErrorKind::Denied,
+                _ => ErrorKind::Rejected,
             }
         }
         SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => {
-            Cause::Unavailable
+            ErrorKind::Unavailable
         }
-        _ => Cause::Rejected,
+        _ => ErrorKind::Rejected,
     }
 }
 
@@ -264,7 +264,7 @@ fn patient() -> RetryConfig {
         .with_max_backoff(Duration::from_secs(8))
 }
 
-/// What is merely good to know is asked for three times: it must not keep a restart waiting.
+/// What is merely good to know is asked for three times: it must not keep a restart attempts.
 fn willing() -> RetryConfig {
     RetryConfig::standard()
         .with_max_attempts(3)

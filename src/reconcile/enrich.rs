@@ -9,9 +9,9 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until};
 
-use super::errand::Errand;
-use super::{Reload, is_decided};
-use crate::aws::{Described, Error, IN_A_CIRCLE};
+use super::batch::Batch;
+use super::{Reconciler, is_decided};
+use crate::aws::{Error, IN_A_CIRCLE, ListedParameter};
 use crate::domain::change::{Change, ChangeKind, end_of_second, not_ahead_of};
 use crate::domain::key::{CURRENT, Key, Kind};
 use crate::domain::service::Service;
@@ -20,20 +20,20 @@ use crate::domain::service::Service;
 /// settles anyway.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Look-ups of single things under way at once, and at most in one errand: nobody reads a hundred.
+/// Look-ups of single things under way at once, and at most in one batch: nobody reads a hundred.
 const IN_FLIGHT: usize = 8;
 const AT_MOST: usize = 100;
 
 /// What was told of each key, or why nothing was.
-type Told<T> = BTreeMap<Key, Result<Option<T>, String>>;
+type LookUps<T> = BTreeMap<Key, Result<Option<T>, String>>;
 
-impl Reload<'_> {
+impl Reconciler<'_> {
     /// Adds to changes of this account and Region what metadata tells: who, which version, when
     /// exactly, which version before, whether what was deleted was written again, and whether
     /// the owner of the key wants nobody to be restarted. Asks fifty parameters a call, one call a
     /// secret and an object, and one for the ignored keys. What is not told within three
     /// seconds is noted, and nothing waits for it.
-    pub(super) async fn learn(&self, mut changes: Vec<Change>) -> Vec<Change> {
+    pub(super) async fn enrich(&self, mut changes: Vec<Change>) -> Vec<Change> {
         let by = self.until.min(Instant::now() + PATIENCE);
         let asked_at = self.clock.now();
         let of_kind = |kind| {
@@ -137,7 +137,7 @@ impl Reload<'_> {
     /// parameters. Those of `asked_for` were just asked for, at `asked_at`.
     pub(super) async fn date_exactly(
         &self,
-        errand: &mut Errand,
+        batch: &mut Batch,
         services: &[Service],
         asked_for: &BTreeSet<Key>,
         asked_at: Timestamp,
@@ -148,11 +148,11 @@ impl Reload<'_> {
                 .iter()
                 .any(|deployment| change.is_in_second(deployment.created_at));
             in_second
-                && change.whom.includes(&service.id)
-                && is_decided(service.listens(&change.key))
+                && change.scope.includes(&service.id)
+                && is_decided(service.match_of(&change.key))
         };
         let is_in_doubt = |change: &&Change| {
-            let is_parameter = change.learnt
+            let is_parameter = change.enriched
                 && change.kind == ChangeKind::Written
                 && change.key.kind() == Kind::Parameter;
             let was_early =
@@ -162,7 +162,7 @@ impl Reload<'_> {
                 && may_be_exact
                 && services.iter().any(|service| may_cover(service, change))
         };
-        let in_doubt: Vec<_> = errand
+        let in_doubt: Vec<_> = batch
             .changes
             .values()
             .filter(is_in_doubt)
@@ -195,11 +195,11 @@ impl Reload<'_> {
             change.is_dated(told.at.min(now).min(change.at), asked_at);
             Some(change)
         });
-        errand.learns(dated.collect());
+        batch.take_enriched(dated.collect());
     }
 
     /// The versions before, of secrets and of objects whose events tell theirs.
-    async fn previous_versions(&self, changes: Vec<Change>, by: Instant) -> Told<String> {
+    async fn previous_versions(&self, changes: Vec<Change>, by: Instant) -> LookUps<String> {
         let look_up = |(place, change): (usize, Change)| async move {
             let version = change.version.as_deref();
             let told = match (
@@ -232,7 +232,7 @@ impl Reload<'_> {
 
     /// When secrets and objects that were deleted were written last, where they are there: in a
     /// bucket that the role may list, and among the secrets of the account.
-    async fn written_at(&self, deleted: Vec<Change>, by: Instant) -> Told<Timestamp> {
+    async fn written_at(&self, deleted: Vec<Change>, by: Instant) -> LookUps<Timestamp> {
         let look_up = |(place, change): (usize, Change)| async move {
             let mut told = if place < AT_MOST {
                 Ok(None)
@@ -299,7 +299,7 @@ fn unknown(change: &Change) -> &'static str {
 
 /// Takes what Parameter Store, asked at `asked_at`, told before `now`. Of what was deleted it may
 /// for a while tell what was there before.
-fn complete(change: &mut Change, told: &Described, asked_at: Timestamp, now: Timestamp) {
+fn complete(change: &mut Change, told: &ListedParameter, asked_at: Timestamp, now: Timestamp) {
     if change.kind == ChangeKind::Deleted && !change.was_undone(told.at) {
         return;
     }

@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::arn::{Place, ServiceId};
+use super::arn::{AccountRegion, ServiceId};
 use super::change::Change;
 use super::history::Rollout;
-use super::outcome::{Outcome, RolledOut};
 use super::plan::Planned;
 use super::reason::{Decision, Reason};
 use super::service::Service;
+use super::start::{Outcome, RolledOut};
 
 /// Before the first further look at what has no known end; doubles with each.
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(30);
 
-/// The longest time between two looks.
+/// The longest time between two count.
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(5);
 
 /// What has a known end is looked at on the next multiple of this.
@@ -23,7 +23,7 @@ const STEP: SignedDuration = SignedDuration::from_secs(10);
 
 /// A batch is looked at once more after this: a service that was tagged a moment before the change
 /// may be missing from the tag index.
-const SECOND_LOOK: SignedDuration = SignedDuration::from_mins(5);
+const TAG_LAG: SignedDuration = SignedDuration::from_mins(5);
 
 /// What goes on at once waited for about as long as an invocation takes.
 const AN_INVOCATION: SignedDuration = SignedDuration::from_mins(2);
@@ -33,10 +33,10 @@ const LONGEST_DELAY: SignedDuration = SignedDuration::from_mins(15);
 
 /// What a person asked for, as far as a later look needs to know it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Wish {
+pub struct Request {
     /// To be restarted whatever their freshness says; with the account and Region, where an ARN
     /// tells them.
-    pub services: BTreeMap<ServiceId, Option<Place>>,
+    pub services: BTreeMap<ServiceId, Option<AccountRegion>>,
     /// When it was asked.
     pub asked_at: Timestamp,
     /// Decide and tell only.
@@ -51,20 +51,20 @@ pub struct Wish {
 
 /// How long a service has been waiting for something that has no known end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Waiting {
+pub struct Attempt {
     /// What was told of it last.
-    pub told: Option<Reason>,
+    pub last_reason: Option<Reason>,
     /// In all. The sum of the pauses, so that a queue that stands still makes nothing older.
     pub waited: SignedDuration,
     /// How often it was looked at.
-    pub looks: u32,
+    pub count: u32,
     /// The deployment that this function started for it last.
     pub rollout: Option<Rollout>,
 }
 
 /// Work for a later invocation.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Again {
+pub struct DeferredWork {
     /// When it is due. The queue sees to it: a message that comes earlier is decided about all the
     /// same, and held again.
     pub not_before: Timestamp,
@@ -72,13 +72,13 @@ pub struct Again {
     pub hops: u32,
     /// How many of the messages before it, without one between them that got further, told that it
     /// is not known who watches.
-    pub unlisted: u32,
+    pub failed_listings: u32,
     /// The changes, each with the services that it is to be looked at for.
     pub changes: Vec<Change>,
     /// What is known of those services.
-    pub waiting: BTreeMap<ServiceId, Waiting>,
+    pub attempts: BTreeMap<ServiceId, Attempt>,
     /// What a person asked for.
-    pub wish: Option<Wish>,
+    pub request: Option<Request>,
 }
 
 /// When something is looked at again.
@@ -145,7 +145,7 @@ fn follows(planned: &Planned, seen: &Service) -> bool {
     seen.is_rolling() && planned.asked_by.values().any(|reason| reason.is_covered())
 }
 
-impl Waiting {
+impl Attempt {
     /// What is known where a change asks anew, or where a rollout that was followed is followed by
     /// a restart that is owed: no age.
     #[must_use]
@@ -168,14 +168,14 @@ impl Waiting {
     /// The instant of the next look, and what is then known. Instants lie on a grid, so that
     /// messages about the same thing return together, meet in one batch and go on as one.
     #[must_use]
-    pub fn until_next(self, next: Next, told: Reason, now: Timestamp) -> (Timestamp, Self) {
+    pub fn until_next(self, next: Next, last_reason: Reason, now: Timestamp) -> (Timestamp, Self) {
         match next {
             Next::AtOnce => {
                 let waited = self.waited.saturating_add(AN_INVOCATION);
                 (
                     now,
                     Self {
-                        told: Some(told),
+                        last_reason: Some(last_reason),
                         waited,
                         ..self
                     },
@@ -184,14 +184,14 @@ impl Waiting {
             Next::At(end) => (
                 on_the_grid(end, STEP),
                 Self {
-                    told: Some(told),
-                    looks: 0,
+                    last_reason: Some(last_reason),
+                    count: 0,
                     ..self
                 },
             ),
             Next::Later { by, ages } => {
                 let pause = FIRST_PAUSE
-                    .saturating_mul(1 << self.looks.min(4))
+                    .saturating_mul(1 << self.count.min(4))
                     .min(LONGEST_PAUSE);
                 // Between half a pause and one and a half.
                 let at = on_the_grid(
@@ -207,9 +207,9 @@ impl Waiting {
                 (
                     at,
                     Self {
-                        told: Some(told),
+                        last_reason: Some(last_reason),
                         waited,
-                        looks: self.looks.saturating_add(1),
+                        count: self.count.saturating_add(1),
                         ..self
                     },
                 )
@@ -223,9 +223,9 @@ impl Waiting {
     pub fn and(self, other: Self) -> Self {
         let rollouts = self.rollout.into_iter().chain(other.rollout);
         Self {
-            told: self.told.or(other.told),
+            last_reason: self.last_reason.or(other.last_reason),
             waited: self.waited.min(other.waited),
-            looks: self.looks.max(other.looks),
+            count: self.count.max(other.count),
             rollout: rollouts.max_by_key(|rollout| rollout.started_at),
         }
     }
@@ -234,15 +234,19 @@ impl Waiting {
 /// When work goes on of which it could not be told whom it concerns, after so many messages that
 /// told so; nothing where that has lasted for the limit.
 #[must_use]
-pub fn came_to_nothing(unlisted: u32, limit: SignedDuration, now: Timestamp) -> Option<Timestamp> {
+pub fn retry_listing_at(
+    failed_listings: u32,
+    limit: SignedDuration,
+    now: Timestamp,
+) -> Option<Timestamp> {
     let may_go_on =
-        LONGEST_PAUSE.saturating_mul(i32::try_from(unlisted).unwrap_or(i32::MAX)) <= limit;
-    let waiting = Waiting {
-        looks: unlisted,
-        ..Waiting::default()
+        LONGEST_PAUSE.saturating_mul(i32::try_from(failed_listings).unwrap_or(i32::MAX)) <= limit;
+    let attempts = Attempt {
+        count: failed_listings,
+        ..Attempt::default()
     };
     may_go_on.then(|| {
-        waiting
+        attempts
             .until_next(
                 Next::Later {
                     by: None,
@@ -257,8 +261,8 @@ pub fn came_to_nothing(unlisted: u32, limit: SignedDuration, now: Timestamp) -> 
 
 /// When a batch that is looked at now is looked at once more.
 #[must_use]
-pub fn second_look(now: Timestamp) -> Timestamp {
-    now.saturating_add(SECOND_LOOK).unwrap_or(Timestamp::MAX)
+pub fn second_listing_at(now: Timestamp) -> Timestamp {
+    now.saturating_add(TAG_LAG).unwrap_or(Timestamp::MAX)
 }
 
 /// How many seconds a message is delayed that is due at `not_before`: at most 15 minutes, at the
@@ -311,33 +315,33 @@ mod tests {
     #[test]
     fn looks_come_after_half_a_minute_and_then_ever_later_up_to_five_minutes() {
         let mut now = at("2026-01-31T10:00:03Z");
-        let mut waiting = Waiting::default();
-        let mut looks = Vec::new();
+        let mut attempts = Attempt::default();
+        let mut count = Vec::new();
 
         for _ in 0..6 {
-            (now, waiting) = waiting.until_next(LATER, Reason::Paused, now);
-            looks.push(now.to_string()[11..19].to_owned());
+            (now, attempts) = attempts.until_next(LATER, Reason::Paused, now);
+            count.push(now.to_string()[11..19].to_owned());
         }
 
         assert_eq!(
-            looks,
+            count,
             [
                 "10:00:30", "10:01:00", "10:02:00", "10:04:00", "10:10:00", "10:15:00"
             ]
         );
-        assert_eq!(waiting.waited, SignedDuration::from_secs(14 * 60 + 57));
+        assert_eq!(attempts.waited, SignedDuration::from_secs(14 * 60 + 57));
     }
 
     #[test]
     fn two_messages_about_one_service_meet() {
-        let one = Waiting {
-            looks: 9,
-            ..Waiting::default()
+        let one = Attempt {
+            count: 9,
+            ..Attempt::default()
         }
         .until_next(LATER, Reason::Paused, at("2026-01-31T10:00:03Z"));
-        let other = Waiting {
-            looks: 9,
-            ..Waiting::default()
+        let other = Attempt {
+            count: 9,
+            ..Attempt::default()
         }
         .until_next(LATER, Reason::Paused, at("2026-01-31T10:02:11Z"));
 
@@ -346,14 +350,14 @@ mod tests {
 
     #[test]
     fn neither_what_its_owner_wants_to_wait_nor_a_known_end_ages_or_makes_young() {
-        let waiting = Waiting {
+        let attempts = Attempt {
             waited: SignedDuration::from_hours(1),
-            looks: 20,
-            ..Waiting::default()
+            count: 20,
+            ..Attempt::default()
         };
         let now = at("2026-01-31T10:00:00Z");
 
-        let (_, kept) = waiting.clone().until_next(
+        let (_, kept) = attempts.clone().until_next(
             Next::Later {
                 by: None,
                 ages: false,
@@ -361,16 +365,16 @@ mod tests {
             Reason::Paused,
             now,
         );
-        let (end, until_then) = waiting.clone().until_next(
+        let (end, until_then) = attempts.clone().until_next(
             Next::At(at("2026-01-31T12:00:01Z")),
             Reason::OutsideWindow,
             now,
         );
 
-        assert_eq!(kept.waited, waiting.waited);
+        assert_eq!(kept.waited, attempts.waited);
         assert_eq!(
-            (end, until_then.waited, until_then.looks),
-            (at("2026-01-31T12:00:10Z"), waiting.waited, 0)
+            (end, until_then.waited, until_then.count),
+            (at("2026-01-31T12:00:10Z"), attempts.waited, 0)
         );
     }
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::history::Rollout;
-use crate::event::json;
+use crate::json;
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct Followed {

@@ -1,13 +1,12 @@
 //! What the product is about, in plain types: no AWS type, no I/O, no clock, no environment, no
 //! async.
 
-pub mod again;
 pub mod arn;
 pub mod change;
+pub mod defer;
 pub mod history;
 mod hold;
 pub mod key;
-pub mod outcome;
 pub mod plan;
 pub mod queue;
 pub mod reason;
@@ -15,6 +14,7 @@ pub mod received;
 pub mod reference;
 pub mod service;
 pub mod shared;
+pub mod start;
 pub mod summary;
 pub mod tags;
 pub mod term;

@@ -4,24 +4,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::aws::Listed;
-use crate::domain::again::{Again, Waiting, Wish};
-use crate::domain::arn::{Place, ServiceId};
-use crate::domain::change::{Change, ChangeKind, Whom, coalesce, distinct};
+use crate::domain::arn::{AccountRegion, ServiceId};
+use crate::domain::change::{Change, ChangeKind, Scope, coalesce, distinct};
+use crate::domain::defer::{Attempt, DeferredWork, Request};
 use crate::domain::key::Key;
 use crate::domain::received::{Reach, ReceivedChange};
 use crate::domain::service::{Service, ServiceStatus};
 use crate::domain::summary::ServiceLine;
-use crate::domain::watch::Listening;
-use crate::event::{Inbox, Sweep, Told};
+use crate::domain::watch::Match;
+use crate::event::{Content, Inbox, Sweep};
 
 /// What is planned together, under one policy: all that events tell, or one manual invocation.
 #[derive(Debug, Default)]
-pub(super) struct Errand {
+pub(super) struct Batch {
     pub(super) changes: BTreeMap<Key, Change>,
     /// What a person asked for.
-    pub(super) wish: Option<Wish>,
+    pub(super) request: Option<Request>,
     /// What is known of the services that were looked at before.
-    pub(super) waiting: Arc<BTreeMap<ServiceId, Waiting>>,
+    pub(super) attempts: Arc<BTreeMap<ServiceId, Attempt>>,
     /// Whether messages tell of it, not a direct invocation: they loosen no limit that the
     /// function is set to.
     pub(super) queued: bool,
@@ -32,7 +32,7 @@ pub(super) struct Errand {
     /// The longest way that one of the messages has come.
     pub(super) hops: u32,
     /// Who watches was not known in so many of them, one after another.
-    pub(super) unlisted: u32,
+    pub(super) failed_listings: u32,
     /// What was told, before it is coalesced.
     gathered: Vec<Change>,
 }
@@ -43,10 +43,10 @@ const MOST_CHANGES: usize = 1_000;
 const LEAST_CHANGES: usize = 100;
 const MOST_PAIRS: usize = 1_000_000;
 
-impl Errand {
-    fn of(wish: &Wish) -> Self {
+impl Batch {
+    fn of(request: &Request) -> Self {
         Self {
-            wish: Some(wish.clone()),
+            request: Some(request.clone()),
             ..Self::default()
         }
     }
@@ -54,16 +54,16 @@ impl Errand {
     /// Most services that one change may restart, where the function is set to `most`.
     pub(super) fn max_services(&self, most: usize) -> usize {
         let asked = self
-            .wish
+            .request
             .as_ref()
-            .and_then(|wish| wish.max_services)
+            .and_then(|request| request.max_services)
             .unwrap_or(most);
         if self.queued { asked.min(most) } else { asked }
     }
 
     /// What a person asks for, where that is more than `most`.
     pub(super) fn raises(&self, most: usize) -> Option<usize> {
-        self.wish
+        self.request
             .as_ref()?
             .max_services
             .filter(|asked| *asked > most)
@@ -76,9 +76,9 @@ impl Errand {
     /// Whether a service is not the local namesake of one that an ARN names elsewhere.
     pub(super) fn means(&self, service: &Service) -> bool {
         let named = self
-            .wish
+            .request
             .as_ref()
-            .and_then(|wish| wish.services.get(&service.id));
+            .and_then(|request| request.services.get(&service.id));
         named
             .and_then(Option::as_ref)
             .is_none_or(|place| service.status == ServiceStatus::Missing || *place == service.home)
@@ -87,7 +87,7 @@ impl Errand {
     /// The keys that a service in the tag index may be concerned by.
     pub(super) fn keys_of<'a>(&'a self, listed: &'a Listed) -> impl Iterator<Item = &'a Key> {
         let concerns = move |change: &&Change| {
-            change.whom.includes(&listed.id) && listed.listens(&change.key) != Listening::No
+            change.scope.includes(&listed.id) && listed.match_of(&change.key) != Match::None
         };
         self.changes
             .values()
@@ -97,44 +97,47 @@ impl Errand {
 
     /// The services that messages name: they need not be listed.
     pub(super) fn named(&self) -> impl Iterator<Item = &ServiceId> {
-        let only = distinct(self.changes.values()).filter_map(|whom| {
-            if let Whom::Only(these) = whom {
+        let only = distinct(self.changes.values()).filter_map(|scope| {
+            if let Scope::Only(these) = scope {
                 Some(these)
             } else {
                 None
             }
         });
-        only.flat_map(|these| these.iter())
-            .chain(self.wish.iter().flat_map(|wish| wish.services.keys()))
+        only.flat_map(|these| these.iter()).chain(
+            self.request
+                .iter()
+                .flat_map(|request| request.services.keys()),
+        )
     }
 
     /// Says of lines about this request who sent it, what the person said of it, and which services
     /// it names.
     pub(super) fn sign(&self, lines: &mut [ServiceLine]) {
-        let Some(wish) = &self.wish else { return };
+        let Some(request) = &self.request else { return };
         for line in lines {
             line.requested |= ServiceId::from_path(&line.service)
-                .is_some_and(|id| wish.services.contains_key(&id));
-            line.request_reason.clone_from(&wish.reason);
-            line.sender_id.clone_from(&wish.sender);
+                .is_some_and(|id| request.services.contains_key(&id));
+            line.request_reason.clone_from(&request.reason);
+            line.sender_id.clone_from(&request.sender);
         }
     }
 
     /// The lines of its changes, each with how many services it concerns where that is known.
     pub(super) fn received(
         &self,
-        home: Option<&Place>,
+        home: Option<&AccountRegion>,
         reach: impl Fn(&Key) -> Option<Reach>,
     ) -> impl Iterator<Item = ReceivedChange> {
         let (reason, sender) = self
-            .wish
+            .request
             .as_ref()
-            .map(|wish| (wish.reason.clone(), wish.sender.clone()))
+            .map(|request| (request.reason.clone(), request.sender.clone()))
             .unwrap_or_default();
         self.changes.values().map(move |change| {
             let line = ReceivedChange::of(change, home, reach(&change.key));
             // That the listing fails was told with the first message.
-            let is_new = line.is_new && (line.reach.is_some() || self.unlisted == 0);
+            let is_new = line.is_new && (line.reach.is_some() || self.failed_listings == 0);
             ReceivedChange {
                 request_reason: reason.clone(),
                 sender_id: sender.clone(),
@@ -148,7 +151,7 @@ impl Errand {
     pub(super) fn keys_that_name<'a>(&'a self, id: &'a ServiceId) -> impl Iterator<Item = &'a Key> {
         self.changes
             .values()
-            .filter(|change| change.whom.names(id))
+            .filter(|change| change.scope.names(id))
             .map(|change| &change.key)
     }
 
@@ -157,7 +160,7 @@ impl Errand {
         &self,
         keys: impl IntoIterator<Item = &'a Key>,
     ) -> BTreeSet<usize> {
-        match self.wish {
+        match self.request {
             Some(_) => self.tellers.clone(),
             None => keys
                 .into_iter()
@@ -172,14 +175,18 @@ impl Errand {
     pub(super) fn told_now(&self) -> impl Iterator<Item = &Change> {
         self.changes
             .values()
-            .filter(|change| change.whom == Whom::Everyone)
+            .filter(|change| change.scope == Scope::All)
     }
 
     /// The changes that metadata may tell more about: those of this account and Region that concern
-    /// somebody and were not learnt about, be it before a message of our own was sent.
-    pub(super) fn unlearnt(&self, home: &Place, concerns: impl Fn(&Change) -> bool) -> Vec<Change> {
+    /// somebody and were not enriched about, be it before a message of our own was sent.
+    pub(super) fn needs_enrichment(
+        &self,
+        home: &AccountRegion,
+        concerns: impl Fn(&Change) -> bool,
+    ) -> Vec<Change> {
         let is_new = |change: &&Change| {
-            change.kind != ChangeKind::Labelled && !change.learnt && change.key.is_at(home)
+            change.kind != ChangeKind::Labelled && !change.enriched && change.key.is_at(home)
         };
         self.changes
             .values()
@@ -189,27 +196,27 @@ impl Errand {
             .collect()
     }
 
-    pub(super) fn learns(&mut self, changes: Vec<Change>) {
+    pub(super) fn take_enriched(&mut self, changes: Vec<Change>) {
         self.changes.extend(changes.into_iter().map(|change| {
             (
                 change.key.clone(),
                 Change {
-                    learnt: true,
+                    enriched: true,
                     ..change
                 },
             )
         }));
     }
 
-    fn take(&mut self, place: usize, again: &Again) {
+    fn take(&mut self, place: usize, again: &DeferredWork) {
         self.hops = self.hops.max(again.hops);
-        self.unlisted = self.unlisted.max(again.unlisted);
-        for (id, waiting) in &again.waiting {
-            let known = self.waiting.get(id).map_or_else(
-                || waiting.clone(),
-                |known| known.clone().and(waiting.clone()),
+        self.failed_listings = self.failed_listings.max(again.failed_listings);
+        for (id, attempts) in &again.attempts {
+            let known = self.attempts.get(id).map_or_else(
+                || attempts.clone(),
+                |known| known.clone().and(attempts.clone()),
             );
-            Arc::make_mut(&mut self.waiting).insert(id.clone(), known);
+            Arc::make_mut(&mut self.attempts).insert(id.clone(), known);
         }
         self.is_told(place, &again.changes);
     }
@@ -262,23 +269,23 @@ impl Errand {
                 .collect();
             let tellers = told_by.values().flatten().copied().collect();
             // The services that a person names are restarted once.
-            let wish = self.wish.clone().map(|wish| {
+            let request = self.request.clone().map(|request| {
                 if portions.is_empty() {
-                    wish
+                    request
                 } else {
-                    Wish {
+                    Request {
                         services: BTreeMap::new(),
-                        ..wish
+                        ..request
                     }
                 }
             });
-            let waiting = Arc::clone(&self.waiting);
+            let attempts = Arc::clone(&self.attempts);
             portions.push(Self {
                 changes,
                 told_by,
                 tellers,
-                wish,
-                waiting,
+                request,
+                attempts,
                 gathered: Vec::new(),
                 ..self
             });
@@ -288,15 +295,19 @@ impl Errand {
 
     /// How much there is to do.
     fn weight(&self) -> usize {
-        self.changes.len() + self.wish.as_ref().map_or(0, |wish| wish.services.len())
+        self.changes.len()
+            + self
+                .request
+                .as_ref()
+                .map_or(0, |request| request.services.len())
     }
 }
 
 /// Two sweeps that are asked for at once are one.
 pub(super) fn asks_for_a_sweep(inbox: &Inbox) -> Option<Sweep> {
-    let mut told = inbox.messages.iter().flat_map(|message| &message.told);
+    let mut told = inbox.messages.iter().flat_map(|message| &message.contents);
     told.find_map(|told| {
-        if let Told::Sweep(sweep) = told {
+        if let Content::Sweep(sweep) = told {
             Some(*sweep)
         } else {
             None
@@ -309,59 +320,62 @@ pub(super) fn needs_a_listing(inbox: &Inbox) -> bool {
     inbox
         .messages
         .iter()
-        .flat_map(|message| &message.told)
+        .flat_map(|message| &message.contents)
         .any(|told| match told {
-            Told::Changed(_) | Told::Sweep(_) => true,
-            Told::Asked(manual) => manual.names_keys(),
-            Told::Again(again) => again
+            Content::Changed(_) | Content::Sweep(_) => true,
+            Content::Request(manual) => manual.names_keys(),
+            Content::DeferredWork(again) => again
                 .changes
                 .iter()
-                .any(|change| !matches!(change.whom, Whom::Only(_))),
-            Told::Ignored(_) | Told::Malformed(_) | Told::TooMuch => false,
+                .any(|change| !matches!(change.scope, Scope::Only(_))),
+            Content::Ignored(_) | Content::Malformed(_) | Content::TooMuch => false,
         })
 }
 
-/// All that events tell is one errand; each wish of a person is another, whatever number of
+/// All that events tell is one batch; each wish of a person is another, whatever number of
 /// messages tell it, since it has a policy of its own. A bare key of a manual invocation
 /// means the account and Region that the listed services are in.
-pub(super) fn errands(inbox: &Inbox, watching: &[Listed]) -> Vec<Errand> {
+pub(super) fn batches(inbox: &Inbox, watching: &[Listed]) -> Vec<Batch> {
     let home = watching
         .first()
         .map(|listed| listed.home.clone())
         .unwrap_or_default();
-    let mut told = Errand::default();
-    let mut asked: BTreeMap<&Wish, Errand> = BTreeMap::new();
+    let mut told = Batch::default();
+    let mut asked: BTreeMap<&Request, Batch> = BTreeMap::new();
     for (place, message) in inbox.messages.iter().enumerate() {
-        for one in &message.told {
+        for one in &message.contents {
             match one {
-                Told::Changed(change) => told.is_told(place, [&**change]),
-                Told::Again(again) => match &again.wish {
+                Content::Changed(change) => told.is_told(place, [&**change]),
+                Content::DeferredWork(again) => match &again.request {
                     None => told.take(place, again),
-                    Some(wish) => asked
-                        .entry(wish)
-                        .or_insert_with(|| Errand::of(wish))
+                    Some(request) => asked
+                        .entry(request)
+                        .or_insert_with(|| Batch::of(request))
                         .take(place, again),
                 },
-                Told::Asked(manual) => {
+                Content::Request(manual) => {
                     let changes: Vec<_> = manual.changes(&home).collect();
                     asked
-                        .entry(&manual.wish)
-                        .or_insert_with(|| Errand::of(&manual.wish))
+                        .entry(&manual.request)
+                        .or_insert_with(|| Batch::of(&manual.request))
                         .is_told(place, &changes);
                 }
-                Told::Sweep(_) | Told::Ignored(_) | Told::Malformed(_) | Told::TooMuch => {}
+                Content::Sweep(_)
+                | Content::Ignored(_)
+                | Content::Malformed(_)
+                | Content::TooMuch => {}
             }
         }
     }
-    let errands = std::iter::once(told).chain(asked.into_values());
-    let errands = errands.map(|errand| Errand {
+    let batches = std::iter::once(told).chain(asked.into_values());
+    let batches = batches.map(|batch| Batch {
         queued: inbox.from_queue,
-        ..errand.coalesced()
+        ..batch.coalesced()
     });
-    let mut errands: Vec<_> = errands
-        .filter(|errand| errand.wish.is_some() || !errand.changes.is_empty())
+    let mut batches: Vec<_> = batches
+        .filter(|batch| batch.request.is_some() || !batch.changes.is_empty())
         .collect();
     // Events first, and of requests the small ones: nobody's long list makes others wait.
-    errands.sort_by_cached_key(|errand| (errand.wish.is_some(), errand.weight()));
-    errands
+    batches.sort_by_cached_key(|batch| (batch.request.is_some(), batch.weight()));
+    batches
 }

@@ -1,12 +1,9 @@
 //! Payloads become changes. Each thing that a payload tells is a change, a wish of a person, what
 //! was left to do, a sweep, something to ignore for a named reason, or malformed.
 
-mod again;
 mod appconfig;
 mod envelope;
-mod json;
 mod manual;
-mod origin;
 mod s3;
 mod secrets;
 mod ssm;
@@ -15,15 +12,14 @@ use std::collections::BinaryHeap;
 
 use jiff::Timestamp;
 
-use crate::domain::again::Again;
-use crate::domain::change::{Change, Whom, distinct};
+use crate::domain::change::{Change, Scope, distinct};
+use crate::domain::defer::DeferredWork;
 use crate::domain::queue::Queue;
 use crate::domain::reason::IgnoredReason;
 use crate::domain::summary::IgnoredEvent;
 use crate::domain::text::bounded;
+use crate::json::Malformed;
 
-pub use again::encode as encode_again;
-pub use json::Malformed;
 pub use manual::{Manual, Sweep};
 
 /// What one invocation was handed.
@@ -44,7 +40,7 @@ pub struct Message {
     /// AWS's own.
     pub sender: Option<String>,
     /// What it tells.
-    pub told: Vec<Told>,
+    pub contents: Vec<Content>,
 }
 
 impl Message {
@@ -52,22 +48,24 @@ impl Message {
     /// sweep cannot do, the next one does.
     #[must_use]
     pub fn asks(&self) -> bool {
-        self.told.iter().any(|told| match told {
-            Told::Changed(_) | Told::Asked(_) | Told::Again(_) => true,
-            Told::Sweep(_) | Told::Ignored(_) | Told::Malformed(_) | Told::TooMuch => false,
+        self.contents.iter().any(|told| match told {
+            Content::Changed(_) | Content::Request(_) | Content::DeferredWork(_) => true,
+            Content::Sweep(_) | Content::Ignored(_) | Content::Malformed(_) | Content::TooMuch => {
+                false
+            }
         })
     }
 }
 
 /// One thing that a message tells.
 #[derive(Debug, PartialEq)]
-pub enum Told {
+pub enum Content {
     /// A key changed.
     Changed(Box<Change>),
     /// A person asks for restarts.
-    Asked(Manual),
+    Request(Manual),
     /// What an earlier invocation left to do.
-    Again(Box<Again>),
+    DeferredWork(Box<DeferredWork>),
     /// Everything is to be compared.
     Sweep(Sweep),
     /// Well formed, and nothing to act on.
@@ -78,19 +76,22 @@ pub enum Told {
     TooMuch,
 }
 
-impl Told {
+impl Content {
     /// How much room it takes.
     fn weight(&self) -> usize {
         match self {
-            Self::Asked(manual) => manual.weight(),
-            Self::Again(again) => {
-                let lists = distinct(&again.changes).map(|whom| match whom {
-                    Whom::Everyone => 0,
-                    Whom::EveryoneBut(services) | Whom::Only(services) => services.len(),
+            Self::Request(manual) => manual.weight(),
+            Self::DeferredWork(again) => {
+                let lists = distinct(&again.changes).map(|scope| match scope {
+                    Scope::All => 0,
+                    Scope::AllExcept(services) | Scope::Only(services) => services.len(),
                 });
                 again.changes.len()
-                    + again.waiting.len()
-                    + again.wish.as_ref().map_or(0, |wish| wish.services.len())
+                    + again.attempts.len()
+                    + again
+                        .request
+                        .as_ref()
+                        .map_or(0, |request| request.services.len())
                     + lists.sum::<usize>()
             }
             Self::Changed(_) | Self::Sweep(_) | Self::Ignored(_) | Self::Malformed(_) => 1,
@@ -109,7 +110,7 @@ fn with_room(messages: impl Iterator<Item = Message>) -> Vec<Message> {
     let (mut kept, mut weights, mut weight): (Vec<Message>, BinaryHeap<_>, usize) =
         (Vec::new(), BinaryHeap::new(), 0);
     for message in messages {
-        let of_message = message.told.iter().map(Told::weight).sum::<usize>();
+        let of_message = message.contents.iter().map(Content::weight).sum::<usize>();
         weight += of_message;
         weights.push((of_message, kept.len()));
         kept.push(message);
@@ -117,23 +118,23 @@ fn with_room(messages: impl Iterator<Item = Message>) -> Vec<Message> {
             && let Some((heaviest, place)) = weights.pop()
             && let Some(message) = kept.get_mut(place)
         {
-            message.told = vec![Told::TooMuch];
+            message.contents = vec![Content::TooMuch];
             weight -= heaviest;
         }
     }
     kept
 }
 
-fn changed(change: Change) -> Told {
-    Told::Changed(Box::new(change))
+fn changed(change: Change) -> Content {
+    Content::Changed(Box::new(change))
 }
 
 /// Characters of an event's name that are told: the names of foreign events may be anything.
 const LONGEST_NAME: usize = 100;
 
-fn ignored(event: impl Into<String>, reason: IgnoredReason) -> Told {
+fn ignored(event: impl Into<String>, reason: IgnoredReason) -> Content {
     let event: String = event.into();
-    Told::Ignored(IgnoredEvent {
+    Content::Ignored(IgnoredEvent {
         event: bounded(&event).chars().take(LONGEST_NAME).collect(),
         reason,
     })

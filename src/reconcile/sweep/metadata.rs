@@ -8,13 +8,13 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::IN_FLIGHT;
-use crate::aws::{Described, IN_A_CIRCLE, ListedObjects, ListedSecret};
-use crate::domain::arn::Place;
+use crate::aws::{IN_A_CIRCLE, ListedObjects, ListedParameter, ListedSecret};
+use crate::domain::arn::AccountRegion;
 use crate::domain::change::{Change, ChangeKind, SWEEP, end_of_second, not_ahead_of};
 use crate::domain::key::{Key, Kind};
 use crate::domain::service::Service;
 use crate::domain::watch::Term;
-use crate::reload::Reload;
+use crate::reconcile::Reconciler;
 
 /// What is to be compared.
 #[derive(Debug, Default)]
@@ -35,12 +35,16 @@ pub(super) struct Found {
     /// How many keys were looked at; what lies below two prefixes is counted twice.
     pub(super) keys: usize,
     /// What could not be looked at, and why.
-    pub(super) unswept: Vec<String>,
+    pub(super) sweep_errors: Vec<String>,
 }
 
 /// Everything that the services watch in the account and Region `home`; what is elsewhere, or has
 /// no metadata to ask, is named.
-pub(super) fn subjects(services: &[Service], home: &Place, unswept: &mut Vec<String>) -> Subjects {
+pub(super) fn subjects(
+    services: &[Service],
+    home: &AccountRegion,
+    sweep_errors: &mut Vec<String>,
+) -> Subjects {
     let mut subjects = Subjects::default();
     let mut elsewhere = BTreeSet::new();
     for service in services {
@@ -74,17 +78,17 @@ pub(super) fn subjects(services: &[Service], home: &Place, unswept: &mut Vec<Str
             }
         }
     }
-    unswept.extend(elsewhere);
+    sweep_errors.extend(elsewhere);
     subjects
 }
 
-impl Reload<'_> {
+impl Reconciler<'_> {
     /// Asks when everything changed that is to be compared. Objects that were written before
     /// `since` are older than every service.
     pub(super) async fn last_changes(
         &self,
         subjects: &Subjects,
-        home: &Place,
+        home: &AccountRegion,
         since: Timestamp,
     ) -> Found {
         let by = self.share_of_what_is_left(2);
@@ -100,7 +104,7 @@ impl Reload<'_> {
             .not_ahead_of(self.clock.now())
     }
 
-    async fn parameters(&self, subjects: &Subjects, home: &Place, by: Instant) -> Found {
+    async fn parameters(&self, subjects: &Subjects, home: &AccountRegion, by: Instant) -> Found {
         let (mut found, asked_at) = (Found::default(), self.clock.now());
         let prefixes: BTreeSet<_> = subjects.prefixes_of(Kind::Parameter).collect();
         // A listing that does not end leaves time for the names.
@@ -108,7 +112,7 @@ impl Reload<'_> {
         for (name, told) in &below.found {
             found.described(Key::parameter(home.clone(), name), told, asked_at);
         }
-        found.unswept.extend(
+        found.sweep_errors.extend(
             below
                 .failed
                 .iter()
@@ -124,8 +128,8 @@ impl Reload<'_> {
         for key in exact {
             match (alone.found.get(key.path()), alone.failed.get(key.path())) {
                 (Some(told), _) => found.described(key.clone(), told, asked_at),
-                (None, Some(cause)) => found.unswept.push(format!("{key}: {cause}")),
-                (None, None) => found.unswept.push(format!("{key}: {}", unknown(key))),
+                (None, Some(cause)) => found.sweep_errors.push(format!("{key}: {cause}")),
+                (None, None) => found.sweep_errors.push(format!("{key}: {}", unknown(key))),
             }
         }
         found
@@ -133,7 +137,7 @@ impl Reload<'_> {
 
     /// When secrets were modified: whether their versions changed then is asked for those alone
     /// that look stale.
-    async fn secrets(&self, subjects: &Subjects, home: &Place, by: Instant) -> Found {
+    async fn secrets(&self, subjects: &Subjects, home: &AccountRegion, by: Instant) -> Found {
         let mut found = Found::default();
         let exact: BTreeSet<_> = subjects.of_kind(Kind::Secret).collect();
         let prefixes: Vec<_> = subjects.prefixes_of(Kind::Secret).collect();
@@ -143,12 +147,14 @@ impl Reload<'_> {
         let listed = match self.aws.secrets.list(by).await {
             Ok(listed) => listed,
             Err(error) => {
-                found.unswept.push(format!("all secrets: {error}"));
+                found.sweep_errors.push(format!("all secrets: {error}"));
                 return found;
             }
         };
         if !listed.is_whole {
-            found.unswept.push(format!("all secrets: {IN_A_CIRCLE}"));
+            found
+                .sweep_errors
+                .push(format!("all secrets: {IN_A_CIRCLE}"));
         }
         for ListedSecret {
             name,
@@ -180,8 +186,8 @@ impl Reload<'_> {
             }
         }
         if listed.is_whole {
-            let unlisted = found.unlisted(&subjects.secrets);
-            found.unswept.extend(unlisted);
+            let failed_listings = found.failed_listings(&subjects.secrets);
+            found.sweep_errors.extend(failed_listings);
         }
         found
     }
@@ -189,7 +195,7 @@ impl Reload<'_> {
     async fn objects(
         &self,
         subjects: &Subjects,
-        home: &Place,
+        home: &AccountRegion,
         since: Timestamp,
         by: Instant,
     ) -> Found {
@@ -219,15 +225,15 @@ impl Reload<'_> {
                     }
                     if is_cut_off {
                         found
-                            .unswept
+                            .sweep_errors
                             .push(format!("s3:{path}: it holds more than {looked_at} objects"));
                     } else if is_in_a_circle {
-                        found.unswept.push(format!("s3:{path}: {IN_A_CIRCLE}"));
+                        found.sweep_errors.push(format!("s3:{path}: {IN_A_CIRCLE}"));
                     } else {
                         whole.push(path);
                     }
                 }
-                Err(error) => found.unswept.push(format!("s3:{path}: {error}")),
+                Err(error) => found.sweep_errors.push(format!("s3:{path}: {error}")),
             }
         }
 
@@ -245,9 +251,9 @@ impl Reload<'_> {
             match self.aws.s3.modified_at(bucket, name, by).await {
                 Ok(Some(at)) => found.told(key.clone(), at),
                 Ok(None) => found
-                    .unswept
+                    .sweep_errors
                     .push(format!("{key}: there is no such object")),
-                Err(error) => found.unswept.push(format!("{key}: {error}")),
+                Err(error) => found.sweep_errors.push(format!("{key}: {error}")),
             }
             found
         });
@@ -291,13 +297,13 @@ impl Found {
         self.changes.extend(other.changes);
         self.rotated_at.extend(other.rotated_at);
         self.keys += other.keys;
-        self.unswept.extend(other.unswept);
+        self.sweep_errors.extend(other.sweep_errors);
         self
     }
 
     /// Of terms, each with the secrets that it may mean, those that mean none which was listed, in
     /// words.
-    fn unlisted(&self, terms: &BTreeSet<Vec<Key>>) -> Vec<String> {
+    fn failed_listings(&self, terms: &BTreeSet<Vec<Key>>) -> Vec<String> {
         let known: BTreeSet<_> = self.changes.iter().map(|change| &change.key).collect();
         let unknown = terms
             .iter()
@@ -333,7 +339,7 @@ impl Found {
     }
 
     /// The source's own time is exact where it was told late enough.
-    fn described(&mut self, key: Key, told: &Described, asked_at: Timestamp) {
+    fn described(&mut self, key: Key, told: &ListedParameter, asked_at: Timestamp) {
         self.told(key, told.at);
         if let Some(change) = self.changes.last_mut() {
             change.is_dated(told.at, asked_at);
