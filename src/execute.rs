@@ -17,7 +17,7 @@ use crate::domain::history::Needed;
 use crate::domain::key::Key;
 use crate::domain::plan::{Plan, Planned, Policy};
 use crate::domain::service::Service;
-use crate::domain::start::RolledOut;
+use crate::domain::start::Executed;
 use crate::pace::Pace;
 
 use recheck::{Group, LOOKED_AT_TOGETHER};
@@ -25,7 +25,7 @@ use recheck::{Group, LOOKED_AT_TOGETHER};
 /// What carrying out needs beside the plan: enough to decide anew about one service whose answer
 /// was lost.
 #[derive(Clone, Copy, Debug)]
-pub struct Job<'a> {
+pub struct Executor<'a> {
     /// Where services are looked at and restarted.
     pub ecs: &'a Ecs,
     /// What changed.
@@ -46,14 +46,14 @@ pub struct Job<'a> {
     pub until: Instant,
 }
 
-impl Job<'_> {
+impl Executor<'_> {
     /// Starts every planned restart, each as soon as its change has settled and the pace allows.
     /// One that had to wait is looked at again, ten a call, and decided about anew.
-    pub async fn roll_out(
+    pub async fn execute(
         &self,
         plan: &Plan,
         services: &[Service],
-    ) -> BTreeMap<ServiceId, RolledOut> {
+    ) -> BTreeMap<ServiceId, Executed> {
         let services: BTreeMap<_, _> = services
             .iter()
             .map(|service| (&service.id, service))
@@ -72,11 +72,11 @@ impl Job<'_> {
             .flat_map(|(some, group)| some.iter().map(move |one| (one, group)));
         let running: FuturesUnordered<_> = grouped
             .map(|((id, planned, seen), group)| async move {
-                let rolled =
+                let executed =
                     deploy::deploy(self, group, Planned::clone(planned), Service::clone(seen))
                         .await;
                 group.leave(id).await;
-                (ServiceId::clone(id), rolled)
+                (ServiceId::clone(id), executed)
             })
             .collect();
         running.collect().await

@@ -1,4 +1,4 @@
-//! The job: changes in, restarts out.
+//! The executor: changes in, restarts out.
 
 mod batch;
 mod defer;
@@ -25,12 +25,12 @@ use crate::domain::plan::{Plan, Policy, plan};
 use crate::domain::reason::{Decision, Reason};
 use crate::domain::received::{Reach, ReceivedChange};
 use crate::domain::service::Service;
-use crate::domain::start::{ErrorKind, Outcome, RestartResult, RolledOut};
+use crate::domain::start::{ErrorKind, Executed, ResultCode, StartResult};
 use crate::domain::summary::{ChangeLines, ServiceLine, Sums};
 use crate::domain::tags::Tags;
 use crate::domain::watch::Match;
 use crate::event::Inbox;
-use crate::execute::Job;
+use crate::execute::Executor;
 use crate::pace::Pace;
 use crate::settings::Settings;
 
@@ -115,7 +115,7 @@ impl Reconciled {
         let started = self
             .services
             .iter()
-            .any(|line| line.result == Some(RestartResult::Started));
+            .any(|line| line.result == Some(ResultCode::Started));
         if started && !from_queue {
             let stranded: BTreeSet<_> = self.stranded.iter().map(ToString::to_string).collect();
             self.services
@@ -172,7 +172,7 @@ impl Reconciler<'_> {
     /// ceil(n/10) + n calls, and what `learn` asks beside them. Services that say `auto` are looked
     /// at for every change, and their task definitions read once. An older change, and a service in
     /// which a deployment runs, cost up to two more for each restart, for the deployment
-    /// history, and one more where a deployment was rolled back or stopped, or may stand at a
+    /// history, and one more where a deployment was executed back or stopped, or may stand at a
     /// hook; a change older than ten minutes two for a hundred tasks.
     pub async fn run(&self, inbox: &Inbox) -> Reconciled {
         let Listing {
@@ -350,18 +350,18 @@ impl Reconciler<'_> {
         }
         let mut told = ChangeLines::new(&batch.changes);
         let mut concerned = Concerned::default();
-        for (id, rolled) in self
+        for (id, executed) in self
             .carry_out(&batch.changes, services, &policy, looked_at)
             .await
         {
-            concerned.add(&rolled.planned.asked_by);
+            concerned.add(&executed.planned.asked_by);
             add_new(
                 &mut performed.refused_changes,
-                rolled.planned.refused_changes(),
+                executed.planned.refused_changes(),
             );
-            let mut line = ServiceLine::decided(&rolled, &mut told);
+            let mut line = ServiceLine::decided(&executed, &mut told);
             let known = batch.attempts.get(&id).cloned().unwrap_or_default();
-            line.attempts = if known.last_reason == Some(rolled.planned.reason) {
+            line.attempts = if known.last_reason == Some(executed.planned.reason) {
                 known.count.max(1)
             } else {
                 0
@@ -372,7 +372,7 @@ impl Reconciler<'_> {
                 ));
             }
             performed.lines.push(line);
-            if let Some(left) = Left::after(&rolled, &mut performed.keys) {
+            if let Some(left) = Left::after(&executed, &mut performed.keys) {
                 performed.left.insert(id, left);
             }
         }
@@ -490,9 +490,9 @@ impl Reconciler<'_> {
         mut services: Vec<Service>,
         policy: &Policy,
         looked_at: Instant,
-    ) -> BTreeMap<ServiceId, RolledOut> {
+    ) -> BTreeMap<ServiceId, Executed> {
         let (mut plan, needed) = self.plan(changes, &mut services, policy).await;
-        let job = Job {
+        let executor = Executor {
             ecs: &self.aws.ecs,
             changes,
             policy,
@@ -503,17 +503,17 @@ impl Reconciler<'_> {
             looked_at,
             until: self.until,
         };
-        let mut rolled = job.roll_out(&plan, &services).await;
+        let mut executed = executor.execute(&plan, &services).await;
         for seen in services {
             if let Some(planned) = plan.services.remove(&seen.id) {
-                rolled.entry(seen.id.clone()).or_insert_with(|| RolledOut {
+                executed.entry(seen.id.clone()).or_insert_with(|| Executed {
                     planned,
-                    outcome: None,
+                    start: None,
                     seen,
                 });
             }
         }
-        rolled
+        executed
     }
 
     /// Plans, and tells which evidence is to be read of services shortly before they are restarted.
@@ -568,20 +568,20 @@ fn is_decided(listening: Match) -> bool {
     matches!(listening, Match::Watched | Match::Pinned)
 }
 
-fn failed(cause: &str) -> Outcome {
-    Outcome::Failed {
+fn failed(cause: &str) -> StartResult {
+    StartResult::Failed {
         cause: cause.to_owned(),
         passes: false,
     }
 }
 
-fn unread(error: &aws::Error) -> Outcome {
+fn unread(error: &aws::Error) -> StartResult {
     if error.cause == ErrorKind::Denied {
-        Outcome::Denied {
+        StartResult::Denied {
             cause: error.to_string(),
         }
     } else {
-        Outcome::Failed {
+        StartResult::Failed {
             cause: error.to_string(),
             passes: error.cause.passes(),
         }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use ecs_reloader::aws::{QUOTAS, Quota};
 use ecs_reloader::domain::reason::{Decision, IgnoredReason, Reason};
-use ecs_reloader::domain::start::RestartResult;
+use ecs_reloader::domain::start::ResultCode;
 use ecs_reloader::event::{Content, decode};
 use ecs_reloader::settings::{self, Settings};
 use serde::Serialize;
@@ -45,7 +45,7 @@ fn every_result_and_every_reason_to_ignore_an_event_is_told() {
         CallFailed, Folder, NoRecords, NotSupportedYet, NotValidated, PendingVersion, TestEvent,
         UnknownKind, UnknownSource,
     };
-    use RestartResult::{Abandoned, Denied, Failed, OutOfTime, RolloutFailed, Started, Throttled};
+    use ResultCode::{Abandoned, Denied, Failed, OutOfTime, RolloutFailed, Started, Throttled};
     let results = [
         Started,
         Throttled,

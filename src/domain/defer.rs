@@ -10,7 +10,7 @@ use super::history::Rollout;
 use super::plan::Planned;
 use super::reason::{Decision, Reason};
 use super::service::Service;
-use super::start::{Outcome, RolledOut};
+use super::start::{Executed, StartResult};
 
 /// Before the first further look at what has no known end; doubles with each.
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(30);
@@ -103,19 +103,21 @@ impl Next {
     /// still runs, is looked at until it has ended: fresh is not finished.
     #[must_use]
     pub fn after(
-        RolledOut {
+        Executed {
             planned,
-            outcome,
+            start,
             seen,
-        }: &RolledOut,
+        }: &Executed,
     ) -> Option<Self> {
         let later = |by| Some(Self::Later { by, ages: true });
-        match outcome {
+        match start {
             Some(
-                Outcome::Started { .. } | Outcome::Throttled | Outcome::Failed { passes: true, .. },
+                StartResult::Started { .. }
+                | StartResult::Throttled
+                | StartResult::Failed { passes: true, .. },
             ) => later(None),
-            Some(Outcome::OutOfTime) => Some(Self::AtOnce),
-            Some(Outcome::Denied { .. } | Outcome::Failed { passes: false, .. }) => None,
+            Some(StartResult::OutOfTime) => Some(Self::AtOnce),
+            Some(StartResult::Denied { .. } | StartResult::Failed { passes: false, .. }) => None,
             None => match (planned.reason, planned.until) {
                 (Reason::Fresh, _) if seen.is_rolling() => later(None),
                 (Reason::DeploymentInProgress, by) => later(by),

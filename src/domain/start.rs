@@ -38,18 +38,18 @@ impl ErrorKind {
 
 /// What became of a service that was decided about.
 #[derive(Clone, Debug, PartialEq)]
-pub struct RolledOut {
+pub struct Executed {
     /// The plan as it was carried out: a second look may have changed it.
     pub planned: Planned,
     /// Nothing where no restart was due, be it that a second look found none.
-    pub outcome: Option<Outcome>,
+    pub start: Option<StartResult>,
     /// The last look at the service.
     pub seen: Service,
 }
 
 /// How far a restart came in one invocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum StartResult {
     /// A deployment was created.
     Started {
         /// `ecs-svc/…`.
@@ -80,16 +80,16 @@ pub enum Outcome {
 /// The word for an outcome in the log and the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum RestartResult {
-    /// [`Outcome::Started`].
+pub enum ResultCode {
+    /// [`StartResult::Started`].
     Started,
-    /// [`Outcome::Throttled`].
+    /// [`StartResult::Throttled`].
     Throttled,
-    /// [`Outcome::OutOfTime`].
+    /// [`StartResult::OutOfTime`].
     OutOfTime,
-    /// [`Outcome::Denied`].
+    /// [`StartResult::Denied`].
     Denied,
-    /// [`Outcome::Failed`].
+    /// [`StartResult::Failed`].
     Failed,
     /// Waited as long as the function allows for something that did not end.
     Abandoned,
@@ -98,16 +98,16 @@ pub enum RestartResult {
     RolloutFailed,
 }
 
-impl Outcome {
+impl StartResult {
     /// The word for it.
     #[must_use]
-    pub fn result(&self) -> RestartResult {
+    pub fn result(&self) -> ResultCode {
         match self {
-            Self::Started { .. } => RestartResult::Started,
-            Self::Throttled => RestartResult::Throttled,
-            Self::OutOfTime => RestartResult::OutOfTime,
-            Self::Denied { .. } => RestartResult::Denied,
-            Self::Failed { .. } => RestartResult::Failed,
+            Self::Started { .. } => ResultCode::Started,
+            Self::Throttled => ResultCode::Throttled,
+            Self::OutOfTime => ResultCode::OutOfTime,
+            Self::Denied { .. } => ResultCode::Denied,
+            Self::Failed { .. } => ResultCode::Failed,
         }
     }
 

@@ -17,7 +17,7 @@ use super::reason::{Decision, IgnoredReason, Reason};
 use super::received::MalformedEvent;
 use super::service::{Service, ServiceEvent};
 use super::shared::Found;
-use super::start::{Outcome, RestartResult, RolledOut};
+use super::start::{Executed, ResultCode, StartResult};
 use super::text::bounded;
 
 pub use counts::Counts;
@@ -96,7 +96,7 @@ pub struct ServiceLine {
     pub sender_id: Option<String>,
     /// What became of a restart.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub result: Option<RestartResult>,
+    pub result: Option<ResultCode>,
     /// The deployment that was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deployment: Option<String>,
@@ -204,12 +204,12 @@ pub struct IgnoredEvent {
 impl ServiceLine {
     /// The line of a service that was decided about.
     #[must_use]
-    pub fn decided(rolled: &RolledOut, changes: &mut ChangeLines<'_>) -> Self {
-        let RolledOut {
+    pub fn decided(executed: &Executed, changes: &mut ChangeLines<'_>) -> Self {
+        let Executed {
             planned,
-            outcome,
+            start,
             seen,
-        } = rolled;
+        } = executed;
         let mut lost = planned
             .asked_by
             .iter()
@@ -229,7 +229,7 @@ impl ServiceLine {
             ecs_events: seen.events.iter().map(EventLine::from).collect(),
             ..Self::blank(&seen.id)
         }
-        .with(outcome.as_ref())
+        .with(start.as_ref())
         .with_end(planned, seen)
     }
 
@@ -245,7 +245,7 @@ impl ServiceLine {
             .filter(|(ended, rollout)| rollout.is(ended))
         {
             Some((ended, rollout)) => Self {
-                result: Some(RestartResult::RolloutFailed),
+                result: Some(ResultCode::RolloutFailed),
                 deployment: Some(rollout.deployment.clone()),
                 error: ended.status_reason.as_deref().map(bounded),
                 ..self
@@ -256,8 +256,8 @@ impl ServiceLine {
 
     /// The line of a service that could not be read.
     #[must_use]
-    pub fn unread(id: &ServiceId, outcome: &Outcome) -> Self {
-        Self::blank(id).with(Some(outcome))
+    pub fn unread(id: &ServiceId, start: &StartResult) -> Self {
+        Self::blank(id).with(Some(start))
     }
 
     fn blank(id: &ServiceId) -> Self {
@@ -303,11 +303,11 @@ impl ServiceLine {
         Some((self.reason?, self.would_be, self.attempts > 0))
     }
 
-    fn with(mut self, outcome: Option<&Outcome>) -> Self {
-        self.result = outcome.map(Outcome::result);
-        self.will_retry = outcome.is_some_and(Outcome::is_unfinished);
-        match outcome {
-            Some(Outcome::Started {
+    fn with(mut self, start: Option<&StartResult>) -> Self {
+        self.result = start.map(StartResult::result);
+        self.will_retry = start.is_some_and(StartResult::is_unfinished);
+        match start {
+            Some(StartResult::Started {
                 deployment,
                 created_at,
                 found,
@@ -320,10 +320,10 @@ impl ServiceLine {
                     );
                 }
             }
-            Some(Outcome::Denied { cause } | Outcome::Failed { cause, .. }) => {
+            Some(StartResult::Denied { cause } | StartResult::Failed { cause, .. }) => {
                 self.error = Some(cause.clone());
             }
-            Some(Outcome::Throttled | Outcome::OutOfTime) | None => {}
+            Some(StartResult::Throttled | StartResult::OutOfTime) | None => {}
         }
         self
     }
@@ -343,7 +343,7 @@ impl ServiceLine {
         !self.will_retry
             && self
                 .result
-                .is_some_and(|result| result != RestartResult::Started)
+                .is_some_and(|result| result != ResultCode::Started)
     }
 }
 

@@ -5,14 +5,14 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::Job;
+use super::Executor;
 use super::recheck::{Group, recheck};
 use crate::aws::{Error, Restarted};
 use crate::domain::history::Rollout;
 use crate::domain::plan::{Planned, plan};
 use crate::domain::reason::{Decision, Reason};
 use crate::domain::service::Service;
-use crate::domain::start::{ErrorKind, Outcome, RolledOut};
+use crate::domain::start::{ErrorKind, Executed, StartResult};
 
 /// How often a restart is asked for whose answers are lost or broken.
 const ATTEMPTS: u32 = 5;
@@ -29,42 +29,42 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// Restarts one service. A throttled call did nothing and is repeated; after any other error the
 /// service is looked at and decided about anew, because the call may have taken effect.
 pub(super) async fn deploy(
-    job: &Job<'_>,
+    executor: &Executor<'_>,
     group: &Group,
     planned: Planned,
     seen: Service,
-) -> RolledOut {
-    let settled = job.clock.instant(planned.not_before);
-    let mut rolled = RolledOut {
+) -> Executed {
+    let settled = executor.clock.instant(planned.not_before);
+    let mut executed = Executed {
         planned,
-        outcome: None,
+        start: None,
         seen,
     };
-    if settled > job.until {
-        return rolled.with(Outcome::OutOfTime);
+    if settled > executor.until {
+        return executed.with(StartResult::OutOfTime);
     }
     sleep_until(settled).await;
-    let mut seen_at = job.looked_at;
+    let mut seen_at = executor.looked_at;
     let mut throttled = false;
     let mut lost_at = None;
     let mut attempt = 0;
     loop {
-        if !job.pace.admit(job.until).await {
-            return rolled.with(if throttled {
-                Outcome::Throttled
+        if !executor.pace.admit(executor.until).await {
+            return executed.with(if throttled {
+                StartResult::Throttled
             } else {
-                Outcome::OutOfTime
+                StartResult::OutOfTime
             });
         }
         let turn = Instant::now();
-        let looked = match group.look(job, &rolled.seen, seen_at).await {
-            Err(unread) => return rolled.unseen(&unread),
+        let looked = match group.look(executor, &executed.seen, seen_at).await {
+            Err(unread) => return executed.unseen(&unread),
             Ok(looked) => looked,
         };
         if let Some(seen) = looked {
-            rolled = rolled.decided_anew(job, seen, lost_at);
-            if rolled.outcome.is_some() || rolled.planned.reason.decision() != Decision::Restart {
-                return rolled;
+            executed = executed.decided_anew(executor, seen, lost_at);
+            if executed.start.is_some() || executed.planned.reason.decision() != Decision::Restart {
+                return executed;
             }
         }
         if turn.elapsed() > TURN_LASTS {
@@ -72,29 +72,30 @@ pub(super) async fn deploy(
         }
         // A call that is still under way when the time is up may have taken effect; the retry will
         // find out.
-        let called_at = job
+        let called_at = executor
             .clock
             .now()
             .saturating_sub(SKEW)
             .unwrap_or(Timestamp::MIN);
-        let Ok(answer) = timeout_at(job.until, job.ecs.restart(&rolled.seen.id)).await else {
-            return rolled.with(Outcome::OutOfTime);
+        let Ok(answer) = timeout_at(executor.until, executor.ecs.restart(&executed.seen.id)).await
+        else {
+            return executed.with(StartResult::OutOfTime);
         };
         let error = match answer {
-            Ok(restarted) => return rolled.started(restarted),
+            Ok(restarted) => return executed.started(restarted),
             Err(error) => error,
         };
         match error.cause {
             ErrorKind::Throttled => {
                 throttled = true;
-                job.pace.throttled();
+                executor.pace.throttled();
                 continue;
             }
             ErrorKind::TooManyDeployments => {
-                return rolled.held(Reason::TooManyDeployments, error.message);
+                return executed.held(Reason::TooManyDeployments, error.message);
             }
             ErrorKind::Denied => {
-                return rolled.with(Outcome::Denied {
+                return executed.with(StartResult::Denied {
                     cause: error.message,
                 });
             }
@@ -104,35 +105,38 @@ pub(super) async fn deploy(
         }
         // A look right after the call need not see what the call did.
         let pause = Instant::now() + FIRST_PAUSE * 2_u32.pow(attempt);
-        if pause > job.until {
-            return rolled.failed(error);
+        if pause > executor.until {
+            return executed.failed(error);
         }
         sleep_until(pause).await;
-        match recheck(job, &rolled.seen, lost_at.unwrap_or(called_at)).await {
-            Err(unread) => return rolled.unseen(&unread),
+        match recheck(executor, &executed.seen, lost_at.unwrap_or(called_at)).await {
+            Err(unread) => return executed.unseen(&unread),
             Ok(seen) => {
-                (rolled, seen_at) = (rolled.decided_anew(job, seen, lost_at), Instant::now());
+                (executed, seen_at) = (
+                    executed.decided_anew(executor, seen, lost_at),
+                    Instant::now(),
+                );
             }
         }
         attempt += 1;
-        if rolled.outcome.is_some() || rolled.planned.reason.decision() != Decision::Restart {
-            return rolled;
+        if executed.start.is_some() || executed.planned.reason.decision() != Decision::Restart {
+            return executed;
         }
         if !error.cause.passes() || attempt == ATTEMPTS {
-            return rolled.failed(error);
+            return executed.failed(error);
         }
     }
 }
 
-impl RolledOut {
-    fn with(mut self, outcome: Outcome) -> Self {
-        self.outcome = Some(outcome);
+impl Executed {
+    fn with(mut self, start: StartResult) -> Self {
+        self.start = Some(start);
         self
     }
 
     fn failed(self, error: Error) -> Self {
         let passes = error.cause.passes();
-        self.with(Outcome::Failed {
+        self.with(StartResult::Failed {
             cause: error.message,
             passes,
         })
@@ -147,14 +151,14 @@ impl RolledOut {
                 until: None,
                 ..self.planned
             },
-            outcome: None,
+            start: None,
             ..self
         }
     }
 
     /// It could not be looked at.
     fn unseen(self, error: &Error) -> Self {
-        self.with(Outcome::Failed {
+        self.with(StartResult::Failed {
             cause: error.to_string(),
             passes: error.cause.passes(),
         })
@@ -164,7 +168,7 @@ impl RolledOut {
         if !events.is_empty() {
             self.seen.events = events;
         }
-        self.with(Outcome::Started {
+        self.with(StartResult::Started {
             deployment: deployment.id,
             created_at: deployment.created_at,
             found: false,
@@ -174,11 +178,21 @@ impl RolledOut {
     /// Decides as if for the first time. Where the answer to a call at `lost_at` was lost, a
     /// deployment that is new since then is what the call started, whatever would be decided
     /// now: nothing else tells of it.
-    fn decided_anew(mut self, job: &Job<'_>, seen: Service, lost_at: Option<Timestamp>) -> Self {
-        let now = job.clock.now();
-        let decided = plan(job.changes, std::slice::from_ref(&seen), job.policy, now)
-            .services
-            .remove(&seen.id);
+    fn decided_anew(
+        mut self,
+        executor: &Executor<'_>,
+        seen: Service,
+        lost_at: Option<Timestamp>,
+    ) -> Self {
+        let now = executor.clock.now();
+        let decided = plan(
+            executor.changes,
+            std::slice::from_ref(&seen),
+            executor.policy,
+            now,
+        )
+        .services
+        .remove(&seen.id);
         let found = lost_at.and_then(|at| seen.newer_deployment(at, &self.seen));
         self.seen = seen;
         match (found, decided) {
@@ -197,7 +211,7 @@ impl RolledOut {
                     started_at,
                 }),
                 _,
-            ) => self.with(Outcome::Started {
+            ) => self.with(StartResult::Started {
                 deployment,
                 created_at: started_at,
                 found: true,
@@ -206,7 +220,7 @@ impl RolledOut {
                 self.planned = decided;
                 self
             }
-            (None, None) => self.with(Outcome::Failed {
+            (None, None) => self.with(StartResult::Failed {
                 cause: "the service stopped watching while it was being restarted".to_owned(),
                 passes: false,
             }),

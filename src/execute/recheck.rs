@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::Job;
+use super::Executor;
 use crate::aws::Error;
 use crate::domain::arn::ServiceId;
 use crate::domain::history::{Evidence, History, Needed};
@@ -61,7 +61,7 @@ impl Group {
     /// It was looked at longer ago, and cannot be now.
     pub(super) async fn look(
         &self,
-        job: &Job<'_>,
+        executor: &Executor<'_>,
         before: &Service,
         seen_at: Instant,
     ) -> Result<Option<Service>, Error> {
@@ -70,14 +70,23 @@ impl Group {
             let needed: BTreeMap<_, _> = latest
                 .attempts
                 .iter()
-                .filter_map(|id| Some((id.clone(), *job.needed.get(id)?)))
+                .filter_map(|id| Some((id.clone(), *executor.needed.get(id)?)))
                 .collect();
-            latest.evidence = Some(job.ecs.evidence(needed, share_of_what_is_left(job)).await);
+            latest.evidence = Some(
+                executor
+                    .ecs
+                    .evidence(needed, share_of_what_is_left(executor))
+                    .await,
+            );
         }
         if latest.at.max(seen_at).elapsed() > BELIEVED {
-            let looks = job
+            let looks = executor
                 .ecs
-                .describe_services(&latest.attempts, job.tag_prefix, share_of_what_is_left(job))
+                .describe_services(
+                    &latest.attempts,
+                    executor.tag_prefix,
+                    share_of_what_is_left(executor),
+                )
                 .await;
             latest.seen = looks
                 .services
@@ -110,27 +119,27 @@ impl Group {
     }
 }
 
-fn share_of_what_is_left(job: &Job<'_>) -> Instant {
-    Instant::now() + job.until.saturating_duration_since(Instant::now()) / SHARE
+fn share_of_what_is_left(executor: &Executor<'_>) -> Instant {
+    Instant::now() + executor.until.saturating_duration_since(Instant::now()) / SHARE
 }
 
 /// The same service as it is now, after a call at `called_at` that may have taken effect: what it
-/// started may have been rolled back already, so that only the history tells of it.
+/// started may have been executed back already, so that only the history tells of it.
 pub(super) async fn recheck(
-    job: &Job<'_>,
+    executor: &Executor<'_>,
     before: &Service,
     called_at: Timestamp,
 ) -> Result<Service, Error> {
-    let looks = job
+    let looks = executor
         .ecs
-        .describe_services([&before.id], job.tag_prefix, job.until)
+        .describe_services([&before.id], executor.tag_prefix, executor.until)
         .await;
     if let Some((_, error)) = looks.unread.into_iter().next() {
         return Err(error);
     }
     let now = looks.services.into_iter().next();
     let now = known_of(now, before);
-    let since = job
+    let since = executor
         .needed
         .get(&before.id)
         .and_then(|needed| needed.history_since)
@@ -140,11 +149,11 @@ pub(super) async fn recheck(
         has_hooks: before.has_lifecycle_hooks,
         oldest_task: false,
     };
-    let evidence = job
+    let evidence = executor
         .ecs
         .evidence(
             BTreeMap::from([(before.id.clone(), needed)]),
-            share_of_what_is_left(job),
+            share_of_what_is_left(executor),
         )
         .await
         .remove(&before.id);

@@ -18,7 +18,7 @@ use crate::domain::key::Key;
 use crate::domain::plan::Reasons;
 use crate::domain::reason::{Decision, Reason};
 use crate::domain::shared::{Found, Shared};
-use crate::domain::start::{Outcome, RestartResult, RolledOut};
+use crate::domain::start::{Executed, ResultCode, StartResult};
 use crate::domain::summary::ServiceLine;
 use crate::event::{Content, Inbox};
 use crate::queue::encode;
@@ -37,13 +37,11 @@ pub(super) struct Left {
 }
 
 impl Left {
-    pub(super) fn after(rolled: &RolledOut, keys: &mut KeysLeft) -> Option<Self> {
-        let next = Next::after(rolled)?;
-        let RolledOut {
-            planned, outcome, ..
-        } = rolled;
-        let rollout = match outcome {
-            Some(Outcome::Started {
+    pub(super) fn after(executed: &Executed, keys: &mut KeysLeft) -> Option<Self> {
+        let next = Next::after(executed)?;
+        let Executed { planned, start, .. } = executed;
+        let rollout = match start {
+            Some(StartResult::Started {
                 deployment,
                 created_at,
                 ..
@@ -522,7 +520,7 @@ impl ServiceLine {
     fn abandon(&mut self, last_reason: Reason, waited: jiff::SignedDuration) {
         self.will_retry = false;
         if is_owed(last_reason) {
-            self.result = Some(RestartResult::Abandoned);
+            self.result = Some(ResultCode::Abandoned);
             self.error = Some(format!("waited {waited:#} in vain: {last_reason}"));
         } else {
             self.add_detail(&format!("no longer followed after {waited:#}"));

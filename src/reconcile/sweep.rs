@@ -20,7 +20,7 @@ use crate::domain::key::{CURRENT, Key, Kind};
 use crate::domain::plan::{Planned, Policy, plan};
 use crate::domain::reason::{Decision, Reason};
 use crate::domain::service::{Deployment, RolloutState, Service, ServiceStatus};
-use crate::domain::start::{RestartResult, RolledOut};
+use crate::domain::start::{Executed, ResultCode};
 use crate::domain::summary::{ChangeLines, ServiceLine};
 use crate::domain::tags::Mode;
 use crate::domain::watch::Match;
@@ -345,21 +345,21 @@ impl Reconciler<'_> {
             notify_only: self.settings.notify_only || !repair,
             ..self.policy(&Batch::default())
         };
-        let rolled = self.carry_out(&changes, services, &policy, looked_at).await;
+        let executed = self.carry_out(&changes, services, &policy, looked_at).await;
         // The next sweep goes on with it.
         let mut told = ChangeLines::new(&changes);
-        let lines = rolled
+        let lines = executed
             .values()
-            .map(|rolled| ServiceLine::decided(rolled, &mut told));
+            .map(|executed| ServiceLine::decided(executed, &mut told));
         let lines = lines
             .map(|line| ServiceLine {
                 will_retry: line.will_retry && repair,
                 ..line
             })
             .collect();
-        let refused: BTreeSet<_> = rolled
+        let refused: BTreeSet<_> = executed
             .values()
-            .flat_map(|rolled| rolled.planned.refused_changes())
+            .flat_map(|executed| executed.planned.refused_changes())
             .collect();
         (lines, refused.len())
     }
@@ -396,17 +396,17 @@ impl Reconciler<'_> {
                     .chain([why])
                     .collect::<Vec<_>>()
                     .join("; ");
-                let rolled = RolledOut {
+                let executed = Executed {
                     planned: Planned {
                         detail: Some(detail),
                         ..planned
                     },
-                    outcome: None,
+                    start: None,
                     seen: seen.clone(),
                 };
                 lines
                     .entry(seen.id.clone())
-                    .or_insert_with(|| ServiceLine::decided(&rolled, &mut told));
+                    .or_insert_with(|| ServiceLine::decided(&executed, &mut told));
             }
         }
         lines
@@ -472,5 +472,5 @@ fn is_unrepaired(line: &ServiceLine) -> bool {
     is_left
         || line
             .result
-            .is_some_and(|result| result != RestartResult::Started)
+            .is_some_and(|result| result != ResultCode::Started)
 }

@@ -9,7 +9,7 @@ use serde_json::ser::Formatter;
 use super::Level;
 use crate::domain::reason::Decision;
 use crate::domain::received::ReceivedChange;
-use crate::domain::start::RestartResult;
+use crate::domain::start::ResultCode;
 use crate::domain::summary::{Counts, ServiceLine, Summary, SummedServices};
 use crate::domain::text::is_shown;
 
@@ -103,20 +103,20 @@ pub(super) struct StrangerLine<'a> {
 /// owner.
 pub(super) fn service_level(line: &ServiceLine) -> Level {
     let result = match line.result {
-        Some(RestartResult::Throttled | RestartResult::OutOfTime | RestartResult::Failed)
+        Some(ResultCode::Throttled | ResultCode::OutOfTime | ResultCode::Failed)
             if line.will_retry =>
         {
             Level::Warn
         }
         Some(
-            RestartResult::Denied
-            | RestartResult::Failed
-            | RestartResult::Throttled
-            | RestartResult::OutOfTime
-            | RestartResult::Abandoned
-            | RestartResult::RolloutFailed,
+            ResultCode::Denied
+            | ResultCode::Failed
+            | ResultCode::Throttled
+            | ResultCode::OutOfTime
+            | ResultCode::Abandoned
+            | ResultCode::RolloutFailed,
         ) => Level::Error,
-        Some(RestartResult::Started) | None => Level::Info,
+        Some(ResultCode::Started) | None => Level::Info,
     };
     let decision = match line.decision {
         // What was told before needs nobody's eyes again.

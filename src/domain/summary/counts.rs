@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::ServiceLine;
 use crate::domain::reason::Decision;
-use crate::domain::start::RestartResult;
+use crate::domain::start::ResultCode;
 
 /// How many of everything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -95,12 +95,12 @@ impl Counts {
                 None => {}
             }
             match line.result {
-                Some(RestartResult::Started) => self.started += 1,
-                Some(RestartResult::Throttled) => self.throttled += 1,
-                Some(RestartResult::OutOfTime) => self.out_of_time += 1,
-                Some(RestartResult::Denied) => self.denied += 1,
-                Some(RestartResult::Failed | RestartResult::RolloutFailed) => self.failed += 1,
-                Some(RestartResult::Abandoned) => self.abandoned += 1,
+                Some(ResultCode::Started) => self.started += 1,
+                Some(ResultCode::Throttled) => self.throttled += 1,
+                Some(ResultCode::OutOfTime) => self.out_of_time += 1,
+                Some(ResultCode::Denied) => self.denied += 1,
+                Some(ResultCode::Failed | ResultCode::RolloutFailed) => self.failed += 1,
+                Some(ResultCode::Abandoned) => self.abandoned += 1,
                 None => {}
             }
         }
