@@ -4,7 +4,7 @@ CARGO_TARGET_DIR ?= target
 export CARGO_TARGET_DIR
 export PYTHONDONTWRITEBYTECODE := 1
 BINARY := $(CARGO_TARGET_DIR)/debug/ecs-reloader-lambda
-SIM := $(CARGO_TARGET_DIR)/debug/sim
+DEMO := $(CARGO_TARGET_DIR)/debug/demo
 VENV := $(CARGO_TARGET_DIR)/venv
 ARCHITECTURE ?= arm64
 FUZZ_SECONDS ?= 60
@@ -17,7 +17,7 @@ help: ## List the targets
 
 .PHONY: demo
 demo: binaries ## Change an object and a parameter in a simulated account, and watch services roll
-	@$(SIM) demo --binary $(BINARY)
+	@$(DEMO) demo --binary $(BINARY)
 
 .PHONY: test
 test: ## Run all Rust tests: no network, no AWS
@@ -33,7 +33,7 @@ simulate: ## Run random histories from seeds and check the promises: make simula
 .PHONY: invoke
 invoke: binaries ## Run one event through the real function: make invoke EVENT=events/ssm-update.json
 	@test -n "$(EVENT)" || { echo "which event? make invoke EVENT=events/ssm-update.json" >&2; exit 2; }
-	@$(SIM) invoke --binary $(BINARY) "$(EVENT)"
+	@$(DEMO) invoke --binary $(BINARY) "$(EVENT)"
 
 .PHONY: fmt
 fmt: ## Format the code
@@ -68,7 +68,7 @@ validate: $(VENV)-sam/.installed ## Check template.yaml with the SAM CLI and cfn
 
 .PHONY: contract
 contract: $(VENV)-e2e/.installed binaries ## Hold the simulated account against moto and ministack (Python)
-	SIM=$(SIM) $(VENV)-e2e/bin/python -m pytest e2e/test_contract.py
+	DEMO=$(DEMO) $(VENV)-e2e/bin/python -m pytest e2e/test_contract.py
 
 .PHONY: e2e
 e2e: $(VENV)-e2e/.installed binaries ## Deploy template.yaml into ministack and see services restart (Python)

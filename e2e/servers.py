@@ -69,7 +69,7 @@ class Server:
 @contextmanager
 def simulated_account() -> Iterator[Server]:
     """Our own: it prints where it listens, and ends when its standard input does."""
-    with subprocess.Popen([os.environ["SIM"], "serve", "--port", "0"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([os.environ["DEMO"], "serve", "--port", "0"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield Server("simulated account", json.loads(process.stdout.readline())["endpoint"])
         finally:

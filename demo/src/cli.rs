@@ -1,17 +1,14 @@
 //! The commands, and the exit codes they end with: 0 all well, 1 the function or a check failed, 2
 //! it could not run.
 
-mod invoke;
-mod serve;
-
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use jiff::Timestamp;
 
-use crate::demo;
+use crate::verdict::Verdict;
+use crate::{demo, invoke, serve};
 
 /// A simulated AWS account: ECS services that roll, Parameter Store, Secrets Manager, S3, SQS and
 /// Lambda, on a loopback port.
@@ -54,18 +51,6 @@ enum Command {
     },
 }
 
-/// How a command ended that could run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// Everything held.
-    Well,
-    /// The function answered with an error, or a check failed; it has been printed.
-    Failed,
-}
-
-/// Why a command could not run.
-pub(crate) type Error = Box<dyn std::error::Error + Send + Sync>;
-
 /// Runs the command that was asked for.
 pub(crate) async fn run(arguments: Arguments) -> ExitCode {
     let result = match arguments.command {
@@ -78,17 +63,8 @@ pub(crate) async fn run(arguments: Arguments) -> ExitCode {
         Ok(Verdict::Failed) => ExitCode::from(1),
         Err(error) => {
             // If standard error is closed, the exit code has to do.
-            let _ = writeln!(std::io::stderr(), "sim: {error}");
+            let _ = writeln!(std::io::stderr(), "demo: {error}");
             ExitCode::from(2)
         }
     }
-}
-
-/// The time of day: on loopback the account's clock is the real one, because the function's is.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the binary on the other side reads the real clock"
-)]
-pub(crate) fn wall_clock() -> Timestamp {
-    Timestamp::now()
 }

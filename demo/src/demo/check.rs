@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sim::{Account, Call, ServiceView, StaleTask};
 
-use super::fleet::{Expected, FLEET, Member};
+use crate::fleet::{Expected, FLEET, Member};
 
 /// The access key id of the function's process: [`sim::runtime_api`] gives it Lambda's test
 /// credentials.
@@ -215,8 +215,8 @@ mod tests {
     use serde_json::json;
     use sim::AccountConfig;
 
-    use super::super::fleet::{BUCKET, PARAMETER, SECRET};
     use super::*;
+    use crate::fleet::{BUCKET, PARAMETER, SECRET};
 
     /// The demo's account after the changes, after forced deployments of `restarted` in order, and
     /// after all rollouts.

@@ -1,4 +1,4 @@
-//! `sim invoke`.
+//! `demo invoke`.
 
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -10,13 +10,13 @@ use sim::runtime_api::{LogLine, Stream};
 use sim::{Function as _, Invocation, InvocationResult};
 use tokio::time::Instant;
 
-use super::{Error, Verdict};
-use crate::demo::stage::Stage;
+use crate::stage::Stage;
+use crate::verdict::{Error, Verdict};
 
 /// The function's time-out in template.yaml.
 const TIMEOUT: Duration = Duration::from_mins(2);
 
-pub(super) async fn run(binary: &Path, event: &Path) -> Result<Verdict, Error> {
+pub(crate) async fn run(binary: &Path, event: &Path) -> Result<Verdict, Error> {
     let payload = std::fs::read(event)
         .map_err(|error| format!("cannot read {}: {error}", event.display()))?;
     let _: Value = serde_json::from_slice(&payload)
@@ -60,7 +60,7 @@ fn print(LogLine { stream, text }: &LogLine) -> io::Result<()> {
 }
 
 fn conclude(result: &InvocationResult) -> Result<Verdict, Error> {
-    let complain = |what: &str| writeln!(io::stderr(), "sim: the function {what}");
+    let complain = |what: &str| writeln!(io::stderr(), "demo: the function {what}");
     match result {
         InvocationResult::Ok(body) => {
             writeln!(io::stdout(), "{}", pretty(body))?;

@@ -11,8 +11,9 @@ use sim::server::Server;
 use sim::{Account, AccountConfig, EventRule, EventSourceMapping, Function};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::fleet::{ACCOUNT_ID, BUCKET, FLEET, REGION};
-use crate::cli::{Error, wall_clock};
+use crate::clock::wall_clock;
+use crate::fleet::{ACCOUNT_ID, BUCKET, FLEET, REGION};
+use crate::verdict::Error;
 
 /// The function's name in the demo's account, and its queue's.
 const FUNCTION_NAME: &str = "ecs-reloader";

@@ -1,4 +1,4 @@
-//! `sim serve`.
+//! `demo serve`.
 
 use std::io::{self, Read as _, Write as _};
 use std::time::Duration;
@@ -8,12 +8,13 @@ use sim::server::Server;
 use sim::{Account, AccountConfig};
 use tokio::sync::oneshot;
 
-use super::{Error, Verdict, wall_clock};
+use crate::clock::wall_clock;
+use crate::verdict::{Error, Verdict};
 
 /// How far the account is driven at a time.
 const STRETCH: Duration = Duration::from_hours(1);
 
-pub(super) async fn run(port: u16) -> Result<Verdict, Error> {
+pub(crate) async fn run(port: u16) -> Result<Verdict, Error> {
     let config = AccountConfig {
         epoch: wall_clock(),
         ..AccountConfig::default()

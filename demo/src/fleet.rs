@@ -10,22 +10,22 @@ pub(crate) const REGION: &str = "eu-west-1";
 pub(crate) const ACCOUNT_ID: &str = "123456789012";
 
 /// The bucket with the configuration of every service.
-pub(super) const BUCKET: &str = "config-bucket";
+pub(crate) const BUCKET: &str = "config-bucket";
 /// `bucket/key` of the object that the user uploads.
-pub(super) const OBJECT: &str = "config-bucket/app/prod.yaml";
+pub(crate) const OBJECT: &str = "config-bucket/app/prod.yaml";
 /// The parameter that the user changes.
-pub(super) const PARAMETER: &str = "/app/db-url";
+pub(crate) const PARAMETER: &str = "/app/db-url";
 
 /// The secret that the user rotates, the same as in the files in `events/`.
-pub(super) const SECRET: &str = "prod/db";
+pub(crate) const SECRET: &str = "prod/db";
 
 /// One service of the demo.
 #[derive(Debug)]
-pub(super) struct Member {
+pub(crate) struct Member {
     /// `cluster/name`.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     /// Its tag `reloader:watch`.
-    pub(super) watch: &'static str,
+    pub(crate) watch: &'static str,
     /// Its tag `reloader:mode`, where it has one.
     mode: Option<&'static str>,
     /// What its tasks read when they start.
@@ -34,16 +34,16 @@ pub(super) struct Member {
     /// comes from.
     refers: &'static [(&'static str, &'static str)],
     /// Its desired count.
-    pub(super) tasks: usize,
+    pub(crate) tasks: usize,
     /// `minimumHealthyPercent` and `maximumPercent`.
     percent: (usize, usize),
     /// What the changes should do to it.
-    pub(super) expected: Expected,
+    pub(crate) expected: Expected,
 }
 
 /// What the changes should do to a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Expected {
+pub(crate) enum Expected {
     /// One restart, whatever number of its keys changed.
     Restarted,
     /// Nothing, for this reason.
@@ -51,7 +51,7 @@ pub(super) enum Expected {
 }
 
 /// Four ways to roll, and three reasons to be left alone.
-pub(super) const FLEET: [Member; 7] = [
+pub(crate) const FLEET: [Member; 7] = [
     Member {
         name: "production/web",
         watch: "s3:config-bucket/app/prod.yaml",
@@ -132,7 +132,7 @@ pub(super) const FLEET: [Member; 7] = [
 
 impl Member {
     /// The service, running since `age`, with tasks that are quick enough to watch.
-    pub(super) fn service(&self, age: Duration) -> Service {
+    pub(crate) fn service(&self, age: Duration) -> Service {
         let (minimum, maximum) = self.percent;
         let service = sim::service(self.name)
             .watching(self.watch)
@@ -155,7 +155,7 @@ impl Member {
     }
 
     /// Its name without the cluster.
-    pub(super) fn short_name(&self) -> &'static str {
+    pub(crate) fn short_name(&self) -> &'static str {
         self.name
             .split_once('/')
             .map_or(self.name, |(_, name)| name)
@@ -163,7 +163,7 @@ impl Member {
 
     /// Its watch tag and its mode, as an operator would write them, and what its task definition
     /// refers to.
-    pub(super) fn tags(&self) -> String {
+    pub(crate) fn tags(&self) -> String {
         let mode = self
             .mode
             .map(|mode| format!(", reloader:mode = {mode}"))

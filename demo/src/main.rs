@@ -1,7 +1,13 @@
-//! `sim`: the simulated account on the command line.
+//! `demo`: the simulated account on the command line, with the real function beside it.
 
 mod cli;
+mod clock;
 mod demo;
+mod fleet;
+mod invoke;
+mod serve;
+mod stage;
+mod verdict;
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `sim demo`: the whole product in half a minute.
+//! `demo demo`: the whole product in half a minute.
 //!
 //! A user rotates a secret and changes an object and a parameter; Secrets Manager, S3 and Parameter
 //! Store tell EventBridge, whose rules fill the queue; Lambda hands the queue to the real binary;
@@ -6,10 +6,8 @@
 //! account.
 
 mod check;
-mod fleet;
 mod function_log;
 mod screen;
-pub(crate) mod stage;
 mod user;
 mod watched;
 
@@ -24,13 +22,13 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, sleep};
 
 use self::check::Before;
-use self::fleet::{FLEET, OBJECT, PARAMETER, SECRET};
 use self::function_log::Told;
 use self::screen::{Progress, Screen};
-use self::stage::Stage;
 use self::user::User;
 use self::watched::{Moment, Watched};
-use crate::cli::{Error, Verdict};
+use crate::fleet::{FLEET, OBJECT, PARAMETER, SECRET};
+use crate::stage::Stage;
+use crate::verdict::{Error, Verdict};
 
 /// Long enough to gather the changes of one user, short enough to wait for.
 const WINDOW: Duration = Duration::from_secs(2);

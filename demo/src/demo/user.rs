@@ -11,8 +11,8 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
-use super::fleet::REGION;
-use crate::cli::Error;
+use crate::fleet::REGION;
+use crate::verdict::Error;
 
 /// The access key id that the user's calls are signed with.
 const ACCESS_KEY_ID: &str = "AKIAIOSFODNN7EXAMPLE";
