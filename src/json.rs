@@ -379,7 +379,6 @@ fn in_plain_words(expected: &str) -> &str {
         "u8" | "u16" | "u64" | "usize" => "a number from 0 on",
         "i8" | "i16" | "i32" | "i64" => "a whole number",
         "string or map" | "variant identifier" => "a string",
-        text if text.starts_with("a tuple of size ") => "a list of three strings or null",
         text if text.starts_with("struct ") => "an object",
         text => text,
     }

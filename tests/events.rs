@@ -55,7 +55,7 @@ fn told(told: &Content) -> String {
             ..
         } = change;
         let mut text = format!("{kind:?} {key} t={at}");
-        let perhaps = key.perhaps().map(|other| other.to_string());
+        let perhaps = key.alternative().map(|other| other.to_string());
         for (name, value) in [
             ("perhaps", perhaps.as_deref()),
             ("version", version.as_deref()),

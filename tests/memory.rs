@@ -324,7 +324,7 @@ fn hostile_batches() -> Vec<(&'static str, Vec<String>)> {
         let change = |place: usize| {
             json!({
                 "kind": "ssm", "path": format!("app/{number}/{place}"), "partition": "aws", "account": "123456789012", "region": "eu-west-1",
-                "at": "2026-01-31T10:01:00Z", "what": "written", "event": "e",
+                "at": "2026-01-31T10:01:00Z", "change": "written", "event": "e",
             })
         };
         let names: Vec<_> = (0..100).map(|place| format!("c/s{place}")).collect();

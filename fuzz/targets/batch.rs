@@ -86,7 +86,7 @@ fn body(line: &[u8], most: usize) -> String {
             let change = |number: usize| {
                 json!({
                     "kind": "ssm", "path": named(number), "partition": "aws", "account": "1", "region": "eu-west-1",
-                    "at": "2026-01-31T10:00:00Z", "what": "written", "event": "e",
+                    "at": "2026-01-31T10:00:00Z", "change": "written", "event": "e",
                 })
             };
             let scope = match kind {

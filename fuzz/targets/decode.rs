@@ -27,7 +27,7 @@ const LONGEST_PATH: usize = 160;
 /// decoder.
 static OWN_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| {
     let sources = [
-        include_str!("../../src/queue.rs"),
+        include_str!("../../src/queue/decode.rs"),
         include_str!("../../src/event/appconfig.rs"),
         include_str!("../../src/event/envelope.rs"),
         include_str!("../../src/json.rs"),
@@ -129,7 +129,7 @@ fn size(change: &Change) -> usize {
         kind: _,
         ignored: _,
         enriched: _,
-        crowded: _,
+        shares_second: _,
         source: _,
         scope: _,
     } = change;

@@ -144,7 +144,7 @@ pub struct Change {
     pub enriched: bool,
     /// Whether another event named the same second for this key: which of them a source tells of
     /// is not known then.
-    pub crowded: bool,
+    pub shares_second: bool,
     /// What could not be enriched of it.
     pub note: Option<String>,
     /// The id of the event that told of it.
@@ -161,7 +161,8 @@ impl Change {
     pub fn new(key: Key, at: Timestamp, kind: ChangeKind, event: &str) -> Self {
         let event = event.to_owned();
         let (version, previous, etag, by, note) = (None, None, None, None, None);
-        let (ignored, enriched, crowded, source, scope) = (false, false, false, "", Scope::All);
+        let (ignored, enriched, shares_second, source, scope) =
+            (false, false, false, "", Scope::All);
         Self {
             key,
             at,
@@ -172,7 +173,7 @@ impl Change {
             by,
             ignored,
             enriched,
-            crowded,
+            shares_second,
             note,
             event,
             source,
@@ -196,7 +197,7 @@ impl Change {
     pub fn is_dated(&mut self, told: Timestamp, asked_at: Timestamp) {
         let is_exact = self.has_whole_second()
             && self.is_in_second(told)
-            && !self.crowded
+            && !self.shares_second
             && asked_at >= self.tells_exactly_from();
         if told >= self.at || is_exact {
             self.at = told;
@@ -257,8 +258,8 @@ impl Change {
     /// Takes what an event about the same version knows more: two roads tell of one change, each in
     /// part.
     fn completed_by(mut self, other: Self) -> Self {
-        if let Some(perhaps) = other.key.perhaps() {
-            self.key = self.key.or_perhaps(&perhaps);
+        if let Some(perhaps) = other.key.alternative() {
+            self.key = self.key.with_alternative(&perhaps);
         }
         if self.version.is_some() && other.version.is_some() && self.version != other.version {
             return self;
@@ -362,8 +363,10 @@ pub fn coalesce(changes: impl IntoIterator<Item = Change>) -> BTreeMap<Key, Chan
                     .iter()
                     .any(|one| one.kind == ChangeKind::Labelled);
                 let meet = !is_label && change.second() == other.second();
-                let crowded =
-                    meet && (change.crowded || other.crowded || !change.is_told_with(&other));
+                let shares_second = meet
+                    && (change.shares_second
+                        || other.shares_second
+                        || !change.is_told_with(&other));
                 let newer = if change.beats(&other) {
                     change.completed_by(other)
                 } else {
@@ -371,7 +374,7 @@ pub fn coalesce(changes: impl IntoIterator<Item = Change>) -> BTreeMap<Key, Chan
                 };
                 Change {
                     scope,
-                    crowded: newer.crowded || crowded,
+                    shares_second: newer.shares_second || shares_second,
                     ..newer
                 }
             }

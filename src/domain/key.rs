@@ -153,7 +153,7 @@ impl Key {
     /// The same change, which may be one of `other`, of the same kind and place: whoever watches
     /// either of them is concerned.
     #[must_use]
-    pub fn or_perhaps(self, other: &Self) -> Self {
+    pub fn with_alternative(self, other: &Self) -> Self {
         if self.0.also.is_some() || other.path() == self.path() {
             return self;
         }
@@ -165,7 +165,7 @@ impl Key {
 
     /// The same without the other key that may be meant.
     #[must_use]
-    pub fn alone(self) -> Self {
+    pub fn without_alternative(self) -> Self {
         if self.0.also.is_none() {
             self
         } else {
@@ -178,7 +178,7 @@ impl Key {
 
     /// The other key that may be meant.
     #[must_use]
-    pub fn perhaps(&self) -> Option<Self> {
+    pub fn alternative(&self) -> Option<Self> {
         let path = self.0.also.clone()?;
         Some(Self(Arc::new(Parts {
             path,

@@ -223,8 +223,8 @@ impl Service {
     #[must_use]
     pub fn meant(&self, key: &Key) -> Key {
         let concerns = |key: &Key| self.match_of(key) != Match::None;
-        key.perhaps()
-            .filter(|other| concerns(other) && !concerns(&key.clone().alone()))
+        key.alternative()
+            .filter(|other| concerns(other) && !concerns(&key.clone().without_alternative()))
             .unwrap_or_else(|| key.clone())
     }
 
@@ -240,7 +240,7 @@ impl Service {
                 .chain([&self.own_references])
                 .any(|references| references.name(key, &self.home))
         };
-        let refers = names(&change.key) || change.key.perhaps().as_ref().is_some_and(names);
+        let refers = names(&change.key) || change.key.alternative().as_ref().is_some_and(names);
         self.status == ServiceStatus::Active
             && change.is_surely_gone()
             && refers

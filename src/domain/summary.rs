@@ -502,7 +502,7 @@ impl ChangeLine {
             by,
             ignored: _,
             enriched: _,
-            crowded: _,
+            shares_second: _,
             note,
             event,
             source: _,

@@ -44,7 +44,7 @@ impl Watch {
         definition: Option<&References>,
     ) -> Match {
         let listens = |key: &Key| self.listens_to(key, home, own, definition);
-        match (listens(key), key.perhaps().map(|other| listens(&other))) {
+        match (listens(key), key.alternative().map(|other| listens(&other))) {
             (listening, None | Some(Match::None)) | (Match::None, Some(listening)) => listening,
             (Match::Watched, Some(_)) | (_, Some(Match::Watched)) => Match::Watched,
             (Match::NeedsTaskDefinition, Some(_)) | (_, Some(Match::NeedsTaskDefinition)) => {
@@ -101,7 +101,7 @@ impl Watch {
             };
             (names(&self.terms) || by_reference()) && !names(&self.exclusions)
         };
-        refers(key) || key.perhaps().as_ref().is_some_and(refers)
+        refers(key) || key.alternative().as_ref().is_some_and(refers)
     }
 }
 

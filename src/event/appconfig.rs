@@ -89,7 +89,7 @@ pub(super) fn decode(event: &EventBridge<'_>, clock: Timestamp) -> Result<Conten
     let key = keys
         .into_iter()
         .flatten()
-        .reduce(|names, ids| names.or_perhaps(&ids));
+        .reduce(|names, ids| names.with_alternative(&ids));
     let key = key.ok_or_else(|| Malformed::at("detail", "names or ids without a slash"))?;
     let change = Change::new(
         key,

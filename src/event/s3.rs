@@ -143,7 +143,7 @@ pub(super) fn decode_event(
     // AWS's pages show the key as it is, and others have seen it form-URL-encoded.
     let decoded = form_decoded(&object.key).filter(|_| is_form_encoded(&object.key));
     let key = decoded.iter().fold(told, |told, decoded| {
-        told.or_perhaps(&Key::object(&partition, &bucket.name, decoded))
+        told.with_alternative(&Key::object(&partition, &bucket.name, decoded))
     });
     let change = Change::new(key, end_of_event_time(event.time, clock), kind, &event.id);
     Ok(changed(Change {

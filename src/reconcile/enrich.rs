@@ -157,7 +157,7 @@ impl Reconciler<'_> {
                 && change.key.kind() == Kind::Parameter;
             let was_early =
                 !asked_for.contains(&change.key) || asked_at < change.tells_exactly_from();
-            let may_be_exact = change.has_whole_second() && !change.crowded && was_early;
+            let may_be_exact = change.has_whole_second() && !change.shares_second && was_early;
             is_parameter
                 && may_be_exact
                 && services.iter().any(|service| may_cover(service, change))
@@ -239,7 +239,7 @@ impl Reconciler<'_> {
             } else {
                 return (change.key, Err(too_many()));
             };
-            for key in std::iter::once(change.key.clone()).chain(change.key.perhaps()) {
+            for key in std::iter::once(change.key.clone()).chain(change.key.alternative()) {
                 let found = match (key.kind(), key.path().split_once('/')) {
                     (Kind::Object, Some((bucket, name))) => {
                         self.aws.s3.modified_at(bucket, name, by).await

@@ -19,7 +19,7 @@ fn api() -> Service {
 fn deferred() -> Value {
     let change = json!({
         "kind": "ssm", "path": "app/db", "partition": "aws", "account": "123456789012", "region": "eu-west-1",
-        "at": "2026-01-31T10:01:00Z", "what": "written", "event": "e",
+        "at": "2026-01-31T10:01:00Z", "change": "written", "event": "e",
     });
     json!({ "deferred": { "version": 1, "not_before": "2026-01-31T10:01:00Z", "work": [{ "changes": [change], "only": ["web/api"] }] } })
 }

@@ -120,9 +120,9 @@ fn a_whole_second_ends_with_its_last_moment() {
 
 /// A write that an event dates to the second from 10:00:00, told by its source to be of `told`,
 /// asked at `asked_at`.
-fn dated(told: &str, asked_at: &str, crowded: bool) -> String {
+fn dated(told: &str, asked_at: &str, shares_second: bool) -> String {
     let mut change = Change {
-        crowded,
+        shares_second,
         ..change(ChangeKind::Written, "2026-01-31T10:00:01Z")
     };
     change.is_dated(told.parse().unwrap(), asked_at.parse().unwrap());
@@ -165,26 +165,33 @@ fn two_events_of_one_second_crowd_it_and_one_that_comes_twice_does_not() {
         event: event.to_owned(),
         ..change(ChangeKind::Written, at)
     };
-    let crowded = |one: Change, other: Change| {
+    let shares_second = |one: Change, other: Change| {
         let turned = coalesce([other.clone(), one.clone()])
             .into_values()
             .next()
             .unwrap()
-            .crowded;
-        let crowded = coalesce([one, other]).into_values().next().unwrap().crowded;
-        assert_eq!(crowded, turned, "the order of arrival must not matter");
-        crowded
+            .shares_second;
+        let shares_second = coalesce([one, other])
+            .into_values()
+            .next()
+            .unwrap()
+            .shares_second;
+        assert_eq!(
+            shares_second, turned,
+            "the order of arrival must not matter"
+        );
+        shares_second
     };
     let (first, second) = ("2026-01-31T10:00:01Z", "2026-01-31T10:00:02Z");
 
-    assert!(crowded(written("a", first), written("b", first)));
-    assert!(crowded(
+    assert!(shares_second(written("a", first), written("b", first)));
+    assert!(shares_second(
         written("a", "2026-01-31T10:00:00.5Z"),
         written("b", first)
     ));
-    assert!(!crowded(written("a", first), written("a", first)));
-    assert!(!crowded(written("a", first), written("b", second)));
-    assert!(!crowded(
+    assert!(!shares_second(written("a", first), written("a", first)));
+    assert!(!shares_second(written("a", first), written("b", second)));
+    assert!(!shares_second(
         written("a", first),
         change(ChangeKind::Labelled, first)
     ));

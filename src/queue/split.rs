@@ -1,0 +1,196 @@
+//! Deferred work that does not fit into one message is split into parts that do.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::domain::arn::ServiceId;
+use crate::domain::change::{Change, Scope, distinct};
+use crate::domain::defer::{DeferredWork, Request};
+use crate::json::MOST_ENTRIES;
+
+/// Bytes of the longest message that is sent, well below what a queue takes (256 KiB).
+pub(super) const LONGEST: usize = 200_000;
+
+/// Most names of services in one message. With more of them it is too long, however short they
+/// are: the shortest is `"a/b",`.
+const MOST_NAMES: usize = LONGEST / 6;
+
+/// Bytes of a change, roughly.
+const CHANGE_BYTES: usize = 200;
+
+/// Bytes of the name of a service, roughly.
+const SERVICE_BYTES: usize = 40;
+
+/// Whether a list has more entries than are read again, or there are so many names that the message
+/// is too long in any case.
+///
+/// The list of a [`Scope::AllExcept`] may have any length: it continues in further entries.
+pub(super) fn exceeds_a_list(deferred: &DeferredWork) -> bool {
+    let DeferredWork {
+        not_before: _,
+        hops: _,
+        failed_listings: _,
+        changes,
+        attempts,
+        request,
+    } = deferred;
+    let (mut longest_list, mut names) = (0, 0);
+    for scope in distinct(changes) {
+        match scope {
+            Scope::All => {}
+            Scope::Only(services) => {
+                longest_list = longest_list.max(services.len());
+                names += services.len();
+            }
+            Scope::AllExcept(services) => names += services.len(),
+        }
+    }
+    let work = changes.len() + names / MOST_ENTRIES;
+    let requested = request.as_ref().map_or(0, |request| request.services.len());
+    let lists = [longest_list, work, attempts.len(), requested];
+    lists.iter().any(|entries| *entries > MOST_ENTRIES) || names > MOST_NAMES
+}
+
+/// Splits deferred work in two:
+///
+/// * by its services, where these take more room than the changes: all changes beside half of the
+///   services would otherwise be as long as before;
+/// * by its changes elsewhere.
+///
+/// One change without services to split loses its list of a [`Scope::AllExcept`]: to list these
+/// services once more does no harm. `None` where nothing is left to split.
+pub(super) fn split(deferred: &DeferredWork) -> Option<Vec<DeferredWork>> {
+    let services = named_services(deferred);
+    let middle = services
+        .iter()
+        .nth(services.len() / 2)
+        .filter(|_| services.len() > 1);
+    let changes_bytes = deferred.changes.len() * CHANGE_BYTES;
+    let services_bytes = services.len() * SERVICE_BYTES;
+    match (deferred.changes.as_slice(), middle) {
+        ([] | [_], Some(middle)) => Some(by_services(deferred, middle)),
+        ([_, _, ..], Some(middle)) if changes_bytes < services_bytes => {
+            Some(by_services(deferred, middle))
+        }
+        ([_, _, ..], _) => Some(by_changes(deferred)),
+        ([change], None) => without_exceptions(change).map(|change| {
+            vec![DeferredWork {
+                changes: vec![change],
+                ..deferred.clone()
+            }]
+        }),
+        ([], None) => None,
+    }
+}
+
+/// The services that the scopes, attempts and the request name. Those of a [`Scope::AllExcept`]
+/// are no work.
+fn named_services(deferred: &DeferredWork) -> BTreeSet<&ServiceId> {
+    let mut services: BTreeSet<&ServiceId> = deferred.attempts.keys().collect();
+    for scope in distinct(&deferred.changes) {
+        if let Scope::Only(only) = scope {
+            services.extend(only.iter());
+        }
+    }
+    if let Some(request) = &deferred.request {
+        services.extend(request.services.keys());
+    }
+    services
+}
+
+/// The services of the request go with the first half.
+fn by_changes(deferred: &DeferredWork) -> Vec<DeferredWork> {
+    let (first, second) = deferred.changes.split_at(deferred.changes.len() / 2);
+    let request = deferred.request.clone().map(|request| Request {
+        services: BTreeMap::new(),
+        ..request
+    });
+    vec![
+        DeferredWork {
+            changes: first.to_vec(),
+            ..deferred.clone()
+        },
+        DeferredWork {
+            changes: second.to_vec(),
+            request,
+            ..deferred.clone()
+        },
+    ]
+}
+
+/// The services before `middle`, and the others. Changes that are not for named services alone go
+/// with the first half.
+fn by_services(deferred: &DeferredWork, middle: &ServiceId) -> Vec<DeferredWork> {
+    vec![
+        part(deferred, |id| id < middle, true),
+        part(deferred, |id| id >= middle, false),
+    ]
+}
+
+fn part(
+    deferred: &DeferredWork,
+    is_in_part: impl Fn(&ServiceId) -> bool,
+    keeps_unnamed: bool,
+) -> DeferredWork {
+    let DeferredWork {
+        not_before,
+        hops,
+        failed_listings,
+        changes,
+        attempts,
+        request,
+    } = deferred;
+    let of_part = |scope: &Scope| match scope {
+        Scope::Only(services) => {
+            let services: BTreeSet<_> = services
+                .iter()
+                .filter(|id| is_in_part(id))
+                .cloned()
+                .collect();
+            (!services.is_empty()).then(|| Scope::only(services))
+        }
+        Scope::All | Scope::AllExcept(_) => keeps_unnamed.then(|| scope.clone()),
+    };
+    // One list is shared by many changes, and is made once.
+    let scopes: BTreeMap<usize, Option<Scope>> = distinct(changes)
+        .map(|scope| (scope.place(), of_part(scope)))
+        .collect();
+    let changes = changes.iter().filter_map(|change| {
+        Some(Change {
+            scope: scopes.get(&change.scope.place())?.clone()?,
+            ..change.clone()
+        })
+    });
+    DeferredWork {
+        not_before: *not_before,
+        hops: *hops,
+        failed_listings: *failed_listings,
+        changes: changes.collect(),
+        attempts: members_of_part(attempts, &is_in_part),
+        request: request.as_ref().map(|request| Request {
+            services: members_of_part(&request.services, &is_in_part),
+            ..request.clone()
+        }),
+    }
+}
+
+fn members_of_part<T: Clone>(
+    members: &BTreeMap<ServiceId, T>,
+    is_in_part: impl Fn(&ServiceId) -> bool,
+) -> BTreeMap<ServiceId, T> {
+    let in_part = members.iter().filter(|(id, _)| is_in_part(id));
+    in_part
+        .map(|(id, member)| (id.clone(), member.clone()))
+        .collect()
+}
+
+/// The change with an empty list instead of one that is too long: even an empty list says that its
+/// services were listed before.
+fn without_exceptions(change: &Change) -> Option<Change> {
+    match &change.scope {
+        Scope::AllExcept(services) if !services.is_empty() => Some(Change {
+            scope: Scope::all_except(BTreeSet::new()),
+            ..change.clone()
+        }),
+        _ => None,
+    }
+}
