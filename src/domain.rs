@@ -12,6 +12,7 @@ pub mod queue;
 pub mod reason;
 pub mod received;
 pub mod reference;
+pub mod rollout;
 pub mod service;
 pub mod shared;
 pub mod start;

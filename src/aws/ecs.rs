@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
 use super::cache::Cache;
-use super::evidence::{approval, ended_by, past, service};
+use super::evidence::{approval, ended_by, past, service, stage};
 use super::pages::{IN_A_CIRCLE, Listing, Pages};
 use super::task_definition::references;
 use super::{Error, SdkConfig, answered, impatient, patient, quota, timestamp, unrationed};
@@ -421,6 +421,7 @@ impl Ecs {
                 match found {
                     Ok(told) if past.status == ServiceDeploymentStatus::Running => {
                         past.approval = approval(told);
+                        (past.stage, past.at_hook) = stage(told);
                     }
                     Ok(told) => past.ended_by = ended_by(told),
                     Err(error) => past.ended_by = EndedBy::Unreadable(error.to_string()),

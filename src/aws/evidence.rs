@@ -133,6 +133,7 @@ fn deployment(told: &types::Deployment) -> Option<Deployment> {
             Some(types::DeploymentRolloutState::InProgress) => RolloutState::InProgress,
             _ => RolloutState::Unknown,
         },
+        running: told.running_count,
         is_whole: told.desired_count > 0 && told.running_count >= told.desired_count,
     })
 }
@@ -165,6 +166,8 @@ pub(super) fn past(
         task_definition: revision.and_then(|revision| ran.get(revision)).cloned(),
         ended_by: EndedBy::NotAsked,
         approval: None,
+        stage: None,
+        at_hook: false,
     })
 }
 
@@ -199,6 +202,21 @@ pub(super) fn approval(told: &types::ServiceDeployment) -> Option<Approval> {
         deployment: told.service_deployment_arn().unwrap_or_default().to_owned(),
         expires_at: hook.expires_at().and_then(timestamp),
     })
+}
+
+/// The stage of a service deployment's lifecycle, and true in `at_hook` while it waits for a hook.
+pub(super) fn stage(described: &types::ServiceDeployment) -> (Option<String>, bool) {
+    let stage = described.lifecycle_stage();
+    let waits = |hook: &types::DeploymentLifecycleHookDetail| {
+        matches!(
+            hook.status(),
+            Some(HookStatus::AwaitingAction | HookStatus::InProgress)
+        )
+    };
+    (
+        stage.map(|stage| stage.as_str().to_owned()),
+        described.lifecycle_hook_details().iter().any(waits),
+    )
 }
 
 /// Statuses that came after this version are taken for running: they then neither cover a change

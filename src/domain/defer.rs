@@ -6,9 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::arn::{AccountRegion, ServiceId};
 use super::change::Change;
-use super::history::Rollout;
 use super::plan::Planned;
 use super::reason::{Decision, Reason};
+use super::rollout::Rollout;
 use super::service::Service;
 use super::start::{Executed, StartResult};
 

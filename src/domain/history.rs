@@ -1,12 +1,9 @@
 //! The deployments that a service had, as Amazon ECS remembers them, and the evidence that is read
 //! before a restart.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::reason::Reason;
-
-/// Two services of Amazon ECS note the creation of one deployment, each by its own clock.
-const SAME_MOMENT: SignedDuration = SignedDuration::from_secs(1);
 
 /// The answers of `ListServiceDeployments`, `DescribeServiceRevisions` and
 /// `DescribeServiceDeployments`.
@@ -66,6 +63,11 @@ pub struct PastDeployment {
     pub ended_by: EndedBy,
     /// The PAUSE hook that it stands at.
     pub approval: Option<Approval>,
+    /// The stage of its lifecycle, such as `SCALE_UP` or `BAKE_TIME`, of one that runs, where it was
+    /// read.
+    pub stage: Option<String>,
+    /// True while it waits for a lifecycle hook.
+    pub at_hook: bool,
 }
 
 /// `status` of a service deployment, as far as it matters here.
@@ -109,15 +111,6 @@ pub struct Approval {
     pub deployment: String,
     /// The time at which Amazon ECS waits no longer.
     pub expires_at: Option<Timestamp>,
-}
-
-/// A deployment that this function started, and follows until it has ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rollout {
-    /// `ecs-svc/…`.
-    pub deployment: String,
-    /// When Amazon ECS created it.
-    pub started_at: Timestamp,
 }
 
 /// The end of a deployment that did not stay.
@@ -175,15 +168,6 @@ impl PastDeployment {
         let at_once = end == self.created_at;
         self.status == ServiceDeploymentStatus::Stopped
             && (at_once || created.any(|at| at > self.created_at && at <= end))
-    }
-}
-
-impl Rollout {
-    /// Whether it is the deployment that ended.
-    #[must_use]
-    pub fn is(&self, ended: &Ended) -> bool {
-        ended.deployment.as_ref() == Some(&self.deployment)
-            || ended.created_at.duration_since(self.started_at).abs() < SAME_MOMENT
     }
 }
 

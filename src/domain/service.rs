@@ -8,11 +8,12 @@ use jiff::Timestamp;
 use super::arn::{AccountRegion, ServiceId};
 use super::change::Change;
 use super::history::{
-    Approval, Ended, EndedBy, Evidence, History, OldestTask, PastDeployment, Rollout,
+    Approval, Ended, EndedBy, Evidence, History, OldestTask, PastDeployment,
     ServiceDeploymentStatus,
 };
 use super::key::Key;
 use super::reference::References;
+use super::rollout::Rollout;
 use super::tags::Tags;
 use super::watch::{Match, Term};
 
@@ -115,6 +116,8 @@ pub struct Deployment {
     pub task_definition: String,
     /// How far it is.
     pub state: RolloutState,
+    /// Its running tasks.
+    pub running: i32,
     /// Whether all its tasks run.
     pub is_whole: bool,
 }
@@ -277,15 +280,13 @@ impl Service {
                 && before
                     .deployments
                     .iter()
-                    .all(|shown| shown.id != rollout.deployment)
+                    .all(|shown| !rollout.is_deployment(&shown.id))
         };
         let primary = self.primary().map(Rollout::from).filter(is_new);
-        let past = self.past().iter().filter_map(|past| {
-            Some(Rollout {
-                deployment: past.id.clone()?,
-                started_at: past.created_at,
-            })
-        });
+        let past = self
+            .past()
+            .iter()
+            .filter_map(|past| Some(Rollout::started(past.id.clone()?, past.created_at)));
         let others = self
             .deployments
             .iter()
@@ -360,14 +361,16 @@ impl Service {
     fn has_ended(&self, past: &PastDeployment) -> bool {
         match past.status {
             ServiceDeploymentStatus::RollingBack | ServiceDeploymentStatus::RolledBack => true,
-            ServiceDeploymentStatus::Stopped => {
-                let others = self.past().iter().map(|other| other.created_at);
-                !past.was_superseded(
-                    others.chain(self.deployments.iter().map(|shown| shown.created_at)),
-                )
-            }
+            ServiceDeploymentStatus::Stopped => !self.was_superseded(past),
             ServiceDeploymentStatus::Running | ServiceDeploymentStatus::Succeeded => false,
         }
+    }
+
+    /// True where a newer deployment of this service ended that one.
+    #[must_use]
+    pub(super) fn was_superseded(&self, past: &PastDeployment) -> bool {
+        let others = self.past().iter().map(|other| other.created_at);
+        past.was_superseded(others.chain(self.deployments.iter().map(|shown| shown.created_at)))
     }
 
     fn task_definition_of<'a>(&'a self, past: &'a PastDeployment) -> Option<&'a str> {
@@ -458,13 +461,13 @@ impl Service {
     /// Whether the deployment that is followed is no longer shown, and what became of it cannot be
     /// read.
     fn has_lost_its_rollout(&self) -> bool {
-        let followed = self
-            .followed
-            .as_ref()
-            .map(|rollout| rollout.deployment.clone());
+        let is_known = |rollout: &Rollout| {
+            let mut ids = self.past().iter().filter_map(|past| past.id.as_deref());
+            ids.any(|id| rollout.is_deployment(id))
+        };
         self.misses_its_rollout()
             && self.history.lacks().is_some()
-            && !self.past().iter().any(|past| past.id == followed)
+            && !self.followed.as_ref().is_some_and(is_known)
     }
 
     /// Whether the deployment that is followed is no longer shown: it was rolled back, or
@@ -474,7 +477,7 @@ impl Service {
         self.followed.as_ref().is_some_and(|rollout| {
             self.deployments
                 .iter()
-                .all(|shown| shown.id != rollout.deployment)
+                .all(|shown| !rollout.is_deployment(&shown.id))
         })
     }
 
@@ -517,15 +520,6 @@ impl Service {
     #[must_use]
     pub fn past(&self) -> &[PastDeployment] {
         self.history.read()
-    }
-}
-
-impl From<&Deployment> for Rollout {
-    fn from(shown: &Deployment) -> Self {
-        Self {
-            deployment: shown.id.clone(),
-            started_at: shown.created_at,
-        }
     }
 }
 

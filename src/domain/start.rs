@@ -1,9 +1,9 @@
 //! What became of what the plan asked for.
 
-use jiff::Timestamp;
 use serde::Serialize;
 
 use super::plan::Planned;
+use super::rollout::Rollout;
 use super::service::Service;
 
 /// Why AWS did not do what was asked, as far as we treat it differently.
@@ -52,10 +52,8 @@ pub struct Executed {
 pub enum StartResult {
     /// A deployment was created.
     Started {
-        /// `ecs-svc/…`.
-        deployment: String,
-        /// When Amazon ECS created it.
-        created_at: Timestamp,
+        /// The deployment.
+        rollout: Rollout,
         /// Whether the answer was lost and the deployment found by looking.
         found: bool,
     },

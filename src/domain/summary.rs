@@ -246,7 +246,7 @@ impl ServiceLine {
         {
             Some((ended, rollout)) => Self {
                 result: Some(ResultCode::RolloutFailed),
-                deployment: Some(rollout.deployment.clone()),
+                deployment: Some(rollout.id.to_string()),
                 error: ended.status_reason.as_deref().map(bounded),
                 ..self
             },
@@ -307,13 +307,9 @@ impl ServiceLine {
         self.result = start.map(StartResult::result);
         self.will_retry = start.is_some_and(StartResult::is_unfinished);
         match start {
-            Some(StartResult::Started {
-                deployment,
-                created_at,
-                found,
-            }) => {
-                self.deployment = Some(deployment.clone());
-                self.deployed_at = Some(*created_at);
+            Some(StartResult::Started { rollout, found }) => {
+                self.deployment = Some(rollout.id.to_string());
+                self.deployed_at = Some(rollout.started_at);
                 if *found {
                     self.add_detail(
                         "the answer to the call was lost; this deployment was found by looking",

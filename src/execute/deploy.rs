@@ -8,9 +8,9 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::Executor;
 use super::recheck::{Group, recheck};
 use crate::aws::{Error, Restarted};
-use crate::domain::history::Rollout;
 use crate::domain::plan::{Planned, plan};
 use crate::domain::reason::{Decision, Reason};
+use crate::domain::rollout::Rollout;
 use crate::domain::service::Service;
 use crate::domain::start::{ErrorKind, Executed, StartResult};
 
@@ -169,8 +169,7 @@ impl Executed {
             self.seen.events = events;
         }
         self.with(StartResult::Started {
-            deployment: deployment.id,
-            created_at: deployment.created_at,
+            rollout: Rollout::from(&deployment),
             found: false,
         })
     }
@@ -205,15 +204,8 @@ impl Executed {
                 self.planned = decided;
                 self
             }
-            (
-                Some(Rollout {
-                    deployment,
-                    started_at,
-                }),
-                _,
-            ) => self.with(StartResult::Started {
-                deployment,
-                created_at: started_at,
+            (Some(rollout), _) => self.with(StartResult::Started {
+                rollout,
                 found: true,
             }),
             (None, Some(decided)) => {

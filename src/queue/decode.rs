@@ -12,9 +12,9 @@ use super::wire::{
 use crate::domain::arn::{AccountRegion, ServiceId};
 use crate::domain::change::{Change, ChangeKind, Scope, known_source, not_ahead_of};
 use crate::domain::defer::{Attempt, DeferredWork, Request};
-use crate::domain::history::Rollout;
 use crate::domain::key::{Key, Kind};
 use crate::domain::reason::Reason;
+use crate::domain::rollout::{Progress, Rollout, RolloutId};
 use crate::domain::text::bounded;
 use crate::json::{self, MOST_ENTRIES, Malformed};
 
@@ -201,10 +201,22 @@ impl From<WireRollout> for Rollout {
         let WireRollout {
             deployment,
             started_at,
+            by_others,
+            running,
+            stage,
+            progress_at,
+            timed_out,
         } = rollout;
         Self {
-            deployment,
+            id: RolloutId::EcsDeployment(deployment),
             started_at,
+            own: !by_others,
+            progress: Progress {
+                running,
+                stage,
+                at: progress_at.unwrap_or(started_at),
+            },
+            timed_out,
         }
     }
 }

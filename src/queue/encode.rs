@@ -10,7 +10,7 @@ use super::wire::{
 use crate::domain::arn::{AccountRegion, ServiceId};
 use crate::domain::change::{Change, ChangeKind, Scope};
 use crate::domain::defer::{Attempt, DeferredWork, Request};
-use crate::domain::history::Rollout;
+use crate::domain::rollout::{Progress, Rollout, RolloutId};
 use crate::json::{self, MOST_ENTRIES};
 
 /// Writes deferred work as the bodies of messages. Work that is too long for one message, or has
@@ -196,12 +196,20 @@ impl From<Attempt> for WireAttempt {
 impl From<Rollout> for WireRollout {
     fn from(rollout: Rollout) -> Self {
         let Rollout {
-            deployment,
+            id: RolloutId::EcsDeployment(deployment),
             started_at,
+            own,
+            progress: Progress { running, stage, at },
+            timed_out,
         } = rollout;
         Self {
             deployment,
             started_at,
+            by_others: !own,
+            running,
+            stage,
+            progress_at: Some(at).filter(|at| *at != started_at),
+            timed_out,
         }
     }
 }

@@ -12,8 +12,8 @@ use super::{decode, encode};
 use crate::domain::arn::{AccountRegion, ServiceId};
 use crate::domain::change::{Change, ChangeKind, Scope};
 use crate::domain::defer::{Attempt, DeferredWork, Request};
-use crate::domain::history::Rollout;
 use crate::domain::key::Key;
+use crate::domain::rollout::{Progress, Rollout};
 use crate::json::Malformed;
 
 const T: &str = "2026-01-31T10:00:00Z";
@@ -114,9 +114,19 @@ fn work_that_is_too_long_for_one_message_names_each_service_once() {
 
 #[test]
 fn the_deployment_that_is_followed_goes_with_its_service() {
+    let started = Rollout::started(
+        "ecs-svc/7".to_owned(),
+        "2026-01-31T10:00:05.123Z".parse().unwrap(),
+    );
     let rollout = Rollout {
-        deployment: "ecs-svc/7".to_owned(),
-        started_at: "2026-01-31T10:00:05.123Z".parse().unwrap(),
+        own: false,
+        progress: Progress {
+            running: 3,
+            stage: Some("SCALE_UP".to_owned()),
+            at: "2026-01-31T10:01:05.123Z".parse().unwrap(),
+        },
+        timed_out: true,
+        ..started
     };
     let attempt = Attempt {
         rollout: Some(rollout),

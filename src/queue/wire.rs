@@ -141,6 +141,22 @@ pub(super) struct WireRollout {
     pub(super) deployment: String,
     #[serde(deserialize_with = "json::time")]
     pub(super) started_at: Timestamp,
+    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "json::or_default")]
+    pub(super) by_others: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "json::or_default")]
+    pub(super) running: i32,
+    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "json::maybe_text")]
+    pub(super) stage: Option<String>,
+    /// The time of its last progress; its start, where it made none.
+    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "json::maybe_time")]
+    pub(super) progress_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "json::or_default")]
+    pub(super) timed_out: bool,
 }
 
 /// A manual request.

@@ -13,10 +13,10 @@ use crate::domain::change::{Change, ChangeKind, Scope};
 use crate::domain::defer::{
     Attempt, DeferredWork, Next, Request, delay, retry_listing_at, second_listing_at,
 };
-use crate::domain::history::Rollout;
 use crate::domain::key::Key;
 use crate::domain::plan::Reasons;
 use crate::domain::reason::{Decision, Reason};
+use crate::domain::rollout::Rollout;
 use crate::domain::shared::{Found, Shared};
 use crate::domain::start::{Executed, ResultCode, StartResult};
 use crate::domain::summary::ServiceLine;
@@ -41,14 +41,7 @@ impl Left {
         let next = Next::after(executed)?;
         let Executed { planned, start, .. } = executed;
         let rollout = match start {
-            Some(StartResult::Started {
-                deployment,
-                created_at,
-                ..
-            }) => Some(Rollout {
-                deployment: deployment.clone(),
-                started_at: *created_at,
-            }),
+            Some(StartResult::Started { rollout, .. }) => Some(rollout.clone()),
             _ => None,
         };
         // What is refused goes on for the rollout that covers another change.

@@ -29,6 +29,7 @@ fn deployment(id: &str, created_at: &str, state: RolloutState) -> Deployment {
         created_at: at(created_at),
         task_definition: "app:1".to_owned(),
         state,
+        running: 0,
         is_whole: false,
     }
 }
@@ -75,6 +76,8 @@ fn past(status: ServiceDeploymentStatus, ran: Option<&str>) -> PastDeployment {
         task_definition: ran.map(str::to_owned),
         ended_by: EndedBy::NotAsked,
         approval: None,
+        stage: None,
+        at_hook: false,
     }
 }
 

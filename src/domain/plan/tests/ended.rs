@@ -1,7 +1,7 @@
 //! What failed, and what a person, a hook or its time-out ended, is never started again by itself.
 
 use super::*;
-use crate::domain::history::Rollout;
+use crate::domain::rollout::Rollout;
 
 fn ended(by: EndedBy) -> PastDeployment {
     PastDeployment {
@@ -218,10 +218,10 @@ fn where_the_followed_deployment_is_gone_an_unreadable_history_starts_nothing() 
         ..api()
     };
     let followed = |deployment: &str| {
-        Some(Rollout {
-            deployment: deployment.to_owned(),
-            started_at: at("2026-01-31T10:00:10Z"),
-        })
+        Some(Rollout::started(
+            deployment.to_owned(),
+            at("2026-01-31T10:00:10Z"),
+        ))
     };
 
     assert_eq!(reason(unread.clone()), Reason::Stale);
@@ -284,7 +284,7 @@ fn what_a_call_started_is_newer_than_the_call_and_than_the_look_before_it() {
     let found = |service: Service| {
         service
             .newer_deployment(called_at, &before)
-            .map(|rollout| rollout.deployment)
+            .map(|rollout| rollout.id.to_string())
     };
     let shows = |deployments: Vec<Deployment>| Service {
         deployments,
