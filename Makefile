@@ -19,6 +19,10 @@ help: ## List the targets
 demo: binaries ## Change an object and a parameter in a simulated account, and watch services roll
 	@$(DEMO) demo --binary $(BINARY)
 
+.PHONY: play
+play: binaries ## Serve the simulated account, with the function connected, until Ctrl-C: for the AWS CLI
+	@$(DEMO) play --binary $(BINARY) --log $(CARGO_TARGET_DIR)/play/function.log
+
 .PHONY: test
 test: ## Run all Rust tests: no network, no AWS
 	cargo test --workspace --locked
@@ -31,9 +35,13 @@ simulate: ## Run random histories from seeds and check the promises: make simula
 	cargo test --locked --profile simulate --test simulate -- $(if $(SEED),--seed $(SEED),--first $(FIRST) --seeds $(SEEDS))
 
 .PHONY: invoke
-invoke: binaries ## Run one event through the real function: make invoke EVENT=events/ssm-update.json
+invoke: binaries ## Run one event through the real function: make invoke EVENT=events/ssm-update.json; RAW=1 shows its log
 	@test -n "$(EVENT)" || { echo "which event? make invoke EVENT=events/ssm-update.json" >&2; exit 2; }
-	@$(DEMO) invoke --binary $(BINARY) "$(EVENT)"
+	@$(DEMO) invoke --binary $(BINARY) $(if $(RAW),--raw) "$(EVENT)"
+
+.PHONY: serve
+serve: binaries ## Serve an empty simulated account for the AWS CLI, boto3 or any SDK
+	@$(DEMO) serve
 
 .PHONY: fmt
 fmt: ## Format the code

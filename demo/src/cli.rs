@@ -1,5 +1,5 @@
-//! The commands, and the exit codes they end with: 0 all well, 1 the function or a check failed, 2
-//! it could not run.
+//! The commands and their exit codes: 0 if all went well, 1 if the function or a check failed, 2 if
+//! the command could not run.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::verdict::Verdict;
-use crate::{demo, invoke, serve};
+use crate::{demo, invoke, play, serve};
 
 /// A simulated AWS account: ECS services that roll, Parameter Store, Secrets Manager, S3, SQS and
 /// Lambda, on a loopback port.
@@ -34,13 +34,27 @@ enum Command {
     },
     /// Run one event through the function's real binary, against the demo's account.
     ///
-    /// Prints the function's log lines as it wrote them, then its answer as JSON.
+    /// Prints one row for each service: the decision, its reason and the changes behind it.
     Invoke {
         /// The function's binary.
         #[arg(long)]
         binary: PathBuf,
+        /// Print the function's log lines as it wrote them, and its answer, after the table.
+        #[arg(long)]
+        raw: bool,
         /// The file with the event, JSON.
         event: PathBuf,
+    },
+    /// Serve the demo's account, with the function connected, for the AWS CLI.
+    ///
+    /// Prints lines to paste into another terminal, and runs until Ctrl-C.
+    Play {
+        /// The function's binary.
+        #[arg(long)]
+        binary: PathBuf,
+        /// The file for the function's log; its contents are replaced.
+        #[arg(long)]
+        log: PathBuf,
     },
     /// Rotate a secret, change an S3 object and a parameter, watch the services roll, and check the
     /// result.
@@ -51,11 +65,12 @@ enum Command {
     },
 }
 
-/// Runs the command that was asked for.
+/// Runs the command that the arguments name.
 pub(crate) async fn run(arguments: Arguments) -> ExitCode {
     let result = match arguments.command {
         Command::Serve { port } => serve::run(port).await,
-        Command::Invoke { binary, event } => invoke::run(&binary, &event).await,
+        Command::Invoke { binary, raw, event } => invoke::run(&binary, &event, raw).await,
+        Command::Play { binary, log } => play::run(&binary, &log).await,
         Command::Demo { binary } => demo::run(&binary).await,
     };
     match result {

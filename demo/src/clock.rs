@@ -1,12 +1,25 @@
-//! The clock of everything that is served on loopback.
+//! The clock of an account that is served on loopback: the real one, because the function's is.
+
+use std::time::Duration;
 
 use jiff::Timestamp;
+use sim::Account;
 
-/// The time of day: on loopback the account's clock is the real one, because the function's is.
+/// How far the account is driven at a time.
+const STRETCH: Duration = Duration::from_hours(1);
+
+/// The time of day.
 #[expect(
     clippy::disallowed_methods,
     reason = "the binary on the other side reads the real clock"
 )]
-pub(crate) fn wall_clock() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     Timestamp::now()
+}
+
+/// Drives the account for ever: services roll, and the function is invoked.
+pub(crate) async fn pass(account: &Account) {
+    loop {
+        account.run_for(STRETCH).await;
+    }
 }

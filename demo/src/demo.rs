@@ -1,15 +1,11 @@
 //! `demo demo`: the whole product in half a minute.
 //!
 //! A user rotates a secret and changes an object and a parameter; Secrets Manager, S3 and Parameter
-//! Store tell EventBridge, whose rules fill the queue; Lambda hands the queue to the real binary;
-//! the services that read what changed roll, and no other does. What comes of it is read from the
-//! account.
+//! Store send events to EventBridge, whose rules fill the queue; Lambda hands the queue to the real binary;
+//! the services that read what changed roll, and no other does. The account itself proves the result.
 
 mod check;
-mod function_log;
-mod screen;
 mod user;
-mod watched;
 
 use std::io;
 use std::path::Path;
@@ -22,33 +18,34 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, sleep};
 
 use self::check::Before;
-use self::function_log::Told;
-use self::screen::{Progress, Screen};
 use self::user::User;
-use self::watched::{Moment, Watched};
-use crate::fleet::{FLEET, OBJECT, PARAMETER, SECRET};
+use crate::fleet::{self, FLEET, OBJECT, PARAMETER, SECRET};
+use crate::log;
+use crate::report::Report;
+use crate::screen::{Progress, Screen};
 use crate::stage::Stage;
 use crate::verdict::{Error, Verdict};
+use crate::watched::{Moment, Watched};
 
 /// Long enough to gather the changes of one user, short enough to wait for.
 const WINDOW: Duration = Duration::from_secs(2);
-/// How often the services are looked at.
-const LOOK: Duration = Duration::from_millis(100);
+/// How often the services are described.
+const POLL: Duration = Duration::from_millis(100);
 /// How long everything must have been still after the rollouts: the function might do more than it
 /// should.
 const STILL: Duration = Duration::from_secs(2);
 /// When the demo stops waiting, so that it ends within half a minute whatever the function does.
-const PATIENCE: Duration = Duration::from_secs(26);
+const LIMIT: Duration = Duration::from_secs(26);
 
 /// Runs the demo.
 pub(crate) async fn run(binary: &Path) -> Result<Verdict, Error> {
     let mut stage = Stage::set(binary).await?;
     let mut screen = Screen::new();
     introduce(&screen)?;
-    let before = Before::look(&stage.account);
-    let (tell, mut moments) = unbounded_channel();
+    let before = Before::read(&stage.account);
+    let (sender, mut moments) = unbounded_channel();
     stage.feed(
-        Arc::new(Watched::new(Arc::clone(&stage.function), tell)),
+        Arc::new(Watched::new(Arc::clone(&stage.function), sender)),
         WINDOW,
     );
 
@@ -59,25 +56,20 @@ pub(crate) async fn run(binary: &Path) -> Result<Verdict, Error> {
     screen.heading("The services roll")?;
     tokio::select! {
         shown = show(&stage, &mut screen, &mut moments) => shown?,
-        () = stage.account.run_for(PATIENCE * 2) => {}
+        () = stage.account.run_for(LIMIT * 2) => {}
     }
     screen.finish_progress();
 
     stage.function.stop().await;
     screen.heading("What the function says")?;
-    retell(&mut stage.lines, &screen)?;
+    show_report(&mut stage.lines, &screen)?;
     conclude(&stage, &before, &screen)
 }
 
 fn introduce(screen: &Screen) -> io::Result<()> {
     screen.heading("ecs-reloader: a simulated AWS account, and the real function beside it")?;
-    for member in &FLEET {
-        screen.line(format_args!(
-            "  {:<18}  {} running  {}",
-            member.name,
-            tasks(member.tasks),
-            member.tags()
-        ))?;
+    for line in fleet::lines() {
+        screen.line(line)?;
     }
     Ok(())
 }
@@ -98,14 +90,14 @@ async fn change(user: &User, screen: &Screen) -> Result<(), Error> {
     Ok(())
 }
 
-/// Shows what happens until the function and the services have been still for a while, or patience
-/// ends.
+/// Shows what happens until the function and the services have been still for a while, or the
+/// limit is reached.
 async fn show(
     stage: &Stage,
     screen: &mut Screen,
     moments: &mut UnboundedReceiver<Moment>,
 ) -> io::Result<()> {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + LIMIT;
     let mut invocations: usize = 0;
     let mut last_moved = None;
     while Instant::now() < end && last_moved.is_none_or(|moved: Instant| moved.elapsed() < STILL) {
@@ -120,12 +112,12 @@ async fn show(
         if show_progress(stage, screen)? || invocations > 0 {
             last_moved = Some(Instant::now());
         }
-        sleep(LOOK).await;
+        sleep(POLL).await;
     }
     Ok(())
 }
 
-/// Shows how far every service is; whether any of them is rolling.
+/// Shows the progress of every service; `true` while any of them is rolling.
 fn show_progress(stage: &Stage, screen: &mut Screen) -> io::Result<bool> {
     let mut rolling = false;
     for view in FLEET
@@ -161,23 +153,13 @@ fn progress(view: &ServiceView) -> Progress {
     }
 }
 
-/// The function's own account of what it did.
-fn retell(lines: &mut UnboundedReceiver<LogLine>, screen: &Screen) -> io::Result<()> {
-    let mut silent = true;
+/// Shows the decisions that the function logged, and its summaries.
+fn show_report(lines: &mut UnboundedReceiver<LogLine>, screen: &Screen) -> io::Result<()> {
+    let mut report = Report::default();
     while let Ok(line) = lines.try_recv() {
-        let text = match function_log::read(&line) {
-            Told::Summary(counts) => format!("summary: {counts}"),
-            Told::Service(text) | Told::Trouble(text) => text,
-            Told::Detail => continue,
-        };
-        silent = false;
-        screen.line(format_args!("  {text}"))?;
+        report.add(log::read(&line));
     }
-    if silent {
-        screen.line("  nothing")
-    } else {
-        Ok(())
-    }
+    screen.line(report.to_string().trim_end())
 }
 
 fn conclude(stage: &Stage, before: &Before, screen: &Screen) -> Result<Verdict, Error> {
@@ -201,13 +183,5 @@ fn conclude(stage: &Stage, before: &Before, screen: &Screen) -> Result<Verdict, 
             checks.len()
         ))?;
         Ok(Verdict::Failed)
-    }
-}
-
-fn tasks(count: usize) -> String {
-    if count == 1 {
-        "1 task ".to_owned()
-    } else {
-        format!("{count} tasks")
     }
 }

@@ -1,4 +1,4 @@
-//! The services of the demo, and what should become of each.
+//! The services of the demo, and the effect that the changes should have on each.
 
 use std::time::Duration;
 
@@ -25,28 +25,28 @@ pub(crate) struct Member {
     /// `cluster/name`.
     pub(crate) name: &'static str,
     /// Its tag `reloader:watch`.
-    pub(crate) watch: &'static str,
+    watch: &'static str,
     /// Its tag `reloader:mode`, where it has one.
     mode: Option<&'static str>,
-    /// What its tasks read when they start.
+    /// The keys that its tasks read when they start.
     reads: &'static [&'static str],
     /// The secrets of its task definition: the variable, and the parameter or the secret that it
     /// comes from.
     refers: &'static [(&'static str, &'static str)],
     /// Its desired count.
-    pub(crate) tasks: usize,
+    tasks: usize,
     /// `minimumHealthyPercent` and `maximumPercent`.
     percent: (usize, usize),
-    /// What the changes should do to it.
+    /// The effect that the changes should have on it.
     pub(crate) expected: Expected,
 }
 
-/// What the changes should do to a service.
+/// The effect that the changes should have on a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Expected {
-    /// One restart, whatever number of its keys changed.
+    /// One restart, even if several of its keys changed.
     Restarted,
-    /// Nothing, for this reason.
+    /// None, for this reason.
     Untouched(&'static str),
 }
 
@@ -116,7 +116,7 @@ pub(crate) const FLEET: [Member; 7] = [
         refers: &[],
         tasks: 1,
         percent: (100, 200),
-        expected: Expected::Untouched("its owner wants to be told, not restarted"),
+        expected: Expected::Untouched("its owner wants a report, not a restart"),
     },
     Member {
         name: "operations/billing",
@@ -129,6 +129,18 @@ pub(crate) const FLEET: [Member; 7] = [
         expected: Expected::Untouched("nothing that it reads has changed"),
     },
 ];
+
+/// One line for each service: its name, how many tasks run, and its tags.
+pub(crate) fn lines() -> impl Iterator<Item = String> {
+    FLEET.iter().map(|member| {
+        let tasks = if member.tasks == 1 {
+            "1 task "
+        } else {
+            &format!("{} tasks", member.tasks)
+        };
+        format!("  {:<18}  {tasks} running  {}", member.name, member.tags())
+    })
+}
 
 impl Member {
     /// The service, running since `age`, with tasks that are quick enough to watch.

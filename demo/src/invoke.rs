@@ -10,71 +10,75 @@ use sim::runtime_api::{LogLine, Stream};
 use sim::{Function as _, Invocation, InvocationResult};
 use tokio::time::Instant;
 
+use crate::log;
+use crate::report::Report;
 use crate::stage::Stage;
 use crate::verdict::{Error, Verdict};
 
 /// The function's time-out in template.yaml.
 const TIMEOUT: Duration = Duration::from_mins(2);
 
-pub(crate) async fn run(binary: &Path, event: &Path) -> Result<Verdict, Error> {
+/// Runs the event in this file through the function, and prints the decisions; with `raw` also the
+/// lines that the function wrote, and its answer.
+pub(crate) async fn run(binary: &Path, event: &Path, raw: bool) -> Result<Verdict, Error> {
     let payload = std::fs::read(event)
         .map_err(|error| format!("cannot read {}: {error}", event.display()))?;
     let _: Value = serde_json::from_slice(&payload)
         .map_err(|error| format!("{} is not JSON: {error}", event.display()))?;
 
     let mut stage = Stage::set(binary).await?;
-    let invocation = Invocation {
-        request_id: format!(
-            "{:08x}-0000-4000-8000-{:012x}",
-            fastrand::u32(..),
-            fastrand::u64(..1 << 48)
-        ),
-        payload: Bytes::from(payload),
+    let invocation = invocation(Bytes::from(payload));
+    let result = stage.function.invoke(invocation).await;
+    stage.function.stop().await;
+    let lines: Vec<_> = std::iter::from_fn(|| stage.lines.try_recv().ok()).collect();
+
+    let mut report = Report::default();
+    lines
+        .iter()
+        .map(log::read)
+        .for_each(|entry| report.add(entry));
+    write!(io::stdout(), "{report}")?;
+    if raw {
+        print_raw(&lines, &result)?;
+    }
+    Ok(conclude(&result)?)
+}
+
+fn invocation(payload: Bytes) -> Invocation {
+    let (first, last) = (fastrand::u32(..), fastrand::u64(..1 << 48));
+    Invocation {
+        request_id: format!("{first:08x}-0000-4000-8000-{last:012x}"),
+        payload,
         deadline: Instant::now() + TIMEOUT,
         function_arn: Stage::function_arn(),
-    };
-    let answer = async {
-        let result = stage.function.invoke(invocation).await;
-        stage.function.stop().await;
-        result
-    };
-    tokio::pin!(answer);
-    let result = loop {
-        tokio::select! {
-            biased;
-            Some(line) = stage.lines.recv() => print(&line)?,
-            result = &mut answer => break result,
+    }
+}
+
+/// Prints each line to the stream that the function wrote it to, then the answer.
+fn print_raw(lines: &[LogLine], result: &InvocationResult) -> io::Result<()> {
+    writeln!(io::stdout())?;
+    for LogLine { stream, text } in lines {
+        match stream {
+            Stream::Stdout => writeln!(io::stdout(), "{text}")?,
+            Stream::Stderr => writeln!(io::stderr(), "{text}")?,
         }
-    };
-    while let Ok(line) = stage.lines.try_recv() {
-        print(&line)?;
     }
-    conclude(&result)
-}
-
-fn print(LogLine { stream, text }: &LogLine) -> io::Result<()> {
-    match stream {
-        Stream::Stdout => writeln!(io::stdout(), "{text}"),
-        Stream::Stderr => writeln!(io::stderr(), "{text}"),
-    }
-}
-
-fn conclude(result: &InvocationResult) -> Result<Verdict, Error> {
-    let complain = |what: &str| writeln!(io::stderr(), "demo: the function {what}");
     match result {
-        InvocationResult::Ok(body) => {
-            writeln!(io::stdout(), "{}", pretty(body))?;
-            return Ok(Verdict::Well);
+        InvocationResult::Ok(body) | InvocationResult::FunctionError(body) => {
+            writeln!(io::stdout(), "{}", pretty(body))
         }
-        InvocationResult::FunctionError(body) => {
-            writeln!(io::stdout(), "{}", pretty(body))?;
-            complain("answered with an error")?;
-        }
-        InvocationResult::TimedOut => {
-            complain(&format!("did not answer within {} s", TIMEOUT.as_secs()))?;
-        }
-        InvocationResult::Crashed => complain("ended without an answer")?,
+        InvocationResult::TimedOut | InvocationResult::Crashed => Ok(()),
     }
+}
+
+fn conclude(result: &InvocationResult) -> io::Result<Verdict> {
+    let problem = match result {
+        InvocationResult::Ok(_) => return Ok(Verdict::Well),
+        InvocationResult::FunctionError(_) => "answered with an error".to_owned(),
+        InvocationResult::TimedOut => format!("did not answer within {} s", TIMEOUT.as_secs()),
+        InvocationResult::Crashed => "ended without an answer".to_owned(),
+    };
+    writeln!(io::stderr(), "demo: the function {problem}")?;
     Ok(Verdict::Failed)
 }
 

@@ -11,7 +11,7 @@ use sim::server::Server;
 use sim::{Account, AccountConfig, EventRule, EventSourceMapping, Function};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use crate::clock::wall_clock;
+use crate::clock;
 use crate::fleet::{ACCOUNT_ID, BUCKET, FLEET, REGION};
 use crate::verdict::Error;
 
@@ -28,22 +28,22 @@ const ROTATION: Duration = Duration::from_secs(1);
 /// When the services were deployed: before the events in `events/` happened.
 const DEPLOYED_AT: Timestamp = Timestamp::constant(1_767_225_600, 0); // 2026-01-01T00:00:00Z
 
-/// Everything that the demo, and an invocation by hand, play on.
+/// Everything that the commands with a function play on.
 pub(crate) struct Stage {
     /// The account.
     pub(crate) account: Account,
-    /// Where it is served.
+    /// The server that answers for it on loopback.
     pub(crate) server: Server,
     /// The real binary, initialized.
     pub(crate) function: Arc<RuntimeApi>,
-    /// What the binary writes.
+    /// The lines that the binary writes.
     pub(crate) lines: UnboundedReceiver<LogLine>,
 }
 
 impl Stage {
     /// Opens the account, at the time of day, and starts the binary.
     pub(crate) async fn set(binary: &Path) -> Result<Self, Error> {
-        let now = wall_clock();
+        let now = clock::now();
         let account = Account::new(AccountConfig {
             account_id: ACCOUNT_ID.to_owned(),
             region: REGION.to_owned(),
@@ -61,16 +61,18 @@ impl Stage {
         let server = Server::start(account.clone(), 0)
             .await
             .map_err(|error| format!("cannot listen on a loopback port: {error}"))?;
-        let (tell, mut lines) = unbounded_channel();
+        account.add_queue(FUNCTION_NAME, VISIBILITY_TIMEOUT, MOST_RECEIVES);
+        let queue_url = format!("{}/{ACCOUNT_ID}/{FUNCTION_NAME}", server.endpoint_url());
+        let (sender, mut lines) = unbounded_channel();
         let configuration = FunctionConfiguration {
             binary: binary.to_path_buf(),
             function_name: FUNCTION_NAME.to_owned(),
             memory_size: MEMORY_SIZE,
             region: REGION.to_owned(),
             endpoint_url: server.endpoint_url(),
-            variables: BTreeMap::new(),
+            variables: BTreeMap::from([("RELOADER_QUEUE_URL".to_owned(), queue_url)]),
         };
-        let function = match RuntimeApi::start(configuration, tell).await {
+        let function = match RuntimeApi::start(configuration, sender).await {
             Ok(function) => Arc::new(function),
             Err(error) => return Err(with_last_words(&error, &mut lines)),
         };
@@ -82,11 +84,9 @@ impl Stage {
         })
     }
 
-    /// Lets the account's events reach `function` as template.yaml does: rules, a queue, an event
-    /// source mapping with this batching window.
+    /// Connects `function` as template.yaml does: rules bring the account's events into the queue,
+    /// and an event source mapping with this batching window hands them over.
     pub(crate) fn feed(&self, function: Arc<dyn Function>, window: Duration) {
-        self.account
-            .add_queue(FUNCTION_NAME, VISIBILITY_TIMEOUT, MOST_RECEIVES);
         self.account.add_rule(EventRule::parameters(FUNCTION_NAME));
         self.account.add_rule(EventRule::secrets(FUNCTION_NAME));
         self.account.add_rule(EventRule::appconfig(FUNCTION_NAME));
@@ -109,7 +109,7 @@ impl Stage {
     }
 }
 
-/// What the function wrote before it failed to start tells why.
+/// The lines that the function wrote before it failed to start: they have the cause.
 fn with_last_words(error: &StartError, lines: &mut UnboundedReceiver<LogLine>) -> Error {
     let words =
         std::iter::from_fn(|| lines.try_recv().ok()).map(|line| format!("\n  {}", line.text));

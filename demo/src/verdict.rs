@@ -1,6 +1,6 @@
 //! The ways in which a command ends.
 
-/// How a command ended that could run.
+/// The end of a command that could run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// Everything held.
@@ -9,5 +9,5 @@ pub(crate) enum Verdict {
     Failed,
 }
 
-/// Why a command could not run.
+/// The reason why a command could not run.
 pub(crate) type Error = Box<dyn std::error::Error + Send + Sync>;

@@ -1,5 +1,5 @@
-//! What must be true in the account when the changes have been taken in. The account is asked, not
-//! the function.
+//! The promises that must hold when all services have rolled. The account proves them, not the
+//! function.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +22,7 @@ pub(super) struct Check {
 pub(super) struct Before(BTreeMap<&'static str, BTreeSet<String>>);
 
 impl Before {
-    pub(super) fn look(account: &Account) -> Self {
+    pub(super) fn read(account: &Account) -> Self {
         Self(
             FLEET
                 .iter()
@@ -225,7 +225,7 @@ mod tests {
         for member in &FLEET {
             account.add(member.service(Duration::from_hours(1)));
         }
-        let before = Before::look(&account);
+        let before = Before::read(&account);
         account.put_object(BUCKET, "app/prod.yaml");
         account.put_parameter(PARAMETER);
         account.rotate_secret(SECRET);

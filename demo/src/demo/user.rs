@@ -1,5 +1,5 @@
-//! The user of the demo: what `aws s3 cp`, `aws ssm put-parameter` and `aws secretsmanager
-//! rotate-secret` send, over the wire.
+//! The user of the demo: it sends over the wire the same requests as `aws s3 cp`, `aws ssm
+//! put-parameter` and `aws secretsmanager rotate-secret`.
 
 use std::net::SocketAddr;
 
@@ -45,7 +45,7 @@ impl User {
         answer
             .get("Version")
             .and_then(Value::as_u64)
-            .ok_or_else(|| format!("PutParameter told no version: {answer}").into())
+            .ok_or_else(|| format!("the answer of PutParameter has no version: {answer}").into())
     }
 
     /// `RotateSecret` (Secrets Manager API), immediately.
@@ -80,7 +80,7 @@ impl User {
         request: http::request::Builder,
         body: Bytes,
     ) -> Result<Bytes, Error> {
-        // The account reads who signed and for what; it does not verify signatures.
+        // The account reads the signer and the scope; it does not verify signatures.
         let scope = format!("{ACCESS_KEY_ID}/20260131/{REGION}/{service}/aws4_request");
         let request = request
             .header("Host", self.address.to_string())

@@ -1,4 +1,4 @@
-//! The function, with someone looking on as it is invoked.
+//! The function, with a report of each invocation as it begins and ends.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,12 +9,12 @@ use sim::runtime_api::RuntimeApi;
 use sim::{Function, Invocation, InvocationResult};
 use tokio::sync::mpsc::UnboundedSender;
 
-/// Something that happened to the function.
+/// An event in the life of the function.
 #[derive(Debug)]
-pub(super) enum Moment {
+pub(crate) enum Moment {
     /// Lambda hands it this many messages of the queue.
     Invoked(usize),
-    /// It has answered, or has not.
+    /// The invocation has ended in this way.
     Ended(&'static str),
 }
 
@@ -33,19 +33,19 @@ impl fmt::Display for Moment {
     }
 }
 
-/// The real function, whose invocations are told as they come.
-pub(super) struct Watched {
+/// The real function, which reports its invocations.
+pub(crate) struct Watched {
     function: Arc<RuntimeApi>,
     moments: UnboundedSender<Moment>,
 }
 
 impl Watched {
-    pub(super) fn new(function: Arc<RuntimeApi>, moments: UnboundedSender<Moment>) -> Self {
+    pub(crate) fn new(function: Arc<RuntimeApi>, moments: UnboundedSender<Moment>) -> Self {
         Self { function, moments }
     }
 
-    /// When the demo has stopped looking on, nobody needs to know.
-    fn tell(&self, moment: Moment) {
+    /// Reports to whoever still listens.
+    fn report(&self, moment: Moment) {
         let _ = self.moments.send(moment);
     }
 }
@@ -53,9 +53,9 @@ impl Watched {
 impl Function for Watched {
     fn invoke(&self, invocation: Invocation) -> BoxFuture<'_, InvocationResult> {
         Box::pin(async move {
-            self.tell(Moment::Invoked(messages(&invocation)));
+            self.report(Moment::Invoked(messages(&invocation)));
             let result = self.function.invoke(invocation).await;
-            self.tell(Moment::Ended(match result {
+            self.report(Moment::Ended(match result {
                 InvocationResult::Ok(_) => "has answered",
                 InvocationResult::FunctionError(_) => "has answered with an error",
                 InvocationResult::TimedOut => "was stopped at its deadline",
@@ -66,7 +66,7 @@ impl Function for Watched {
     }
 }
 
-/// How many records the event of a queue has.
+/// The number of records in the event of a queue.
 fn messages(invocation: &Invocation) -> usize {
     let event: Value = serde_json::from_slice(&invocation.payload).unwrap_or_default();
     event

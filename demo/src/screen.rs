@@ -1,4 +1,4 @@
-//! What the demo shows: progress bars and colours on a terminal, plain lines otherwise.
+//! Standard output for people: progress bars and colours on a terminal, plain lines otherwise.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,19 +12,19 @@ use tokio::time::Instant;
 /// Wide enough for the names of the demo's services.
 const NAME_WIDTH: usize = 18;
 
-/// How far one service's rollout is.
+/// The progress of one service's rollout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Progress {
+pub(crate) struct Progress {
     /// Healthy tasks of a deployment that is newer than the change.
-    pub(super) new: usize,
+    pub(crate) new: usize,
     /// Running tasks.
-    pub(super) running: usize,
+    pub(crate) running: usize,
     /// Tasks that should run.
-    pub(super) desired: usize,
+    pub(crate) desired: usize,
     /// Whether it has been restarted.
-    pub(super) restarted: bool,
+    pub(crate) restarted: bool,
     /// Whether a deployment is in progress.
-    pub(super) rolling: bool,
+    pub(crate) rolling: bool,
 }
 
 impl fmt::Display for Progress {
@@ -46,7 +46,7 @@ impl fmt::Display for Progress {
 }
 
 /// Standard output.
-pub(super) struct Screen {
+pub(crate) struct Screen {
     out: Term,
     terminal: bool,
     began: Instant,
@@ -55,7 +55,7 @@ pub(super) struct Screen {
 }
 
 impl Screen {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let out = Term::stdout();
         let terminal = out.features().is_attended();
         Self {
@@ -68,22 +68,22 @@ impl Screen {
     }
 
     /// Since the beginning.
-    pub(super) fn elapsed(&self) -> Duration {
+    pub(crate) fn elapsed(&self) -> Duration {
         self.began.elapsed()
     }
 
     /// One line.
-    pub(super) fn line(&self, text: impl fmt::Display) -> io::Result<()> {
+    pub(crate) fn line(&self, text: impl fmt::Display) -> io::Result<()> {
         self.out.write_line(&text.to_string())
     }
 
     /// The head of a section.
-    pub(super) fn heading(&self, text: &str) -> io::Result<()> {
+    pub(crate) fn heading(&self, text: &str) -> io::Result<()> {
         self.line(format_args!("\n{}", Style::new().bold().apply_to(text)))
     }
 
     /// One check, and whether it holds.
-    pub(super) fn check(&self, holds: bool, text: &str) -> io::Result<()> {
+    pub(crate) fn check(&self, holds: bool, text: &str) -> io::Result<()> {
         let mark = match (holds, self.terminal) {
             (true, true) => Style::new().green().apply_to("✓"),
             (false, true) => Style::new().red().bold().apply_to("✗"),
@@ -94,7 +94,7 @@ impl Screen {
     }
 
     /// What happened just now.
-    pub(super) fn moment(&self, text: impl fmt::Display) -> io::Result<()> {
+    pub(crate) fn moment(&self, text: impl fmt::Display) -> io::Result<()> {
         let line = format!("{:>6.1} s  {text}", self.began.elapsed().as_secs_f64());
         if self.terminal {
             self.bars.println(line)
@@ -103,8 +103,8 @@ impl Screen {
         }
     }
 
-    /// Shows how far the service is, if that is news.
-    pub(super) fn progress(&mut self, service: &str, now: Progress) -> io::Result<()> {
+    /// Shows the progress of the service, if it has changed.
+    pub(crate) fn progress(&mut self, service: &str, now: Progress) -> io::Result<()> {
         match self.rows.get_mut(service) {
             Some((_, shown)) if *shown == now => return Ok(()),
             Some((bar, shown)) => {
@@ -119,7 +119,7 @@ impl Screen {
                 bar.set_prefix(service.to_owned());
                 bar.set_message(now.to_string());
                 self.rows.insert(service.to_owned(), (bar, now));
-                // Where every service begins was told above.
+                // The beginning of every service is on the screen already.
                 return Ok(());
             }
         }
@@ -131,7 +131,7 @@ impl Screen {
     }
 
     /// Leaves the bars as they are.
-    pub(super) fn finish_progress(&mut self) {
+    pub(crate) fn finish_progress(&mut self) {
         for (bar, _) in self.rows.values() {
             bar.abandon();
         }
