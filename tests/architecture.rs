@@ -1,13 +1,22 @@
-//! The arrows of the layout point one way: `bin → lambda → reload → {event, rollout, report} → aws
-//! → domain`.
+//! The layout of `src/`: arrows point one way, `bin → lambda → {reconcile, sweep} → {event,
+//! execute, queue, report} → aws → domain`, and no two files import each other.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
+#[path = "support/imports.rs"]
+mod imports;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// What each module of the library may name of the others, itself apart.
-const MAY_NAME: [(&str, &[&str]); 12] = [
+use imports::{Import, assert_no_circles, files, imports, imports_of};
+
+/// The modules that each module of the library may import from, itself apart.
+const MAY_IMPORT: [(&str, &[&str]); 14] = [
     ("domain", &[]),
     ("clock", &[]),
     ("pace", &[]),
@@ -39,6 +48,45 @@ const MAY_NAME: [(&str, &[&str]); 12] = [
             "settings",
         ],
     ),
+    (
+        "bin",
+        &[
+            "aws",
+            "clock",
+            "domain",
+            "lambda",
+            "reconcile",
+            "report",
+            "settings",
+        ],
+    ),
+    ("lib", &[]),
+];
+
+/// Files that still import each other. An entry that is mended is taken out: the test asks for it.
+const STILL_TO_MEND: [[&str; 2]; 22] = [
+    ["aws.rs", "aws/ecs.rs"],
+    ["aws.rs", "aws/s3.rs"],
+    ["aws.rs", "aws/secretsmanager.rs"],
+    ["aws.rs", "aws/sqs.rs"],
+    ["aws.rs", "aws/ssm.rs"],
+    ["aws.rs", "aws/tagging.rs"],
+    ["domain/hold.rs", "domain/plan.rs"],
+    ["domain/plan.rs", "domain/plan/detail.rs"],
+    ["domain/rollout.rs", "domain/service.rs"],
+    ["domain/summary.rs", "domain/summary/counts.rs"],
+    ["event.rs", "event/envelope.rs"],
+    ["event/appconfig.rs", "event/envelope.rs"],
+    ["event/envelope.rs", "event/s3.rs"],
+    ["event/envelope.rs", "event/secrets.rs"],
+    ["event/envelope.rs", "event/ssm.rs"],
+    ["execute.rs", "execute/deploy.rs"],
+    ["execute.rs", "execute/recheck.rs"],
+    ["reconcile.rs", "reconcile/defer.rs"],
+    ["reconcile/sweep.rs", "reconcile/sweep/metadata.rs"],
+    ["report.rs", "report/lines.rs"],
+    ["report.rs", "report/metrics.rs"],
+    ["report.rs", "report/volume.rs"],
 ];
 
 /// Words that stand in the code of some modules only.
@@ -75,69 +123,58 @@ const NOT_IN_THE_DOMAIN: [&str; 7] = [
     "tracing::",
 ];
 
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// The first name in the path of a file.
+fn module_of(file: &str) -> &str {
+    let first = file.split('/').next().unwrap();
+    first.trim_end_matches(".rs")
+}
+
 /// The code of each module, without comments and tests.
 fn modules() -> BTreeMap<String, String> {
     let mut code: BTreeMap<String, String> = BTreeMap::new();
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    for file in files(&source) {
-        let name = file
-            .strip_prefix(&source)
-            .unwrap()
-            .iter()
-            .next()
-            .unwrap()
-            .to_string_lossy();
-        let text = std::fs::read_to_string(&file).unwrap();
+    for file in files(&source()) {
+        let text = std::fs::read_to_string(source().join(&file)).unwrap();
         let text = text.split("#[cfg(test)]").next().unwrap();
         let lines = text
             .lines()
             .filter(|line| !line.trim_start().starts_with("//"));
-        code.entry(name.trim_end_matches(".rs").to_owned())
+        code.entry(module_of(&file).to_owned())
             .or_default()
             .extend(lines.flat_map(|line| [line, "\n"]));
     }
     code
 }
 
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    entries
-        .flat_map(|path| {
-            if path.is_dir() {
-                files(&path)
-            } else {
-                vec![path]
-            }
-        })
-        .collect()
+#[test]
+fn no_file_imports_from_a_module_above_it() {
+    let allowed = BTreeMap::from(MAY_IMPORT);
+    let known: BTreeSet<_> = allowed.keys().map(|module| (*module).to_owned()).collect();
+    assert_eq!(modules().into_keys().collect::<BTreeSet<_>>(), known);
+
+    for Import { from, line, to } in imports(&source(), "ecs_reloader") {
+        let (module, other) = (module_of(&from), module_of(&to));
+        assert!(
+            module == other || allowed[module].contains(&other),
+            "src/{from} line {line} imports from src/{to}: {module} must not import from {other}"
+        );
+    }
 }
 
 #[test]
-fn no_module_names_one_above_it() {
-    let modules = modules();
+fn no_two_files_import_each_other() {
+    assert_no_circles(&imports(&source(), "ecs_reloader"), &STILL_TO_MEND);
+}
 
-    let known: BTreeSet<_> = MAY_NAME
-        .iter()
-        .map(|(module, _)| *module)
-        .chain(["lib", "bin"])
-        .collect();
-    assert_eq!(
-        modules.keys().map(String::as_str).collect::<BTreeSet<_>>(),
-        known
-    );
-    for (module, allowed) in MAY_NAME {
-        let named = modules[module].split("crate::").skip(1);
-        let named = named.map(|rest| {
-            rest.split(|c: char| !c.is_alphanumeric() && c != '_')
-                .next()
-                .unwrap()
-        });
-        for other in named.filter(|other| *other != module) {
-            assert!(allowed.contains(&other), "{module} must not name {other}");
-        }
-    }
+#[test]
+fn a_module_is_a_file_beside_its_folder() {
+    let old = files(&source());
+    let old: Vec<_> = old.iter().filter(|file| file.ends_with("mod.rs")).collect();
+
+    assert!(old.is_empty(), "{old:?}");
 }
 
 #[test]
@@ -162,4 +199,68 @@ fn the_domain_has_no_io_and_waits_for_nothing() {
             "{word} must not stand in the domain"
         );
     }
+}
+
+/// The imports that `a.rs` has with this text, beside `lib.rs`, `a/b.rs`, `a/b/c.rs` and `d.rs`.
+fn imports_of_a(text: &str) -> Vec<String> {
+    let files = ["lib.rs", "a.rs", "a/b.rs", "a/b/c.rs", "d.rs"];
+    let mut texts = BTreeMap::from(files.map(|file| (file.to_owned(), String::new())));
+    texts.insert("a.rs".to_owned(), text.to_owned());
+    let imports = imports_of(&texts, "library");
+    imports
+        .into_iter()
+        .map(|import| format!("{}:{}", import.line, import.to))
+        .collect()
+}
+
+#[test]
+fn an_import_is_found_in_every_form() {
+    for (text, found) in [
+        ("use crate::d::D;", "1:d.rs"),
+        ("use library::d;", "1:d.rs"),
+        ("\npub use super::d::*;", "2:d.rs"),
+        ("use crate::{a::X, d::{self, D as E}};", "1:d.rs"),
+        ("use self::b::c::{C};", "1:a/b/c.rs"),
+        ("pub use b::B;", "1:a/b.rs"),
+        ("fn f() { b::c::g::<u8>(1) }", "1:a/b/c.rs"),
+        ("fn f(d: crate::d::D) {}", "1:d.rs"),
+        ("mod inner { use super::super::d; }", "1:d.rs"),
+        ("mod inner {} use super::d;", "1:d.rs"),
+        (
+            "fn f() -> crate::Whole { g('{', '\\'', \"}\") }",
+            "1:lib.rs",
+        ),
+    ] {
+        assert_eq!(imports_of_a(text), [found], "{text}");
+    }
+}
+
+#[test]
+fn no_import_is_found_where_none_is() {
+    for text in [
+        "mod b; use std::fmt; use serde::{Deserialize, Serialize};",
+        "use crate::a::X; fn f() { Self::g(); d::h(); x.b::<u8>() }",
+        "// use crate::d;\n/* use crate::d; */ /// [`crate::d`]\n",
+        r##"const S: &str = "use crate::d"; const R: &str = r#"" crate::d::D "#;"##,
+        "#[cfg(test)] mod tests { use crate::d; } #[cfg(test)] use crate::d;",
+        "pub(super) struct X<'a>(&'a str); pub(crate) struct Y;",
+    ] {
+        assert_eq!(imports_of_a(text), [""; 0], "{text}");
+    }
+}
+
+#[test]
+#[should_panic = "  a.rs line 1 and d.rs line 2"]
+fn two_files_that_import_each_other_are_found() {
+    let texts = BTreeMap::from([("a.rs", "use crate::d;"), ("d.rs", "\nuse crate::a;")]);
+    let texts = texts.into_iter();
+    let texts = texts.map(|(file, text)| (file.to_owned(), text.to_owned()));
+
+    assert_no_circles(&imports_of(&texts.collect(), "library"), &[]);
+}
+
+#[test]
+#[should_panic = "no longer circles"]
+fn a_circle_that_was_mended_is_no_longer_in_the_table() {
+    assert_no_circles(&BTreeSet::new(), &[["a.rs", "d.rs"]]);
 }
