@@ -268,8 +268,8 @@ def test_the_queues_policy_names_the_rules_and_roles_that_were_deployed(stack: S
         assert set(principals["ArnNotLike"]["aws:PrincipalArn"]) == roles | {OPERATOR}
 
 
-def test_the_commands_of_the_readme_add_to_the_notifications_of_a_bucket(stack: Stack, tmp_path: Path):
-    commands = next(part for part in (ROOT / "README.md").read_text().split("```console\n") if "get-bucket-notification-configuration" in part)
+def test_the_commands_of_the_documents_add_to_the_notifications_of_a_bucket(stack: Stack, tmp_path: Path):
+    commands = next(part for part in (ROOT / "docs" / "install.md").read_text().split("```console\n") if "get-bucket-notification-configuration" in part)
     commands = textwrap.dedent(commands.split("```")[0]).removeprefix("$ ").replace("aws s3api", 'aws --endpoint-url "$AWS_ENDPOINT_URL" s3api')
     s3, queue = stack.server.client("s3"), stack.outputs["DeadLetterQueueArn"]
     mine = {"QueueConfigurations": [{"Id": "mine", "QueueArn": queue, "Events": ["s3:ObjectCreated:*"]}]}

@@ -1,4 +1,4 @@
-//! Who may do what: the policies of `template.yaml`, and those that the README has to paste, are
+//! Who may do what: the policies of `template.yaml`, and those that the documents have to paste, are
 //! evaluated as IAM does.
 
 #![expect(
@@ -413,10 +413,10 @@ fn the_roles_policy_has_room_for_thirty_clusters_and_buckets_with_long_names() {
     assert!(policy.len() < 10_240, "{}", policy.len());
 }
 
-/// The JSON blocks of the README that hold a text.
-fn of_readme(text: &str) -> Value {
-    let readme = read("README.md");
-    let blocks: Vec<_> = readme
+/// The JSON block of the page on security that holds a text.
+fn of_document(text: &str) -> Value {
+    let page = read("docs/security.md");
+    let blocks: Vec<_> = page
         .split("```json\n")
         .skip(1)
         .map(|rest| rest.split("```").next().unwrap())
@@ -427,8 +427,8 @@ fn of_readme(text: &str) -> Value {
 }
 
 #[test]
-fn the_key_policy_of_the_readme_lets_in_whom_the_stack_needs_and_no_other_service() {
-    let policy = of_readme("events.amazonaws.com");
+fn the_key_policy_of_the_documents_lets_in_whom_the_stack_needs_and_no_other_service() {
+    let policy = of_document("events.amazonaws.com");
     let stack = Stack::with(&EVERYTHING);
     let (_, key) = EVERYTHING
         .iter()
@@ -495,8 +495,8 @@ fn the_key_policy_of_the_readme_lets_in_whom_the_stack_needs_and_no_other_servic
 
 #[test]
 fn every_right_that_can_be_misused_has_its_row() {
-    let readme = read("README.md");
-    let section = readme
+    let page = read("docs/security.md");
+    let section = page
         .split("## Who may do what")
         .nth(1)
         .unwrap()
@@ -534,8 +534,8 @@ fn every_right_that_can_be_misused_has_its_row() {
 }
 
 #[test]
-fn the_denial_of_the_readme_keeps_our_tags_from_all_but_those_who_deploy() {
-    let denial = of_readme("aws:TagKeys");
+fn the_denial_of_the_documents_keeps_our_tags_from_all_but_those_who_deploy() {
+    let denial = of_document("aws:TagKeys");
     let exempt = denial["Statement"][0]["Condition"]["ArnNotLike"]["aws:PrincipalArn"][0]
         .as_str()
         .unwrap()
@@ -565,7 +565,7 @@ fn the_denial_of_the_readme_keeps_our_tags_from_all_but_those_who_deploy() {
         "secretsmanager:TagResource",
         "secretsmanager:UntagResource",
     ];
-    let readme = read("README.md");
+    let page = read("docs/security.md");
     let ours = [
         "watch",
         "watch/2",
@@ -579,7 +579,7 @@ fn the_denial_of_the_readme_keeps_our_tags_from_all_but_those_who_deploy() {
 
     for action in actions {
         for key in &ours {
-            assert!(readme.contains(&format!("`{key}")), "{key}");
+            assert!(page.contains(&format!("`{key}")), "{key}");
             assert!(!may("developer", action, &[key]), "{action} {key}");
             assert!(
                 !may("developer", action, &["team", key]),

@@ -415,11 +415,14 @@ fn no_answers_of_a_deployment_become_part_of_the_repository() {
             .lines()
             .any(|line| line == "/samconfig.*")
     );
-    assert!(
-        !read("README.md")
-            .lines()
-            .any(|line| line.starts_with("   $ ") && line.contains("--guided"))
-    );
+    for page in ["README.md", "docs/install.md"] {
+        assert!(
+            !read(page)
+                .lines()
+                .any(|line| line.trim().starts_with("$ ") && line.contains("--guided")),
+            "{page}"
+        );
+    }
 }
 
 #[test]
