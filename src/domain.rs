@@ -3,11 +3,13 @@
 
 pub mod arn;
 pub mod change;
+mod closed_list;
 pub mod defer;
+pub mod deployment;
 pub mod history;
-mod hold;
 pub mod key;
 pub mod plan;
+pub mod policy;
 pub mod queue;
 pub mod reason;
 pub mod received;

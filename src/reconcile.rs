@@ -21,7 +21,8 @@ use crate::domain::arn::{AccountRegion, ServiceId};
 use crate::domain::change::Change;
 use crate::domain::history::Needed;
 use crate::domain::key::Key;
-use crate::domain::plan::{Plan, Policy, plan};
+use crate::domain::plan::{Plan, plan};
+use crate::domain::policy::Policy;
 use crate::domain::reason::{Decision, Reason};
 use crate::domain::received::{Reach, ReceivedChange};
 use crate::domain::service::Service;
@@ -39,7 +40,7 @@ use defer::{KeysLeft, Left};
 use reach::{Concerned, add_new, count, with_mistakes};
 
 /// How long an invocation waits itself for a change to settle, where a queue could wait instead.
-const PATIENCE: SignedDuration = SignedDuration::from_secs(5);
+const MAX_SETTLE_WAIT: SignedDuration = SignedDuration::from_secs(5);
 
 /// What a reload works with.
 #[derive(Clone, Copy, Debug)]
@@ -281,15 +282,7 @@ impl Reconciler<'_> {
     }
 
     async fn perform(&self, batch: &mut Batch, watching: &[Listed]) -> Performed {
-        let mut policy = self.policy(batch);
-        if batch
-            .attempts
-            .values()
-            .any(|attempts| attempts.last_reason == Some(Reason::Settling))
-        {
-            // What is written all the time would never settle.
-            policy.patience = SignedDuration::MAX;
-        }
+        let policy = self.policy(batch);
         let concerned = watching
             .iter()
             .filter(|listed| batch.concerns(listed))
@@ -343,10 +336,10 @@ impl Reconciler<'_> {
         self.date_exactly(batch, &services, &asked_for, asked_at)
             .await;
         for service in &mut services {
-            service.followed = batch
-                .attempts
-                .get(&service.id)
-                .and_then(|attempts| attempts.rollout.clone());
+            let attempt = batch.attempts.get(&service.id);
+            service.followed = attempt.and_then(|attempt| attempt.rollout.clone());
+            service.has_waited_to_settle =
+                attempt.is_some_and(|attempt| attempt.last_reason == Some(Reason::Settling));
         }
         let mut told = ChangeLines::new(&batch.changes);
         let mut concerned = Concerned::default();
@@ -465,10 +458,10 @@ impl Reconciler<'_> {
             notify_only,
             dry_run: request.is_some_and(|request| request.dry_run),
             max_services: batch.max_services(max_services),
-            asked_in_vain: batch.raises(max_services).filter(|_| batch.queued),
+            ignored_max_services: batch.raises(max_services).filter(|_| batch.queued),
             settle,
-            patience: if queue_url.is_some() {
-                PATIENCE
+            max_settle_wait: if queue_url.is_some() {
+                MAX_SETTLE_WAIT
             } else {
                 SignedDuration::MAX
             },

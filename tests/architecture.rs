@@ -64,15 +64,13 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
 ];
 
 /// Files that still import each other. An entry that is mended is taken out: the test asks for it.
-const STILL_TO_MEND: [[&str; 2]; 22] = [
+const STILL_TO_MEND: [[&str; 2]; 20] = [
     ["aws.rs", "aws/ecs.rs"],
     ["aws.rs", "aws/s3.rs"],
     ["aws.rs", "aws/secretsmanager.rs"],
     ["aws.rs", "aws/sqs.rs"],
     ["aws.rs", "aws/ssm.rs"],
     ["aws.rs", "aws/tagging.rs"],
-    ["domain/hold.rs", "domain/plan.rs"],
-    ["domain/plan.rs", "domain/plan/detail.rs"],
     ["domain/rollout.rs", "domain/service.rs"],
     ["domain/summary.rs", "domain/summary/counts.rs"],
     ["event.rs", "event/envelope.rs"],

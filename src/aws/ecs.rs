@@ -21,11 +21,12 @@ use super::pages::{IN_A_CIRCLE, Listing, Pages};
 use super::task_definition::references;
 use super::{Error, SdkConfig, answered, impatient, patient, quota, timestamp, unrationed};
 use crate::domain::arn::ServiceId;
+use crate::domain::deployment::Deployment;
 use crate::domain::history::{
     EndedBy, Evidence, History, Needed, OldestTask, PastDeployment, ServiceDeploymentStatus,
 };
 use crate::domain::reference::References;
-use crate::domain::service::{Deployment, Service, ServiceEvent};
+use crate::domain::service::{Service, ServiceEvent};
 use crate::domain::start::ErrorKind;
 use crate::pace::Pace;
 

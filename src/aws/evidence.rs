@@ -10,13 +10,12 @@ use aws_sdk_ecs::types::{
 use super::task_definition::add_log_options;
 use super::timestamp;
 use crate::domain::arn::ServiceId;
+use crate::domain::deployment::{Deployment, DeploymentStrategy, RolloutState};
 use crate::domain::history::{
     Approval, EndedBy, History, OldestTask, PastDeployment, ServiceDeploymentStatus,
 };
 use crate::domain::reference::References;
-use crate::domain::service::{
-    Controller, Deployment, DeploymentStrategy, RolloutState, Service, ServiceEvent, ServiceStatus,
-};
+use crate::domain::service::{Controller, Service, ServiceEvent, ServiceStatus};
 use crate::domain::tags::Tags;
 
 /// As many events of a service as a person reads at a glance.
@@ -73,6 +72,7 @@ pub(super) fn service(told: &types::Service, prefix: &str) -> Option<Service> {
         history: History::NotAsked,
         oldest_task: OldestTask::NotAsked,
         followed: None,
+        has_waited_to_settle: false,
     })
 }
 

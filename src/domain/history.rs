@@ -3,28 +3,25 @@
 
 use jiff::Timestamp;
 
-use super::reason::Reason;
-
 /// The answers of `ListServiceDeployments`, `DescribeServiceRevisions` and
 /// `DescribeServiceDeployments`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum History {
-    /// The change is young, or nothing is to be restarted.
+    /// Not asked: the change is young, or nothing is to be restarted.
     #[default]
     NotAsked,
-    /// Asked, and no answer; it never blocks a restart, except while a deployment runs, or where
-    /// one that is followed is gone. Why.
+    /// Asked, and no answer, for this cause. That never blocks a restart, except while a deployment
+    /// runs, or where one that is followed is gone.
     Unreadable(String),
-    /// The deployments on the pages that were read of a listing that ended early, and why it did.
-    /// What they say holds; what is missing may be a rollback, as where the history is
-    /// unreadable.
+    /// The deployments of a listing that ended early, and why it did. The deployments that were
+    /// read count; a missing one may be a rollback, as where the history is unreadable.
     Incomplete(Vec<PastDeployment>, String),
     /// The deployments created since the oldest change in question.
     Read(Vec<PastDeployment>),
 }
 
 impl History {
-    /// Why deployments may be missing that it was asked for.
+    /// The cause, where deployments may be missing.
     #[must_use]
     pub fn lacks(&self) -> Option<&str> {
         match self {
@@ -53,11 +50,11 @@ pub struct PastDeployment {
     pub created_at: Timestamp,
     /// The time of its end.
     pub finished_at: Option<Timestamp>,
-    /// How it went.
+    /// Its progress or its end.
     pub status: ServiceDeploymentStatus,
     /// `statusReason`: Amazon ECS's own words about the status. It is shown, and decides nothing.
     pub status_reason: Option<String>,
-    /// What it ran, or tried to run, where that could be read.
+    /// The task definition that it ran, or tried to run, where that could be read.
     pub task_definition: Option<String>,
     /// The one who ended it, of one that was rolled back or stopped.
     pub ended_by: EndedBy,
@@ -88,12 +85,12 @@ pub enum ServiceDeploymentStatus {
 }
 
 /// The one who ended a deployment before it was successful.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum EndedBy {
     /// It runs, or succeeded, or was superseded.
     #[default]
     NotAsked,
-    /// Asked, and no answer. Why.
+    /// Asked, and no answer, for this cause.
     Unreadable(String),
     /// Amazon ECS: its circuit breaker or one of its alarms was triggered.
     FailureDetection,
@@ -103,7 +100,7 @@ pub enum EndedBy {
 }
 
 /// A PAUSE hook at which a deployment waits for a person.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Approval {
     /// `hookId`, which `ContinueServiceDeployment` asks for.
     pub hook: String,
@@ -114,7 +111,7 @@ pub struct Approval {
 }
 
 /// The end of a deployment that did not stay.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ended {
     /// `ecs-svc/…`, where known.
     pub deployment: Option<String>,
@@ -126,15 +123,15 @@ pub struct Ended {
     pub status_reason: Option<String>,
 }
 
-/// When the oldest task of a service was created.
+/// The creation of the oldest task of a service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum OldestTask {
-    /// The change is young, or nothing is to be restarted.
+    /// Not asked: the change is young, or nothing is to be restarted.
     #[default]
     NotAsked,
-    /// Asked, and no answer; it never blocks a restart. Why.
+    /// Asked, and no answer, for this cause. That never blocks a restart.
     Unreadable(String),
-    /// Its creation; nothing where no task runs.
+    /// Its creation; `None` where no task runs.
     CreatedAt(Option<Timestamp>),
 }
 
@@ -149,7 +146,7 @@ pub struct Needed {
     pub oldest_task: bool,
 }
 
-/// The evidence that was read of one service; nothing of what was not needed.
+/// The evidence that was read of one service; `None` where it was not needed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Evidence {
     /// The deployment history.
@@ -168,19 +165,5 @@ impl PastDeployment {
         let at_once = end == self.created_at;
         self.status == ServiceDeploymentStatus::Stopped
             && (at_once || created.any(|at| at > self.created_at && at <= end))
-    }
-}
-
-impl Ended {
-    /// The reason not to start it again. Where it cannot be read who ended it, that changes the
-    /// word alone.
-    #[must_use]
-    pub fn reason(&self) -> Reason {
-        match self.by {
-            EndedBy::Decision => Reason::Rejected,
-            EndedBy::FailureDetection | EndedBy::NotAsked | EndedBy::Unreadable(_) => {
-                Reason::FailedAlready
-            }
-        }
     }
 }

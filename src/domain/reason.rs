@@ -1,9 +1,14 @@
-//! Why a service is restarted, or is not: one closed list, the same in the log, the metric, the
-//! answer and the README.
-
-use std::fmt;
+//! The table of reasons: why a service is restarted, or is not.
+//!
+//! Each row has a code, a decision, a rule, the sentence that says when it applies, and what to do.
+//! The order of the rows is the precedence: the first row whose rule applies decides. The same
+//! table is in the log, the metrics, the answer and `docs/decisions.md`.
 
 use serde::Serialize;
+
+use super::closed_list::closed_list;
+use super::plan::rule::Rule;
+use super::plan::{ability, freshness, holds, keys, limits, mode};
 
 /// What is done about a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -13,101 +18,175 @@ pub enum Decision {
     Skip,
     /// A person must act first.
     Refuse,
-    /// Not now.
+    /// A restart has to wait.
     Hold,
-    /// Now.
+    /// It is restarted now.
     Restart,
 }
 
-/// Every reason of this version, declared in the order of precedence: of two that apply to one
-/// change, the one declared first is told. Of the reasons of several changes the last is told,
-/// since that change got furthest.
 macro_rules! reasons {
-    ($($(#[doc = $doc:literal])+ $name:ident = $code:literal => $decision:ident,)+) => {
-        /// Why.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-        pub enum Reason {
-            $($(#[doc = $doc])+ #[serde(rename = $code)] $name,)+
+    ($(
+        $(#[doc = $when:literal])+
+        $name:ident = $code:literal => $decision:ident, $rule:expr, $what_to_do:literal;
+    )+) => {
+        closed_list! {
+            /// The reason for a decision, in the order of precedence.
+            #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+            pub enum Reason {
+                $($(#[doc = $when])+ $name = $code, $what_to_do;)+
+            }
         }
 
         impl Reason {
-            /// Every reason, in the order of precedence.
-            pub const ALL: &[Self] = &[$(Self::$name),+];
-
-            /// The word in the log, the metric and the README.
-            #[must_use]
-            pub fn code(self) -> &'static str {
-                match self { $(Self::$name => $code),+ }
-            }
-
             /// What is done for this reason.
             #[must_use]
             pub fn decision(self) -> Decision {
                 match self { $(Self::$name => Decision::$decision),+ }
+            }
+
+            /// The rule that says whether it applies.
+            pub(super) fn rule(self) -> Rule {
+                match self { $(Self::$name => $rule),+ }
             }
         }
     };
 }
 
 reasons! {
-    /// A `-term` of the service's watch tag names the key.
-    Excluded = "excluded" => Skip,
+    /// A `-term` of its watch tag names the key.
+    Excluded = "excluded" => Skip, Rule::Key(keys::excluded),
+        "nothing";
+
     /// Its task definition names a version of the secret by its id, which never changes.
-    Pinned = "pinned" => Skip,
-    /// The key is tagged `reloader:ignore` = `true`.
-    IgnoredKey = "ignored-key" => Skip,
-    /// A label of a parameter moved: injected values follow no labels.
-    LabelOnly = "label-only" => Skip,
-    /// The key was deleted: a restart would break the service, and its next task will not start.
-    Deleted = "deleted" => Skip,
+    Pinned = "pinned" => Skip, Rule::Key(keys::pinned),
+        "nothing, or register a revision that names the new version";
+
+    /// The parameter or secret is tagged `reloader:ignore` = `true`.
+    IgnoredKey = "ignored-key" => Skip, Rule::Key(keys::ignored_key),
+        "nothing";
+
+    /// A label of a parameter moved. Injected values do not follow labels.
+    LabelOnly = "label-only" => Skip, Rule::Key(keys::label_only),
+        "nothing";
+
+    /// The key was deleted, and nothing newer is known of it. A restart would break the service.
+    Deleted = "deleted" => Skip, Rule::Key(keys::deleted),
+        "with `\"missing_key\": true` **its next task will not start**: restore the key, or take it \
+         out of the task definition. Otherwise nothing";
+
     /// The service is draining, deleted, or gone since the tag index was built.
-    Inactive = "inactive" => Skip,
-    /// `reloader:mode` = `off`.
-    Off = "off" => Skip,
-    /// `reloader:mode` = `notify`, or the function runs in that mode: decided and told, nothing done.
-    Notify = "notify" => Skip,
-    /// The invocation asked for the decisions only.
-    DryRun = "dry-run" => Skip,
+    Inactive = "inactive" => Skip, Rule::Service(ability::inactive),
+        "nothing";
+
+    /// Its tag `reloader:mode` is `off`. `would_be` is the reason that would have decided.
+    Off = "off" => Skip, Rule::Mode(mode::off),
+        "nothing";
+
+    /// Its tag `reloader:mode`, or the function's own mode, is `notify`. `would_be` is the reason
+    /// that would have decided.
+    Notify = "notify" => Skip, Rule::Mode(mode::notify),
+        "nothing";
+
+    /// The request asked for the decisions only. `would_be` is the reason that would have decided.
+    DryRun = "dry-run" => Skip, Rule::Mode(mode::dry_run),
+        "nothing";
+
     /// A request names a service that Amazon ECS does not know.
-    NoSuchService = "no-such-service" => Refuse,
-    /// A request names a service that carries no watch tag.
-    NotOptedIn = "not-opted-in" => Refuse,
-    /// A guard of the service does not parse.
-    InvalidTag = "invalid-tag" => Refuse,
-    /// The deployment controller does not take deployments of this strategy.
+    NoSuchService = "no-such-service" => Refuse, Rule::Service(ability::no_such_service),
+        "correct the name: `aws ecs list-services --cluster CLUSTER`";
+
+    /// A request names a service without a watch tag.
+    NotOptedIn = "not-opted-in" => Refuse, Rule::Service(ability::not_opted_in),
+        "tag it with `reloader:watch`, then ask again";
+
+    /// A tag does not parse. `detail` says what was expected.
+    InvalidTag = "invalid-tag" => Refuse, Rule::Service(ability::invalid_tag),
+        "correct the tag, then ask for the service by hand";
+
+    /// Its deployment controller does not take deployments of its strategy.
     UnsupportedController = "unsupported-controller" => Refuse,
-    /// The service asks for something that this version does not do.
-    NotSupportedYet = "not-supported-yet" => Refuse,
-    /// Desired count 0: the next task will read the new value.
-    NoTasks = "no-tasks" => Skip,
-    /// A deployment newer than the change stands at a PAUSE hook: a person decides about it.
-    AwaitingApproval = "awaiting-approval" => Hold,
-    /// A good deployment newer than the change exists, whoever made it; or all tasks are newer than the change.
-    Fresh = "fresh" => Skip,
-    /// A deployment newer than the change failed with the same task definition; another would read the same value.
-    FailedAlready = "failed-already" => Refuse,
-    /// A person, a lifecycle hook or the time-out of one ended a deployment newer than the change: it is not started again.
-    Rejected = "rejected" => Refuse,
-    /// The change would restart more services than the limit.
-    BlastRadius = "blast-radius" => Refuse,
-    /// `reloader:pause` is set.
-    Paused = "paused" => Hold,
-    /// Its own window, `reloader:window`, is closed.
-    OutsideWindow = "outside-window" => Hold,
-    /// Its newest deployment is younger than `reloader:min-interval`, or the function's.
-    MinInterval = "min-interval" => Hold,
-    /// It was restarted as often within an hour as the function allows.
-    RestartBudget = "restart-budget" => Hold,
-    /// The change is so young that not every replica of the store may have it.
-    Settling = "settling" => Hold,
-    /// A deployment older than the change runs: a plain rolling one is waited for ten minutes, any other, and a rollback, until it ends.
+        Rule::Service(ability::unsupported_controller),
+        "with the controller ECS: remove `reloader:strategy`. With any other: this version cannot \
+         restart it, so deploy it yourself, the way you always do";
+
+    /// It asks for something that this version does not do. `detail` names it.
+    NotSupportedYet = "not-supported-yet" => Refuse, Rule::Service(ability::not_supported_yet),
+        "remove the tag that asks for it, or deploy the service yourself";
+
+    /// Its desired count is 0: its next task will read the new value.
+    NoTasks = "no-tasks" => Skip, Rule::Service(ability::no_tasks),
+        "nothing";
+
+    /// A deployment newer than the change stands at a PAUSE hook. `detail` names it, the hook, and
+    /// when that expires.
+    AwaitingApproval = "awaiting-approval" => Hold, Rule::Service(freshness::awaiting_approval),
+        "decide: `aws ecs continue-service-deployment`. When the hook expires, Amazon ECS does what \
+         the hook says";
+
+    /// A deployment newer than the change exists and has not failed, whoever made it. Or the change
+    /// is older than ten minutes, and every task is newer than it.
+    Fresh = "fresh" => Skip, Rule::Service(freshness::fresh),
+        "nothing";
+
+    /// A deployment newer than the change, of the same task definition, failed: its circuit breaker
+    /// or an alarm was triggered. Another deployment would read the same value.
+    FailedAlready = "failed-already" => Refuse, Rule::Service(freshness::failed_already),
+        "read in `detail` what Amazon ECS says, and correct the value: that is a new change. If the \
+         value is right, invoke by hand with `services`";
+
+    /// A person, a lifecycle hook or its time-out ended a deployment newer than the change. It is
+    /// not started again by itself, and raises no alarm.
+    Rejected = "rejected" => Refuse, Rule::Service(freshness::rejected),
+        "nothing, if that was meant. A newer change starts it again, and so does a request by hand \
+         with `services`";
+
+    /// The change would restart more services than `RELOADER_MAX_SERVICES`, so it restarts none.
+    BlastRadius = "blast-radius" => Refuse, Rule::Reach(limits::blast_radius),
+        "check that so many are meant, then invoke by hand with `changed` and `max_services`";
+
+    /// Its tag `reloader:pause` is set.
+    Paused = "paused" => Hold, Rule::Service(holds::paused),
+        "nothing: it is restarted when the pause ends or the tag is removed";
+
+    /// Its own window, `reloader:window`, is closed. `detail` says until when.
+    OutsideWindow = "outside-window" => Hold, Rule::Service(holds::outside_window),
+        "nothing";
+
+    /// Its newest deployment, whoever made it, is younger than `reloader:min-interval`, or the
+    /// function's own interval.
+    MinInterval = "min-interval" => Hold, Rule::Service(holds::min_interval),
+        "nothing";
+
+    /// It was restarted `RELOADER_MAX_RESTARTS_PER_HOUR` times within an hour.
+    RestartBudget = "restart-budget" => Hold, Rule::Service(holds::restart_budget),
+        "find out who changes its configuration so often. If it is the service itself, exclude the \
+         key with a `-term`";
+
+    /// The change is younger than `RELOADER_SETTLE`: not every replica of the store may have it.
+    Settling = "settling" => Hold, Rule::Service(holds::settling),
+        "nothing";
+
+    /// A deployment older than the change runs. A plain rolling one is waited for until ten minutes
+    /// after the change; then it is superseded, unless its history cannot be read, since it might be
+    /// a rollback. Waited for until they end are a rollback, a blue/green, linear or canary
+    /// deployment, one with lifecycle hooks, and one that bakes (all its tasks run, Amazon ECS still
+    /// watches its alarms).
     DeploymentInProgress = "deployment-in-progress" => Hold,
+        Rule::Service(holds::deployment_in_progress),
+        "nothing";
+
     /// Amazon ECS takes no sixth active deployment.
     TooManyDeployments = "too-many-deployments" => Hold,
-    /// As many rollouts of this change run as the function allows at once.
-    InFlightLimit = "in-flight-limit" => Hold,
-    /// The service's tasks read the key before it changed.
-    Stale = "stale" => Restart,
+        Rule::Service(holds::too_many_deployments),
+        "find out what keeps the old ones alive (task protection?)";
+
+    /// As many rollouts of this change run as `RELOADER_MAX_IN_FLIGHT` allows.
+    InFlightLimit = "in-flight-limit" => Hold, Rule::InFlight(limits::in_flight_limit),
+        "nothing";
+
+    /// Its tasks read the key before it changed, or a request names it.
+    Stale = "stale" => Restart, Rule::Otherwise,
+        "nothing: `result` says how the start went";
 }
 
 impl Reason {
@@ -116,45 +195,41 @@ impl Reason {
     pub fn is_covered(self) -> bool {
         matches!(self, Self::Fresh | Self::AwaitingApproval)
     }
-
-    /// Whether the owner's or the caller's wish to do nothing stands before it: what comes later is
-    /// told as what would have been done.
-    #[must_use]
-    pub(super) fn yields_to_mode(self) -> bool {
-        self > Self::DryRun
-    }
 }
 
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.code())
-    }
-}
+closed_list! {
+    /// The reason why an event is not acted on.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+    pub enum IgnoredReason {
+        /// S3 tries a new notification.
+        TestEvent = "test-event", "nothing";
 
-/// Why an event is not acted on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum IgnoredReason {
-    /// S3 tries a new notification.
-    TestEvent,
-    /// Nothing of ours comes from this source.
-    UnknownSource,
-    /// The source is ours; this kind of event changes no value.
-    UnknownKind,
-    /// Parameter Store could not validate the new value (`aws:ec2:image`), so it did not take
-    /// effect.
-    NotValidated,
-    /// A version of a secret that nobody reads yet.
-    PendingVersion,
-    /// A call that CloudTrail tells of and that did nothing.
-    CallFailed,
-    /// A list of records with none in it.
-    NoRecords,
-    /// An object without content whose key ends in a slash, as "Create folder" of the S3 console
-    /// writes it.
-    Folder,
-    /// A later version acts on it.
-    NotSupportedYet,
+        /// The function takes nothing from this source.
+        UnknownSource = "unknown-source", "find out which rule or which sender sends it";
+
+        /// The source is known, but an event of this kind changes no value.
+        UnknownKind = "unknown-kind", "nothing";
+
+        /// Parameter Store could not validate the new value (`aws:ec2:image`), so it did not take
+        /// effect.
+        NotValidated = "not-validated", "correct the value of the parameter";
+
+        /// A new version of a secret that nobody reads yet.
+        PendingVersion = "pending-version", "nothing: the event of its promotion follows";
+
+        /// CloudTrail reports a call that failed, so it changed nothing.
+        CallFailed = "call-failed", "nothing";
+
+        /// A list of records with none in it.
+        NoRecords = "no-records", "nothing";
+
+        /// An object without content whose key ends in a slash, as "Create folder" of the S3 console
+        /// writes it.
+        Folder = "folder", "nothing";
+
+        /// A later version acts on it.
+        NotSupportedYet = "not-supported-yet", "nothing";
+    }
 }
 
 #[cfg(test)]
@@ -162,23 +237,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_restart_comes_last_and_a_hold_before_it() {
-        let decisions: Vec<_> = Reason::ALL
-            .iter()
-            .rev()
-            .map(|reason| reason.decision())
-            .take(4)
-            .collect();
+    fn rules_about_keys_stand_before_all_others_and_the_restart_is_last() {
+        let about_keys = |reason: &&Reason| matches!(reason.rule(), Rule::Key(_));
+        let (first, others): (Vec<_>, Vec<_>) = {
+            let first = Reason::ALL.iter().take_while(about_keys).count();
+            let (first, others) = Reason::ALL.split_at(first);
+            (first.to_vec(), others.to_vec())
+        };
 
-        assert_eq!(
-            decisions,
-            [
-                Decision::Restart,
-                Decision::Hold,
-                Decision::Hold,
-                Decision::Hold
-            ]
-        );
+        assert_eq!(first.len(), 5);
+        assert_eq!(others.iter().filter(about_keys).count(), 0);
+        let last = Reason::ALL.last().unwrap();
+        assert!(matches!(last.rule(), Rule::Otherwise));
+        assert_eq!(last.decision(), Decision::Restart);
     }
 
     #[test]

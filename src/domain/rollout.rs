@@ -5,8 +5,9 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+use super::deployment::{Deployment, DeploymentStrategy, RolloutState};
 use super::history::{Ended, EndedBy, PastDeployment, ServiceDeploymentStatus};
-use super::service::{Deployment, DeploymentStrategy, RolloutState, Service, ServiceStatus};
+use super::service::{Service, ServiceStatus};
 
 /// Two services of Amazon ECS note the creation of one deployment, each by its own clock.
 const SAME_MOMENT: SignedDuration = SignedDuration::from_secs(1);

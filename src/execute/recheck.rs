@@ -173,6 +173,7 @@ fn known_of(now: Option<Service>, before: &Service) -> Service {
         history,
         oldest_task,
         followed,
+        has_waited_to_settle,
         ..
     } = before.clone();
     Service {
@@ -180,6 +181,7 @@ fn known_of(now: Option<Service>, before: &Service) -> Service {
         history,
         oldest_task,
         followed,
+        has_waited_to_settle,
         ..now
     }
 }

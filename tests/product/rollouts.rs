@@ -394,7 +394,7 @@ async fn who_ended_a_rollout_being_unknown_starts_nothing_and_is_told() {
         told["detail"]
             .as_str()
             .unwrap()
-            .contains("who ended it could not be read"),
+            .contains("what ended it could not be read"),
         "{told:#}"
     );
 }

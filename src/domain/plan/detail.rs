@@ -1,27 +1,24 @@
 //! What a person needs to know beyond the reason, in words.
 
-use std::collections::BTreeMap;
-
-use jiff::Timestamp;
-
-use super::{Planned, Policy, just_before, unsupported_yet};
-use crate::domain::change::Change;
-use crate::domain::history::{
-    Approval, Ended, EndedBy, OldestTask, PastDeployment, ServiceDeploymentStatus,
-};
-use crate::domain::key::Key;
+use super::counts::Reach;
+use super::planned::Planned;
+use super::rule::Because;
+use super::strategy::obstacle;
+use crate::domain::history::{Approval, Ended, EndedBy, OldestTask, ServiceDeploymentStatus};
+use crate::domain::policy::Policy;
 use crate::domain::reason::Reason;
-use crate::domain::service::{Controller, Service};
+use crate::domain::service::Service;
 use crate::domain::text::bounded;
 
+/// The text for one reason; `None` where the reason says all.
 pub(super) fn of(
     service: &Service,
     planned: &Planned,
-    changes: &BTreeMap<Key, Change>,
-    reached: &BTreeMap<Key, usize>,
+    because: Option<&Because>,
+    reach: &Reach,
     policy: &Policy,
 ) -> Option<String> {
-    let until = planned.until.map(|end| format!("until {end}"));
+    let until = || planned.until.map(|end| format!("until {end}"));
     match planned.reason {
         Reason::NoSuchService => {
             Some("Amazon ECS knows no service of this name in a cluster of this name".to_owned())
@@ -29,104 +26,34 @@ pub(super) fn of(
         Reason::NotOptedIn => {
             Some("it has no watch tag, without which the function restarts no service".to_owned())
         }
-        Reason::InvalidTag => Some(
-            service
-                .tags
-                .invalid
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join("; "),
-        ),
+        Reason::InvalidTag => Some(invalid_tags(service)),
         Reason::UnsupportedController => Some(format!(
             "its deployment controller is {}",
             service.controller
         )),
         Reason::NotSupportedYet => {
-            let what = match (service.controller, service.tags.strategy) {
-                (Controller::External, _) => "the strategy stop-tasks",
-                _ => unsupported_yet(service).unwrap_or("what its tags ask for"),
-            };
-            Some(format!("this version does not support {what}"))
+            obstacle(service).map(|feature| format!("this version does not support {feature}"))
         }
-        Reason::BlastRadius => planned
-            .asked_by
-            .iter()
-            .find(|(_, reason)| **reason == Reason::BlastRadius)
-            .map(|(key, _)| {
-                let services = reached.get(key).copied().unwrap_or_default();
-                let in_vain = |asked| {
-                    format!(
-                        "; max_services={asked} holds where the function is invoked directly, not \
-                         in a message"
-                    )
-                };
-                let in_vain = policy.asked_in_vain.map(in_vain).unwrap_or_default();
-                format!(
-                    "{key} would restart {services} services; at most {} may be{in_vain}",
-                    policy.max_services
-                )
-            }),
-        Reason::Paused => until.or_else(|| Some("until the pause tag is removed".to_owned())),
-        Reason::RestartBudget => {
+        Reason::BlastRadius => too_many_services(planned, reach, policy),
+        Reason::Paused => until().or_else(|| Some("until the pause tag is removed".to_owned())),
+        Reason::RestartBudget => until().map(|until| {
             let most = policy.restarts_per_hour;
-            until.map(|until| format!("it was restarted {most} times within an hour; held {until}"))
-        }
-        Reason::DeploymentInProgress => match service.must_not_be_superseded() {
-            Some(why) => Some(joined([
-                Some(why.to_owned()),
-                unreadable(service),
-                words_of_rollback(service),
-            ])),
-            None => until.map(|until| {
-                format!("a rolling deployment is superseded if it still runs; held {until}")
-            }),
-        },
-        Reason::AwaitingApproval => {
-            let t = oldest(planned, changes, Reason::AwaitingApproval)
-                .unwrap_or_else(|| just_before(policy.asked_at));
-            service.approval_since(t).map(awaiting)
-        }
-        Reason::Fresh if is_request_alone(planned) => {
+            format!("it was restarted {most} times within an hour; held {until}")
+        }),
+        Reason::DeploymentInProgress if because.is_none() => until().map(|until| {
+            format!("a rolling deployment is superseded if it still runs; held {until}")
+        }),
+        Reason::OutsideWindow | Reason::MinInterval | Reason::Settling => until(),
+        Reason::Fresh if is_requested_alone(planned) => {
             Some("its newest deployment is younger than a minute".to_owned())
         }
-        Reason::Fresh => oldest(planned, changes, Reason::Fresh)
-            .filter(|t| !service.is_fresh(*t))
-            .map(|_| "no deployment is newer than the change, but every task is".to_owned()),
-        Reason::FailedAlready | Reason::Rejected => planned
-            .ended
-            .as_ref()
-            .map(|ended| joined([Some(how(ended)), unreadable(service)])),
-        Reason::OutsideWindow | Reason::MinInterval | Reason::Settling => until,
-        Reason::Excluded
-        | Reason::Pinned
-        | Reason::IgnoredKey
-        | Reason::LabelOnly
-        | Reason::Deleted
-        | Reason::Inactive
-        | Reason::Off
-        | Reason::Notify
-        | Reason::DryRun
-        | Reason::NoTasks
-        | Reason::TooManyDeployments
-        | Reason::InFlightLimit => None,
-        Reason::Stale => {
-            let asked = is_request_alone(planned)
-                .then(|| "a request asked for it, not a change".to_owned());
-            let history = unreadable(service).or_else(|| unknown_failure(service));
-            Some(joined([
-                asked,
-                history,
-                untold_tasks(service),
-                freed(planned),
-            ]))
-            .filter(|detail| !detail.is_empty())
-        }
+        Reason::Stale => restart(service, planned),
+        _ => because.map(|fact| fact_in_words(service, fact)),
     }
 }
 
-/// Whether no change concerns the service, but a request names it.
-fn is_request_alone(planned: &Planned) -> bool {
+/// Whether no change affects the service, but a request names it.
+fn is_requested_alone(planned: &Planned) -> bool {
     planned.requested && planned.asked_by.is_empty()
 }
 
@@ -134,48 +61,57 @@ fn joined<const N: usize>(parts: [Option<String>; N]) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
-/// The oldest change that alone would give this reason.
-fn oldest(planned: &Planned, changes: &BTreeMap<Key, Change>, reason: Reason) -> Option<Timestamp> {
-    let asking = planned
-        .asked_by
-        .iter()
-        .filter(|(_, asked)| **asked == reason);
-    asking
-        .filter_map(|(key, _)| Some(changes.get(key)?.at))
-        .min()
+fn invalid_tags(service: &Service) -> String {
+    let invalid = service.tags.invalid.iter().map(ToString::to_string);
+    invalid.collect::<Vec<_>>().join("; ")
 }
 
-fn awaiting(
-    Approval {
-        hook,
-        deployment,
-        expires_at,
-    }: &Approval,
-) -> String {
-    let end = expires_at.map_or_else(
-        || "which tells no end".to_owned(),
+fn too_many_services(planned: &Planned, reach: &Reach, policy: &Policy) -> Option<String> {
+    let mut asked_by = planned.asked_by.iter();
+    let (key, _) = asked_by.find(|(_, reason)| **reason == Reason::BlastRadius)?;
+    let ignored = policy.ignored_max_services.map(|asked| {
+        format!(
+            "max_services={asked} holds where the function is invoked directly, not in a message"
+        )
+    });
+    let (services, most) = (reach.of_key(key), policy.max_services);
+    let limit = format!("{key} would restart {services} services; at most {most} may be");
+    Some(joined([Some(limit), ignored]))
+}
+
+fn fact_in_words(service: &Service, fact: &Because) -> String {
+    match fact {
+        Because::Ended(ended) => joined([Some(end(ended)), unreadable_history(service)]),
+        Because::Awaits(approval) => awaits(approval),
+        Because::EveryTaskIsNewer => {
+            "no deployment is newer than the change, but every task is".to_owned()
+        }
+        Because::NeverSuperseded(why) => joined([
+            Some((*why).to_owned()),
+            unreadable_history(service),
+            rollback_reason(service),
+        ]),
+    }
+}
+
+fn awaits(approval: &Approval) -> String {
+    let end = approval.expires_at.map_or_else(
+        || "which has no known end".to_owned(),
         |end| format!("which expires at {end}"),
     );
     format!(
         "the deployment {} stands at the PAUSE hook {}, {end}",
-        bounded(deployment),
-        bounded(hook)
+        bounded(&approval.deployment),
+        bounded(&approval.hook)
     )
 }
 
-fn how(
-    Ended {
-        deployment,
-        created_at,
-        by,
-        status_reason,
-    }: &Ended,
-) -> String {
-    let which = deployment.as_ref().map_or_else(
+fn end(ended: &Ended) -> String {
+    let deployment = ended.deployment.as_ref().map_or_else(
         || "the deployment".to_owned(),
         |id| format!("the deployment {}", bounded(id)),
     );
-    let how = match by {
+    let how = match &ended.by {
         EndedBy::NotAsked => "failed".to_owned(),
         EndedBy::FailureDetection => {
             "failed: its circuit breaker or an alarm was triggered".to_owned()
@@ -184,45 +120,49 @@ fn how(
             "was ended by a person, a lifecycle hook or the time-out of one".to_owned()
         }
         EndedBy::Unreadable(why) => format!(
-            "did not stay; who ended it could not be read: {}",
+            "did not stay; what ended it could not be read: {}",
             bounded(why)
         ),
     };
     joined([
-        Some(format!("{which} of {created_at} {how}")),
-        status_reason.as_deref().map(words),
+        Some(format!("{deployment} of {} {how}", ended.created_at)),
+        ended.status_reason.as_deref().map(quoted),
     ])
 }
 
-/// Amazon ECS's own words, as a person is shown them.
-fn words(status_reason: &str) -> String {
+/// The `statusReason` of a deployment.
+fn quoted(status_reason: &str) -> String {
     format!("Amazon ECS says: {}", bounded(status_reason))
 }
 
-fn words_of_rollback(service: &Service) -> Option<String> {
-    let past = service
-        .past()
-        .iter()
-        .find(|past| past.status == ServiceDeploymentStatus::RollingBack)?;
-    past.status_reason.as_deref().map(words)
+fn rollback_reason(service: &Service) -> Option<String> {
+    let mut past = service.past().iter();
+    let rollback = past.find(|past| past.status == ServiceDeploymentStatus::RollingBack)?;
+    rollback.status_reason.as_deref().map(quoted)
 }
 
-fn unreadable(service: &Service) -> Option<String> {
-    service
-        .history
-        .lacks()
-        .map(|cause| format!("its deployment history could not be read: {cause}"))
+/// What may be missing from the decision to restart, and what is restarted with it.
+fn restart(service: &Service, planned: &Planned) -> Option<String> {
+    let request =
+        is_requested_alone(planned).then(|| "a request asked for it, not a change".to_owned());
+    let history = unreadable_history(service).or_else(|| unexplained_failure(service));
+    let detail = joined([request, history, unreadable_tasks(service), freed(planned)]);
+    (!detail.is_empty()).then_some(detail)
+}
+
+fn unreadable_history(service: &Service) -> Option<String> {
+    let cause = service.history.lacks()?;
+    Some(format!("its deployment history could not be read: {cause}"))
 }
 
 /// A deployment that failed, and may have failed for this very change.
-fn unknown_failure(service: &Service) -> Option<String> {
-    let is_unknown = |past: &&PastDeployment| {
+fn unexplained_failure(service: &Service) -> Option<String> {
+    let past = service.past().iter().find(|past| {
         matches!(
             past.status,
             ServiceDeploymentStatus::RollingBack | ServiceDeploymentStatus::RolledBack
         ) && past.task_definition.is_none()
-    };
-    let past = service.past().iter().find(is_unknown)?;
+    })?;
     let failed = format!(
         "its deployment history could not be read: the deployment of {} failed, perhaps for this \
          change",
@@ -230,11 +170,11 @@ fn unknown_failure(service: &Service) -> Option<String> {
     );
     Some(joined([
         Some(failed),
-        past.status_reason.as_deref().map(words),
+        past.status_reason.as_deref().map(quoted),
     ]))
 }
 
-fn untold_tasks(service: &Service) -> Option<String> {
+fn unreadable_tasks(service: &Service) -> Option<String> {
     match &service.oldest_task {
         OldestTask::Unreadable(cause) => Some(format!(
             "its tasks, which may all be newer than the change, could not be read: {}",
@@ -244,8 +184,8 @@ fn untold_tasks(service: &Service) -> Option<String> {
     }
 }
 
-/// Names what failed or was rejected before, and is read anew by a restart for a newer change of
-/// another key.
+/// The changes that failed or were rejected before: a restart for a newer change of another key
+/// reads them again.
 fn freed(planned: &Planned) -> Option<String> {
     let ended = planned
         .asked_by

@@ -1,28 +1,35 @@
-//! What must be read of a service before it is restarted, and of one whose rollout is followed.
+//! The evidence that must be read of a service before its decision stands.
 
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Plan, Planned, Policy, just_before};
+use super::holds::AN_HOUR;
+use super::planned::{Plan, Planned};
+use super::rule::Trigger;
 use crate::domain::arn::ServiceId;
 use crate::domain::change::Change;
+use crate::domain::deployment::RolloutState;
 use crate::domain::history::{History, Needed, OldestTask};
-use crate::domain::hold::{AN_HOUR, BUDGET_REACHES_BACK, is_creation};
 use crate::domain::key::Key;
+use crate::domain::policy::Policy;
 use crate::domain::reason::Reason;
-use crate::domain::service::{RolloutState, Service};
+use crate::domain::service::Service;
 
 /// A change older than this may already have been tried and rolled back, so the deployment history
 /// is asked before a restart.
-const YOUNG: SignedDuration = SignedDuration::from_secs(60);
+const MAY_HAVE_BEEN_TRIED: SignedDuration = SignedDuration::from_secs(60);
 
 /// A change older than this may have been read by tasks that no deployment started, so they are
 /// asked before a restart.
-const OLD: SignedDuration = SignedDuration::from_mins(10);
+const MAY_HAVE_BEEN_READ: SignedDuration = SignedDuration::from_mins(10);
+
+/// How far back the history is read to count the restarts of an hour. A restart is known by the
+/// deployment before it, which may be older than the hour.
+const BUDGET_REACHES_BACK: SignedDuration = SignedDuration::from_hours(2);
 
 impl Plan {
-    /// The evidence that must be read of services before their decisions stand, each service once:
+    /// The evidence that must be read of services before their decisions stand:
     ///
     /// * of one that is to be restarted the deployment history, where it was busy within the hour
     ///   (restarts count), where the change is older than a minute or something happened since (it
@@ -30,9 +37,8 @@ impl Plan {
     ///   deployment that is followed is gone;
     /// * of one that is to be restarted for changes older than ten minutes alone the creation of
     ///   its oldest task, unless a request names it;
-    /// * of one that shows a failed deployment the history, which tells who ended it, and what
-    ///   Amazon ECS says of it;
-    /// * of one with lifecycle hooks whose rollout runs the history, which tells whether it awaits
+    /// * of one that shows a failed deployment the history, which says who ended it and why;
+    /// * of one with lifecycle hooks whose rollout runs the history, which says whether it awaits
     ///   an approval.
     #[must_use]
     pub fn evidence_needed(
@@ -44,7 +50,16 @@ impl Plan {
     ) -> BTreeMap<ServiceId, Needed> {
         let needed = services.iter().filter_map(|service| {
             let planned = self.services.get(&service.id)?;
-            let needed = needed(service, planned, changes, policy, now);
+            let asking = Asking {
+                planned,
+                changes,
+                asked_at: policy.asked_at,
+            };
+            let needed = Needed {
+                history_since: history_since(service, &asking, now),
+                has_hooks: service.has_lifecycle_hooks,
+                oldest_task: is_oldest_task_needed(service, &asking, now),
+            };
             (needed.history_since.is_some() || needed.oldest_task)
                 .then(|| (service.id.clone(), needed))
         });
@@ -52,61 +67,68 @@ impl Plan {
     }
 }
 
-fn needed(
-    service: &Service,
-    planned: &Planned,
-    changes: &BTreeMap<Key, Change>,
-    policy: &Policy,
-    now: Timestamp,
-) -> Needed {
-    let is_decided = |reason| planned.reason == reason || planned.would_be == Some(reason);
-    let asking = |reason: Reason| {
-        let asking = planned
-            .asked_by
-            .iter()
-            .filter(move |(_, asked)| **asked == reason);
-        asking.filter_map(|(key, _)| Some(changes.get(key)?.at))
-    };
-    let is_named = policy.named.contains(&service.id);
-    let requested = |at| is_named.then_some(at);
-    let is_to_restart = is_decided(Reason::Stale);
-    let since = if service.history != History::NotAsked {
-        None
-    } else if is_to_restart {
-        let oldest = asking(Reason::Stale)
-            .chain(requested(policy.asked_at))
-            .min();
-        before_restart(service, oldest, now)
-    } else if is_decided(Reason::FailedAlready) {
-        asking(Reason::FailedAlready)
-            .chain(requested(policy.asked_at))
-            .min()
-    } else if is_decided(Reason::DeploymentInProgress)
-        && service
+/// What asks about one service.
+struct Asking<'a> {
+    planned: &'a Planned,
+    changes: &'a BTreeMap<Key, Change>,
+    asked_at: Timestamp,
+}
+
+impl Asking<'_> {
+    /// Whether this reason decides, or would without the mode.
+    fn is_decided(&self, reason: Reason) -> bool {
+        self.planned.reason == reason || self.planned.would_be == Some(reason)
+    }
+
+    /// The instants of the changes that give a reason.
+    fn instants(&self, reason: Reason) -> impl Iterator<Item = Timestamp> {
+        let asked_by = self.planned.asked_by.iter();
+        let giving = asked_by.filter(move |(_, given)| **given == reason);
+        giving.filter_map(|(key, _)| Some(self.changes.get(key)?.at))
+    }
+
+    /// The oldest of them, and of the request, whose instant this reads.
+    fn oldest(&self, reason: Reason, of: impl Fn(Trigger) -> Timestamp) -> Option<Timestamp> {
+        let request = self.planned.requested.then(|| {
+            of(Trigger::Request {
+                asked_at: self.asked_at,
+            })
+        });
+        self.instants(reason).chain(request).min()
+    }
+}
+
+/// The instant from which on the history is needed, where it is.
+fn history_since(service: &Service, asking: &Asking<'_>, now: Timestamp) -> Option<Timestamp> {
+    let shows_a_failure = || {
+        service
             .deployments
             .iter()
             .any(|shown| shown.state == RolloutState::Failed)
-    {
+    };
+    let may_stand_at_a_hook = || service.has_lifecycle_hooks && service.is_rolling();
+    if service.history != History::NotAsked {
+        None
+    } else if asking.is_decided(Reason::Stale) {
+        let oldest = asking.oldest(Reason::Stale, Trigger::not_repeated_after);
+        before_restart(service, oldest, now)
+    } else if asking.is_decided(Reason::FailedAlready) {
+        asking.oldest(Reason::FailedAlready, Trigger::not_repeated_after)
+    } else if asking.is_decided(Reason::DeploymentInProgress) && shows_a_failure() {
         service.primary().map(|primary| primary.created_at)
-    } else if service.has_lifecycle_hooks && service.is_rolling() && is_decided(Reason::Fresh) {
-        asking(Reason::Fresh)
-            .chain(requested(just_before(policy.asked_at)))
-            .min()
+    } else if asking.is_decided(Reason::Fresh) && may_stand_at_a_hook() {
+        asking.oldest(Reason::Fresh, Trigger::covered_after)
     } else {
         None
-    };
-    let is_old = || {
-        asking(Reason::Stale)
-            .max()
-            .is_some_and(|newest| now.duration_since(newest) > OLD)
-    };
-    let oldest_task =
-        is_to_restart && !is_named && service.oldest_task == OldestTask::NotAsked && is_old();
-    Needed {
-        history_since: since,
-        has_hooks: service.has_lifecycle_hooks,
-        oldest_task,
     }
+}
+
+fn is_oldest_task_needed(service: &Service, asking: &Asking<'_>, now: Timestamp) -> bool {
+    let newest = asking.instants(Reason::Stale).max();
+    asking.is_decided(Reason::Stale)
+        && !asking.planned.requested
+        && service.oldest_task == OldestTask::NotAsked
+        && newest.is_some_and(|newest| now.duration_since(newest) > MAY_HAVE_BEEN_READ)
 }
 
 /// The instant from which on the history matters to a restart, where it does.
@@ -117,7 +139,7 @@ fn before_restart(
 ) -> Option<Timestamp> {
     let happened_since = |t: &Timestamp| service.events.iter().any(|event| event.at > *t);
     let may_have_been_tried = |oldest: &Timestamp| {
-        now.duration_since(*oldest) > YOUNG
+        now.duration_since(*oldest) > MAY_HAVE_BEEN_TRIED
             || happened_since(oldest)
             || service.misses_its_rollout()
     };
@@ -125,11 +147,11 @@ fn before_restart(
     let primary = service.primary().map(|primary| primary.created_at);
     // What is rolled back was created after the deployment that is primary again.
     let rolled_back = primary.filter(|_| service.is_rolling());
-    let young = |created_at: &Timestamp| {
-        now.duration_since(*created_at) < AN_HOUR && !is_creation(service, *created_at)
+    let is_young = |created_at: &Timestamp| {
+        now.duration_since(*created_at) < AN_HOUR && !service.was_created_with(*created_at)
     };
     // A restart that was rolled back leaves no deployment behind, but events.
-    let is_busy = primary.as_ref().is_some_and(young)
+    let is_busy = primary.as_ref().is_some_and(is_young)
         || service
             .events
             .iter()

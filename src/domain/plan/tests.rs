@@ -4,12 +4,16 @@ mod waiting;
 use super::*;
 use crate::domain::arn::AccountRegion;
 use crate::domain::change::coalesce;
+use crate::domain::change::{Change, ChangeKind};
+use crate::domain::deployment::{Deployment, DeploymentStrategy, RolloutState};
 use crate::domain::history::{
     EndedBy, History, OldestTask, PastDeployment, ServiceDeploymentStatus,
 };
 use crate::domain::reference::References;
-use crate::domain::service::{Deployment, DeploymentStrategy, RolloutState};
+use crate::domain::service::{Controller, Service, ServiceStatus};
 use crate::domain::tags::Tags;
+use jiff::SignedDuration;
+use std::collections::BTreeSet;
 
 const NOW: &str = "2026-01-31T10:00:30Z";
 const CHANGED: &str = "2026-01-31T10:00:00Z";
@@ -62,6 +66,7 @@ fn service(name: &str, tags: &[(&str, &str)]) -> Service {
         history: History::NotAsked,
         oldest_task: OldestTask::NotAsked,
         followed: None,
+        has_waited_to_settle: false,
     }
 }
 
@@ -101,9 +106,9 @@ fn policy() -> Policy {
         notify_only: false,
         dry_run: false,
         max_services: 100,
-        asked_in_vain: None,
+        ignored_max_services: None,
         settle: SignedDuration::from_secs(2),
-        patience: SignedDuration::from_secs(60),
+        max_settle_wait: SignedDuration::from_secs(60),
         min_interval: SignedDuration::ZERO,
         restarts_per_hour: 6,
         max_in_flight: 50,

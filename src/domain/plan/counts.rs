@@ -1,0 +1,152 @@
+//! The numbers that limits are about, counted over all services.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::judged::Judged;
+use super::planned::{Plan, Planned, Reasons};
+use super::rule::Rule;
+use crate::domain::arn::ServiceId;
+use crate::domain::change::Change;
+use crate::domain::key::Key;
+use crate::domain::policy::Policy;
+use crate::domain::reason::Reason;
+use crate::domain::service::Service;
+use crate::domain::tags::Mode;
+use crate::domain::watch::Match;
+
+/// How many services each change would restart, now or later, whatever its scope.
+#[derive(Debug, Default)]
+pub(super) struct Reach(BTreeMap<Key, usize>);
+
+impl Reach {
+    /// Services whose task definitions could not be read may be among them, and count. Services
+    /// that are off, or only notify, do not.
+    pub(super) fn of(
+        judged: &BTreeMap<&ServiceId, Judged>,
+        changes: &BTreeMap<Key, Change>,
+        services: &[Service],
+    ) -> Self {
+        let mut reached: BTreeMap<Key, usize> = BTreeMap::new();
+        let mut alike: BTreeMap<usize, (&Reasons, usize)> = BTreeMap::new();
+        let automatic = services
+            .iter()
+            .filter(|service| service.tags.mode == Mode::Auto);
+        for service in automatic {
+            if let Some(Judged { reasons, .. }) = judged.get(&service.id) {
+                let alike = alike.entry(Arc::as_ptr(reasons).addr());
+                alike.or_insert((reasons, 0)).1 += 1;
+            }
+            let unknown = changes
+                .keys()
+                .filter(|_| service.may_need_its_task_definition());
+            for key in unknown.filter(|key| service.match_of(key) == Match::NeedsTaskDefinition) {
+                *reached.entry(key.clone()).or_default() += 1;
+            }
+        }
+        for (reasons, services) in alike.into_values() {
+            let limited = reasons
+                .iter()
+                .filter(|(_, reason)| **reason > Reason::BlastRadius);
+            for (key, _) in limited {
+                *reached.entry(key.clone()).or_default() += services;
+            }
+        }
+        Self(reached)
+    }
+
+    pub(super) fn of_key(&self, key: &Key) -> usize {
+        self.0.get(key).copied().unwrap_or_default()
+    }
+
+    /// The reason that a change gives, now that its reach is known.
+    pub(super) fn limit(&self, key: &Key, reason: Reason, policy: &Policy) -> Reason {
+        let limit = Reason::BlastRadius;
+        let applies = match limit.rule() {
+            Rule::Reach(rule) => rule(self.of_key(key), policy),
+            _ => false,
+        };
+        if reason > limit && applies {
+            limit
+        } else {
+            reason
+        }
+    }
+}
+
+/// What a rollout is for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Origin {
+    Change(Key),
+    Request,
+}
+
+/// How many rollouts of each change, and of the request, run, whatever the scope of the change.
+#[derive(Debug, Default)]
+pub(super) struct InFlight(BTreeMap<Origin, usize>);
+
+impl InFlight {
+    pub(super) fn of(judged: &BTreeMap<&ServiceId, Judged>, services: &[Service]) -> Self {
+        let mut running = BTreeMap::new();
+        let rolling = services
+            .iter()
+            .filter(|service| service.is_rolling())
+            .filter_map(|service| judged.get(&service.id));
+        for Judged {
+            reasons, request, ..
+        } in rolling
+        {
+            let changes = reasons
+                .iter()
+                .filter(|(_, reason)| reason.is_covered())
+                .map(|(key, _)| Origin::Change(key.clone()));
+            let request = request
+                .iter()
+                .filter(|judgement| judgement.reason.is_covered())
+                .map(|_| Origin::Request);
+            for origin in changes.chain(request) {
+                *running.entry(origin).or_default() += 1;
+            }
+        }
+        Self(running)
+    }
+
+    /// Holds the restarts of changes that have too many rollouts under way, those that start now
+    /// among them.
+    pub(super) fn limit(mut self, plan: &mut Plan, policy: &Policy) {
+        let restarts = plan
+            .services
+            .values_mut()
+            .filter(|planned| planned.is_restart());
+        for planned in restarts {
+            let origins: Vec<_> = origins(planned).collect();
+            if origins.iter().any(|origin| self.is_full(origin, policy)) {
+                let most = policy.max_in_flight;
+                let detail = format!("{most} rollouts of this change run at once");
+                *planned = planned.clone().held(Reason::InFlightLimit, detail);
+            } else {
+                for origin in origins {
+                    *self.0.entry(origin).or_default() += 1;
+                }
+            }
+        }
+    }
+
+    fn is_full(&self, origin: &Origin, policy: &Policy) -> bool {
+        let running = self.0.get(origin).copied();
+        match Reason::InFlightLimit.rule() {
+            Rule::InFlight(rule) => running.is_some_and(|running| rule(running, policy)),
+            _ => false,
+        }
+    }
+}
+
+/// The changes that a restart is for, and the request.
+fn origins(planned: &Planned) -> impl Iterator<Item = Origin> {
+    let changes = planned
+        .asked_by
+        .iter()
+        .filter(|(_, reason)| **reason == Reason::Stale)
+        .map(|(key, _)| Origin::Change(key.clone()));
+    changes.chain(planned.requested.then_some(Origin::Request))
+}

@@ -1,0 +1,45 @@
+//! Rules about deployments, and tasks, that are newer than what asks.
+
+use super::rule::{Applies, Because, Case};
+use crate::domain::history::{Ended, EndedBy};
+
+/// An end that has passed is no time to plan again at.
+pub(in crate::domain) fn awaiting_approval(case: &Case<'_>) -> Option<Applies> {
+    let approval = case
+        .service
+        .approval_since(case.trigger.covered_after())?
+        .clone();
+    Some(Applies {
+        until: approval.expires_at.filter(|end| *end > case.now),
+        because: Some(Box::new(Because::Awaits(approval))),
+    })
+}
+
+/// New tasks are no sign of freshness where a newer deployment has ended: those of a rollback are
+/// new too. Of a request, which wants new tasks, only a deployment is one.
+pub(in crate::domain) fn fresh(case: &Case<'_>) -> Option<Applies> {
+    let t = case.trigger.covered_after();
+    if case.service.is_fresh(t) {
+        return Some(Applies::default());
+    }
+    let is_renewed =
+        !case.trigger.is_request() && case.service.is_renewed_since(t) && ended(case).is_none();
+    is_renewed.then(|| Applies::because(Because::EveryTaskIsNewer))
+}
+
+/// Where it cannot be read what ended the deployment, this is the reason too.
+pub(in crate::domain) fn failed_already(case: &Case<'_>) -> Option<Applies> {
+    ended(case)
+        .filter(|ended| ended.by != EndedBy::Decision)
+        .map(|ended| Applies::because(Because::Ended(ended)))
+}
+
+pub(in crate::domain) fn rejected(case: &Case<'_>) -> Option<Applies> {
+    ended(case)
+        .filter(|ended| ended.by == EndedBy::Decision)
+        .map(|ended| Applies::because(Because::Ended(ended)))
+}
+
+fn ended(case: &Case<'_>) -> Option<Ended> {
+    case.service.ended_since(case.trigger.not_repeated_after())
+}

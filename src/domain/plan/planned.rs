@@ -1,0 +1,92 @@
+//! The plan: plain data, with nothing left to choose.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::domain::arn::ServiceId;
+use crate::domain::history::Ended;
+use crate::domain::key::Key;
+use crate::domain::reason::{Decision, Reason};
+
+/// What is to be done.
+#[must_use = "a plan does nothing until it is carried out"]
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
+    /// One entry for each affected service.
+    pub services: BTreeMap<ServiceId, Planned>,
+}
+
+/// The reason that each of some changes would give alone.
+pub type Reasons = BTreeMap<Key, Reason>;
+
+/// The way a service is restarted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// A forced deployment of Amazon ECS.
+    Deploy,
+}
+
+/// What is to be done about one service.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Planned {
+    /// The reason, and with it the decision.
+    pub reason: Reason,
+    /// The reason that would have decided, where `reason` is a mode in which nothing is done.
+    pub would_be: Option<Reason>,
+    /// The way to restart it, where the decision is to restart.
+    pub action: Option<Action>,
+    /// What a person needs to know beyond the reason.
+    pub detail: Option<String>,
+    /// The changes that affect it, each with the reason that it alone would give. Services that
+    /// are affected alike share them.
+    pub asked_by: Arc<Reasons>,
+    /// Whether a request names it, beside or instead of a change.
+    pub requested: bool,
+    /// A restart may start at this instant.
+    pub not_before: Timestamp,
+    /// When a hold ends, or is to be planned again at the latest, where that is known.
+    pub until: Option<Timestamp>,
+    /// The deployment that failed or was rejected, where that is why nothing is started.
+    pub ended: Option<Ended>,
+}
+
+impl Plan {
+    /// The services that are to be restarted.
+    pub fn restarts(&self) -> impl Iterator<Item = (&ServiceId, &Planned)> {
+        self.services
+            .iter()
+            .filter(|(_, planned)| planned.is_restart())
+    }
+}
+
+impl Planned {
+    /// Whether it is to be restarted.
+    #[must_use]
+    pub fn is_restart(&self) -> bool {
+        self.reason.decision() == Decision::Restart
+    }
+
+    /// The same service, held for another reason.
+    #[must_use]
+    pub fn held(self, reason: Reason, detail: String) -> Self {
+        Self {
+            reason,
+            detail: Some(detail),
+            action: None,
+            until: None,
+            ..self
+        }
+    }
+
+    /// The changes that restart no service, because they would restart too many. None where the
+    /// mode forbids a restart anyway.
+    pub fn refused_changes(&self) -> impl Iterator<Item = &Key> {
+        let refused = self
+            .asked_by
+            .iter()
+            .filter(|(_, reason)| self.would_be.is_none() && **reason == Reason::BlastRadius);
+        refused.map(|(key, _)| key)
+    }
+}

@@ -1,0 +1,36 @@
+//! The limits that a plan keeps to.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::arn::ServiceId;
+
+/// What the function's settings, and the request, allow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Decide and report, restart nothing (`RELOADER_MODE`).
+    pub notify_only: bool,
+    /// The same, asked for by this invocation.
+    pub dry_run: bool,
+    /// Most services that one change may restart.
+    pub max_services: usize,
+    /// A higher limit that a queued message asked for. It has no effect, because a message may not
+    /// raise the function's own limit.
+    pub ignored_max_services: Option<usize>,
+    /// How long after a change a restart may start, so that every replica of the store has it.
+    pub settle: SignedDuration,
+    /// How long the invocation may itself wait for a change to settle. A change that settles later
+    /// is held.
+    pub max_settle_wait: SignedDuration,
+    /// Least time between two deployments of a service, where its tag gives no other.
+    pub min_interval: SignedDuration,
+    /// Most restarts of a service within an hour.
+    pub restarts_per_hour: usize,
+    /// Most rollouts of one change at once.
+    pub max_in_flight: usize,
+    /// Services that a request names: they are restarted whether they are fresh or not.
+    pub named: BTreeSet<ServiceId>,
+    /// The time of the request.
+    pub asked_at: Timestamp,
+}

@@ -1,0 +1,105 @@
+//! Deployments of a service that run, and those that a restart must not supersede.
+
+use super::Service;
+use crate::domain::deployment::{Deployment, DeploymentStrategy, RolloutState};
+use crate::domain::history::ServiceDeploymentStatus;
+use crate::domain::rollout::Rollout;
+
+impl Service {
+    /// Whether a deployment runs. Amazon ECS may give no state of one that shifts traffic or runs
+    /// hooks: then a second deployment beside it means that it runs.
+    #[must_use]
+    pub fn is_rolling(&self) -> bool {
+        self.primary().is_some_and(|primary| match primary.state {
+            RolloutState::InProgress => true,
+            RolloutState::Unknown => self.is_costly_to_supersede() && self.deployments.len() > 1,
+            RolloutState::Completed | RolloutState::Failed => false,
+        })
+    }
+
+    /// Whether a newer deployment throws away hours of bake time, or an approval.
+    fn is_costly_to_supersede(&self) -> bool {
+        self.deployment_strategy == DeploymentStrategy::Shifting || self.has_lifecycle_hooks
+    }
+
+    /// The reason why a forced deployment now would, or might, take the target of a rollback away,
+    /// or throw away a bake or an approval. `None` where it would not.
+    #[must_use]
+    pub fn must_not_be_superseded(&self) -> Option<&'static str> {
+        // While it bakes, only the history may show that it runs.
+        let runs = self.is_rolling() || self.has_past(ServiceDeploymentStatus::Running);
+        if self.rolls_back() {
+            Some("a rollback runs, which is never superseded")
+        } else if self.may_roll_back() {
+            Some("it may be a rollback, which is never superseded")
+        } else if self.has_lost_its_rollout() {
+            Some(
+                "the deployment that was started for it is gone, and may have been ended on \
+                 purpose",
+            )
+        } else if runs && self.has_lifecycle_hooks {
+            Some("a deployment with lifecycle hooks runs, which is never superseded")
+        } else if runs && self.deployment_strategy == DeploymentStrategy::Shifting {
+            Some("a deployment that shifts traffic runs, which is never superseded")
+        } else if self.is_baking() {
+            Some(
+                "all tasks of a deployment run, and Amazon ECS still watches its alarms: it is \
+                 never superseded",
+            )
+        } else {
+            None
+        }
+    }
+
+    fn has_past(&self, status: ServiceDeploymentStatus) -> bool {
+        self.past().iter().any(|past| past.status == status)
+    }
+
+    fn rolls_back(&self) -> bool {
+        let failed_after = |primary: &Deployment| {
+            self.deployments.iter().any(|other| {
+                other.state == RolloutState::Failed && other.created_at > primary.created_at
+            })
+        };
+        let is_shown = self.is_rolling() && self.primary().is_some_and(failed_after);
+        is_shown || self.has_past(ServiceDeploymentStatus::RollingBack)
+    }
+
+    fn is_baking(&self) -> bool {
+        let runs_all_tasks =
+            |primary: &Deployment| primary.state == RolloutState::InProgress && primary.is_whole;
+        self.bakes && self.primary().is_some_and(runs_all_tasks)
+    }
+
+    /// Whether a deployment that runs, or may run, is perhaps a rollback: the history, which would
+    /// show that, cannot be read.
+    fn may_roll_back(&self) -> bool {
+        let is_unknown = self
+            .primary()
+            .is_some_and(|primary| primary.state == RolloutState::Unknown);
+        let may_run = self.is_rolling() || (is_unknown && self.is_costly_to_supersede());
+        may_run && self.history.lacks().is_some()
+    }
+
+    /// Whether the deployment that is followed is no longer shown, and its end cannot be read.
+    fn has_lost_its_rollout(&self) -> bool {
+        let is_known = |rollout: &Rollout| {
+            let mut ids = self.past().iter().filter_map(|past| past.id.as_deref());
+            ids.any(|id| rollout.is_deployment(id))
+        };
+        self.misses_its_rollout()
+            && self.history.lacks().is_some()
+            && !self.followed.as_ref().is_some_and(is_known)
+    }
+
+    /// Whether the deployment that is followed is no longer shown: it was rolled back, or
+    /// superseded.
+    #[must_use]
+    pub fn misses_its_rollout(&self) -> bool {
+        self.followed.as_ref().is_some_and(|rollout| {
+            self.deployments
+                .iter()
+                .all(|shown| !rollout.is_deployment(&shown.id))
+        })
+    }
+}
