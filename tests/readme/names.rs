@@ -10,7 +10,7 @@ use crate::markdown::Document;
 use crate::{documents, files_below, read};
 
 /// Names of AWS and of others, which no code of ours declares.
-const OF_OTHERS: [&str; 60] = [
+const OF_OTHERS: [&str; 59] = [
     // Words of AWS APIs.
     "UpdateService",
     "DescribeServices",
@@ -72,7 +72,6 @@ const OF_OTHERS: [&str; 60] = [
     "sam",
     // A field of the log of the runtime.
     "setting",
-    "get-parameter-history",
 ];
 
 /// The parameters of the template, with their defaults.

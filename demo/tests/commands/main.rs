@@ -7,6 +7,7 @@
     reason = "in tests a panic is the answer, in their helpers as well"
 )]
 
+mod documents;
 mod invoke;
 mod play;
 
