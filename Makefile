@@ -27,6 +27,10 @@ play: binaries ## Serve the simulated account, with the function connected, unti
 test: ## Run all Rust tests: no network, no AWS
 	cargo test --workspace --locked
 
+.PHONY: docs
+docs: ## Write the tables of docs/decisions.md from the code
+	WRITE_DOCS=1 cargo test --workspace --locked --test readme generated
+
 SEEDS ?= 2000
 FIRST ?= 0
 

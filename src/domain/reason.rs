@@ -71,7 +71,7 @@ reasons! {
 
     /// The key was deleted, and nothing newer is known of it. A restart would break the service.
     Deleted = "deleted" => Skip, Rule::Key(keys::deleted),
-        "with `\"missing_key\": true` **its next task will not start**: restore the key, or take it \
+        "with `\"missing_key\":true` **its next task will not start**: restore the key, or take it \
          out of the task definition. Otherwise nothing";
 
     /// The service is draining, deleted, or gone since the tag index was built.
@@ -82,8 +82,8 @@ reasons! {
     Off = "off" => Skip, Rule::Mode(mode::off),
         "nothing";
 
-    /// Its tag `reloader:mode`, or the function's own mode, is `notify`. `would_be` is the reason
-    /// that would have decided.
+    /// Its tag `reloader:mode`, or the mode of the function, is `notify`; or a sweep only reports, or
+    /// the change is too old for it. `would_be` is the reason that would have decided.
     Notify = "notify" => Skip, Rule::Mode(mode::notify),
         "nothing";
 
@@ -97,17 +97,17 @@ reasons! {
 
     /// A request names a service without a watch tag.
     NotOptedIn = "not-opted-in" => Refuse, Rule::Service(ability::not_opted_in),
-        "tag it with `reloader:watch`, then ask again";
+        "tag it with `reloader:watch`, then request it again";
 
     /// A tag does not parse. `detail` says what was expected.
     InvalidTag = "invalid-tag" => Refuse, Rule::Service(ability::invalid_tag),
-        "correct the tag, then ask for the service by hand";
+        "correct the tag, then request the service by hand";
 
     /// Its deployment controller does not take deployments of its strategy.
     UnsupportedController = "unsupported-controller" => Refuse,
         Rule::Service(ability::unsupported_controller),
-        "with the controller ECS: remove `reloader:strategy`. With any other: this version cannot \
-         restart it, so deploy it yourself, the way you always do";
+        "with the controller ECS, remove `reloader:strategy`. With any other, deploy it yourself, as \
+         you always do";
 
     /// It asks for something that this version does not do. `detail` names it.
     NotSupportedYet = "not-supported-yet" => Refuse, Rule::Service(ability::not_supported_yet),
@@ -132,17 +132,17 @@ reasons! {
     /// or an alarm was triggered. Another deployment would read the same value.
     FailedAlready = "failed-already" => Refuse, Rule::Service(freshness::failed_already),
         "read in `detail` what Amazon ECS says, and correct the value: that is a new change. If the \
-         value is right, invoke by hand with `services`";
+         value is right, request the service by hand";
 
     /// A person, a lifecycle hook or its time-out ended a deployment newer than the change. It is
     /// not started again by itself, and raises no alarm.
     Rejected = "rejected" => Refuse, Rule::Service(freshness::rejected),
-        "nothing, if that was meant. A newer change starts it again, and so does a request by hand \
-         with `services`";
+        "if that was meant, nothing. Otherwise change the value again, or request the service by \
+         hand";
 
-    /// The change would restart more services than `RELOADER_MAX_SERVICES`, so it restarts none.
+    /// The change would restart more services than `MaxServices`, so it restarts none.
     BlastRadius = "blast-radius" => Refuse, Rule::Reach(limits::blast_radius),
-        "check that so many are meant, then invoke by hand with `changed` and `max_services`";
+        "check whether so many are meant, then invoke by hand with `changed` and `max_services`";
 
     /// Its tag `reloader:pause` is set.
     Paused = "paused" => Hold, Rule::Service(holds::paused),
@@ -157,30 +157,27 @@ reasons! {
     MinInterval = "min-interval" => Hold, Rule::Service(holds::min_interval),
         "nothing";
 
-    /// It was restarted `RELOADER_MAX_RESTARTS_PER_HOUR` times within an hour.
+    /// It was restarted `MaxRestartsPerHour` times within an hour.
     RestartBudget = "restart-budget" => Hold, Rule::Service(holds::restart_budget),
         "find out who changes its configuration so often. If it is the service itself, exclude the \
          key with a `-term`";
 
-    /// The change is younger than `RELOADER_SETTLE`: not every replica of the store may have it.
+    /// The change is younger than `Settle`: not every replica of the store may have it.
     Settling = "settling" => Hold, Rule::Service(holds::settling),
         "nothing";
 
-    /// A deployment older than the change runs. A plain rolling one is waited for until ten minutes
-    /// after the change; then it is superseded, unless its history cannot be read, since it might be
-    /// a rollback. Waited for until they end are a rollback, a blue/green, linear or canary
-    /// deployment, one with lifecycle hooks, and one that bakes (all its tasks run, Amazon ECS still
-    /// watches its alarms).
+    /// A deployment older than the change runs. A plain rolling one is superseded ten minutes after
+    /// the change; any other one is waited for until it ends.
     DeploymentInProgress = "deployment-in-progress" => Hold,
         Rule::Service(holds::deployment_in_progress),
         "nothing";
 
-    /// Amazon ECS takes no sixth active deployment.
+    /// Five deployments of the service are active, and Amazon ECS takes no sixth.
     TooManyDeployments = "too-many-deployments" => Hold,
         Rule::Service(holds::too_many_deployments),
-        "find out what keeps the old ones alive (task protection?)";
+        "find out what keeps the old ones alive: task protection?";
 
-    /// As many rollouts of this change run as `RELOADER_MAX_IN_FLIGHT` allows.
+    /// As many rollouts of this change run as `MaxInFlight` allows.
     InFlightLimit = "in-flight-limit" => Hold, Rule::InFlight(limits::in_flight_limit),
         "nothing";
 

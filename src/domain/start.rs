@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::closed_list::closed_list;
 use super::plan::Planned;
 use super::rollout::Rollout;
 use super::service::Service;
@@ -75,25 +76,35 @@ pub enum StartResult {
     },
 }
 
-/// The word for an outcome in the log and the answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ResultCode {
-    /// [`StartResult::Started`].
-    Started,
-    /// [`StartResult::Throttled`].
-    Throttled,
-    /// [`StartResult::OutOfTime`].
-    OutOfTime,
-    /// [`StartResult::Denied`].
-    Denied,
-    /// [`StartResult::Failed`].
-    Failed,
-    /// Waited as long as the function allows for something that did not end.
-    Abandoned,
-    /// The deployment that this function started was rolled back, or stopped, since its circuit
-    /// breaker or an alarm was triggered.
-    RolloutFailed,
+closed_list! {
+    /// How a restart went, in the log and the answer.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+    pub enum ResultCode {
+        /// A deployment was created. `deployment` is its id.
+        Started = "started", "nothing: it is followed until it has ended";
+
+        /// The limit of the account's API calls was reached.
+        Throttled = "throttled", "with `\"will_retry\":true` nothing; otherwise invoke by hand";
+
+        /// The time of the invocation was up.
+        OutOfTime = "out-of-time", "with `\"will_retry\":true` nothing; otherwise invoke by hand";
+
+        /// The role may not restart it. `error` is AWS's own message.
+        Denied = "denied",
+            "look for a service control policy or a permissions boundary, then request the service \
+             by hand";
+
+        /// AWS did not do it. `error` is AWS's own message.
+        Failed = "failed",
+            "with `\"will_retry\":true` nothing; otherwise read `error`, then invoke by hand";
+
+        /// It was held for `HoldLimit`, and the hold did not end.
+        Abandoned = "abandoned", "remove what holds it, then invoke by hand";
+
+        /// The deployment that was started failed: its circuit breaker or an alarm was triggered.
+        /// `error` is what Amazon ECS says, `deployment` its id.
+        RolloutFailed = "rollout-failed", "bring the old value back, or correct it";
+    }
 }
 
 impl StartResult {

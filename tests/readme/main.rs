@@ -9,6 +9,7 @@
 
 mod examples;
 mod fields;
+mod generated;
 mod links;
 mod markdown;
 mod names;

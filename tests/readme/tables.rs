@@ -3,81 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ecs_reloader::aws::{QUOTAS, Quota};
-use ecs_reloader::domain::reason::{IgnoredReason, Reason};
-use ecs_reloader::domain::start::ResultCode;
 use ecs_reloader::settings::{self, Settings};
-use serde::Serialize;
 
 use crate::markdown::cells;
 use crate::names::{alarms, outputs, parameters};
 use crate::{document, documents, read};
-
-fn word(said: impl Serialize) -> String {
-    serde_json::to_value(said)
-        .unwrap()
-        .as_str()
-        .unwrap()
-        .to_owned()
-}
-
-/// The rows of a section whose first cell is this code.
-fn has_row(section: &[&str], code: &str) -> bool {
-    section
-        .iter()
-        .any(|line| line.starts_with(&format!("| `{code}` |")))
-}
-
-#[test]
-fn every_reason_has_its_row_in_the_section_of_its_decision() {
-    let page = document("docs/decisions.md");
-    for reason in Reason::ALL {
-        let section = page.section(&format!("`{}`", word(reason.decision())));
-
-        assert!(has_row(&section, reason.code()), "{reason}");
-    }
-}
-
-#[test]
-fn every_result_and_every_reason_to_ignore_an_event_has_its_row() {
-    use IgnoredReason::{
-        CallFailed, Folder, NoRecords, NotSupportedYet, NotValidated, PendingVersion, TestEvent,
-        UnknownKind, UnknownSource,
-    };
-    use ResultCode::{Abandoned, Denied, Failed, OutOfTime, RolloutFailed, Started, Throttled};
-    let results = [
-        Started,
-        Throttled,
-        OutOfTime,
-        Denied,
-        Failed,
-        Abandoned,
-        RolloutFailed,
-    ]
-    .map(word);
-    let ignored = [
-        TestEvent,
-        UnknownSource,
-        UnknownKind,
-        NotValidated,
-        PendingVersion,
-        CallFailed,
-        NoRecords,
-        Folder,
-        NotSupportedYet,
-    ]
-    .map(word);
-    let page = document("docs/decisions.md");
-
-    for (heading, words) in [
-        ("Results", &results[..]),
-        ("Events that change no value", &ignored),
-    ] {
-        let section = page.section(heading);
-        for word in words {
-            assert!(has_row(&section, word), "{heading}: {word}");
-        }
-    }
-}
 
 #[test]
 fn every_parameter_of_the_template_has_its_row_with_default_and_variable() {

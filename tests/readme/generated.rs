@@ -1,0 +1,108 @@
+//! Tables that the code writes: `make docs` puts them between the markers of `docs/decisions.md`.
+
+use std::fmt::Display;
+
+use ecs_reloader::domain::reason::{IgnoredReason, Reason};
+use ecs_reloader::domain::start::ResultCode;
+use serde_json::to_value;
+
+use crate::{read, root};
+
+const PAGE: &str = "docs/decisions.md";
+
+/// Set by `make docs`: the page is written instead of compared.
+const WRITE: &str = "WRITE_DOCS";
+
+fn table<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
+    let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+    let head = head.map(str::to_owned);
+    let rule = format!("|{}\n", "---|".repeat(N));
+    let rows: String = rows.map(|row| line(&row)).collect();
+    format!("{}{rule}{rows}", line(&head))
+}
+
+fn code(word: impl Display) -> String {
+    format!("`{word}`")
+}
+
+fn reasons() -> String {
+    let rows = Reason::ALL.iter().map(|reason| {
+        let decision = to_value(reason.decision()).unwrap();
+        [
+            decision.as_str().unwrap().to_owned(),
+            code(reason),
+            reason.when().to_owned(),
+            reason.what_to_do().to_owned(),
+        ]
+    });
+    table(["decision", "reason", "when", "what to do"], rows)
+}
+
+fn results() -> String {
+    let rows = ResultCode::ALL.iter().map(|result| {
+        [
+            code(result),
+            result.when().to_owned(),
+            result.what_to_do().to_owned(),
+        ]
+    });
+    table(["result", "when", "what to do"], rows)
+}
+
+fn ignored() -> String {
+    let rows = IgnoredReason::ALL.iter().map(|reason| {
+        [
+            code(reason),
+            reason.when().to_owned(),
+            reason.what_to_do().to_owned(),
+        ]
+    });
+    table(["reason", "when", "what to do"], rows)
+}
+
+/// The page with this table between the markers of this name.
+fn with_table(page: &str, name: &str, table: &str) -> String {
+    let (begin, end) = (
+        format!("<!-- {name}: begin -->\n"),
+        format!("<!-- {name}: end -->\n"),
+    );
+    let (before, rest) = page.split_once(&begin).unwrap();
+    let (_, after) = rest.split_once(&end).unwrap();
+    format!("{before}{begin}\n{table}\n{end}{after}")
+}
+
+#[test]
+fn the_tables_of_decisions_are_those_of_the_code() {
+    let page = read(PAGE);
+    let tables = [
+        ("reasons", reasons()),
+        ("results", results()),
+        ("ignored", ignored()),
+    ];
+
+    let written = tables.iter().fold(page.clone(), |page, (name, table)| {
+        with_table(&page, name, table)
+    });
+
+    if std::env::var_os(WRITE).is_some() {
+        std::fs::write(root().join(PAGE), written).unwrap();
+    } else {
+        assert!(page == written, "{PAGE} is out of date: run `make docs`");
+    }
+}
+
+#[test]
+fn no_text_breaks_its_table() {
+    let reasons = Reason::ALL.iter().map(|it| [it.when(), it.what_to_do()]);
+    let results = ResultCode::ALL
+        .iter()
+        .map(|it| [it.when(), it.what_to_do()]);
+    let ignored = IgnoredReason::ALL
+        .iter()
+        .map(|it| [it.when(), it.what_to_do()]);
+
+    for text in reasons.chain(results).chain(ignored).flatten() {
+        let is_plain = !text.contains(['|', '\n']) && !text.contains("  ");
+        assert!(is_plain && !text.is_empty(), "{text}");
+    }
+}
