@@ -321,7 +321,7 @@ fn every_alarm_carries_its_first_command() {
 }
 
 #[test]
-fn the_alarm_on_dead_letters_tells_how_to_move_them_back() {
+fn the_alarm_on_dead_letters_has_the_command_that_moves_them_back() {
     let stack = Stack::with(&[]);
     let description = stack.properties("DeadLetterAlarm")["AlarmDescription"]
         .as_str()
@@ -335,7 +335,7 @@ fn the_alarm_on_dead_letters_tells_how_to_move_them_back() {
     );
     assert!(description.contains(&command), "{description}");
     assert!(
-        description.contains("malformed is not worth moving back"),
+        description.contains("Delete a malformed message"),
         "{description}"
     );
 }

@@ -10,9 +10,11 @@ use crate::markdown::Document;
 use crate::{documents, files_below, read};
 
 /// Names of AWS and of others, which no code of ours declares.
-const OF_OTHERS: [&str; 59] = [
+const OF_OTHERS: [&str; 61] = [
     // Words of AWS APIs.
     "UpdateService",
+    "errorMessage",
+    "errorType",
     "DescribeServices",
     "GetResources",
     "DescribeParameters",

@@ -1,5 +1,6 @@
 //! The output that the documents show is what the program prints.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
@@ -7,6 +8,7 @@ use crate::{DEMO, function};
 
 const README: &str = include_str!("../../../README.md");
 const TRY_LOCALLY: &str = include_str!("../../../docs/try-locally.md");
+const LOG_FIELDS: &str = include_str!("../../../docs/log-fields.md");
 const EVENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../events/ssm-update.json");
 
 fn output_of(arguments: &[&str]) -> String {
@@ -101,4 +103,48 @@ fn a_line_that_was_not_printed_is_found() {
 
         assert!(found.is_err(), "{wrong}");
     }
+}
+
+/// The names of all fields of a JSON value, but for those of the metric format itself.
+fn names(value: &serde_json::Value, found: &mut BTreeSet<String>) {
+    match value {
+        serde_json::Value::Object(members) => {
+            for (name, value) in members.iter().filter(|(name, _)| *name != "_aws") {
+                found.insert(name.clone());
+                names(value, found);
+            }
+        }
+        serde_json::Value::Array(items) => items.iter().for_each(|item| names(item, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_field_of_real_lines_and_answers_is_documented() {
+    let events = [
+        "ssm-update",
+        "ssm-delete",
+        "manual-services",
+        "manual-sweep",
+        "manual-reason",
+        "s3-test-event",
+        "malformed-number",
+    ];
+    let (mut found, mut lines) = (BTreeSet::new(), 0);
+    for event in events {
+        let path = format!("{}/../events/{event}.json", env!("CARGO_MANIFEST_DIR"));
+        let printed = output_of(&["invoke", "--raw", &path]);
+        let json = printed.find("\n{").map_or("", |start| &printed[start..]);
+        for value in serde_json::Deserializer::from_str(json).into_iter::<serde_json::Value>() {
+            names(&value.unwrap(), &mut found);
+            lines += 1;
+        }
+    }
+    let missing: Vec<_> = found
+        .iter()
+        .filter(|name| !LOG_FIELDS.contains(&format!("`{name}`")))
+        .collect();
+
+    assert!(lines > 30 && found.len() > 60, "{lines} {}", found.len());
+    assert!(missing.is_empty(), "not in docs/log-fields.md: {missing:?}");
 }
