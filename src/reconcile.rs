@@ -140,7 +140,7 @@ impl Error {
     /// Whether the listing may succeed later with nobody's help.
     fn passes(&self) -> bool {
         let Self::ListingFailed(error) = self;
-        error.cause.passes()
+        error.kind.passes()
     }
 }
 
@@ -419,7 +419,7 @@ impl Reconciler<'_> {
                 .keys
                 .share(of_listed.chain(batch.keys_that_name(id)).cloned().collect());
             count(&mut performed.reach, &*keys, |reach| reach.undecided += 1);
-            if error.cause.passes() {
+            if error.kind.passes() {
                 performed.left.insert(id.clone(), Left::unread(keys));
             }
         }
@@ -569,14 +569,14 @@ fn failed(cause: &str) -> StartResult {
 }
 
 fn unread(error: &aws::Error) -> StartResult {
-    if error.cause == ErrorKind::Denied {
+    if error.kind == ErrorKind::Denied {
         StartResult::Denied {
             cause: error.to_string(),
         }
     } else {
         StartResult::Failed {
             cause: error.to_string(),
-            passes: error.cause.passes(),
+            passes: error.kind.passes(),
         }
     }
 }

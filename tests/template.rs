@@ -12,6 +12,7 @@
 mod cloudformation;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use ecs_reloader::settings;
 use serde_json::{Value, json};
@@ -32,14 +33,32 @@ const NOT_OURS: [&str; 6] = [
 /// The most that CloudWatch takes ("`PutMetricAlarm`", Amazon CloudWatch API Reference).
 const LONGEST_DESCRIPTION: usize = 1024;
 
-/// Each client's file, the IAM prefix of its API, and how its clients are named there.
-const CLIENTS: [(&str, &str, &[&str]); 6] = [
-    ("ecs.rs", "ecs", &["self.reads", "self.starts"]),
-    ("tagging.rs", "tag", &["self.client"]),
-    ("ssm.rs", "ssm", &["self.client"]),
-    ("secretsmanager.rs", "secretsmanager", &["self.client"]),
-    ("s3.rs", "s3", &["self.client"]),
-    ("sqs.rs", "sqs", &["self.client"]),
+/// A file, or a folder, of `src/aws` whose code calls an API.
+struct Caller {
+    path: &'static str,
+    /// The prefix of the API's actions in IAM.
+    prefix: &'static str,
+    /// The names of its clients in the code.
+    clients: &'static [&'static str],
+}
+
+impl Caller {
+    const fn new(path: &'static str, prefix: &'static str, clients: &'static [&str]) -> Self {
+        Self {
+            path,
+            prefix,
+            clients,
+        }
+    }
+}
+
+const CALLERS: [Caller; 6] = [
+    Caller::new("ecs", "ecs", &["self.reads", "self.starts"]),
+    Caller::new("tagging.rs", "tag", &["self.client"]),
+    Caller::new("ssm.rs", "ssm", &["self.client"]),
+    Caller::new("secretsmanager.rs", "secretsmanager", &["self.client"]),
+    Caller::new("s3.rs", "s3", &["self.client"]),
+    Caller::new("sqs.rs", "sqs", &["self.client"]),
 ];
 
 /// Where IAM's word is another one than the API's ("Actions, resources, and condition keys for
@@ -76,26 +95,36 @@ fn actions(statement: &Value) -> Vec<String> {
 /// `ecs:UpdateService` for `self.starts.update_service()`.
 fn calls() -> BTreeSet<String> {
     let mut calls = BTreeSet::new();
-    for (file, prefix, clients) in CLIENTS {
-        let code: String = read(&format!("src/aws/{file}"))
-            .split_whitespace()
-            .collect();
-        for client in clients {
+    for caller in CALLERS {
+        let code = code(caller.path);
+        for client in caller.clients {
             for call in code.split(&format!("{client}.")).skip(1) {
-                let operation: String = call
-                    .split('(')
-                    .next()
-                    .unwrap()
-                    .split('_')
-                    .map(capitalised)
-                    .collect();
-                let call = format!("{prefix}:{operation}");
+                let words = call.split('(').next().unwrap().split('_');
+                let operation: String = words.map(capitalised).collect();
+                let call = format!("{}:{operation}", caller.prefix);
                 let otherwise = NAMED_OTHERWISE.iter().find(|(name, _)| *name == call);
                 calls.insert(otherwise.map_or(call, |(_, action)| (*action).to_owned()));
             }
         }
     }
     calls
+}
+
+/// The code of a file, or of all files of a folder, of `src/aws`, without its white space.
+fn code(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("src/aws")
+        .join(path);
+    let files: Vec<_> = if path.is_dir() {
+        let entries = std::fs::read_dir(path).unwrap();
+        entries.map(|entry| entry.unwrap().path()).collect()
+    } else {
+        vec![path]
+    };
+    let texts = files
+        .iter()
+        .map(|file| std::fs::read_to_string(file).unwrap());
+    texts.collect::<String>().split_whitespace().collect()
 }
 
 fn capitalised(word: &str) -> String {

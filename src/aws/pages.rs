@@ -3,18 +3,18 @@
 
 use std::collections::BTreeSet;
 
-/// Why a listing ended before its last page.
+/// The reason of a listing that ended before its last page.
 /// [`GetResources` has been seen to do so](https://github.com/boto/boto3/issues/2461).
 pub const IN_A_CIRCLE: &str = "AWS handed out a page token for the second time, and the listing \
                                was ended there: something may be missing";
 
-/// What a listing found. Something that is listed twice is in it once.
+/// The result of a listing. A thing that is listed twice is in it once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing<T> {
-    /// What was on the pages that were read.
+    /// The things on the pages that were read.
     pub found: T,
-    /// Whether it was read to its end, and not ended at a token that was handed out before: see
-    /// [`IN_A_CIRCLE`].
+    /// Whether it was read to its last page: `false` where it ended at a token that had been handed
+    /// out before, see [`IN_A_CIRCLE`].
     pub is_whole: bool,
 }
 
@@ -28,9 +28,8 @@ impl<T> Listing<T> {
     }
 }
 
-/// The page tokens of one listing. Every paged read asks with [`Self::token`] and goes on for as
-/// long as [`Self::next`] says so: no listing has more pages than AWS has tokens for it. Tokens
-/// that are new for ever are ended by the time that the listing has.
+/// The page tokens of one listing. Every paged read sends [`Self::token`], and continues for as long
+/// as [`Self::next`] says so. Where AWS never repeats a token, the listing's own time ends it.
 #[derive(Debug, Default)]
 pub(super) struct Pages {
     next: Option<String>,
@@ -39,12 +38,13 @@ pub(super) struct Pages {
 }
 
 impl Pages {
-    /// The token to ask with; none for the first page.
+    /// The token to send; `None` for the first page.
     pub(super) fn token(&self) -> Option<String> {
         self.next.clone()
     }
 
-    /// Takes the token of an answer. An empty one is none.
+    /// Takes the token of an answer, and answers whether there is a page to read. An empty token is
+    /// none.
     pub(super) fn next(&mut self, token: Option<String>) -> bool {
         self.next = token.filter(|token| !token.is_empty());
         let Some(token) = &self.next else {
@@ -59,7 +59,7 @@ impl Pages {
         !self.is_in_a_circle
     }
 
-    /// What was found.
+    /// The result of the listing.
     pub(super) fn listing<T>(&self, found: T) -> Listing<T> {
         Listing {
             found,
@@ -72,24 +72,24 @@ impl Pages {
 mod tests {
     use super::*;
 
-    /// The tokens that were asked with, where AWS answers so.
-    fn asked(answers: &[&str]) -> (Vec<Option<String>>, bool) {
-        let (mut pages, mut asked) = (Pages::default(), Vec::new());
+    /// The tokens that are sent where AWS answers with these, and whether the listing is whole.
+    fn sent(answers: &[&str]) -> (Vec<Option<String>>, bool) {
+        let (mut pages, mut sent) = (Pages::default(), Vec::new());
         for answer in answers {
-            asked.push(pages.token());
+            sent.push(pages.token());
             if !pages.next(Some((*answer).to_owned())) {
                 break;
             }
         }
-        (asked, pages.is_whole())
+        (sent, pages.is_whole())
     }
 
     #[test]
     fn a_listing_ends_with_its_last_page() {
-        let (asked, is_whole) = asked(&["a", "b", "", "never"]);
+        let (sent, is_whole) = sent(&["a", "b", "", "never"]);
 
         assert_eq!(
-            (asked, is_whole),
+            (sent, is_whole),
             (vec![None, Some("a".to_owned()), Some("b".to_owned())], true)
         );
         assert!(!Pages::default().next(None));
@@ -102,9 +102,9 @@ mod tests {
             (vec!["a", "b", "a"], 3),
             (vec!["a", "b", "c", "b"], 4),
         ] {
-            let (asked, is_whole) = asked(&[answers.clone(), vec!["never"; 5]].concat());
+            let (sent, is_whole) = sent(&[answers.clone(), vec!["never"; 5]].concat());
 
-            assert_eq!((asked.len(), is_whole), (calls, false), "{answers:?}");
+            assert_eq!((sent.len(), is_whole), (calls, false), "{answers:?}");
         }
     }
 }

@@ -1,6 +1,6 @@
-//! What the whole function may take of the buckets that the account has for API calls. Everybody in
-//! the account and Region takes from them: pipelines, the console, autoscaling. A process takes its
-//! part, see [`Limit::share`].
+//! The part of the account's buckets of API calls that the whole function may take. Everybody in the
+//! account and Region takes from them: pipelines, the console, autoscaling. A process takes its
+//! share, see [`Limit::share`].
 //!
 //! The account's own numbers, as burst and rate a second:
 //! * Amazon ECS: 100 and 20 for services and for tasks, 50 and 20 for deployments, revisions and

@@ -1,33 +1,38 @@
-//! Amazon S3: when an object changed and which version it had before, and never what is in it.
+//! Amazon S3: when an object changed and which version it had before. Its content is never read.
 
 use std::collections::BTreeMap;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::Builder;
+use aws_sdk_s3::operation::list_objects_v2::builders::ListObjectsV2FluentBuilder;
 use aws_sdk_s3::types::{Object, ObjectVersion};
+use aws_types::SdkConfig;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::call::Call;
+use super::config::{few_retries, timeouts, unlimited_retry_budget};
+use super::error::Error;
 use super::pages::Pages;
-use super::{Error, SdkConfig, answered, impatient, timestamp, unrationed, willing};
+use super::timestamp::timestamp;
 
 const LIST: &str = "ListObjectsV2";
 
-/// The versions of one object that are looked at: enough to find its last two among those that were
-/// written at the same moment.
+/// Versions of one object that are read: enough to find its last two among those that were written
+/// at the same moment.
 const VERSIONS: i32 = 20;
 
 /// Most pages of a listing, of a thousand objects each: a bucket may hold millions.
 const MOST_PAGES: usize = 10;
 
-/// What a listing found.
+/// The objects below a prefix.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListedObjects {
-    /// How many were looked at.
-    pub looked_at: usize,
-    /// When each that was written lately was written, to the second, by its key.
+    /// The number of objects that were listed.
+    pub number: usize,
+    /// The time of writing, to the second, of each that was written lately, by its key.
     pub modified_at: BTreeMap<String, Timestamp>,
-    /// Whether there are more than were looked at.
+    /// Whether there are more objects than were listed.
     pub is_cut_off: bool,
     /// Whether the listing ended at a page token that had been handed out before.
     pub is_in_a_circle: bool,
@@ -42,54 +47,48 @@ pub struct S3 {
 impl S3 {
     pub(super) fn new(config: &SdkConfig) -> Self {
         let config = Builder::from(config)
-            .retry_config(willing())
-            .retry_partition(unrationed())
-            .timeout_config(impatient());
+            .retry_config(few_retries())
+            .retry_partition(unlimited_retry_budget())
+            .timeout_config(timeouts());
         Self {
             client: Client::from_conf(config.build()),
         }
     }
 
-    /// When an object was written, to the second; nothing where it is not there.
-    /// [`ListObjectsV2`](https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html)
+    /// The time at which an object was written, to the second; `None` where it does not exist.
     ///
     /// # Errors
-    /// It was not told before the instant `by`.
+    /// It was not listed before the instant `by`.
     pub async fn modified_at(
         &self,
         bucket: &str,
         key: &str,
         by: Instant,
     ) -> Result<Option<Timestamp>, Error> {
-        let (target, mut pages) = (format!("{bucket}/{key}"), Pages::default());
+        let target = format!("{bucket}/{key}");
+        let call = Call::of(LIST, &target);
+        let request = self.list_objects_v2(bucket, key).max_keys(1);
+        let mut pages = Pages::default();
         loop {
-            let request = self
-                .client
-                .list_objects_v2()
-                .bucket(bucket)
-                .prefix(key)
-                .max_keys(1)
-                .set_continuation_token(pages.token());
-            let answer = answered(LIST, &target, by, request.send()).await?;
-            // A key comes before those that go on behind it.
+            let page = request.clone().set_continuation_token(pages.token());
+            let answer = call.send(by, page.send()).await?;
+            // A key comes before the longer keys that begin with it.
             if let Some(first) = answer.contents().first() {
-                return Ok(first
-                    .last_modified()
-                    .filter(|_| first.key() == Some(key))
-                    .and_then(timestamp));
+                let modified_at = first.last_modified().and_then(timestamp);
+                return Ok(modified_at.filter(|_| first.key() == Some(key)));
             }
             if !pages.next(answer.next_continuation_token) {
                 return if pages.is_whole() {
                     Ok(None)
                 } else {
-                    Err(Error::in_a_circle(LIST, Some(target)))
+                    Err(call.in_a_circle())
                 };
             }
         }
     }
 
-    /// When the objects below a prefix were written that were written at `since` or later, folders
-    /// of the console left out. Ten thousand are looked at, at most.
+    /// Lists the objects below a prefix that were written at `since` or later, without the folders
+    /// of the console. Ten thousand objects are listed, at most.
     ///
     /// # Errors
     /// They could not be listed before the instant `by`.
@@ -100,54 +99,52 @@ impl S3 {
         since: Timestamp,
         by: Instant,
     ) -> Result<ListedObjects, Error> {
+        let target = format!("{bucket}/{prefix}");
+        let call = Call::of(LIST, &target);
+        let request = self.list_objects_v2(bucket, prefix);
         let (mut listed, mut pages) = (ListedObjects::default(), Pages::default());
         let mut last = String::new();
         for _ in 0..MOST_PAGES {
-            let request = self
-                .client
-                .list_objects_v2()
-                .bucket(bucket)
-                .prefix(prefix)
-                .set_continuation_token(pages.token());
-            let answer = answered(LIST, &format!("{bucket}/{prefix}"), by, request.send()).await?;
-            let told = answer.contents().iter().filter(|told| !is_folder(told));
-            // Keys are told in their order: one that does not come after the last was counted
-            // before.
-            let keys: Vec<_> = told
-                .clone()
-                .filter_map(Object::key)
-                .filter(|key| *key > last.as_str())
-                .collect();
-            listed.looked_at += keys.len();
-            if let Some(newest) = keys.last() {
-                (*newest).clone_into(&mut last);
+            let page = request.clone().set_continuation_token(pages.token());
+            let answer = call.send(by, page.send()).await?;
+            for object in answer.contents().iter().filter(|object| !is_folder(object)) {
+                let Some(key) = object.key() else {
+                    continue;
+                };
+                // Objects are listed in the order of their keys: one that does not come after the
+                // last was counted before.
+                if key > last.as_str() {
+                    listed.number += 1;
+                    key.clone_into(&mut last);
+                }
+                let modified_at = object.last_modified().and_then(timestamp);
+                if let Some(modified_at) = modified_at.filter(|at| *at >= since) {
+                    listed.modified_at.insert(key.to_owned(), modified_at);
+                }
             }
-            let told =
-                told.filter_map(|told| Some((told.key()?, timestamp(told.last_modified()?)?)));
-            listed.modified_at.extend(
-                told.filter(|(_, at)| *at >= since)
-                    .map(|(key, at)| (key.to_owned(), at)),
-            );
             if !pages.next(answer.next_continuation_token) {
-                return Ok(ListedObjects {
-                    is_in_a_circle: !pages.is_whole(),
-                    ..listed
-                });
+                listed.is_in_a_circle = !pages.is_whole();
+                return Ok(listed);
             }
         }
-        Ok(ListedObjects {
-            is_cut_off: true,
-            ..listed
-        })
+        listed.is_cut_off = true;
+        Ok(listed)
     }
 
-    /// The id of the version before `version`, where the bucket keeps versions and there was one.
-    /// [`ListObjectVersions`][api]
+    /// A listing of the objects whose keys begin with a prefix: [`ListObjectsV2`][api].
+    ///
+    /// [api]: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
+    fn list_objects_v2(&self, bucket: &str, prefix: &str) -> ListObjectsV2FluentBuilder {
+        self.client.list_objects_v2().bucket(bucket).prefix(prefix)
+    }
+
+    /// The id of the version before `version`, where the bucket keeps versions and there was one:
+    /// [`ListObjectVersions`][api].
     ///
     /// [api]: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html
     ///
     /// # Errors
-    /// It was not told before the instant `by`.
+    /// It was not listed before the instant `by`.
     pub async fn previous_version(
         &self,
         bucket: &str,
@@ -155,34 +152,27 @@ impl S3 {
         version: &str,
         by: Instant,
     ) -> Result<Option<String>, Error> {
+        let target = format!("{bucket}/{key}");
         let request = self
             .client
             .list_object_versions()
             .bucket(bucket)
             .prefix(key)
             .max_keys(VERSIONS);
-        let answer = answered(
-            "ListObjectVersions",
-            &format!("{bucket}/{key}"),
-            by,
-            request.send(),
-        )
-        .await?;
-        // The newest first, and objects whose keys go on behind ours after it.
-        let mut of_ours = answer
+        let call = Call::of("ListObjectVersions", &target);
+        let answer = call.send(by, request.send()).await?;
+        // The newest comes first. Versions of longer keys that begin with this one come last.
+        let mut versions = answer
             .versions()
             .iter()
-            .filter(|told| told.key() == Some(key))
+            .filter(|listed| listed.key() == Some(key))
             .filter_map(ObjectVersion::version_id);
-        Ok(of_ours
-            .by_ref()
-            .find(|told| *told == version)
-            .and_then(|_| of_ours.next())
-            .map(str::to_owned))
+        let is_known = versions.any(|listed| listed == version);
+        Ok(versions.next().filter(|_| is_known).map(str::to_owned))
     }
 }
 
-/// Whether it is what the console's "Create folder" writes.
-fn is_folder(told: &Object) -> bool {
-    told.size() == Some(0) && told.key().is_some_and(|key| key.ends_with('/'))
+/// Whether an object is what the console's "Create folder" writes.
+fn is_folder(object: &Object) -> bool {
+    object.size() == Some(0) && object.key().is_some_and(|key| key.ends_with('/'))
 }

@@ -1,10 +1,13 @@
-//! Amazon SQS: where work for later goes.
+//! Amazon SQS: takes deferred work.
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::Builder;
+use aws_types::SdkConfig;
 use tokio::time::Instant;
 
-use super::{Error, SdkConfig, answered, impatient, unrationed, willing};
+use super::call::Call;
+use super::config::{few_retries, timeouts, unlimited_retry_budget};
+use super::error::Error;
 
 /// Amazon SQS.
 #[derive(Debug)]
@@ -15,22 +18,21 @@ pub struct Sqs {
 impl Sqs {
     pub(super) fn new(config: &SdkConfig) -> Self {
         let config = Builder::from(config)
-            .retry_config(willing())
-            .retry_partition(unrationed())
-            .timeout_config(impatient());
+            .retry_config(few_retries())
+            .retry_partition(unlimited_retry_budget())
+            .timeout_config(timeouts());
         Self {
             client: Client::from_conf(config.build()),
         }
     }
 
-    /// Puts a message into a queue, to be seen in `delay` seconds, at most 900.
-    /// [`SendMessage`][api]
+    /// Sends a message that arrives after `delay` seconds, at most 900: [`SendMessage`][api].
     ///
     /// [api]: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
     ///
     /// # Errors
-    /// It was not taken before the instant `by`, as far as is known: a lost answer makes a second
-    /// message, which does no harm.
+    /// The queue did not confirm it before the instant `by`. It may have taken it: a message that
+    /// is sent twice does no harm.
     pub async fn send(
         &self,
         queue: &str,
@@ -44,8 +46,7 @@ impl Sqs {
             .queue_url(queue)
             .message_body(body)
             .delay_seconds(delay);
-        answered("SendMessage", queue, by, request.send())
-            .await
-            .map(|_| ())
+        let call = Call::of("SendMessage", queue);
+        call.send(by, request.send()).await.map(drop)
     }
 }

@@ -1,15 +1,21 @@
-//! Systems Manager Parameter Store: what a parameter's event does not tell, and never its value.
+//! Systems Manager Parameter Store: the version and time of a parameter, which its event lacks. Its
+//! value is never read.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use aws_sdk_ssm::Client;
 use aws_sdk_ssm::config::Builder;
 use aws_sdk_ssm::types::{ParameterMetadata, ParameterStringFilter};
+use aws_types::SdkConfig;
 use jiff::Timestamp;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
+use super::call::Call;
+use super::config::{few_retries, timeouts, unlimited_retry_budget};
+use super::error::Error;
 use super::pages::Pages;
-use super::{Error, SdkConfig, impatient, quota, timestamp, unrationed, willing};
+use super::quota;
+use super::timestamp::timestamp;
 use crate::domain::start::ErrorKind;
 use crate::pace::Pace;
 
@@ -19,24 +25,22 @@ const VALUES_AT_ONCE: usize = 50;
 /// Most parameters of one answer.
 const PAGE: i32 = 50;
 
-/// How often names that AWS refused together are asked for in two halves: a bad one among fifty
-/// takes six. What is refused for another reason must not use up the account's calls.
+/// Most times that names which AWS refused together are sent again in two halves: a bad one among
+/// fifty takes six. Names that are refused for another reason must not use up the account's calls.
 const MOST_SPLITS: usize = 24;
 
-const DESCRIBE: &str = "DescribeParameters";
-
-/// What is known of a parameter's newest version.
+/// The newest version of a parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedParameter {
     /// Counted from 1.
     pub version: i64,
-    /// When it was written.
+    /// The time of its writing.
     pub at: Timestamp,
     /// The ARN of who wrote it.
     pub by: Option<String>,
 }
 
-/// What was told of parameters. What is nowhere in it, Parameter Store does not know.
+/// Parameters. One that is in neither field does not exist.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DescribedParameters {
     /// By their names without a leading slash.
@@ -52,12 +56,29 @@ pub struct Ssm {
     pace: Pace,
 }
 
+/// Names, or paths, that could not be described.
+struct Refused<'a> {
+    names: &'a [String],
+    error: Error,
+}
+
+/// The descriptions of one search.
+struct Search<'a> {
+    ssm: &'a Ssm,
+    /// `Equals` or `BeginsWith`.
+    option: &'static str,
+    by: Instant,
+    /// Splits that are left.
+    splits: usize,
+    described: DescribedParameters,
+}
+
 impl Ssm {
     pub(super) fn new(config: &SdkConfig, concurrency: u32) -> Self {
         let config = Builder::from(config)
-            .retry_config(willing())
-            .retry_partition(unrationed())
-            .timeout_config(impatient());
+            .retry_config(few_retries())
+            .retry_partition(unlimited_retry_budget())
+            .timeout_config(timeouts());
         Self {
             client: Client::from_conf(config.build()),
             pace: quota::PARAMETERS.limit.share(concurrency),
@@ -65,153 +86,82 @@ impl Ssm {
     }
 
     /// The newest versions of parameters, by their names without a leading slash. Fifty names a
-    /// call, none after the instant `by`; up to twelve more calls for each name that AWS
-    /// refuses, so that the others of its call are told.
-    /// [`DescribeParameters`][api]
-    ///
-    /// [api]: https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_DescribeParameters.html
+    /// call, none after the instant `by`. For each name that AWS refuses there are up to twelve
+    /// more calls, so that the others of its call are described.
     pub async fn describe(&self, paths: &[&str], by: Instant) -> DescribedParameters {
-        let mut described = DescribedParameters::default();
+        let mut search = self.search("Equals", by);
         let names: Vec<_> = paths.iter().flat_map(|path| spellings(path)).collect();
-        let (calls, mut splits) = (names.chunks(VALUES_AT_ONCE).collect(), MOST_SPLITS);
-        for (names, error) in self
-            .describe_apart("Equals", calls, by, &mut splits, &mut described.found)
-            .await
-        {
-            described
-                .failed
-                .extend(names.iter().map(|name| (path_of(name), error.to_string())));
+        let calls = names.chunks(VALUES_AT_ONCE).collect();
+        for refused in search.describe_apart(calls).await {
+            let names = refused.names.iter().map(|name| path_of(name));
+            search.fail(names, &refused.error);
         }
-        described
+        search.described
     }
 
-    /// The newest versions of all parameters below paths, which are named without their leading
-    /// slashes. Fifty paths a call; one below which nothing is found is asked for once more
-    /// alone, since that one of several values suffices is documented nowhere.
+    /// The newest versions of all parameters below paths, which have no leading slashes. Fifty
+    /// paths a call. A path below which nothing is found is sent once more alone: no document says
+    /// that a parameter need match only one of several values.
     pub async fn describe_below(&self, paths: &BTreeSet<&str>, by: Instant) -> DescribedParameters {
-        let mut described = DescribedParameters::default();
-        let outermost = |path: &&&str| {
+        let mut search = self.search("BeginsWith", by);
+        let is_outermost = |path: &&&str| {
             !paths
                 .iter()
                 .any(|other| other != *path && path.starts_with(other))
         };
-        let prefixes: Vec<_> = paths.iter().filter(outermost).copied().collect();
-        let mut splits = MOST_SPLITS;
+        let prefixes: Vec<_> = paths.iter().filter(is_outermost).copied().collect();
         for together in prefixes.chunks(VALUES_AT_ONCE) {
-            let failed = self
-                .describe_each_below(together, by, &mut splits, &mut described)
-                .await;
-            let first_from = |path: &str| described.found.range(path.to_owned()..).next();
-            let is_empty =
-                |path: &&&str| !first_from(path).is_some_and(|(name, _)| name.starts_with(**path));
-            let empty: Vec<_> = together.iter().filter(is_empty).copied().collect();
-            if together.len() > 1 && !failed {
+            let has_failed = search.describe_each_below(together).await;
+            if together.len() > 1 && !has_failed {
+                let is_empty = |path: &&&str| !search.has_any_below(path);
+                let empty: Vec<_> = together.iter().filter(is_empty).copied().collect();
                 for path in empty {
-                    self.describe_each_below(&[path], by, &mut splits, &mut described)
-                        .await;
+                    search.describe_each_below(&[path]).await;
                 }
             }
         }
-        described
+        search.described
     }
 
-    /// Tells whether it failed.
-    async fn describe_each_below(
-        &self,
-        paths: &[&str],
-        by: Instant,
-        splits: &mut usize,
-        described: &mut DescribedParameters,
-    ) -> bool {
-        let names: Vec<_> = paths.iter().map(|path| format!("/{path}")).collect();
-        // A name may have no slash at all.
-        let names = if paths.contains(&"") {
-            &[]
-        } else {
-            names.as_slice()
-        };
-        let failed = self
-            .describe_apart(
-                "BeginsWith",
-                [names].into(),
-                by,
-                splits,
-                &mut described.found,
-            )
-            .await;
-        for (names, error) in &failed {
-            let paths = if names.is_empty() {
-                vec![String::new()]
-            } else {
-                names.iter().map(|name| path_of(name)).collect()
-            };
-            described
-                .failed
-                .extend(paths.into_iter().map(|path| (path, error.to_string())));
+    fn search(&self, option: &'static str, by: Instant) -> Search<'_> {
+        Search {
+            ssm: self,
+            option,
+            by,
+            splits: MOST_SPLITS,
+            described: DescribedParameters::default(),
         }
-        !failed.is_empty()
     }
 
-    /// Asks for the names of each of these calls together, and at last for the halves of what AWS
-    /// refuses together, the larger ones first, so that a bad name is told apart from the rest.
-    /// Answers the names that could not be asked for, and why.
-    async fn describe_apart<'a>(
-        &self,
-        option: &str,
-        mut calls: VecDeque<&'a [String]>,
-        by: Instant,
-        splits: &mut usize,
-        found: &mut BTreeMap<String, ListedParameter>,
-    ) -> Vec<(&'a [String], Error)> {
-        let mut failed = Vec::new();
-        while let Some(names) = calls.pop_front() {
-            match self.describe_all(option, names, by, found).await {
-                Ok(()) => {}
-                Err(error)
-                    if error.cause == ErrorKind::Rejected && names.len() > 1 && *splits > 0 =>
-                {
-                    *splits -= 1;
-                    let (first, second) = names.split_at(names.len() / 2);
-                    calls.extend([first, second]);
-                }
-                Err(error) => failed.push((names, error)),
-            }
-        }
-        failed
-    }
-
-    /// An answer may be empty and yet not the last. What was found stays found where the listing
-    /// fails.
-    async fn describe_all(
+    /// Adds the parameters that match any of `names`, or all parameters where there are none:
+    /// [`DescribeParameters`][api]. Where the listing fails, parameters of earlier pages stay.
+    ///
+    /// [api]: https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_DescribeParameters.html
+    async fn describe_parameters(
         &self,
         option: &str,
         names: &[String],
         by: Instant,
         found: &mut BTreeMap<String, ListedParameter>,
     ) -> Result<(), Error> {
+        let call = Call::whole("DescribeParameters");
         let filter = ParameterStringFilter::builder()
             .key("Name")
             .option(option)
             .set_values(Some(names.to_vec()))
             .build();
-        let filter = filter.map_err(|_| Error::incomplete(DESCRIBE, None, "a filter"))?;
-        let filters = (!names.is_empty()).then(|| vec![filter]);
+        let filter = filter.map_err(|_| call.incomplete("a filter"))?;
         let request = self
             .client
             .describe_parameters()
-            .set_parameter_filters(filters)
+            .set_parameter_filters((!names.is_empty()).then(|| vec![filter]))
             .max_results(PAGE);
         let mut pages = Pages::default();
         loop {
-            if !self.pace.admit(by).await {
-                return Err(Error::late(DESCRIBE, None));
-            }
-            let asked = request.clone().set_next_token(pages.token()).send();
-            let answer = timeout_at(by, asked)
-                .await
-                .map_err(|_| Error::late(DESCRIBE, None))?;
-            let answer = answer.map_err(|error| Error::new(DESCRIBE, None, &error))?;
-            found.extend(answer.parameters().iter().filter_map(described));
+            let page = request.clone().set_next_token(pages.token());
+            let answer = call.send_paced(&self.pace, by, page.send()).await?;
+            found.extend(answer.parameters().iter().filter_map(parameter));
+            // An answer may be empty and yet not the last.
             if !pages.next(answer.next_token) {
                 break;
             }
@@ -219,12 +169,73 @@ impl Ssm {
         if pages.is_whole() {
             Ok(())
         } else {
-            Err(Error::in_a_circle(DESCRIBE, None))
+            Err(call.in_a_circle())
         }
     }
 }
 
-/// A name with a path begins with a slash; one without may or may not, and its ARN does not tell.
+impl Search<'_> {
+    /// Describes the parameters below paths, and answers whether that failed for any of them.
+    async fn describe_each_below(&mut self, paths: &[&str]) -> bool {
+        // A name may have no slash at all.
+        let names: Vec<_> = if paths.contains(&"") {
+            Vec::new()
+        } else {
+            paths.iter().map(|path| format!("/{path}")).collect()
+        };
+        let refused = self.describe_apart([names.as_slice()].into()).await;
+        for refused in &refused {
+            if refused.names.is_empty() {
+                self.fail([String::new()], &refused.error);
+            } else {
+                let paths = refused.names.iter().map(|name| path_of(name));
+                self.fail(paths, &refused.error);
+            }
+        }
+        !refused.is_empty()
+    }
+
+    /// Sends the names of each of these calls together. Names that AWS refuses together are sent
+    /// again at the end, in two halves, the larger ones first: the good names among them are
+    /// described, and the bad ones are answered.
+    async fn describe_apart<'n>(&mut self, mut calls: VecDeque<&'n [String]>) -> Vec<Refused<'n>> {
+        let mut refused = Vec::new();
+        while let Some(names) = calls.pop_front() {
+            let found = &mut self.described.found;
+            let described = self
+                .ssm
+                .describe_parameters(self.option, names, self.by, found)
+                .await;
+            match described {
+                Ok(()) => {}
+                Err(error)
+                    if error.kind == ErrorKind::Rejected && names.len() > 1 && self.splits > 0 =>
+                {
+                    self.splits -= 1;
+                    let (first, second) = names.split_at(names.len() / 2);
+                    calls.extend([first, second]);
+                }
+                Err(error) => refused.push(Refused { names, error }),
+            }
+        }
+        refused
+    }
+
+    fn fail(&mut self, paths: impl IntoIterator<Item = String>, error: &Error) {
+        let failed = paths.into_iter().map(|path| (path, error.to_string()));
+        self.described.failed.extend(failed);
+    }
+
+    fn has_any_below(&self, path: &str) -> bool {
+        let mut from_path = self.described.found.range(path.to_owned()..);
+        from_path
+            .next()
+            .is_some_and(|(name, _)| name.starts_with(path))
+    }
+}
+
+/// A name with a path begins with a slash. A name without one may begin with a slash or not, and
+/// its ARN is the same.
 fn spellings(path: &str) -> Vec<String> {
     if path.contains('/') {
         vec![format!("/{path}")]
@@ -237,15 +248,11 @@ fn path_of(name: &str) -> String {
     name.strip_prefix('/').unwrap_or(name).to_owned()
 }
 
-fn described(told: &ParameterMetadata) -> Option<(String, ListedParameter)> {
-    let name = told.name()?;
-    let at = timestamp(told.last_modified_date()?)?;
-    Some((
-        path_of(name),
-        ListedParameter {
-            version: told.version(),
-            at,
-            by: told.last_modified_user().map(str::to_owned),
-        },
-    ))
+fn parameter(described: &ParameterMetadata) -> Option<(String, ListedParameter)> {
+    let parameter = ListedParameter {
+        version: described.version(),
+        at: timestamp(described.last_modified_date()?)?,
+        by: described.last_modified_user().map(str::to_owned),
+    };
+    Some((path_of(described.name()?), parameter))
 }

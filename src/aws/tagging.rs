@@ -1,38 +1,40 @@
 //! The Resource Groups Tagging API: who has opted in.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_sdk_resourcegroupstagging::Client;
 use aws_sdk_resourcegroupstagging::config::Builder;
 use aws_sdk_resourcegroupstagging::operation::get_resources::builders::GetResourcesFluentBuilder;
 use aws_sdk_resourcegroupstagging::types::{ResourceTagMapping, TagFilter};
-
+use aws_types::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
+use super::call::Call;
+use super::config::{retries, timeouts, unlimited_retry_budget};
+use super::error::Error;
 use super::pages::{Listing, Pages};
-use super::{Error, SdkConfig, impatient, patient, quota, unrationed};
+use super::quota;
 use crate::domain::arn::{AccountRegion, ServiceId};
 use crate::domain::key::Key;
 use crate::domain::reference::References;
 use crate::domain::tags::Tags;
-use crate::domain::watch::{Match, Term};
+use crate::domain::term::Term;
+use crate::domain::watch::Match;
 use crate::pace::Pace;
 
-const LIST: &str = "GetResources";
-
-/// How long the list of ignored keys is believed.
+/// The time for which the list of ignored keys is kept.
 const KEPT: SignedDuration = SignedDuration::from_mins(1);
 
 /// Most resources of one answer.
 const PAGE: i32 = 100;
 
-/// A service in the tag index. The index lags and remembers services that are gone: what it says is
-/// confirmed before it is believed.
+/// A service in the tag index. The index lags, and has services that are gone: each is described
+/// before anything is decided about it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Listed {
-    /// Which one.
+    /// Its cluster and name.
     pub id: ServiceId,
     /// Its account and Region.
     pub home: AccountRegion,
@@ -41,7 +43,7 @@ pub struct Listed {
 }
 
 impl Listed {
-    /// How it stands to a key, as far as its tags alone tell.
+    /// Whether it watches a key, as far as its tags alone say so.
     #[must_use]
     pub fn match_of(&self, key: &Key) -> Match {
         self.tags.watch.as_ref().map_or(Match::None, |watch| {
@@ -50,7 +52,7 @@ impl Listed {
     }
 }
 
-/// The keys whose owners want nobody to be restarted.
+/// The keys for which nothing is to be restarted, as their owners tagged them.
 pub type IgnoredKeys = Listing<BTreeSet<Key>>;
 
 /// The Resource Groups Tagging API.
@@ -58,18 +60,19 @@ pub type IgnoredKeys = Listing<BTreeSet<Key>>;
 pub struct Tagging {
     client: Client,
     pace: Pace,
-    /// The keys whose owners want nobody to be restarted, as of an instant.
+    /// The keys that are ignored, and the time at which they were listed.
     ignored: Mutex<Option<(Timestamp, Arc<IgnoredKeys>)>>,
-    /// Resources that were listed and are not what was asked for, and what their owners can do.
+    /// Resources that were listed and are of another kind than the listing asks for, with what
+    /// their owners can do.
     strangers: Mutex<BTreeMap<String, &'static str>>,
 }
 
 impl Tagging {
     pub(super) fn new(config: &SdkConfig, concurrency: u32) -> Self {
         let config = Builder::from(config)
-            .retry_config(patient())
-            .retry_partition(unrationed())
-            .timeout_config(impatient());
+            .retry_config(retries())
+            .retry_partition(unlimited_retry_budget())
+            .timeout_config(timeouts());
         let pace = quota::TAGGED.limit.share(concurrency);
         Self {
             client: Client::from_conf(config.build()),
@@ -79,13 +82,11 @@ impl Tagging {
         }
     }
 
-    /// The services that carry the tag `prefix:watch`, a hundred a call.
+    /// The services that have the tag `prefix:watch`, a hundred a call.
     ///
     /// # Errors
-    /// The listing could not be read before the instant `by`: a part of it would hide how many services a change concerns.
-    /// [`GetResources`][api]
-    ///
-    /// [api]: https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html
+    /// The listing could not be read before the instant `by`. A part of it would hide how many
+    /// services a change affects.
     pub async fn services_watching(
         &self,
         prefix: &str,
@@ -97,9 +98,9 @@ impl Tagging {
             .get_resources()
             .resource_type_filters("ecs:service")
             .tag_filters(opted_in);
-        let listing = self.list(request, by).await?;
+        let listing = self.get_resources(request, by).await?;
         let listed = |resource: &ResourceTagMapping| {
-            let (id, home) = self.known(resource, service_of)?;
+            let (id, home) = self.accepted(resource, service_of)?;
             Some(Listed {
                 id,
                 home,
@@ -109,91 +110,73 @@ impl Tagging {
         Ok(listing.map(|resources| resources.values().filter_map(listed).collect()))
     }
 
-    /// Every resource of a listing, by its ARN.
-    async fn list(
+    /// Lists resources by their ARNs: [`GetResources`][api].
+    ///
+    /// [api]: https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html
+    async fn get_resources(
         &self,
         request: GetResourcesFluentBuilder,
         by: Instant,
     ) -> Result<Listing<BTreeMap<String, ResourceTagMapping>>, Error> {
         let request = request.resources_per_page(PAGE);
+        let call = Call::whole("GetResources");
         let (mut resources, mut pages) = (BTreeMap::new(), Pages::default());
         loop {
-            if !self.pace.admit(by).await {
-                return Err(Error::late(LIST, None));
-            }
-            let asked = request.clone().set_pagination_token(pages.token()).send();
-            let answer = timeout_at(by, asked)
-                .await
-                .map_err(|_| Error::late(LIST, None))?;
-            let answer = answer.map_err(|error| Error::new(LIST, None, &error))?;
-            let told = answer
-                .resource_tag_mapping_list
-                .unwrap_or_default()
-                .into_iter();
-            resources.extend(
-                told.filter_map(|resource| Some((resource.resource_arn()?.to_owned(), resource))),
-            );
+            let page = request.clone().set_pagination_token(pages.token());
+            let answer = call.send_paced(&self.pace, by, page.send()).await?;
+            let listed = answer.resource_tag_mapping_list.unwrap_or_default();
+            let by_arn = |resource: ResourceTagMapping| {
+                Some((resource.resource_arn()?.to_owned(), resource))
+            };
+            resources.extend(listed.into_iter().filter_map(by_arn));
             if !pages.next(answer.pagination_token) {
                 return Ok(pages.listing(resources));
             }
         }
     }
 
-    /// The parameters and secrets that carry the tag `prefix:ignore` = `true`; asked for once in a
-    /// minute. Where that fails, the list that was told last holds on.
+    /// The parameters and secrets that have the tag `prefix:ignore` = `true`, listed at most once
+    /// in a minute. Where that fails, the last list stays in force.
     ///
     /// # Errors
-    /// They could not be listed to the end before the instant `by`, and never were.
+    /// They could not be listed before the instant `by`, and never were.
     pub async fn ignored_keys(
         &self,
         prefix: &str,
         now: Timestamp,
         by: Instant,
     ) -> Result<Arc<IgnoredKeys>, Error> {
-        let known = self
-            .ignored
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        if let Some((told, keys)) = &known
-            && now.duration_since(*told) < KEPT
+        let known = lock(&self.ignored).clone();
+        if let Some((listed_at, keys)) = &known
+            && now.duration_since(*listed_at) < KEPT
         {
             return Ok(Arc::clone(keys));
         }
         match self.list_ignored(prefix, by).await {
             Ok(keys) => {
                 let keys = Arc::new(keys);
-                *self.ignored.lock().unwrap_or_else(PoisonError::into_inner) =
-                    Some((now, Arc::clone(&keys)));
+                *lock(&self.ignored) = Some((now, Arc::clone(&keys)));
                 Ok(keys)
             }
             Err(error) => known.map(|(_, keys)| keys).ok_or(error),
         }
     }
 
-    /// The resources that listings named since the last call and that are not what was asked for,
-    /// by their ARNs, with what their owners can do.
+    /// Takes the resources that listings had since the last call and that are of another kind than
+    /// they ask for, by their ARNs, with what their owners can do.
     pub fn take_strangers(&self) -> BTreeMap<String, &'static str> {
-        std::mem::take(
-            &mut self
-                .strangers
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        )
+        std::mem::take(&mut lock(&self.strangers))
     }
 
-    /// The resource as what was asked for; one that is not is noted.
-    fn known<T>(
+    /// Reads a resource by its ARN. One of another kind is kept for [`Self::take_strangers`].
+    fn accepted<T>(
         &self,
         resource: &ResourceTagMapping,
         read: impl FnOnce(&str) -> Result<T, &'static str>,
     ) -> Option<T> {
         let arn = resource.resource_arn()?;
         let note = |advice: &&'static str| {
-            self.strangers
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(arn.to_owned(), advice);
+            lock(&self.strangers).insert(arn.to_owned(), advice);
         };
         read(arn).inspect_err(note).ok()
     }
@@ -208,14 +191,18 @@ impl Tagging {
             .get_resources()
             .resource_type_filters("ssm:parameter")
             .resource_type_filters("secretsmanager:secret");
-        let listing = self.list(request.tag_filters(ignored), by).await?;
+        let listing = self.get_resources(request.tag_filters(ignored), by).await?;
         Ok(listing.map(|resources| {
             resources
                 .values()
-                .filter_map(|resource| self.known(resource, key_of))
+                .filter_map(|resource| self.accepted(resource, key_of))
                 .collect()
         }))
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn tags_of(resource: &ResourceTagMapping, prefix: &str) -> Tags {

@@ -85,7 +85,7 @@ pub(super) async fn deploy(
             Ok(restarted) => return executed.started(restarted),
             Err(error) => error,
         };
-        match error.cause {
+        match error.kind {
             ErrorKind::Throttled => {
                 throttled = true;
                 executor.pace.throttled();
@@ -122,7 +122,7 @@ pub(super) async fn deploy(
         if executed.start.is_some() || executed.planned.reason.decision() != Decision::Restart {
             return executed;
         }
-        if !error.cause.passes() || attempt == ATTEMPTS {
+        if !error.kind.passes() || attempt == ATTEMPTS {
             return executed.failed(error);
         }
     }
@@ -135,7 +135,7 @@ impl Executed {
     }
 
     fn failed(self, error: Error) -> Self {
-        let passes = error.cause.passes();
+        let passes = error.kind.passes();
         self.with(StartResult::Failed {
             cause: error.message,
             passes,
@@ -160,7 +160,7 @@ impl Executed {
     fn unseen(self, error: &Error) -> Self {
         self.with(StartResult::Failed {
             cause: error.to_string(),
-            passes: error.cause.passes(),
+            passes: error.kind.passes(),
         })
     }
 

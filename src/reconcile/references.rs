@@ -44,7 +44,7 @@ impl Reconciler<'_> {
                     .keys
                     .share(listening(service, Match::NeedsTaskDefinition));
                 count(&mut performed.reach, &*keys, |reach| reach.undecided += 1);
-                if error.cause.passes() {
+                if error.kind.passes() {
                     performed.undecided.insert(service.id.clone(), keys);
                 }
                 if listening(service, Match::Watched).is_empty() {

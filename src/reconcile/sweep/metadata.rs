@@ -214,19 +214,19 @@ impl Reconciler<'_> {
             let bucket = path.split('/').next().unwrap_or_default();
             match listed {
                 Ok(ListedObjects {
-                    looked_at,
+                    number,
                     modified_at,
                     is_cut_off,
                     is_in_a_circle,
                 }) => {
-                    found.keys += looked_at - modified_at.len();
+                    found.keys += number - modified_at.len();
                     for (name, at) in &modified_at {
                         found.told(Key::object(&home.partition, bucket, name), *at);
                     }
                     if is_cut_off {
                         found
                             .sweep_errors
-                            .push(format!("s3:{path}: it holds more than {looked_at} objects"));
+                            .push(format!("s3:{path}: it holds more than {number} objects"));
                     } else if is_in_a_circle {
                         found.sweep_errors.push(format!("s3:{path}: {IN_A_CIRCLE}"));
                     } else {

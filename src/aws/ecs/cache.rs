@@ -1,16 +1,16 @@
 //! References of task definitions, kept for the life of the process: a revision never changes.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lru::LruCache;
 
 use crate::domain::reference::References;
 
-/// References that are kept: some 250 bytes each, 5 MB in all. Those of the task definitions that
-/// were asked for longest ago go first.
+/// Most references that are kept: some 250 bytes each, 5 MB in all. The task definition whose use
+/// is longest ago goes first.
 const MOST_REFERENCES: usize = 20_000;
 
-/// By the ARN of the task definition.
+/// References by the ARN of their task definition.
 #[derive(Debug)]
 pub(super) struct Cache {
     kept: Mutex<Kept>,
@@ -20,6 +20,8 @@ pub(super) struct Cache {
 struct Kept {
     by_arn: LruCache<String, Arc<References>>,
     references: usize,
+    /// Task definitions that were kept in the life of the process.
+    read: usize,
 }
 
 impl Cache {
@@ -28,21 +30,23 @@ impl Cache {
             kept: Mutex::new(Kept {
                 by_arn: LruCache::unbounded(),
                 references: 0,
+                read: 0,
             }),
         }
     }
 
+    /// The number of task definitions that were kept in the life of the process.
+    pub(super) fn read(&self) -> usize {
+        self.lock().read
+    }
+
     pub(super) fn get(&self, arn: &str) -> Option<Arc<References>> {
-        self.kept
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .by_arn
-            .get(arn)
-            .cloned()
+        self.lock().by_arn.get(arn).cloned()
     }
 
     pub(super) fn keep(&self, arn: &str, references: &Arc<References>) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.lock();
+        kept.read += 1;
         // One for the entry itself: a task definition without references takes room too.
         let room = |references: &References| references.len() + 1;
         kept.references += room(references);
@@ -56,6 +60,10 @@ impl Cache {
             kept.references -= room(&oldest);
         }
     }
+
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[cfg(test)]
@@ -63,22 +71,22 @@ mod tests {
     use super::*;
     use crate::domain::key::Kind;
 
-    fn of(number: usize) -> Arc<References> {
+    fn references(number: usize) -> Arc<References> {
         let mut references = References::default();
-        (0..number).for_each(|place| {
-            references.add(String::new, &format!("name{place}"), Kind::Parameter);
+        (0..number).for_each(|index| {
+            references.add(String::new, &format!("name{index}"), Kind::Parameter);
         });
         Arc::new(references)
     }
 
     #[test]
-    fn what_was_asked_for_longest_ago_goes_first() {
+    fn the_one_whose_use_is_longest_ago_goes_first() {
         let cache = Cache::new();
-        cache.keep("first", &of(9_000));
-        cache.keep("second", &of(9_000));
+        cache.keep("first", &references(9_000));
+        cache.keep("second", &references(9_000));
         assert!(cache.get("first").is_some());
 
-        cache.keep("third", &of(9_000));
+        cache.keep("third", &references(9_000));
 
         assert_eq!(
             ["first", "second", "third"].map(|arn| cache.get(arn).is_some()),
@@ -90,8 +98,8 @@ mod tests {
     fn keeping_one_again_takes_no_more_room() {
         let cache = Cache::new();
 
-        (0..10).for_each(|_| cache.keep("same", &of(9_000)));
-        cache.keep("other", &of(9_000));
+        (0..10).for_each(|_| cache.keep("same", &references(9_000)));
+        cache.keep("other", &references(9_000));
 
         assert!(cache.get("same").is_some());
     }

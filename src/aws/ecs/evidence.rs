@@ -1,0 +1,156 @@
+//! The evidence that is read of a service before it is restarted: its history and its oldest task.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::join;
+use futures_util::{StreamExt, stream};
+use jiff::Timestamp;
+use tokio::time::{Instant, timeout_at};
+
+use super::client::{Ecs, READS_IN_FLIGHT};
+use super::deployments::LIST;
+use super::history::{approval, ended_by, past_deployment, stage};
+use crate::aws::call::Call;
+use crate::aws::error::Error;
+use crate::aws::pages::{IN_A_CIRCLE, Listing};
+use crate::domain::arn::ServiceId;
+use crate::domain::history::{
+    EndedBy, Evidence, History, Needed, OldestTask, PastDeployment, ServiceDeploymentStatus,
+};
+
+/// A deployment of the history, with its ARN.
+struct Entry {
+    arn: String,
+    past: PastDeployment,
+}
+
+impl Ecs {
+    /// Reads the evidence that is needed of services, ten of them at a time. Evidence that cannot
+    /// be read before the instant `by` says so.
+    pub async fn evidence(
+        &self,
+        needed: BTreeMap<ServiceId, Needed>,
+        by: Instant,
+    ) -> BTreeMap<ServiceId, Evidence> {
+        let read = |(id, needed): (ServiceId, Needed)| async move {
+            let (history, oldest_task) = join(
+                self.history(&id, needed, by),
+                self.oldest_task_of(&id, needed, by),
+            )
+            .await;
+            let evidence = Evidence {
+                history,
+                oldest_task,
+            };
+            (id, evidence)
+        };
+        stream::iter(needed)
+            .map(read)
+            .buffered(READS_IN_FLIGHT)
+            .collect()
+            .await
+    }
+
+    async fn oldest_task_of(
+        &self,
+        id: &ServiceId,
+        needed: Needed,
+        by: Instant,
+    ) -> Option<OldestTask> {
+        if !needed.oldest_task {
+            return None;
+        }
+        Some(match self.oldest_task(id, by).await {
+            Ok(Listing {
+                found,
+                is_whole: true,
+            }) => OldestTask::CreatedAt(found),
+            // A task that is missing may be older.
+            Ok(_) => {
+                let error = Call::of("ListTasks", &id.to_string()).in_a_circle();
+                OldestTask::Unreadable(error.to_string())
+            }
+            Err(error) => OldestTask::Unreadable(error.to_string()),
+        })
+    }
+
+    async fn history(&self, id: &ServiceId, needed: Needed, by: Instant) -> Option<History> {
+        let since = needed.history_since?;
+        let read = timeout_at(by, self.read_history(id, since, needed.has_hooks, by)).await;
+        // A history whose last call was given up at `by` is late too.
+        let read = read.ok().filter(|_| Instant::now() < by);
+        let read = read.unwrap_or_else(|| Err(Call::of(LIST, &id.to_string()).late()));
+        Some(read.unwrap_or_else(|error| History::Unreadable(error.to_string())))
+    }
+
+    /// Reads the deployments of a service that were created after `since`, with
+    ///
+    /// * the task definitions that they run: one more call for twenty of them;
+    /// * details of those that were rolled back or stopped, or may stand at a lifecycle hook: one
+    ///   more call for twenty of these.
+    async fn read_history(
+        &self,
+        id: &ServiceId,
+        since: Timestamp,
+        has_hooks: bool,
+        by: Instant,
+    ) -> Result<History, Error> {
+        let listing = self.list_service_deployments(id, since, by).await?;
+        let briefs = listing.found;
+        let revisions: Vec<_> = briefs
+            .iter()
+            .filter_map(|brief| brief.target_service_revision_arn().map(str::to_owned))
+            .collect();
+        let task_definitions = self.describe_service_revisions(&revisions, by).await;
+        let mut entries: Vec<_> = briefs
+            .into_iter()
+            .filter_map(|brief| {
+                Some(Entry {
+                    past: past_deployment(&brief, &task_definitions)?,
+                    arn: brief.service_deployment_arn.unwrap_or_default(),
+                })
+            })
+            .collect();
+        self.add_details(&mut entries, has_hooks, by).await;
+        let past = entries.into_iter().map(|entry| entry.past).collect();
+        Ok(if listing.is_whole {
+            History::Read(past)
+        } else {
+            History::Incomplete(past, format!("{LIST}: {IN_A_CIRCLE}"))
+        })
+    }
+
+    /// Adds who ended the deployments that were rolled back or stopped, and the hook and the stage
+    /// of those that run.
+    async fn add_details(&self, entries: &mut [Entry], has_hooks: bool, by: Instant) {
+        let created: Vec<_> = entries.iter().map(|entry| entry.past.created_at).collect();
+        let arns: Vec<_> = entries
+            .iter()
+            .filter(|entry| needs_detail(&entry.past, &created, has_hooks))
+            .map(|entry| entry.arn.clone())
+            .collect();
+        let described = self.describe_service_deployments(&arns, by).await;
+        for Entry { arn, past } in entries {
+            match described.get(arn) {
+                None => {}
+                Some(Ok(deployment)) if past.status == ServiceDeploymentStatus::Running => {
+                    past.approval = approval(deployment);
+                    (past.stage, past.at_hook) = stage(deployment);
+                }
+                Some(Ok(deployment)) => past.ended_by = ended_by(deployment),
+                Some(Err(error)) => past.ended_by = EndedBy::Unreadable(error.to_string()),
+            }
+        }
+    }
+}
+
+/// Whether a deployment did not stay, or may stand at a hook. One that a newer one superseded needs
+/// no detail.
+fn needs_detail(past: &PastDeployment, created: &[Timestamp], has_hooks: bool) -> bool {
+    match past.status {
+        ServiceDeploymentStatus::Running => has_hooks,
+        ServiceDeploymentStatus::RollingBack | ServiceDeploymentStatus::RolledBack => true,
+        ServiceDeploymentStatus::Stopped => !past.was_superseded(created.iter().copied()),
+        ServiceDeploymentStatus::Succeeded => false,
+    }
+}
