@@ -162,11 +162,62 @@ fn no_two_files_import_each_other() {
 }
 
 #[test]
-fn a_module_is_a_file_beside_its_folder() {
-    let old = files(&source());
-    let old: Vec<_> = old.iter().filter(|file| file.ends_with("mod.rs")).collect();
+fn the_imports_of_the_simulation_and_of_the_demo_point_one_way() {
+    // The demo is a program: it has no name that its files could be imported by.
+    for (member, library) in [("sim", "sim"), ("demo", "")] {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join(member)
+            .join("src");
+        let imports = imports(&source, library);
 
-    assert!(old.is_empty(), "{old:?}");
+        assert!(imports.len() > 20, "{member} has files that import others");
+        assert_one_way(&imports);
+    }
+}
+
+#[test]
+fn a_module_is_a_file_beside_its_folder() {
+    for source in ["src", "sim/src", "demo/src"] {
+        let old = files(&Path::new(env!("CARGO_MANIFEST_DIR")).join(source));
+        let old: Vec<_> = old.iter().filter(|file| file.ends_with("mod.rs")).collect();
+
+        assert!(old.is_empty(), "{source}: {old:?}");
+    }
+}
+
+/// Fails where files import each other in a circle, however long it is.
+fn assert_one_way(imports: &BTreeSet<Import>) {
+    let mut left: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for Import { from, to, .. } in imports {
+        left.entry(from).or_default().insert(to);
+    }
+    let mut done = 0;
+    while done != left.len() {
+        done = left.len();
+        let names: BTreeSet<_> = left.keys().copied().collect();
+        left.retain(|_, others| !others.is_disjoint(&names));
+    }
+    assert!(
+        left.is_empty(),
+        "files that import each other in a circle: {left:#?}"
+    );
+}
+
+#[test]
+#[should_panic = "in a circle"]
+fn a_circle_of_three_files_is_found() {
+    let import = |from: &str, to: &str| Import {
+        from: from.to_owned(),
+        line: 1,
+        to: to.to_owned(),
+    };
+
+    assert_one_way(&BTreeSet::from([
+        import("a.rs", "b.rs"),
+        import("b.rs", "c.rs"),
+        import("c.rs", "a.rs"),
+        import("d.rs", "a.rs"),
+    ]));
 }
 
 #[test]

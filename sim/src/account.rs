@@ -4,21 +4,16 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
-use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use aws_types::SdkConfig;
-use aws_types::region::Region;
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::config::AccountConfig;
-use crate::driver::InFlight;
-use crate::http_client::SimulatedHttp;
+use crate::event_source_mapping::Batch;
+use crate::lambda::InvocationResult;
 use crate::wire::{self, Reply};
 use crate::world::World;
 
@@ -38,6 +33,10 @@ struct Inner {
     called: Notify,
     in_flight: tokio::sync::Mutex<InFlight>,
 }
+
+/// Invocations under way, each with the batch of messages that it was given. They make progress
+/// only while the account is driven.
+pub(crate) type InFlight = FuturesUnordered<BoxFuture<'static, (Batch, InvocationResult)>>;
 
 /// What comes back over the connection.
 #[derive(Debug)]
@@ -87,33 +86,10 @@ impl Account {
         self.inner.zero + since
     }
 
-    /// The HTTP client that plugs SDK clients into this account.
-    #[must_use]
-    pub fn http_client(&self) -> SharedHttpClient {
-        SharedHttpClient::new(SimulatedHttp(self.clone()))
-    }
-
-    /// What `aws_config` would have loaded in this account: Region, test credentials, the pinned
-    /// behaviour, tokio's sleep, and the client.
-    #[must_use]
-    pub fn sdk_config(&self) -> SdkConfig {
-        let region = self.look(|world| world.config.region.clone());
-        SdkConfig::builder()
-            .behavior_version(BehaviorVersion::v2026_01_12())
-            .region(Region::new(region))
-            .credentials_provider(SharedCredentialsProvider::new(Credentials::from_keys(
-                "AKIASIMULATED",
-                "secret",
-                None,
-            )))
-            .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
-            .http_client(self.http_client())
-            .build()
-    }
-
     fn jitter(&self) -> Duration {
         let most = u64::try_from(self.inner.latency_jitter.as_millis()).unwrap_or(u64::MAX);
-        let chance = |world: &mut World| Duration::from_millis(world.clock.random.u64(..=most));
+        let chance =
+            |world: &mut World| Duration::from_millis(world.shared.clock.random.u64(..=most));
         if most == 0 {
             Duration::ZERO
         } else {
@@ -143,10 +119,10 @@ impl Account {
 
     /// Waits until as many more calls have taken effect; nobody has heard of the last one yet.
     pub async fn until_called(&self, times: usize) {
-        let end = self.look(|world| world.calls.len()) + times;
+        let end = self.read(|world| world.calls.len()) + times;
         loop {
             let called = self.inner.called.notified();
-            if self.look(|world| world.calls.len()) >= end {
+            if self.read(|world| world.calls.len()) >= end {
                 return;
             }
             called.await;
@@ -154,7 +130,7 @@ impl Account {
     }
 
     /// Reads the world as it is at this instant.
-    pub(crate) fn look<R>(&self, read: impl FnOnce(&World) -> R) -> R {
+    pub(crate) fn read<R>(&self, read: impl FnOnce(&World) -> R) -> R {
         self.with_world(|world| read(world))
     }
 

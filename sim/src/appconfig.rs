@@ -1,14 +1,22 @@
-//! AppConfig, as far as it tells of deployments: an extension association sends its events to
+//! AppConfig, as far as its deployments go: an extension association sends their events to
 //! EventBridge.
 
 use std::collections::BTreeMap;
 
-use crate::events::{self, AppConfigDeployment, Named};
-use crate::world::World;
+use crate::events::appconfig::{AppConfigDeployment, Named, appconfig_deployment};
+use crate::shared::Shared;
 
 /// Each configuration, `application/environment/profile`, that was ever deployed.
 #[derive(Debug, Default)]
 pub(crate) struct AppConfig(BTreeMap<String, Deployments>);
+
+/// The names of an application, an environment and a configuration profile.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Configuration<'a> {
+    pub(crate) application: &'a str,
+    pub(crate) environment: &'a str,
+    pub(crate) profile: &'a str,
+}
 
 /// The deployments of a configuration, counted from 1.
 #[derive(Debug, Default)]
@@ -41,90 +49,72 @@ impl AppConfig {
     }
 }
 
-impl World {
+impl AppConfig {
     /// A deployment of a configuration has reached every target.
-    pub(crate) fn complete_appconfig_deployment(
-        &mut self,
-        application: &str,
-        environment: &str,
-        profile: &str,
-    ) {
-        self.appconfig_deployments(application, environment, profile)
-            .begin();
-        self.tell_appconfig_deployment(
-            [application, environment, profile],
-            "On Deployment Complete",
-        );
+    pub(crate) fn complete(&mut self, shared: &mut Shared, configuration: Configuration<'_>) {
+        self.deployments(configuration).begin();
+        self.emit(shared, configuration, "On Deployment Complete");
     }
 
     /// A deployment of a configuration begins to reach its targets.
-    pub(crate) fn start_appconfig_deployment(
-        &mut self,
-        application: &str,
-        environment: &str,
-        profile: &str,
-    ) {
-        self.appconfig_deployments(application, environment, profile)
-            .begin();
-        self.tell_appconfig_deployment([application, environment, profile], "On Deployment Start");
+    pub(crate) fn start(&mut self, shared: &mut Shared, configuration: Configuration<'_>) {
+        self.deployments(configuration).begin();
+        self.emit(shared, configuration, "On Deployment Start");
     }
 
-    /// The value before the last deployment is in force again.
-    pub(crate) fn roll_back_appconfig_deployment(
+    /// The value before the last deployment is in force again; `detail_type` is one of the names
+    /// that AWS's pages give the event.
+    pub(crate) fn roll_back(
         &mut self,
-        application: &str,
-        environment: &str,
-        profile: &str,
-        called: &str,
-    ) {
-        let deployments = self.appconfig_deployments(application, environment, profile);
-        deployments.current = deployments.before;
-        self.tell_appconfig_deployment([application, environment, profile], called);
-    }
-
-    fn appconfig_deployments(
-        &mut self,
-        application: &str,
-        environment: &str,
-        profile: &str,
-    ) -> &mut Deployments {
-        self.appconfig
-            .0
-            .entry(format!("{application}/{environment}/{profile}"))
-            .or_default()
-    }
-
-    /// The event names the deployment that was begun last, also where that was rolled back.
-    fn tell_appconfig_deployment(
-        &mut self,
-        [application, environment, profile]: [&str; 3],
+        shared: &mut Shared,
+        configuration: Configuration<'_>,
         detail_type: &str,
     ) {
-        let number = self
-            .appconfig_deployments(application, environment, profile)
-            .begun;
+        let deployments = self.deployments(configuration);
+        deployments.current = deployments.before;
+        self.emit(shared, configuration, detail_type);
+    }
+
+    fn deployments(&mut self, configuration: Configuration<'_>) -> &mut Deployments {
+        let Configuration {
+            application,
+            environment,
+            profile,
+        } = configuration;
+        let path = format!("{application}/{environment}/{profile}");
+        self.0.entry(path).or_default()
+    }
+
+    /// Sends an event that names the newest deployment, even if that was rolled back.
+    fn emit(&mut self, shared: &mut Shared, configuration: Configuration<'_>, detail_type: &str) {
+        let number = self.deployments(configuration).begun;
         let version = number.to_string();
-        let (application_id, environment_id, profile_id) =
-            (id_of(application), id_of(environment), id_of(profile));
+        let ids = [
+            configuration.application,
+            configuration.environment,
+            configuration.profile,
+        ]
+        .map(id_of);
+        let [application_id, environment_id, profile_id] = &ids;
         let association = id_of("association");
         let deployment = AppConfigDeployment {
             application: Named {
-                id: &application_id,
-                name: application,
+                id: application_id,
+                name: configuration.application,
             },
             environment: Named {
-                id: &environment_id,
-                name: environment,
+                id: environment_id,
+                name: configuration.environment,
             },
             profile: Named {
-                id: &profile_id,
-                name: profile,
+                id: profile_id,
+                name: configuration.profile,
             },
             number,
             version: &version,
             association: &association,
         };
-        self.emit(|envelope| events::appconfig_deployment(envelope, &deployment, detail_type));
+        shared.emit(|envelope| appconfig_deployment(envelope, &deployment, detail_type));
     }
 }
 

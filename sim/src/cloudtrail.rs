@@ -1,36 +1,15 @@
-//! CloudTrail: a trail with management events, which tells EventBridge of calls minutes after they
-//! were made.
-
-use std::time::Duration;
+//! CloudTrail: a trail with management events. It sends each call to EventBridge as an event,
+//! minutes after it was made.
 
 use serde_json::{Map, Value};
 
 use crate::error::ApiResult;
-use crate::events::{ApiCall, ArnSpelling, Envelope, secret_api_call, secret_rotation};
-use crate::world::World;
+use crate::events::cloudtrail::{ApiCall, secret_api_call, secret_rotation};
+use crate::events::envelope::Envelope;
+use crate::shared::Shared;
 
-/// How CloudTrail tells of calls.
-#[derive(Clone, Copy, Debug)]
-pub struct Trail {
-    /// From the call to its event, beside what EventBridge takes by itself. The event's own time
-    /// is the call's.
-    pub delay: Duration,
-    /// How it spells the ARN in Secrets Manager's responses.
-    pub arn_spelling: ArnSpelling,
-}
-
-impl Default for Trail {
-    /// Three minutes, `arn`.
-    fn default() -> Self {
-        Self {
-            delay: Duration::from_mins(3),
-            arn_spelling: ArnSpelling::default(),
-        }
-    }
-}
-
-impl World {
-    /// Tells of a call of the Secrets Manager API that wrote, or failed to.
+impl Shared {
+    /// Sends the event of a call of the Secrets Manager API that wrote, or failed to.
     pub(crate) fn trail_secret_call(
         &mut self,
         operation: &str,
@@ -51,7 +30,7 @@ impl World {
         self.trail(|envelope| secret_api_call(envelope, &call));
     }
 
-    /// Tells of something that Secrets Manager did by itself.
+    /// Sends the event of something that Secrets Manager did by itself.
     pub(crate) fn trail_rotation(&mut self, name: &str, arn: &str) {
         self.trail(|envelope| secret_rotation(envelope, name, arn));
     }

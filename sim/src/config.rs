@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::cloudtrail::Trail;
 use crate::event_bus::EventDelivery;
+use crate::events::cloudtrail::ArnSpelling;
 use crate::limits::RateLimits;
 
 /// How a simulated account is set up.
@@ -87,5 +87,25 @@ impl AccountConfig {
     /// The ARN of who signs with this access key id, or of the owner of the account.
     pub(crate) fn user_arn(&self, principal: &str) -> String {
         format!("arn:aws:iam::{}:user/{principal}", self.account_id)
+    }
+}
+
+/// The settings of CloudTrail's trail.
+#[derive(Clone, Copy, Debug)]
+pub struct Trail {
+    /// The time from the call to its event, without EventBridge's own delay. The time in the event
+    /// is that of the call.
+    pub delay: Duration,
+    /// The spelling of the ARN in Secrets Manager's responses.
+    pub arn_spelling: ArnSpelling,
+}
+
+impl Default for Trail {
+    /// Three minutes, `arn`.
+    fn default() -> Self {
+        Self {
+            delay: Duration::from_mins(3),
+            arn_spelling: ArnSpelling::default(),
+        }
     }
 }

@@ -5,17 +5,12 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
-use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::account::Account;
 use crate::event_source_mapping::Batch;
 use crate::lambda::{Invocation, InvocationResult};
-
-/// Invocations under way, each with the batch of messages that it was given. They make progress
-/// only while the account is driven.
-pub(crate) type InFlight = FuturesUnordered<BoxFuture<'static, (Batch, InvocationResult)>>;
 
 /// The longest that [`Account::settle`] runs on: a service whose tasks never start is never
 /// settled.
@@ -41,8 +36,8 @@ impl Account {
     async fn drive(&self, end: Timestamp, stop_when_idle: bool) {
         let mut in_flight = self.in_flight().lock().await;
         loop {
-            let (next_due, batches) =
-                self.with_world(|world| (world.clock.next_due(), world.mappings.take_batches()));
+            let (next_due, batches) = self
+                .with_world(|world| (world.shared.clock.next_due(), world.mappings.take_batches()));
             in_flight.extend(batches.into_iter().map(invoke));
 
             let idle = stop_when_idle && next_due.is_none() && in_flight.is_empty();
@@ -52,11 +47,20 @@ impl Account {
             let wake = self.instant(next_due.map_or(end, |due| due.min(end)));
             tokio::select! {
                 biased;
-                Some((batch, result)) = in_flight.next(), if !in_flight.is_empty() => self.with_world(|world| world.finish_batch(&batch, &result)),
+                Some((batch, result)) = in_flight.next(), if !in_flight.is_empty() => {
+                    self.finish(&batch, &result);
+                }
                 () = tokio::time::sleep_until(wake) => {}
                 () = self.changed() => {}
             }
         }
+    }
+
+    fn finish(&self, batch: &Batch, result: &InvocationResult) {
+        self.with_world(|world| {
+            let (queues, shared) = (&mut world.queues, &mut world.shared);
+            world.mappings.finish(queues, shared, batch, result);
+        });
     }
 }
 

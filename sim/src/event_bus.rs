@@ -5,9 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::clockwork::Clockwork;
-use crate::events::Envelope;
-use crate::job::Job;
-use crate::world::World;
+use crate::job::{Delivery, Job};
 
 /// How events travel to a rule's target.
 #[derive(Clone, Copy, Debug)]
@@ -126,13 +124,6 @@ impl EventRule {
     }
 }
 
-/// A message on its way to a queue.
-#[derive(Clone, Debug)]
-pub(crate) struct Delivery {
-    pub(crate) queue: String,
-    pub(crate) body: String,
-}
-
 #[derive(Debug)]
 pub(crate) struct EventBus {
     rules: Vec<EventRule>,
@@ -191,24 +182,5 @@ impl EventBus {
                 }),
             );
         }
-    }
-}
-
-impl World {
-    /// Builds an event of this instant and sends it.
-    pub(crate) fn emit(&mut self, build: impl FnOnce(&Envelope<'_>) -> Value) {
-        let event = self.event(build);
-        self.bus.emit(&mut self.clock, Duration::ZERO, &event);
-    }
-
-    pub(crate) fn event(&mut self, build: impl FnOnce(&Envelope<'_>) -> Value) -> Value {
-        let id = self.clock.uuid();
-        let envelope = Envelope {
-            id: &id,
-            account: &self.config.account_id,
-            time: self.clock.now,
-            region: &self.config.region,
-        };
-        build(&envelope)
     }
 }

@@ -11,10 +11,10 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::job::Job;
+use crate::job::{Job, Window};
 use crate::lambda::{Function, InvocationResult};
-use crate::sqs::{Message, api};
-use crate::world::World;
+use crate::shared::Shared;
+use crate::sqs::{Message, Queues, api};
 
 /// How a queue feeds a function.
 #[derive(Clone, Debug)]
@@ -56,9 +56,6 @@ impl EventSourceMapping {
     }
 }
 
-/// Position among the account's mappings.
-pub(crate) type MappingId = usize;
-
 #[derive(Default)]
 pub(crate) struct Mappings {
     mappings: Vec<Mapping>,
@@ -85,7 +82,7 @@ struct Poller {
 
 /// Messages that one invocation gets, and all it needs.
 pub(crate) struct Batch {
-    mapping: MappingId,
+    mapping: usize,
     messages: Vec<Message>,
     pub(crate) request_id: String,
     pub(crate) payload: Bytes,
@@ -135,53 +132,58 @@ impl Mappings {
     }
 }
 
-impl World {
+impl Mappings {
     /// `UpdateEventSourceMapping` with `Enabled`: while it is not, what is gathered is still handed
     /// over, and nothing more is received.
-    pub(crate) fn enable_mappings(&mut self, queue: &str, enabled: bool) {
+    pub(crate) fn enable(
+        &mut self,
+        queues: &mut Queues,
+        shared: &mut Shared,
+        queue: &str,
+        enabled: bool,
+    ) {
         let of_queue = self
-            .mappings
             .mappings
             .iter_mut()
             .filter(|mapping| mapping.settings.queue == queue);
         of_queue.for_each(|mapping| mapping.enabled = enabled);
-        self.poll(queue);
+        self.poll(queues, shared, queue);
     }
 
     /// Lets the mappings of a queue take what is visible in it.
-    pub(crate) fn poll(&mut self, queue: &str) {
-        for id in 0..self.mappings.mappings.len() {
+    pub(crate) fn poll(&mut self, queues: &mut Queues, shared: &mut Shared, queue: &str) {
+        for id in 0..self.mappings.len() {
             while self
-                .mappings
                 .mappings
                 .get(id)
                 .is_some_and(|mapping| mapping.settings.queue == queue)
-                && self.gather_one(id, queue)
+                && self.gather_one(queues, shared, id)
             {}
         }
     }
 
     /// Hands one message to a poller of the mapping; `false` when there is none, or nobody to take
     /// it.
-    fn gather_one(&mut self, id: MappingId, queue: &str) -> bool {
-        let Some(mapping) = self.mappings.mappings.get(id) else {
+    fn gather_one(&mut self, queues: &mut Queues, shared: &mut Shared, id: usize) -> bool {
+        let Some(mapping) = self.mappings.get(id) else {
             return false;
         };
         let open = mapping.open_pollers();
         let position = match open.as_slice() {
             [] => return false,
             [only] => *only,
-            several => self
+            several => shared
                 .clock
                 .random
                 .choice(several)
                 .copied()
                 .unwrap_or_default(),
         };
-        let Ok(Some(message)) = self.receive_message(queue, None) else {
+        let Ok(Some(message)) = queues.receive(&mut shared.clock, &mapping.settings.queue, None)
+        else {
             return false;
         };
-        let Some(mapping) = self.mappings.mappings.get_mut(id) else {
+        let Some(mapping) = self.mappings.get_mut(id) else {
             return false;
         };
         let Some(poller) = mapping.pollers.get_mut(position) else {
@@ -190,27 +192,36 @@ impl World {
         poller.gathered.push(message);
         if poller.gathered.len() == 1 {
             poller.batch += 1;
-            self.clock.after(
-                mapping.settings.window,
-                Job::WindowEnds(id, position, poller.batch),
-            );
+            let window = Window {
+                mapping: id,
+                poller: position,
+                batch: poller.batch,
+            };
+            shared
+                .clock
+                .after(mapping.settings.window, Job::WindowEnds(window));
         }
         if poller.gathered.len() >= mapping.settings.batch_size {
-            self.invoke(id, position);
+            self.invoke(shared, id, position);
         }
         true
     }
 
-    pub(crate) fn window_ends(&mut self, id: MappingId, position: usize, batch: u64) {
-        let mapping = self.mappings.mappings.get(id);
+    pub(crate) fn window_ends(&mut self, shared: &mut Shared, window: Window) {
+        let Window {
+            mapping: id,
+            poller: position,
+            batch,
+        } = window;
+        let mapping = self.mappings.get(id);
         let poller = mapping.and_then(|mapping| mapping.pollers.get(position));
         if poller.is_some_and(|poller| poller.batch == batch && !poller.gathered.is_empty()) {
-            self.invoke(id, position);
+            self.invoke(shared, id, position);
         }
     }
 
-    fn invoke(&mut self, id: MappingId, position: usize) {
-        let Some(mapping) = self.mappings.mappings.get_mut(id) else {
+    fn invoke(&mut self, shared: &mut Shared, id: usize, position: usize) {
+        let Some(mapping) = self.mappings.get_mut(id) else {
             return;
         };
         let Some(poller) = mapping.pollers.get_mut(position) else {
@@ -225,36 +236,42 @@ impl World {
             timeout,
             ..
         } = &mapping.settings;
-        let queue_arn = self.config.arn("sqs", queue);
+        let queue_arn = shared.config.arn("sqs", queue);
         let records: Vec<_> = messages
             .iter()
             .map(|message| {
                 record(
                     message,
                     &queue_arn,
-                    &self.config.account_id,
-                    &self.config.region,
+                    &shared.config.account_id,
+                    &shared.config.region,
                 )
             })
             .collect();
         let batch = Batch {
             mapping: id,
-            request_id: self.clock.uuid(),
+            request_id: shared.clock.uuid(),
             payload: Bytes::from(json!({ "Records": records }).to_string()),
             timeout: *timeout,
             function: Arc::clone(&mapping.function),
-            function_arn: self
+            function_arn: shared
                 .config
                 .arn("lambda", &format!("function:{function_name}")),
             messages,
         };
-        self.mappings.ready.push(batch);
+        self.ready.push(batch);
     }
 
     /// Deletes what the invocation has done; the rest becomes visible again when its visibility
     /// time-out has passed.
-    pub(crate) fn finish_batch(&mut self, batch: &Batch, result: &InvocationResult) {
-        let Some(mapping) = self.mappings.mappings.get_mut(batch.mapping) else {
+    pub(crate) fn finish(
+        &mut self,
+        queues: &mut Queues,
+        shared: &mut Shared,
+        batch: &Batch,
+        result: &InvocationResult,
+    ) {
+        let Some(mapping) = self.mappings.get_mut(batch.mapping) else {
             return;
         };
         mapping.running -= 1;
@@ -265,9 +282,9 @@ impl World {
             mapping.settings.report_batch_item_failures,
         );
         for message in done {
-            self.queues.delete(&queue, &message.receipt);
+            queues.delete(&queue, &message.receipt);
         }
-        self.poll(&queue);
+        self.poll(queues, shared, &queue);
     }
 }
 

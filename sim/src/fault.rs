@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::wire::page::Turns;
+use crate::page::Turns;
 
 /// What goes wrong with the calls that match. Without an extent it stays for ever.
 ///

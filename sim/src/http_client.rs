@@ -3,20 +3,53 @@
 use std::io;
 use std::time::Duration;
 
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
+use aws_types::SdkConfig;
+use aws_types::region::Region;
 use http_body_util::BodyExt;
 
 use crate::account::{Account, Answer};
 
+impl Account {
+    /// The HTTP client that plugs SDK clients into this account.
+    #[must_use]
+    pub fn http_client(&self) -> SharedHttpClient {
+        SharedHttpClient::new(SimulatedHttp(self.clone()))
+    }
+
+    /// What `aws_config` would have loaded in this account: Region, test credentials, the pinned
+    /// behaviour, tokio's sleep, and the client.
+    #[must_use]
+    pub fn sdk_config(&self) -> SdkConfig {
+        let region = self.read(|world| world.shared.config.region.clone());
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new(region))
+            .credentials_provider(SharedCredentialsProvider::new(Credentials::from_keys(
+                "AKIASIMULATED",
+                "secret",
+                None,
+            )))
+            .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+            .http_client(self.http_client())
+            .build()
+    }
+}
+
 /// Hands the SDK's requests to an account.
 #[derive(Clone, Debug)]
-pub(crate) struct SimulatedHttp(pub(crate) Account);
+struct SimulatedHttp(Account);
 
 impl HttpClient for SimulatedHttp {
     fn http_connector(

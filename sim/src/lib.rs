@@ -3,15 +3,19 @@
 //! ```text
 //!  SDK clients ── http_client ─┐                       ┌─ ecs        clusters, services, tasks that roll
 //!  AWS CLI, boto3 ── server ───┴─▶ account ─▶ wire ─▶ world ─ tagging    the index behind `GetResources`, late
-//!                                    ▲                 ├─ ssm, s3, secrets, appconfig    what is configured, in versions
-//!  the function ◀── driver ──────────┘                 ├─ event_bus, cloudtrail  what became of a change, as events
-//!                                                      └─ sqs, event_source_mapping: how it reaches the function
+//!                                    ▲                 ├─ ssm, s3, secrets, appconfig    configuration, in versions
+//!  the function ◀── driver ──────────┘                 └─ sqs, event_source_mapping    the way to the function
+//!                                                           │
+//!                                            shared: config, clockwork, event_bus ─▶ events
 //! ```
 //!
-//! Everything happens in simulated time: an epoch plus the time that tokio's clock tells, which
-//! tests pause. What is to happen later stands in one agenda ([`Account::run_for`] carries it out),
-//! all chance comes from one seed, and the world is brought up to date before each call is
-//! answered: the same seed and the same calls make the same history.
+//! Arrows point one way. Each service has its own state and knows only what all of them share: the
+//! configuration, the clock, and the bus of events. The services meet in the world.
+//!
+//! Everything happens in simulated time: an epoch plus tokio's clock, which tests pause. Everything
+//! that happens later stands in one agenda, which [`Account::run_for`] carries out. All chance
+//! comes from one seed, and the world is brought up to date before each call is answered: the same
+//! seed and the same calls make the same history.
 
 mod account;
 mod appconfig;
@@ -27,17 +31,23 @@ mod event_source_mapping;
 pub mod events;
 mod fault;
 mod http_client;
+mod input;
 mod job;
 mod lambda;
 mod limits;
+mod loopback;
+mod output;
+mod page;
 pub mod runtime_api;
 mod s3;
 mod scenario;
 mod secrets;
 pub mod server;
+mod shared;
 mod sqs;
 mod ssm;
 mod tagging;
+mod tags;
 mod things;
 mod wire;
 mod world;
@@ -45,12 +55,13 @@ mod world;
 pub use account::{Account, Answer};
 pub use appconfig::id_of as appconfig_id_of;
 pub use call::{Call, CallResult};
-pub use cloudtrail::Trail;
-pub use config::AccountConfig;
-pub use ecs::builder::{Controller, Service, service};
+pub use config::{AccountConfig, Trail};
+pub use ecs::builder::{Service, service};
+pub use ecs::history::EndedBy;
+pub use ecs::hook::{Approver, Hook, Stage};
+pub use ecs::model::Controller;
 pub use ecs::task_definition::{TaskDefinition, task_definition};
 pub use ecs::view::{DeploymentView, HistoryView, HookView, ServiceView, StaleTask, TaskView};
-pub use ecs::{Approver, EndedBy, Hook, Stage};
 pub use event_bus::{EventDelivery, EventRule};
 pub use event_source_mapping::EventSourceMapping;
 pub use fault::Fault;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::account::Account;
 use crate::call::Call;
-use crate::cloudtrail::Trail;
+use crate::config::Trail;
 use crate::ecs::builder::Service;
 use crate::ecs::task_definition::TaskDefinition;
 use crate::ecs::view::{ServiceView, StaleTask};
@@ -17,7 +17,6 @@ use crate::event_source_mapping::EventSourceMapping;
 use crate::fault::Fault;
 use crate::lambda::Function;
 use crate::sqs::Redrive;
-use crate::tagging::IndexedTags;
 
 impl Account {
     /// Adds a service that has been running, and known to the tag index, for a while. Its cluster
@@ -30,44 +29,56 @@ impl Account {
     /// revision, and an `UpdateService` that names it.
     pub fn deploy(&self, service: &str, definition: impl Into<TaskDefinition>) {
         // What does not exist, or is deployed by others, stays as it is.
-        let _ = self.change(|world| world.deploy(service, definition.into()));
+        let _ = self.change(|world| {
+            world
+                .ecs
+                .deploy(&mut world.shared, service, definition.into())
+        });
     }
 
     /// Forces a deployment of what a service runs already, as its owner does. It counts among
     /// [`restarted`](Self::restarted).
     pub fn force(&self, service: &str) {
         // What does not exist, or is deployed by others, stays as it is.
-        let _ = self.change(|world| world.force(service));
+        let _ = self.change(|world| world.ecs.force(&mut world.shared, service));
     }
 
     /// A person continues the deployment that stands at a PAUSE hook.
     pub fn approve(&self, service: &str) {
         // Where none stands at a hook there is nothing to approve.
-        let _ = self.change(|world| world.act_on_hook(service, "CONTINUE"));
+        let _ = self.change(|world| {
+            world
+                .ecs
+                .act_on_hook(&mut world.shared, service, "CONTINUE")
+        });
     }
 
     /// A person has the deployment rolled back that stands at a PAUSE hook.
     pub fn reject(&self, service: &str) {
         // Where none stands at a hook there is nothing to reject.
-        let _ = self.change(|world| world.act_on_hook(service, "ROLLBACK"));
+        let _ = self.change(|world| {
+            world
+                .ecs
+                .act_on_hook(&mut world.shared, service, "ROLLBACK")
+        });
     }
 
     /// A person stops the deployment under way, which is rolled back: `aws ecs
     /// stop-service-deployment`.
     pub fn stop_deployment(&self, service: &str) {
         // Where none is under way there is nothing to stop.
-        let _ = self.change(|world| world.stop_deployment(service));
+        let _ = self.change(|world| world.ecs.stop_deployment(&mut world.shared, service));
     }
 
     /// The deployment alarm of a service goes off: what is deployed meanwhile fails.
     pub fn trigger_alarm(&self, service: &str) {
-        self.change(|world| world.ecs.alarm_triggers(&mut world.clock, service));
+        self.change(|world| world.ecs.alarm_triggers(&mut world.shared.clock, service));
     }
 
     /// Changes how many tasks a service should have, as its owner or Application Auto Scaling does.
     pub fn scale(&self, service: &str, desired: usize) {
         // What does not exist has no tasks.
-        let _ = self.change(|world| world.scale(service, desired));
+        let _ = self.change(|world| world.ecs.scale(&mut world.shared, service, desired));
     }
 
     /// Lets the tag index list a resource that nothing else here knows: a service whose ARN has the
@@ -77,13 +88,17 @@ impl Account {
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect();
-        self.change(|world| world.tag_index.learn(arn.to_owned(), IndexedTags(tags)));
+        self.change(|world| world.tag_index.learn(arn.to_owned(), tags));
     }
 
     /// Sets a tag of a service, or takes it away; the index learns of it later.
     pub fn tag_service(&self, service: &str, key: &str, value: Option<&str>) {
         // What does not exist has no tags.
-        let _ = self.change(|world| world.tag_service(service, key, value));
+        let _ = self.change(|world| {
+            world
+                .ecs
+                .tag_service(&mut world.shared, service, key, value)
+        });
     }
 
     /// Lets other callers take this part, 0 to 1, of what the buckets of the API hold and are
@@ -94,7 +109,7 @@ impl Account {
 
     /// Tells the account where it is served: the URLs of its queues begin with it.
     pub fn set_endpoint(&self, url: &str) {
-        self.change(|world| world.config.endpoint = Some(url.to_owned()));
+        self.change(|world| world.shared.config.endpoint = Some(url.to_owned()));
     }
 
     /// Creates a queue, and one for its dead letters, `NAME-dead-letters`, where messages end that
@@ -117,44 +132,50 @@ impl Account {
     /// Stops feeding functions from a queue, or goes on with it: `aws lambda
     /// update-event-source-mapping --no-enabled`.
     pub fn enable_mapping(&self, queue: &str, enabled: bool) {
-        self.change(|world| world.enable_mappings(queue, enabled));
+        self.change(|world| {
+            let (queues, shared) = (&mut world.queues, &mut world.shared);
+            world.mappings.enable(queues, shared, queue, enabled);
+        });
     }
 
     /// Puts a message into a queue, as AWS services do.
     pub fn send(&self, queue: &str, body: &str) {
-        self.change(|world| world.send_to_queue(queue, body.to_owned()));
+        self.change(|world| {
+            let clock = &mut world.shared.clock;
+            world.queues.deliver(clock, queue, body.to_owned());
+        });
     }
 
     /// The bodies of all messages in a queue, also of those that are hidden or delayed, oldest
     /// first.
     #[must_use]
     pub fn messages(&self, queue: &str) -> Vec<String> {
-        self.look(|world| world.queues.bodies(queue))
+        self.read(|world| world.queues.bodies(queue))
     }
 
     /// Sends matching events to a queue from now on.
     pub fn add_rule(&self, rule: EventRule) {
-        self.change(|world| world.bus.add_rule(rule));
+        self.change(|world| world.shared.bus.add_rule(rule));
     }
 
     /// Changes how events travel from now on.
     pub fn set_event_delivery(&self, delivery: EventDelivery) {
-        self.change(|world| world.bus.set_delivery(delivery));
+        self.change(|world| world.shared.bus.set_delivery(delivery));
     }
 
     /// Changes what CloudTrail does with calls from now on.
     pub fn set_trail(&self, trail: Trail) {
-        self.change(|world| world.config.trail = trail);
+        self.change(|world| world.shared.config.trail = trail);
     }
 
     /// Changes how long `DescribeParameters` tells of the version before the newest from now on.
     pub fn set_parameter_metadata_lag(&self, lag: Duration) {
-        self.change(|world| world.config.parameter_metadata_lag = lag);
+        self.change(|world| world.shared.config.parameter_metadata_lag = lag);
     }
 
     /// Changes how far ahead the clock is that dates what metadata tells from now on.
     pub fn set_metadata_clock_ahead(&self, ahead: Duration) {
-        self.change(|world| world.config.metadata_clock_ahead = ahead);
+        self.change(|world| world.shared.config.metadata_clock_ahead = ahead);
     }
 
     /// Lets a queue feed a function from now on, while the account is driven.
@@ -179,19 +200,19 @@ impl Account {
     /// Every API call so far, in the order in which they took effect.
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {
-        self.look(|world| world.calls.clone())
+        self.read(|world| world.calls.clone())
     }
 
     /// One look at `cluster/name`; `None` if there never was such a service.
     #[must_use]
     pub fn service(&self, name: &str) -> Option<ServiceView> {
-        self.look(|world| world.ecs.view(name))
+        self.read(|world| world.ecs.view(name))
     }
 
     /// All services that are not gone, `cluster/name`, in order.
     #[must_use]
     pub fn services(&self) -> Vec<ServiceView> {
-        self.look(|world| {
+        self.read(|world| {
             world
                 .ecs
                 .service_ids()
@@ -204,28 +225,22 @@ impl Account {
     /// `cluster/name`.
     #[must_use]
     pub fn restarted(&self) -> Vec<String> {
-        self.look(|world| world.ecs.restarted().to_vec())
+        self.read(|world| world.ecs.restarted().to_vec())
     }
 
     /// Running tasks that hold an older version of something than there is.
     #[must_use]
     pub fn stale_tasks(&self) -> Vec<StaleTask> {
-        self.look(|world| {
-            let held = world.ecs.versions_held();
-            let stale = held.filter_map(|(service, task, thing, read)| {
-                let current = world
-                    .versions_of(thing)
-                    .first()
-                    .map(|(_, current)| *current)
-                    .filter(|current| *current != read)?;
-                let (service, task, thing) =
-                    (service.to_owned(), task.to_owned(), thing.to_owned());
-                Some(StaleTask {
-                    service,
-                    task,
-                    thing,
-                    read,
-                    current,
+        self.read(|world| {
+            let stale = world.ecs.versions_held().filter_map(|held| {
+                let versions = world.versions_of(held.thing);
+                let (_, current) = versions.first()?;
+                (*current != held.version).then(|| StaleTask {
+                    service: held.service.to_owned(),
+                    task: held.task.to_owned(),
+                    thing: held.thing.to_owned(),
+                    read: held.version,
+                    current: *current,
                 })
             });
             stale.collect()

@@ -9,9 +9,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::clockwork::Clockwork;
 use crate::error::{ApiError, ApiResult};
 use crate::job::Job;
-use crate::world::World;
 
 #[derive(Debug, Default)]
 pub(crate) struct Queues {
@@ -110,49 +110,50 @@ impl Queues {
     }
 }
 
-impl World {
+impl Queues {
     /// A message from an AWS service; to a queue that does not exist it is lost, as with AWS.
-    pub(crate) fn send_to_queue(&mut self, queue: &str, body: String) {
+    pub(crate) fn deliver(&mut self, clock: &mut Clockwork, queue: &str, body: String) {
         // The error says only that there is no such queue.
-        let _ = self.send_message(queue, body, Value::Null, None);
+        let _ = self.send(clock, queue, body, Value::Null, None);
     }
 
-    pub(crate) fn send_message(
+    pub(crate) fn send(
         &mut self,
+        clock: &mut Clockwork,
         queue: &str,
         body: String,
         attributes: Value,
         delay: Option<Duration>,
     ) -> ApiResult<String> {
-        let delay = delay.unwrap_or(self.queues.queue(queue)?.delay);
-        let id = self.clock.uuid();
-        let visible_at = self.clock.now + delay;
+        let delay = delay.unwrap_or(self.queue(queue)?.delay);
+        let id = clock.uuid();
+        let visible_at = clock.now + delay;
         let message = Message {
             id: id.clone(),
             body,
             attributes,
-            sent_at: self.clock.now,
+            sent_at: clock.now,
             first_received_at: None,
             receives: 0,
             receipt: String::new(),
             visible_at,
         };
-        self.queues.put(queue, message);
-        self.clock
-            .at(visible_at, Job::MessagesVisible(queue.to_owned()));
+        self.put(queue, message);
+        clock.at(visible_at, Job::MessagesVisible(queue.to_owned()));
         Ok(id)
     }
 
     /// Receives the next visible message, which hides for `visibility` or the queue's own time. A
     /// message received too often already goes to the dead-letter queue instead.
-    pub(crate) fn receive_message(
+    pub(crate) fn receive(
         &mut self,
+        clock: &mut Clockwork,
         name: &str,
         visibility: Option<Duration>,
     ) -> ApiResult<Option<Message>> {
-        let now = self.clock.now;
+        let now = clock.now;
         loop {
-            let queue = self.queues.queue_mut(name)?;
+            let queue = self.queue_mut(name)?;
             let visible = queue
                 .messages
                 .iter_mut()
@@ -166,32 +167,27 @@ impl World {
                 .filter(|redrive| message.receives >= redrive.most_receives);
             if let Some(redrive) = redrive {
                 let (number, dead_letters) = (*number, redrive.dead_letters.clone());
-                self.bury(name, number, &dead_letters);
+                self.bury(clock, name, number, &dead_letters);
                 continue;
             }
             message.receives += 1;
             message.first_received_at = message.first_received_at.or(Some(now));
-            message.receipt = self.clock.token(64);
+            message.receipt = clock.token(64);
             message.visible_at = now + visibility.unwrap_or(queue.visibility_timeout);
-            self.clock
-                .at(message.visible_at, Job::MessagesVisible(name.to_owned()));
+            clock.at(message.visible_at, Job::MessagesVisible(name.to_owned()));
             return Ok(Some(message.clone()));
         }
     }
 
-    fn bury(&mut self, name: &str, number: u64, dead_letters: &str) {
+    fn bury(&mut self, clock: &mut Clockwork, name: &str, number: u64, dead_letters: &str) {
         let message = self
-            .queues
             .queue_mut(name)
             .ok()
             .and_then(|queue| queue.messages.remove(&number));
         if let Some(mut message) = message {
             message.receipt.clear();
-            self.queues.put(dead_letters, message);
-            self.clock.at(
-                self.clock.now,
-                Job::MessagesVisible(dead_letters.to_owned()),
-            );
+            self.put(dead_letters, message);
+            clock.at(clock.now, Job::MessagesVisible(dead_letters.to_owned()));
         }
     }
 }

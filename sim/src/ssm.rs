@@ -9,9 +9,9 @@ use jiff::Timestamp;
 
 use crate::config::AccountConfig;
 use crate::error::{ApiError, ApiResult};
-use crate::events::{self, Parameter};
-use crate::tagging::Tags;
-use crate::world::World;
+use crate::events::ssm::{Parameter, parameter_store_change};
+use crate::shared::Shared;
+use crate::tags::Tags;
 
 #[derive(Debug, Default)]
 pub(crate) struct ParameterStore {
@@ -146,24 +146,24 @@ impl Put {
     }
 }
 
-impl World {
-    pub(crate) fn put_parameter(&mut self, put: Put) -> ApiResult<u64> {
-        let exists = self.parameters.current(&put.name).is_some();
+impl ParameterStore {
+    pub(crate) fn put(&mut self, shared: &mut Shared, put: Put) -> ApiResult<u64> {
+        let exists = self.current(&put.name).is_some();
         if exists && !put.overwrite {
             let message = "The parameter already exists. To overwrite this value, set the \
                            overwrite option in the request to true.";
             return Err(ApiError::new("ParameterAlreadyExists", message));
         }
         let name = put.name.clone();
-        let version = self.parameters.write(put, self.clock.now);
-        self.emit_parameter_change(if exists { "Update" } else { "Create" }, &name);
+        let version = self.write(put, shared.clock.now);
+        self.emit_change(shared, if exists { "Update" } else { "Create" }, &name);
         Ok(version)
     }
 
-    pub(crate) fn delete_parameter(&mut self, name: &str) -> ApiResult<()> {
-        self.parameters.current(name).ok_or_else(not_found)?;
-        self.emit_parameter_change("Delete", name);
-        if let Some(stored) = self.parameters.parameters.get_mut(name) {
+    pub(crate) fn delete(&mut self, shared: &mut Shared, name: &str) -> ApiResult<()> {
+        self.current(name).ok_or_else(not_found)?;
+        self.emit_change(shared, "Delete", name);
+        if let Some(stored) = self.parameters.get_mut(name) {
             stored.versions.clear();
             stored.description = None;
             stored.tags.clear();
@@ -172,23 +172,17 @@ impl World {
     }
 
     /// Attaches labels to a version, by default to the newest; a label belongs to one version only.
-    pub(crate) fn label_parameter(
+    pub(crate) fn label(
         &mut self,
+        shared: &mut Shared,
         name: &str,
         version: Option<u64>,
         labels: &[String],
     ) -> ApiResult<u64> {
         let number = version
-            .or(self
-                .parameters
-                .current(name)
-                .map(|(_, newest)| newest.number))
+            .or(self.current(name).map(|(_, newest)| newest.number))
             .ok_or_else(not_found)?;
-        let stored = self
-            .parameters
-            .parameters
-            .get_mut(name)
-            .ok_or_else(not_found)?;
+        let stored = self.parameters.get_mut(name).ok_or_else(not_found)?;
         let known = stored
             .versions
             .iter()
@@ -205,21 +199,20 @@ impl World {
                 version.labels.extend_from_slice(labels);
             }
         }
-        self.emit_parameter_change("LabelParameterVersion", name);
+        self.emit_change(shared, "LabelParameterVersion", name);
         Ok(number)
     }
 
-    fn emit_parameter_change(&mut self, operation: &str, name: &str) {
-        let Some(stored) = self.parameters.parameters.get(name) else {
+    fn emit_change(&self, shared: &mut Shared, operation: &str, name: &str) {
+        let Some(stored) = self.parameters.get(name) else {
             return;
         };
-        let (kind, description) = (stored.kind.clone(), stored.description.clone());
         let parameter = Parameter {
             name,
-            kind: &kind,
-            description: description.as_deref(),
+            kind: &stored.kind,
+            description: stored.description.as_deref(),
         };
-        self.emit(|envelope| events::parameter_store_change(envelope, operation, &parameter));
+        shared.emit(|envelope| parameter_store_change(envelope, operation, &parameter));
     }
 }
 

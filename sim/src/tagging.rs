@@ -7,44 +7,16 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::clockwork::Clockwork;
 use crate::error::{ApiError, ApiResult};
-use crate::job::Job;
-use crate::world::World;
+use crate::input::parse;
+use crate::tags::{Tags, pairs};
 
 const MOST_A_PAGE: usize = 100;
 const TOKEN_LIFE: SignedDuration = SignedDuration::from_mins(15);
-
-/// Tags by key.
-pub(crate) type Tags = BTreeMap<String, String>;
-
-/// A tag as most APIs spell it.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct TagPair {
-    key: String,
-    #[serde(default)]
-    value: String,
-}
-
-pub(crate) fn pairs(tags: &Tags) -> Vec<TagPair> {
-    tags.iter()
-        .map(|(key, value)| TagPair {
-            key: key.clone(),
-            value: value.clone(),
-        })
-        .collect()
-}
-
-pub(crate) fn to_tags(pairs: &[TagPair]) -> Tags {
-    pairs
-        .iter()
-        .map(|TagPair { key, value }| (key.clone(), value.clone()))
-        .collect()
-}
 
 /// What a call is about: types of resources.
 pub(crate) fn target_of(input: &Value) -> String {
@@ -59,14 +31,10 @@ pub(crate) fn target_of(input: &Value) -> String {
         .join(",")
 }
 
-/// The tags of one resource as the index knows them.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct IndexedTags(pub(crate) Tags);
-
 /// Resources by ARN, and the page tokens that are out.
 #[derive(Debug, Default)]
 pub(crate) struct TagIndex {
-    resources: BTreeMap<String, IndexedTags>,
+    resources: BTreeMap<String, Tags>,
     tokens: BTreeMap<String, Token>,
 }
 
@@ -78,7 +46,7 @@ struct Token {
 }
 
 impl TagIndex {
-    pub(crate) fn learn(&mut self, arn: String, tags: IndexedTags) {
+    pub(crate) fn learn(&mut self, arn: String, tags: Tags) {
         self.resources.insert(arn, tags);
     }
 
@@ -130,15 +98,14 @@ struct TagFilter {
 }
 
 impl TagFilter {
-    fn accepts(&self, tags: &IndexedTags) -> bool {
-        tags.0
-            .get(&self.key)
+    fn accepts(&self, tags: &Tags) -> bool {
+        tags.get(&self.key)
             .is_some_and(|value| self.values.is_empty() || self.values.contains(value))
     }
 }
 
 impl GetResources {
-    fn accepts(&self, arn: &str, tags: &IndexedTags) -> bool {
+    fn accepts(&self, arn: &str, tags: &Tags) -> bool {
         let of_type = self.resource_type_filters.is_empty()
             || self
                 .resource_type_filters
@@ -148,24 +115,28 @@ impl GetResources {
     }
 }
 
-pub(crate) fn perform(world: &mut World, operation: &str, input: Value) -> ApiResult {
+pub(crate) fn perform(
+    index: &mut TagIndex,
+    clock: &mut Clockwork,
+    operation: &str,
+    input: Value,
+) -> ApiResult {
     match operation {
-        "GetResources" => get_resources(world, &crate::ecs::api::parse(input)?),
+        "GetResources" => get_resources(index, clock, &parse(input)?),
         _ => Err(ApiError::unknown_operation()),
     }
 }
 
-fn get_resources(world: &mut World, input: &GetResources) -> ApiResult {
+fn get_resources(index: &mut TagIndex, clock: &mut Clockwork, input: &GetResources) -> ApiResult {
     let size = input.resources_per_page.unwrap_or(50);
     if !(1..=MOST_A_PAGE).contains(&size) {
         return Err(ApiError::invalid_parameter(
             "ResourcesPerPage must be between 1 and 100.",
         ));
     }
-    let index = &mut world.tag_index;
     let after = match input.pagination_token.as_str() {
         "" => String::new(),
-        token => index.redeem(token, world.clock.now)?,
+        token => index.redeem(token, clock.now)?,
     };
     let mut found = index
         .resources
@@ -179,7 +150,7 @@ fn get_resources(world: &mut World, input: &GetResources) -> ApiResult {
     let more = found.next().is_some();
 
     let token = match page.last() {
-        Some((last, _)) if more => index.issue(last, &mut world.clock),
+        Some((last, _)) if more => index.issue(last, clock),
         Some(_) | None => String::new(),
     };
     let resources: Vec<_> = page
@@ -189,7 +160,7 @@ fn get_resources(world: &mut World, input: &GetResources) -> ApiResult {
     Ok(json!({ "PaginationToken": token, "ResourceTagMappingList": resources }))
 }
 
-fn resource_json(arn: &str, IndexedTags(tags): &IndexedTags) -> Value {
+fn resource_json(arn: &str, tags: &Tags) -> Value {
     json!({ "ResourceARN": arn, "Tags": pairs(tags) })
 }
 
@@ -204,15 +175,5 @@ fn is_of_type(arn: &str, wanted: &str) -> bool {
     match wanted.split_once(':') {
         Some((wanted_service, wanted_kind)) => wanted_service == service && wanted_kind == kind,
         None => wanted == service,
-    }
-}
-
-impl World {
-    /// The index behind `GetResources` learns of tags with a lag.
-    pub(crate) fn index_later(&mut self, arn: String, tags: Tags) {
-        self.clock.after(
-            self.config.tag_index_lag,
-            Job::IndexTags(arn, IndexedTags(tags)),
-        );
     }
 }

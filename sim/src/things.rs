@@ -2,11 +2,10 @@
 //! refers to.
 
 use crate::config::AccountConfig;
-use crate::secrets::Selector;
-use crate::world::World;
+use crate::secrets::selector::Selector;
 
-/// A reference, understood.
-enum Thing<'a> {
+/// The thing that a reference names.
+pub(crate) enum Thing<'a> {
     Parameter(String),
     Object(&'a str),
     Secret(Selector<'a>),
@@ -18,7 +17,7 @@ impl<'a> Thing<'a> {
     /// Reads `ssm:/app/db`, `s3:bucket/key`, `secret:prod/db`,
     /// `appconfig:application/environment/profile`, or an ARN; `None` for anything else,
     /// and for what another account or Region has.
-    fn parse(reference: &'a str, config: &AccountConfig) -> Option<Self> {
+    pub(crate) fn parse(reference: &'a str, config: &AccountConfig) -> Option<Self> {
         match reference.split_once(':')? {
             ("ssm", name) => Some(Self::parse_parameter(name, name.to_owned())),
             ("s3", path) => Some(Self::Object(path)),
@@ -73,33 +72,4 @@ fn parameter_name(in_arn: &str) -> String {
 /// Whether a task of this account can be expected to find what it refers to.
 pub(crate) fn is_known(reference: &str, config: &AccountConfig) -> bool {
     Thing::parse(reference, config).is_some()
-}
-
-impl World {
-    /// The things that a reference, or a prefix that ends in `/`, names, and how often each of them
-    /// has been written.
-    pub(crate) fn versions_of(&self, reference: &str) -> Vec<(String, u64)> {
-        match Thing::parse(reference, &self.config) {
-            Some(Thing::Parameter(name)) => self.parameters.versions_of(&name),
-            Some(Thing::Object(path)) => self.buckets.versions_of(path),
-            Some(Thing::Secret(selector)) => self.secrets.versions_of(selector),
-            Some(Thing::AppConfig(path)) => self.appconfig.versions_of(path),
-            None => Vec::new(),
-        }
-    }
-
-    /// Things that the story takes for granted come to be without an event.
-    pub(crate) fn ensure_exists(&mut self, reference: &str) {
-        let now = self.clock.now;
-        match Thing::parse(reference, &self.config) {
-            Some(Thing::Parameter(name)) => self.parameters.ensure_exists(&self.config, &name, now),
-            Some(Thing::Object(path)) => self.buckets.ensure_exists(path, &mut self.clock),
-            Some(Thing::Secret(selector)) => {
-                self.secrets
-                    .ensure_exists(&self.config, &mut self.clock, selector);
-            }
-            // A configuration that was never deployed is read as well.
-            Some(Thing::AppConfig(_)) | None => {}
-        }
-    }
 }

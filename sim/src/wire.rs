@@ -1,30 +1,21 @@
 //! From an HTTP request to the world and back: which API, which operation, which fault, which
 //! answer.
 
-pub(crate) mod page;
-pub(crate) mod protocol;
+mod api;
+mod protocol;
 mod route;
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use jiff::Timestamp;
 
+use self::api::Api;
+use self::route::ApiRequest;
 use crate::call::{Call, CallResult};
 use crate::error::{ApiError, ApiResult};
 use crate::fault::{Effect, SERVER_ERROR};
 use crate::world::World;
-pub(crate) use route::{Api, ApiRequest};
-
-/// A time as the JSON protocols write it: seconds since 1970, with milliseconds.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "milliseconds since 1970 fit a double exactly"
-)]
-pub(crate) fn seconds(time: Timestamp) -> f64 {
-    time.as_millisecond() as f64 / 1000.0
-}
 
 /// What no API answers.
 const GARBLED: &[u8] = b"<html><body>hunter2</body>";
@@ -51,7 +42,7 @@ impl Reply {
 
 /// Lets a request have its effect, or the fault that befalls it, and records the call.
 pub(crate) fn handle(world: &mut World, request: &Request<Bytes>) -> Reply {
-    let Some(request) = route::parse(request, &world.config) else {
+    let Some(request) = route::parse(request, &world.shared.config) else {
         // A host that is none of this account's endpoints does not resolve.
         return Reply::Reset;
     };
@@ -59,7 +50,7 @@ pub(crate) fn handle(world: &mut World, request: &Request<Bytes>) -> Reply {
         request.api.iam_prefix(),
         &request.operation,
         &request.target,
-        world.clock.now,
+        world.shared.clock.now,
     );
     match fault {
         None => {
@@ -134,7 +125,7 @@ fn admit(
     if world.limiter.admit(
         request.api.iam_prefix(),
         &request.operation,
-        world.clock.now,
+        world.shared.clock.now,
     ) {
         perform(world)
     } else {
@@ -164,7 +155,7 @@ fn answer(
             request.api.error_response(&error, request.has_body()),
         ),
     };
-    protocol::add_request_id(&mut response, request.api, &world.clock.uuid());
+    protocol::add_request_id(&mut response, request.api, &world.shared.clock.uuid());
     record(world, request, result);
     response
 }
@@ -180,7 +171,7 @@ fn record(world: &mut World, request: ApiRequest, result: CallResult) {
     } = request;
     let input = api.redacted(input);
     world.calls.push(Call {
-        time: world.clock.now,
+        time: world.shared.clock.now,
         service: api.iam_prefix(),
         operation,
         target,
@@ -199,9 +190,9 @@ fn denial(world: &World, request: &ApiRequest) -> ApiError {
         principal,
         ..
     } = request;
-    let user = world.config.user_arn(principal);
+    let user = world.shared.config.user_arn(principal);
     let action = format!("{}:{operation}", api.iam_prefix());
-    let resource = api.resource_arn(&world.config, target);
+    let resource = api.resource_arn(&world.shared.config, target);
     let message = format!(
         "User: {user} is not authorized to perform: {action} on resource: {resource} because no \
          identity-based policy allows the {action} action"

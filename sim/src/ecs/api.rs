@@ -11,45 +11,44 @@ mod task_definitions;
 mod tasks;
 mod update;
 
-use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::names;
+use super::state::Ecs;
 use crate::error::{ApiError, ApiResult};
-use crate::world::World;
+use crate::input::parse;
+use crate::shared::Shared;
 
-pub(crate) fn perform(world: &mut World, operation: &str, input: Value) -> ApiResult {
+pub(crate) fn perform(
+    ecs: &mut Ecs,
+    shared: &mut Shared,
+    operation: &str,
+    input: Value,
+) -> ApiResult {
     match operation {
-        "CreateCluster" => clusters::create(world, &parse(input)?),
-        "ListClusters" => clusters::list(world, &parse(input)?),
-        "DescribeClusters" => Ok(clusters::describe(world, &parse(input)?)),
-        "RegisterTaskDefinition" => task_definitions::register(world, input),
-        "DescribeTaskDefinition" => task_definitions::describe(world, &parse(input)?),
-        "CreateService" => create::create(world, parse(input)?),
-        "DescribeServices" => describe::describe(world, &parse(input)?),
-        "ListServices" => lists::services(world, &parse(input)?),
-        "UpdateService" => update::update(world, &parse(input)?),
-        "DeleteService" => update::delete(world, &parse(input)?),
-        "ListTasks" => lists::tasks(world, &parse(input)?),
-        "DescribeTasks" => tasks::describe(world, &parse(input)?),
-        "StopTask" => tasks::stop(world, &parse(input)?),
-        "TagResource" => tags::tag(world, &parse(input)?),
-        "UntagResource" => tags::untag(world, &parse(input)?),
-        "ListTagsForResource" => tags::list(world, &parse(input)?),
-        "ListServiceDeployments" => history::list(world, &parse(input)?),
-        "DescribeServiceDeployments" => history::describe_deployments(world, &parse(input)?),
-        "StopServiceDeployment" => deployments::stop(world, &parse(input)?),
-        "ContinueServiceDeployment" => deployments::go_on(world, &parse(input)?),
-        "DescribeServiceRevisions" => history::describe_revisions(world, &parse(input)?),
+        "CreateCluster" => clusters::create(ecs, shared, &parse(input)?),
+        "ListClusters" => clusters::list(ecs, shared, &parse(input)?),
+        "DescribeClusters" => Ok(clusters::describe(ecs, shared, &parse(input)?)),
+        "RegisterTaskDefinition" => task_definitions::register(ecs, shared, input),
+        "DescribeTaskDefinition" => task_definitions::describe(ecs, &parse(input)?),
+        "CreateService" => create::create(ecs, shared, parse(input)?),
+        "DescribeServices" => describe::describe(ecs, shared, &parse(input)?),
+        "ListServices" => lists::services(ecs, &parse(input)?),
+        "UpdateService" => update::update(ecs, shared, &parse(input)?),
+        "DeleteService" => update::delete(ecs, shared, &parse(input)?),
+        "ListTasks" => lists::tasks(ecs, shared, &parse(input)?),
+        "DescribeTasks" => tasks::describe(ecs, shared, &parse(input)?),
+        "StopTask" => tasks::stop(ecs, shared, &parse(input)?),
+        "TagResource" => tags::tag(ecs, shared, &parse(input)?),
+        "UntagResource" => tags::untag(ecs, shared, &parse(input)?),
+        "ListTagsForResource" => tags::list(ecs, &parse(input)?),
+        "ListServiceDeployments" => history::list(ecs, shared, &parse(input)?),
+        "DescribeServiceDeployments" => history::describe_deployments(ecs, shared, &parse(input)?),
+        "StopServiceDeployment" => deployments::stop(ecs, shared, &parse(input)?),
+        "ContinueServiceDeployment" => deployments::resume(ecs, shared, &parse(input)?),
+        "DescribeServiceRevisions" => history::describe_revisions(ecs, shared, &parse(input)?),
         _ => Err(ApiError::unknown_operation()),
     }
-}
-
-/// Reads an operation's input; members it does not know are AWS's, and none of the simulation's
-/// business.
-pub(crate) fn parse<T: DeserializeOwned>(input: Value) -> ApiResult<T> {
-    let input = if input.is_null() { json!({}) } else { input };
-    serde_json::from_value(input).map_err(|error| ApiError::new("SerializationException", error))
 }
 
 /// What a call is about: services as `cluster/name`, a resource's ARN or service, a cluster.

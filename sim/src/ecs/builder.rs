@@ -1,68 +1,40 @@
 //! Services as a test or the demo describes them: running for an hour already, steady, and known to
 //! the tag index.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::history::HistoryStatus;
-use super::lifecycle::{Alarms, Hook};
-use super::model::{
-    Behaviour, CircuitBreaker, Deployment, EcsService, Failing, Guard, LaunchType, Read, Rollout,
-    Status, Strategy,
-};
+use super::hook::{Alarms, Hook};
+use super::model::{Behaviour, CircuitBreaker, Controller, Failing, LaunchType, Status, Strategy};
 use super::task_definition::{TaskDefinition, task_definition};
-use super::tasks;
-use crate::tagging::{IndexedTags, Tags};
-use crate::world::World;
-
-/// What deploys a service: `deploymentController.type`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Controller {
-    /// ECS itself, rolling.
-    #[default]
-    Ecs,
-    /// AWS CodeDeploy, blue/green.
-    CodeDeploy,
-    /// A third party, through task sets.
-    External,
-}
-
-impl Controller {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Ecs => "ECS",
-            Self::CodeDeploy => "CODE_DEPLOY",
-            Self::External => "EXTERNAL",
-        }
-    }
-}
+use crate::job::Read;
+use crate::tags::Tags;
 
 /// A service to be, see [`service`].
 #[derive(Clone, Debug)]
 #[must_use = "a service exists once it is added to an account"]
 pub struct Service {
-    id: String,
-    tags: Tags,
-    watched: Vec<String>,
-    definition: TaskDefinition,
+    pub(super) id: String,
+    pub(super) tags: Tags,
+    pub(super) watched: Vec<String>,
+    pub(super) definition: TaskDefinition,
     /// `serviceConnectConfiguration`.
-    proxy: Option<Value>,
-    desired: usize,
-    minimum_percent: usize,
-    maximum_percent: usize,
-    controller: Controller,
-    daemon: bool,
-    circuit_breaker: Option<CircuitBreaker>,
-    strategy: Strategy,
-    hooks: Vec<Hook>,
-    alarms: Option<Alarms>,
-    launch_type: LaunchType,
-    express: bool,
-    status: Status,
-    age: Duration,
-    behaviour: Behaviour,
+    pub(super) proxy: Option<Value>,
+    pub(super) desired: usize,
+    pub(super) minimum_percent: usize,
+    pub(super) maximum_percent: usize,
+    pub(super) controller: Controller,
+    pub(super) daemon: bool,
+    pub(super) circuit_breaker: Option<CircuitBreaker>,
+    pub(super) strategy: Strategy,
+    pub(super) hooks: Vec<Hook>,
+    pub(super) alarms: Option<Alarms>,
+    pub(super) launch_type: LaunchType,
+    pub(super) express: bool,
+    pub(super) status: Status,
+    pub(super) age: Duration,
+    pub(super) behaviour: Behaviour,
 }
 
 /// Describes a service, `cluster/name`. Unless told otherwise it has two tasks, 100 and 200
@@ -285,121 +257,5 @@ impl Service {
     pub fn inactive(mut self) -> Self {
         self.status = Status::Inactive;
         self
-    }
-}
-
-impl World {
-    pub(crate) fn add_service(&mut self, service: Service) {
-        let Some((cluster, name)) = service.id.split_once('/') else {
-            return;
-        };
-        let (cluster, name) = (cluster.to_owned(), name.to_owned());
-        let watched = service.watched.iter().map(|term| Read {
-            pattern: term.clone(),
-            required: false,
-        });
-        let mut behaviour = service.behaviour;
-        if behaviour.reads.is_empty() {
-            behaviour.reads = watched.collect();
-        }
-        let created_at = self.clock.now - service.age;
-        let task_definition = self.ecs.register(
-            &self.config,
-            &name,
-            service.definition.into_content(),
-            created_at,
-        );
-        let references =
-            self.ecs
-                .references_of(&self.config, &task_definition, service.proxy.as_ref());
-        for read in behaviour
-            .reads
-            .iter()
-            .chain(&references)
-            .filter(|read| read.required)
-        {
-            self.ensure_exists(&read.pattern);
-        }
-        let reads = behaviour.reads.iter().chain(&references);
-        let read: BTreeMap<_, _> = reads
-            .flat_map(|read| self.versions_of(&read.pattern))
-            .collect();
-
-        self.ecs.clusters.entry(cluster.clone()).or_default();
-        let config = &self.config;
-        let arn = config.arn("ecs", &format!("service/{}", service.id));
-        self.tag_index
-            .learn(arn.clone(), IndexedTags(service.tags.clone()));
-
-        let mut deployment = Deployment {
-            revision: self.clock.revision_id(),
-            task_definition: task_definition.clone(),
-            created_at,
-            updated_at: created_at,
-            rollout: Rollout::Completed,
-            reason: String::new(),
-            failed_tasks: 0,
-            scaled_at: None,
-            shifted_at: None,
-            service_connect: service.proxy.clone(),
-            references,
-        };
-        deployment.reason = format!("ECS deployment {} completed.", deployment.id());
-        let mut new = EcsService {
-            id: service.id.clone(),
-            cluster,
-            name,
-            arn,
-            status: Status::Active,
-            created_at,
-            desired: service.desired,
-            minimum_percent: service.minimum_percent,
-            maximum_percent: service.maximum_percent,
-            controller: service.controller,
-            daemon: service.daemon,
-            circuit_breaker: service.circuit_breaker,
-            strategy: service.strategy,
-            hooks: service.hooks,
-            alarms: service.alarms,
-            launch_type: service.launch_type,
-            express: service.express,
-            task_definition,
-            service_connect: service.proxy,
-            deployments: Vec::new(),
-            last_completed: Some(deployment.clone()),
-            history: Vec::new(),
-            tasks: Vec::new(),
-            stopped: VecDeque::new(),
-            events: VecDeque::new(),
-            tags: service.tags,
-            behaviour,
-            guard: Guard::default(),
-            failures_in_a_row: 0,
-            wait_until: None,
-        };
-        new.note_deployment(
-            &mut self.clock,
-            &deployment.revision,
-            &deployment.task_definition,
-        );
-        if let Some(first) = new.current_history() {
-            first.turn(HistoryStatus::Successful, "", created_at);
-            (first.created_at, first.started_at) = (created_at, Some(created_at));
-        }
-        for _ in 0..service.desired {
-            tasks::already_running(&mut new, &mut self.clock, &deployment, read.clone());
-        }
-        new.deployments.push(deployment);
-        new.owe_floor();
-        new.observe_floor();
-        if service.status != Status::Active {
-            new.delete(&mut self.clock);
-        }
-        if service.status == Status::Inactive {
-            new.tasks.clear();
-            new.deployments.clear();
-            new.status = Status::Inactive;
-        }
-        self.ecs.services.insert(service.id, new);
     }
 }

@@ -1,10 +1,11 @@
 //! Deployments of a service: started, superseded, completed, failed, rolled back.
 
 use super::history::{EndedBy, HistoryStatus, Rollback};
-use super::model::{Deployment, EcsService, Read, Rollout};
+use super::model::{Deployment, EcsService, Rollout};
 use crate::clockwork::Clockwork;
 use crate::error::{ApiError, ApiResult};
 use crate::fault::TOO_MANY_DEPLOYMENTS;
+use crate::job::Read;
 
 const MOST_ACTIVE: usize = 5;
 
@@ -117,7 +118,7 @@ pub(super) fn complete(service: &mut EcsService, clock: &mut Clockwork) {
         };
         current.turn(end, &reason, now);
     }
-    service.tell(clock, &format!("(deployment {id}) deployment completed."));
+    service.add_event(clock, &format!("(deployment {id}) deployment completed."));
 }
 
 /// Counts a task of `revision` that did not start; the circuit breaker may open.
@@ -168,7 +169,7 @@ pub(super) fn fail(service: &mut EcsService, clock: &mut Clockwork, by: EndedBy,
     primary.reason = format!("{}: {what}", prefix(by));
     primary.updated_at = now;
     let (id, revision) = (primary.id(), primary.revision.clone());
-    service.tell(
+    service.add_event(
         clock,
         &format!("(deployment {id}) deployment failed: {what}"),
     );
@@ -238,7 +239,7 @@ fn roll_back_to(
     service.deployments.insert(0, target);
     service.failures_in_a_row = 0;
     service.wait_until = None;
-    service.tell(clock, &format!("rolling back to deployment {id}."));
+    service.add_event(clock, &format!("rolling back to deployment {id}."));
 
     if let Some(current) = service.current_history() {
         current.rollback = Some(Rollback {

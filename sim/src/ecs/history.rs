@@ -3,9 +3,7 @@
 
 use jiff::Timestamp;
 
-use super::lifecycle::{HookRun, Stage};
-use super::model::EcsService;
-use crate::clockwork::Clockwork;
+use super::hook::{HookRun, Stage};
 
 /// The statuses of a service deployment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,46 +143,5 @@ impl ServiceDeployment {
         if status != HistoryStatus::InProgress {
             self.hooks.iter_mut().for_each(|run| run.void(now));
         }
-    }
-}
-
-impl EcsService {
-    /// Remembers that a deployment of `revision` was asked for.
-    pub(super) fn note_deployment(
-        &mut self,
-        clock: &mut Clockwork,
-        revision: &str,
-        task_definition: &str,
-    ) {
-        let source_revisions = self
-            .deployments
-            .iter()
-            .map(|deployment| deployment.revision.clone())
-            .collect();
-        self.history.push(ServiceDeployment {
-            id: clock.token(21),
-            target_revision: revision.to_owned(),
-            source_revisions,
-            task_definition: task_definition.to_owned(),
-            created_at: clock.now,
-            started_at: None,
-            finished_at: None,
-            updated_at: clock.now,
-            status: HistoryStatus::Pending,
-            reason: String::new(),
-            rollback: None,
-            stage: None,
-            hooks: Vec::new(),
-            triggered: Vec::new(),
-            baking_since: None,
-            ended_by: None,
-        });
-    }
-
-    /// The service deployment under way, which is always the newest.
-    pub(super) fn current_history(&mut self) -> Option<&mut ServiceDeployment> {
-        self.history
-            .last_mut()
-            .filter(|deployment| !deployment.status.is_over())
     }
 }

@@ -6,10 +6,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::builder::Controller;
-use super::history::ServiceDeployment;
-use super::lifecycle::{Alarms, Hook};
-use crate::tagging::Tags;
+use super::history::{HistoryStatus, ServiceDeployment};
+use super::hook::{Alarms, Hook};
+use crate::clockwork::Clockwork;
+use crate::job::Read;
+use crate::tags::Tags;
 
 /// `DescribeServices` returns as many events at most.
 const EVENTS_KEPT: usize = 100;
@@ -23,11 +24,26 @@ pub(crate) enum Status {
     Inactive,
 }
 
-/// A task and the service, `cluster/name`, that it belongs to.
-#[derive(Clone, Debug)]
-pub(crate) struct TaskId {
-    pub(crate) service: String,
-    pub(crate) task: String,
+/// What deploys a service: `deploymentController.type`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Controller {
+    /// ECS itself, rolling.
+    #[default]
+    Ecs,
+    /// AWS CodeDeploy, blue/green.
+    CodeDeploy,
+    /// A third party, through task sets.
+    External,
+}
+
+impl Controller {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Ecs => "ECS",
+            Self::CodeDeploy => "CODE_DEPLOY",
+            Self::External => "EXTERNAL",
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -121,14 +137,6 @@ pub(crate) struct Behaviour {
     pub(super) failing: Failing,
     /// A parameter that each task writes when it starts, and how many of them still do.
     pub(super) writing: Option<(String, u32)>,
-}
-
-/// Something that a task reads, named in any of the ways of [`crate::things`].
-#[derive(Clone, Debug)]
-pub(crate) struct Read {
-    pub(crate) pattern: String,
-    /// Without it the task does not start.
-    pub(super) required: bool,
 }
 
 /// Which new tasks fail to start.
@@ -286,8 +294,8 @@ impl EcsService {
         }
     }
 
-    /// Notes an event as the console and `DescribeServices` show it.
-    pub(super) fn tell(&mut self, clock: &mut crate::clockwork::Clockwork, text: &str) {
+    /// Adds an event as the console and `DescribeServices` show it.
+    pub(super) fn add_event(&mut self, clock: &mut Clockwork, text: &str) {
         let message = format!("(service {}) {text}", self.name);
         self.events.push_front(Event {
             id: clock.uuid(),
@@ -323,5 +331,44 @@ impl EcsService {
     /// The service is steady: from here on its whole floor is owed.
     pub(super) fn owe_floor(&mut self) {
         self.guard.floor = self.floor();
+    }
+
+    /// Remembers that a deployment of `revision` was asked for.
+    pub(super) fn note_deployment(
+        &mut self,
+        clock: &mut Clockwork,
+        revision: &str,
+        task_definition: &str,
+    ) {
+        let source_revisions = self
+            .deployments
+            .iter()
+            .map(|deployment| deployment.revision.clone())
+            .collect();
+        self.history.push(ServiceDeployment {
+            id: clock.token(21),
+            target_revision: revision.to_owned(),
+            source_revisions,
+            task_definition: task_definition.to_owned(),
+            created_at: clock.now,
+            started_at: None,
+            finished_at: None,
+            updated_at: clock.now,
+            status: HistoryStatus::Pending,
+            reason: String::new(),
+            rollback: None,
+            stage: None,
+            hooks: Vec::new(),
+            triggered: Vec::new(),
+            baking_since: None,
+            ended_by: None,
+        });
+    }
+
+    /// The service deployment under way, which is always the newest.
+    pub(super) fn current_history(&mut self) -> Option<&mut ServiceDeployment> {
+        self.history
+            .last_mut()
+            .filter(|deployment| !deployment.status.is_over())
     }
 }

@@ -3,8 +3,8 @@
 
 use serde_json::{Map, Value};
 
-use super::model::Read;
 use crate::config::AccountConfig;
+use crate::job::Read;
 use crate::things;
 
 /// The references of a task definition that was registered like this, and of the Service Connect

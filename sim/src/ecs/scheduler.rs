@@ -1,9 +1,9 @@
 //! The service scheduler: one look at a service, and what it starts and stops within the deployment
 //! configuration.
 
-use super::lifecycle::{self, Stage};
+use super::hook::Stage;
 use super::model::{Deployment, EcsService, Rollout, Status, Strategy, Task};
-use super::{deployment, tasks};
+use super::{deployment, lifecycle, tasks};
 use crate::clockwork::Clockwork;
 
 const STUCK: &str = "was unable to stop or start tasks during a deployment because of the service \
@@ -33,14 +33,14 @@ fn roll(service: &mut EcsService, clock: &mut Clockwork) {
     let stopped = old + stop_surplus(service, clock);
     let started = start_new(service, clock);
     if stopped + started == 0 && is_stuck(service) {
-        tell_once(service, clock, STUCK);
+        add_event_once(service, clock, STUCK);
     }
     forget_drained(service, None);
     if is_steady(service) {
         service.owe_floor();
         if lifecycle::is_baked(service, clock) {
             deployment::complete(service, clock);
-            tell_once(service, clock, "has reached a steady state.");
+            add_event_once(service, clock, "has reached a steady state.");
         }
     }
     service.observe_floor();
@@ -74,14 +74,14 @@ fn keep_up(service: &mut EcsService, clock: &mut Clockwork) {
             "Scaling activity initiated by service",
         );
     }
-    tell_stopped(service, clock, &surplus);
+    add_stopped_event(service, clock, &surplus);
     let waiting = service.wait_until.is_some_and(|until| clock.now < until);
     if let Some(before) = before.filter(|_| !waiting) {
         let wanted = service.desired.saturating_sub(live.len());
         let started: Vec<_> = (0..wanted)
             .map(|_| tasks::launch(service, clock, &before))
             .collect();
-        tell_started(service, clock, &started);
+        add_started_event(service, clock, &started);
     }
     forget_drained(service, completed.as_deref());
     service.observe_floor();
@@ -140,7 +140,7 @@ fn stop_old(service: &mut EcsService, clock: &mut Clockwork) -> usize {
         );
         stopped.push(task);
     }
-    tell_stopped(service, clock, &stopped);
+    add_stopped_event(service, clock, &stopped);
     stopped.len()
 }
 
@@ -168,7 +168,7 @@ fn stop_surplus(service: &mut EcsService, clock: &mut Clockwork) -> usize {
             "Scaling activity initiated by service",
         );
     }
-    tell_stopped(service, clock, &surplus);
+    add_stopped_event(service, clock, &surplus);
     surplus.len()
 }
 
@@ -196,7 +196,7 @@ fn start_new(service: &mut EcsService, clock: &mut Clockwork) -> usize {
     let started: Vec<_> = (0..count)
         .map(|_| tasks::launch(service, clock, &primary))
         .collect();
-    tell_started(service, clock, &started);
+    add_started_event(service, clock, &started);
     started.len()
 }
 
@@ -240,6 +240,14 @@ fn is_steady(service: &EcsService) -> bool {
         && service.healthy() == service.desired
 }
 
+/// Drains the service; it is inactive once its last task has stopped.
+pub(super) fn delete(service: &mut EcsService, clock: &mut Clockwork) {
+    service.status = Status::Draining;
+    service.desired = 0;
+    service.guard.floor = 0;
+    reconcile(service, clock);
+}
+
 fn drain(service: &mut EcsService, clock: &mut Clockwork) {
     let live: Vec<_> = service
         .tasks
@@ -255,38 +263,38 @@ fn drain(service: &mut EcsService, clock: &mut Clockwork) {
             "Scaling activity initiated by service",
         );
     }
-    tell_stopped(service, clock, &live);
+    add_stopped_event(service, clock, &live);
     if service.tasks.is_empty() {
         service.status = Status::Inactive;
         service.deployments.clear();
     }
 }
 
-fn tell_stopped(service: &mut EcsService, clock: &mut Clockwork, stopped: &[String]) {
+fn add_stopped_event(service: &mut EcsService, clock: &mut Clockwork, stopped: &[String]) {
     if !stopped.is_empty() {
         let text = format!(
             "has stopped {} running tasks: {}.",
             stopped.len(),
             listed(stopped)
         );
-        service.tell(clock, &text);
+        service.add_event(clock, &text);
     }
 }
 
-fn tell_started(service: &mut EcsService, clock: &mut Clockwork, started: &[String]) {
+fn add_started_event(service: &mut EcsService, clock: &mut Clockwork, started: &[String]) {
     if !started.is_empty() {
         let text = format!("has started {} tasks: {}.", started.len(), listed(started));
-        service.tell(clock, &text);
+        service.add_event(clock, &text);
     }
 }
 
-fn tell_once(service: &mut EcsService, clock: &mut Clockwork, text: &str) {
+fn add_event_once(service: &mut EcsService, clock: &mut Clockwork, text: &str) {
     if !service
         .events
         .front()
         .is_some_and(|event| event.message.ends_with(text))
     {
-        service.tell(clock, text);
+        service.add_event(clock, text);
     }
 }
 

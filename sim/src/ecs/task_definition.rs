@@ -106,7 +106,7 @@ impl TaskDefinition {
     }
 
     /// The members of `RegisterTaskDefinition`, but for the family.
-    pub(in crate::ecs) fn into_content(self) -> Map<String, Value> {
+    pub(crate) fn into_content(self) -> Map<String, Value> {
         let Self {
             containers,
             rest: mut content,

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::deployment;
-use super::model::{Deployment, EcsService, Failing, Read, Task, TaskId};
-use super::scheduler;
+use super::model::{Deployment, EcsService, Failing, Task};
 use crate::clockwork::Clockwork;
-use crate::job::Job;
+use crate::job::{Job, Read, TaskId};
 
 /// ECS slows down when tasks keep failing: "Amazon ECS service throttle logic".
 const FAILURES_BEFORE_WAITING: u32 = 3;
@@ -92,12 +91,16 @@ pub(super) fn reads(service: &mut EcsService, task: &str, read: &Read, found: Ve
     task.read.extend(found);
 }
 
-/// The containers run, or fail to. Answers the parameter that they write, if they do.
-pub(super) fn starts(
-    service: &mut EcsService,
-    clock: &mut Clockwork,
-    task: &str,
-) -> Option<String> {
+/// The start of a task.
+pub(super) enum Start {
+    /// Its containers run; some write a parameter.
+    Runs { writes: Option<String> },
+    /// It has failed.
+    Fails,
+}
+
+/// Starts the containers of a task that is pending.
+pub(super) fn starts(service: &mut EcsService, clock: &mut Clockwork, task: &str) -> Option<Start> {
     let failing = service.behaviour.failing.clone();
     let owner = TaskId {
         service: service.id.clone(),
@@ -107,18 +110,19 @@ pub(super) fn starts(
     let task = service.task_mut(task).filter(|task| task.is_pending())?;
     if let Some(reason) = failure_of(task, &failing) {
         fail(service, clock, &owner.task, reason);
-        return None;
+        return Some(Start::Fails);
     }
     task.started_at = Some(clock.now);
     clock.after(settling, Job::TaskHealthy(owner));
     service.observe_floor();
-    let (parameter, left) = service
-        .behaviour
-        .writing
-        .as_mut()
-        .filter(|(_, left)| *left > 0)?;
-    *left -= 1;
-    Some(parameter.clone())
+    let writing = service.behaviour.writing.as_mut();
+    let writes = writing
+        .filter(|(_, left)| *left > 0)
+        .map(|(parameter, left)| {
+            *left -= 1;
+            parameter.clone()
+        });
+    Some(Start::Runs { writes })
 }
 
 fn failure_of(task: &Task, failing: &Failing) -> Option<String> {
@@ -161,21 +165,21 @@ fn fail(service: &mut EcsService, clock: &mut Clockwork, task: &str, reason: Str
         service.wait_until = Some(clock.now + wait);
         clock.after(wait, Job::Reconcile(service.id.clone()));
         if beyond == 0 {
-            service.tell(clock, START_IMPAIRED);
+            service.add_event(clock, START_IMPAIRED);
         }
     }
     deployment::task_failed(service, clock, &revision);
-    scheduler::reconcile(service, clock);
 }
 
-pub(super) fn becomes_healthy(service: &mut EcsService, clock: &mut Clockwork, task: &str) {
+/// Makes a running task count for its deployment; returns whether it did.
+pub(super) fn becomes_healthy(service: &mut EcsService, task: &str) -> bool {
     let Some(task) = service.task_mut(task).filter(|task| task.is_running()) else {
-        return;
+        return false;
     };
     task.healthy = true;
     service.failures_in_a_row = 0;
     service.wait_until = None;
-    scheduler::reconcile(service, clock);
+    true
 }
 
 /// Orders a task to stop. It counts no longer as running from here on.
@@ -194,12 +198,13 @@ pub(super) fn stop(service: &mut EcsService, clock: &mut Clockwork, task: &str, 
     service.observe_floor();
 }
 
-pub(super) fn has_stopped(service: &mut EcsService, clock: &mut Clockwork, task: &str) {
+/// Takes a stopped task from the live ones; returns whether it was one of them.
+pub(super) fn has_stopped(service: &mut EcsService, clock: &Clockwork, task: &str) -> bool {
     let Some(position) = service.tasks.iter().position(|known| known.id == task) else {
-        return;
+        return false;
     };
     let mut task = service.tasks.remove(position);
     task.stopped_at = Some(clock.now);
     service.remember_stopped(task);
-    scheduler::reconcile(service, clock);
+    true
 }

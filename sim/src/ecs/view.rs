@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::Ecs;
 use super::history::{EndedBy, ServiceDeployment};
-use super::lifecycle::HookRun;
+use super::hook::{HookRun, Stage};
 use super::model::{Deployment, EcsService, Lowest, Rollout, Status, Task};
+use super::state::Ecs;
 
 /// One look at a service.
 #[derive(Clone, Debug)]
@@ -160,17 +160,28 @@ impl Ecs {
         self.services.get(id).map(ServiceView::from)
     }
 
-    /// Every version that a running task holds: service, task, thing, version.
-    pub(crate) fn versions_held(&self) -> impl Iterator<Item = (&str, &str, &str, u64)> {
+    /// Every version that a running task holds.
+    pub(crate) fn versions_held(&self) -> impl Iterator<Item = HeldVersion<'_>> {
         self.services.iter().flat_map(|(id, service)| {
             let running = service.tasks.iter().filter(|task| task.is_running());
             running.flat_map(move |task| {
-                task.read
-                    .iter()
-                    .map(move |(thing, version)| (&**id, &*task.id, &**thing, *version))
+                task.read.iter().map(move |(thing, version)| HeldVersion {
+                    service: id,
+                    task: &task.id,
+                    thing,
+                    version: *version,
+                })
             })
         })
     }
+}
+
+/// The version of something that a running task holds.
+pub(crate) struct HeldVersion<'a> {
+    pub(crate) service: &'a str,
+    pub(crate) task: &'a str,
+    pub(crate) thing: &'a str,
+    pub(crate) version: u64,
 }
 
 impl From<&EcsService> for ServiceView {
@@ -253,7 +264,7 @@ impl From<&ServiceDeployment> for HistoryView {
             task_definition: deployment.task_definition.clone(),
             status_reason: deployment.reason.clone(),
             ended_by: deployment.ended_by,
-            stage: deployment.stage.map(super::lifecycle::Stage::name),
+            stage: deployment.stage.map(Stage::name),
             baking_since: deployment.baking_since,
             hooks: deployment.hooks.iter().map(HookView::from).collect(),
         }

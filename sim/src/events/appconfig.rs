@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::Envelope;
+use super::envelope::Envelope;
 
 /// Something in `AppConfig` that has an id and a name.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,6 @@
 use serde_json::{Map, Value, json};
 
-use super::{Envelope, whole_second};
+use super::envelope::{Envelope, whole_second};
 
 /// How CloudTrail spells the member `ARN` of a response of Secrets Manager: it has had all three
 /// (Secrets Manager User Guide, "Match events with EventBridge").

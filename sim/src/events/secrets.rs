@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::Envelope;
+use super::envelope::Envelope;
 
 /// A secret, as far as its events tell of it.
 #[derive(Clone, Copy, Debug)]

@@ -11,13 +11,12 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio::time::{sleep_until, timeout};
 
+use super::configuration::{FunctionConfiguration, LogLine, Stream, task_root};
 use super::protocol::{Protocol, Signal};
-use super::{FunctionConfiguration, LogLine, StartError, Stream, task_root};
-use crate::server::Loopback;
-use crate::{Answer, Invocation, InvocationResult};
-
-/// How long Lambda lets a function initialize (AWS: "Lambda execution environment lifecycle").
-pub(super) const INIT_LIMIT: Duration = Duration::from_secs(10);
+use super::start_error::{INIT_LIMIT, StartError};
+use crate::account::Answer;
+use crate::lambda::{Invocation, InvocationResult};
+use crate::loopback::Loopback;
 
 /// How long the last lines of an ended process are waited for: a grandchild may hold the streams
 /// open for ever.
@@ -41,8 +40,8 @@ impl Environment {
         lines: &UnboundedSender<LogLine>,
     ) -> Result<Self, StartError> {
         let (invocations, queue) = unbounded_channel();
-        let (tell, signals) = unbounded_channel();
-        let protocol = Arc::new(Protocol::new(queue, tell));
+        let (sender, signals) = unbounded_channel();
+        let protocol = Arc::new(Protocol::new(queue, sender));
         let runtime_api = Loopback::listen(0, move |request| {
             let protocol = Arc::clone(&protocol);
             async move { Answer::Response(protocol.answer(request).await) }

@@ -12,14 +12,13 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::time::Instant;
 
-use super::function_error;
-use crate::{Invocation, InvocationResult};
+use crate::lambda::{Invocation, InvocationResult};
 
 /// The largest answer to a synchronous invocation, in bytes: 6 MB and the room that Lambda leaves
 /// for its own wrapping.
 const RESPONSE_LIMIT: usize = 6_291_556;
 
-/// What the process told through the Runtime API.
+/// A message of the process through the Runtime API.
 #[derive(Debug)]
 pub(super) enum Signal {
     /// It asked for an event: it is idle.
@@ -63,7 +62,7 @@ impl Protocol {
             (&Method::POST, ["invocation", id, "response"]) => self.response(id, request.body()),
             (&Method::POST, ["invocation", id, "error"]) => self.error(id, request.body()),
             (&Method::POST, ["init", "error"]) => {
-                self.tell(Signal::InitError(request.into_body()));
+                self.signal(Signal::InitError(request.into_body()));
                 accepted()
             }
             _ => failure(
@@ -75,7 +74,7 @@ impl Protocol {
     }
 
     async fn next(&self) -> Response<Bytes> {
-        self.tell(Signal::Ready);
+        self.signal(Signal::Ready);
         let Some(invocation) = self.invocations.lock().await.recv().await else {
             return failure(
                 StatusCode::INTERNAL_SERVER_ERROR,
@@ -99,7 +98,7 @@ impl Protocol {
                 "Response payload size exceeded maximum allowed payload size ({RESPONSE_LIMIT} \
                  bytes)."
             );
-            self.tell(Signal::Answered(function_error(
+            self.signal(Signal::Answered(function_error(
                 "Function.ResponseSizeTooLarge",
                 &message,
             )));
@@ -109,7 +108,7 @@ impl Protocol {
                 &message,
             );
         }
-        self.tell(Signal::Answered(InvocationResult::Ok(body.clone())));
+        self.signal(Signal::Answered(InvocationResult::Ok(body.clone())));
         accepted()
     }
 
@@ -117,7 +116,7 @@ impl Protocol {
         if !self.finish(id) {
             return invalid_request_id();
         }
-        self.tell(Signal::Answered(InvocationResult::FunctionError(
+        self.signal(Signal::Answered(InvocationResult::FunctionError(
             body.clone(),
         )));
         accepted()
@@ -132,9 +131,9 @@ impl Protocol {
             .is_some()
     }
 
-    /// The environment that listens is gone only when the process is being ended: then nobody needs
-    /// to know.
-    fn tell(&self, signal: Signal) {
+    /// The environment that listens is gone only when the process is being ended; the signal is not
+    /// needed then.
+    fn signal(&self, signal: Signal) {
         let _ = self.signals.send(signal);
     }
 }
@@ -215,4 +214,11 @@ fn json_response(status: StatusCode, body: &Value) -> Response<Bytes> {
         http::HeaderValue::from_static("application/json"),
     );
     response
+}
+
+/// An error in Lambda's own words, for a fault outside the function.
+pub(super) fn function_error(error_type: &str, message: &str) -> InvocationResult {
+    InvocationResult::FunctionError(Bytes::from(
+        json!({ "errorType": error_type, "errorMessage": message }).to_string(),
+    ))
 }

@@ -2,38 +2,39 @@
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
-use jiff::Timestamp;
 use serde::Serialize;
 
-use super::request::TOKEN;
-use super::{Bucket, S3Request, Version, document, no_bucket, versions};
+use super::request::{S3Request, TOKEN};
+use super::store::{Bucket, Buckets, Version, no_bucket};
+use super::versions;
+use super::xml::{MOST_KEYS, listed_time, quoted, xml};
 use crate::error::{ApiError, ApiResult};
-use crate::wire::protocol::response;
-use crate::world::World;
+use crate::shared::Shared;
 
-pub(super) const MOST_KEYS: usize = 1000;
-
-pub(crate) fn perform(world: &mut World, request: &S3Request) -> ApiResult<Response<Bytes>> {
+pub(crate) fn perform(
+    buckets: &mut Buckets,
+    shared: &mut Shared,
+    request: &S3Request,
+) -> ApiResult<Response<Bytes>> {
     match request.operation() {
-        "CreateBucket" => create_bucket(world, request),
-        "ListBuckets" => Ok(list_buckets(world)),
-        "HeadBucket" => world
-            .buckets
+        "CreateBucket" => create_bucket(buckets, shared, request),
+        "ListBuckets" => Ok(list_buckets(buckets, shared)),
+        "HeadBucket" => buckets
             .bucket(&request.bucket)
             .map(|_| empty(StatusCode::OK)),
-        "PutBucketVersioning" => put_versioning(world, request),
+        "PutBucketVersioning" => put_versioning(buckets, request),
         "PutBucketNotificationConfiguration" => {
-            world.configure_notifications(&request.bucket, &request.body)?;
+            buckets.configure_notifications(shared, &request.bucket, &request.body)?;
             Ok(empty(StatusCode::OK))
         }
         "GetBucketNotificationConfiguration" => {
-            Ok(xml(&world.buckets.bucket(&request.bucket)?.notifications))
+            Ok(xml(&buckets.bucket(&request.bucket)?.notifications))
         }
-        "PutObject" => put_object(world, request),
-        "DeleteObject" => delete_object(world, request),
-        "HeadObject" => head_object(world, request),
-        "ListObjectVersions" => versions::list(world, request),
-        "ListObjectsV2" => list_objects(world, request),
+        "PutObject" => put_object(buckets, shared, request),
+        "DeleteObject" => delete_object(buckets, shared, request),
+        "HeadObject" => head_object(buckets, request),
+        "ListObjectVersions" => versions::list(buckets, request),
+        "ListObjectsV2" => list_objects(buckets, shared, request),
         _ => Err(ApiError::new(
             "NotImplemented",
             "A header you provided implies functionality that is not implemented",
@@ -43,17 +44,21 @@ pub(crate) fn perform(world: &mut World, request: &S3Request) -> ApiResult<Respo
 }
 
 /// As with AWS, a new bucket is not versioned and tells EventBridge nothing.
-fn create_bucket(world: &mut World, request: &S3Request) -> ApiResult<Response<Bytes>> {
-    if world.buckets.bucket(&request.bucket).is_ok() {
+fn create_bucket(
+    buckets: &mut Buckets,
+    shared: &mut Shared,
+    request: &S3Request,
+) -> ApiResult<Response<Bytes>> {
+    if buckets.bucket(&request.bucket).is_ok() {
         let message =
             "Your previous request to create the named bucket succeeded and you already own it.";
         return Err(ApiError::new("BucketAlreadyOwnedByYou", message).with_status(409));
     }
     let bucket = Bucket {
-        created_at: world.clock.now,
+        created_at: shared.clock.now,
         ..Bucket::default()
     };
-    world.buckets.buckets.insert(request.bucket.clone(), bucket);
+    buckets.buckets.insert(request.bucket.clone(), bucket);
     let mut created = empty(StatusCode::OK);
     set(
         &mut created,
@@ -89,8 +94,8 @@ struct ListedBucket<'a> {
     creation_date: String,
 }
 
-fn list_buckets(world: &World) -> Response<Bytes> {
-    let buckets = world.buckets.buckets.iter();
+fn list_buckets(buckets: &Buckets, shared: &Shared) -> Response<Bytes> {
+    let buckets = buckets.buckets.iter();
     let buckets = buckets
         .map(|(name, bucket)| ListedBucket {
             name,
@@ -99,29 +104,37 @@ fn list_buckets(world: &World) -> Response<Bytes> {
         .collect();
     xml(&ListAllMyBucketsResult {
         owner: Owner {
-            id: &world.config.account_id,
+            id: &shared.config.account_id,
         },
         buckets: BucketList { buckets },
     })
 }
 
-fn put_versioning(world: &mut World, request: &S3Request) -> ApiResult<Response<Bytes>> {
+fn put_versioning(buckets: &mut Buckets, request: &S3Request) -> ApiResult<Response<Bytes>> {
     let enabled = String::from_utf8_lossy(&request.body).contains("<Status>Enabled</Status>");
-    world.buckets.bucket_mut(&request.bucket)?.versioned = enabled;
+    buckets.bucket_mut(&request.bucket)?.versioned = enabled;
     Ok(empty(StatusCode::OK))
 }
 
-fn put_object(world: &mut World, request: &S3Request) -> ApiResult<Response<Bytes>> {
-    world.put_object(&request.bucket, &request.key, &request.body)?;
-    let version = current(world, request)?.clone();
+fn put_object(
+    buckets: &mut Buckets,
+    shared: &mut Shared,
+    request: &S3Request,
+) -> ApiResult<Response<Bytes>> {
+    buckets.put(shared, &request.bucket, &request.key, &request.body)?;
+    let version = current(buckets, request)?.clone();
     let mut stored = empty(StatusCode::OK);
     set(&mut stored, header::ETAG, &quoted(&version.etag));
     set_version(&mut stored, version.id.as_deref());
     Ok(stored)
 }
 
-fn delete_object(world: &mut World, request: &S3Request) -> ApiResult<Response<Bytes>> {
-    let marker = world.delete_object(&request.bucket, &request.key)?;
+fn delete_object(
+    buckets: &mut Buckets,
+    shared: &mut Shared,
+    request: &S3Request,
+) -> ApiResult<Response<Bytes>> {
+    let marker = buckets.delete(shared, &request.bucket, &request.key)?;
     let mut deleted = empty(StatusCode::NO_CONTENT);
     if marker.is_some() {
         set(
@@ -134,8 +147,8 @@ fn delete_object(world: &mut World, request: &S3Request) -> ApiResult<Response<B
     Ok(deleted)
 }
 
-fn head_object(world: &World, request: &S3Request) -> ApiResult<Response<Bytes>> {
-    let version = current(world, request)?;
+fn head_object(buckets: &Buckets, request: &S3Request) -> ApiResult<Response<Bytes>> {
+    let version = current(buckets, request)?;
     let mut found = empty(StatusCode::OK);
     set(&mut found, header::ETAG, &quoted(&version.etag));
     set(
@@ -155,12 +168,8 @@ fn head_object(world: &World, request: &S3Request) -> ApiResult<Response<Bytes>>
     Ok(found)
 }
 
-fn current<'a>(world: &'a World, request: &S3Request) -> ApiResult<&'a Version> {
-    let bucket = world
-        .buckets
-        .buckets
-        .get(&request.bucket)
-        .ok_or_else(no_bucket)?;
+fn current<'a>(buckets: &'a Buckets, request: &S3Request) -> ApiResult<&'a Version> {
+    let bucket = buckets.buckets.get(&request.bucket).ok_or_else(no_bucket)?;
     let stored = bucket
         .objects
         .get(&request.key)
@@ -196,8 +205,12 @@ struct Contents<'a> {
 }
 
 /// The continuation token is the last key of the page before.
-fn list_objects(world: &World, request: &S3Request) -> ApiResult<Response<Bytes>> {
-    let bucket = world.buckets.bucket(&request.bucket)?;
+fn list_objects(
+    buckets: &Buckets,
+    shared: &Shared,
+    request: &S3Request,
+) -> ApiResult<Response<Bytes>> {
+    let bucket = buckets.bucket(&request.bucket)?;
     let prefix = request.query("prefix").unwrap_or_default();
     let after = request
         .query(TOKEN)
@@ -211,21 +224,18 @@ fn list_objects(world: &World, request: &S3Request) -> ApiResult<Response<Bytes>
 
     let mut found = bucket
         .live()
-        .filter(|(key, ..)| key.starts_with(prefix) && key.as_str() > after);
+        .filter(|live| live.key.starts_with(prefix) && live.key > after);
     let mut page: Vec<_> = found.by_ref().take(max_keys).collect();
     let is_truncated = found.next().is_some() || request.turn.is_some();
     if request.turn.as_ref().is_some_and(|turn| turn.is_empty) {
         page.clear();
     }
-    let last = page
-        .last()
-        .filter(|_| is_truncated)
-        .map(|(key, ..)| key.as_str());
-    let contents = page.iter().map(|(key, _, version)| Contents {
-        key: key.as_str(),
-        last_modified: listed_time(version.modified_at + world.config.metadata_clock_ahead),
-        etag: quoted(&version.etag),
-        size: version.size,
+    let last = page.last().filter(|_| is_truncated).map(|live| live.key);
+    let contents = page.iter().map(|live| Contents {
+        key: live.key,
+        last_modified: listed_time(live.version.modified_at + shared.config.metadata_clock_ahead),
+        etag: quoted(&live.version.etag),
+        size: live.version.size,
         storage_class: "STANDARD",
     });
     Ok(xml(&ListBucketResult {
@@ -241,23 +251,6 @@ fn list_objects(world: &World, request: &S3Request) -> ApiResult<Response<Bytes>
             .or(last),
         contents: contents.collect(),
     }))
-}
-
-/// Whole seconds, although written with milliseconds.
-pub(super) fn listed_time(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string()
-}
-
-pub(super) fn quoted(etag: &str) -> String {
-    format!("\"{etag}\"")
-}
-
-pub(super) fn xml(content: &impl Serialize) -> Response<Bytes> {
-    response(
-        StatusCode::OK,
-        "application/xml",
-        Bytes::from(document(content)),
-    )
 }
 
 fn empty(status: StatusCode) -> Response<Bytes> {

@@ -1,36 +1,29 @@
-//! Where a bucket sends its events: EventBridge, and queues by event, prefix and suffix.
-
-use std::time::Duration;
+//! The configuration of a bucket's events: EventBridge, and queues by event, prefix and suffix.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-
-use crate::error::{ApiError, ApiResult};
-use crate::events::{self, Envelope, Object};
-use crate::world::World;
 
 /// The document of `PutBucketNotificationConfiguration`, as far as queues and EventBridge go.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename = "NotificationConfiguration")]
 pub(super) struct Notifications {
     #[serde(rename = "QueueConfiguration", default)]
-    queues: Vec<QueueConfiguration>,
+    pub(super) queues: Vec<QueueConfiguration>,
     #[serde(
         rename = "EventBridgeConfiguration",
         default,
         skip_serializing_if = "Option::is_none"
     )]
-    event_bridge: Option<EventBridge>,
+    pub(super) event_bridge: Option<EventBridge>,
 }
 
 /// An element whose presence says all.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
-struct EventBridge {}
+pub(super) struct EventBridge {}
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", default)]
-struct QueueConfiguration {
-    id: String,
+pub(super) struct QueueConfiguration {
+    pub(super) id: String,
     queue: String,
     /// `s3:ObjectCreated:*`.
     #[serde(rename = "Event")]
@@ -71,7 +64,7 @@ impl FilterRule {
 }
 
 impl QueueConfiguration {
-    fn wants(&self, kind: &str, key: &str) -> bool {
+    pub(super) fn wants(&self, kind: &str, key: &str) -> bool {
         let of_kind = |event: &String| {
             let event = event.trim_start_matches("s3:");
             event == kind
@@ -84,7 +77,7 @@ impl QueueConfiguration {
     }
 
     /// The name in the queue's ARN.
-    fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         self.queue.rsplit(':').next().unwrap_or_default()
     }
 }
@@ -96,60 +89,5 @@ impl Notifications {
             queues: Vec::new(),
             event_bridge: Some(EventBridge {}),
         }
-    }
-}
-
-impl World {
-    /// Tells EventBridge and the queues of a bucket what happened to an object; `kind` is
-    /// `ObjectCreated:Put`.
-    pub(super) fn tell(
-        &mut self,
-        object: &Object<'_>,
-        kind: &str,
-        event: impl FnOnce(&Envelope<'_>) -> Value,
-    ) {
-        let Ok(bucket) = self.buckets.bucket(object.bucket) else {
-            return;
-        };
-        let wanting: Vec<_> = bucket
-            .notifications
-            .queues
-            .iter()
-            .filter(|queue| queue.wants(kind, object.key))
-            .cloned()
-            .collect();
-        if bucket.notifications.event_bridge.is_some() {
-            self.emit(event);
-        }
-        for queue in wanting {
-            let message = self
-                .event(|envelope| events::object_notification(envelope, object, kind, &queue.id));
-            self.bus
-                .deliver(&mut self.clock, Duration::ZERO, queue.name(), &message);
-        }
-    }
-
-    /// Replaces a bucket's configuration; each queue gets a test event.
-    pub(super) fn configure_notifications(&mut self, name: &str, document: &[u8]) -> ApiResult<()> {
-        let malformed = "The XML you provided was not well-formed or did not validate against our \
-                         published schema";
-        let parsed = quick_xml::de::from_reader(document)
-            .map_err(|_| ApiError::new("MalformedXML", malformed));
-        let mut notifications: Notifications = parsed?;
-        for queue in notifications
-            .queues
-            .iter_mut()
-            .filter(|queue| queue.id.is_empty())
-        {
-            queue.id = self.clock.uuid();
-        }
-        self.buckets.bucket_mut(name)?.notifications = notifications.clone();
-        for queue in &notifications.queues {
-            let request_id = self.clock.token(16).to_uppercase();
-            let test =
-                self.event(|envelope| events::notification_test(envelope, name, &request_id));
-            self.send_to_queue(queue.name(), test.to_string());
-        }
-        Ok(())
     }
 }

@@ -8,7 +8,7 @@ use http::{Method, Request};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use crate::wire::page::{Turn, Turns};
+use crate::page::{Turn, Turns};
 
 /// The parameter of `ListObjectsV2` with the token of a page.
 pub(super) const TOKEN: &str = "continuation-token";

@@ -5,10 +5,10 @@ use bytes::Bytes;
 use http::Response;
 use serde::Serialize;
 
-use super::api::{MOST_KEYS, listed_time, quoted, xml};
-use super::{S3Request, Version};
+use super::request::S3Request;
+use super::store::{Buckets, Version};
+use super::xml::{MOST_KEYS, listed_time, quoted, xml};
 use crate::error::ApiResult;
-use crate::world::World;
 
 /// The id of a version that was made without versioning.
 const NO_ID: &str = "null";
@@ -65,8 +65,8 @@ struct Listed<'a> {
     is_latest: bool,
 }
 
-pub(super) fn list(world: &World, request: &S3Request) -> ApiResult<Response<Bytes>> {
-    let bucket = world.buckets.bucket(&request.bucket)?;
+pub(super) fn list(buckets: &Buckets, request: &S3Request) -> ApiResult<Response<Bytes>> {
+    let bucket = buckets.bucket(&request.bucket)?;
     let text = |name: &str| request.query(name).unwrap_or_default();
     let (prefix, key_marker, version_id_marker) = (
         text("prefix"),

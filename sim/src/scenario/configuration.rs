@@ -2,43 +2,47 @@
 //! without a call on record.
 
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::account::Account;
-use crate::ssm::Put;
+use crate::appconfig::Configuration;
+use crate::error::ApiResult;
 
 impl Account {
     /// Writes a parameter; answers its new version. An event tells of it.
     #[expect(clippy::must_use_candidate, reason = "the version is a by-product")]
     pub fn put_parameter(&self, name: &str) -> u64 {
-        // The owner's put overwrites: it cannot fail.
-        self.change(|world| world.put_parameter(Put::by_owner(&world.config, name)))
-            .unwrap_or_default()
+        self.change(|world| world.put_parameter(name))
     }
 
     /// The times at which a parameter was written, oldest first, by whomever.
     #[must_use]
     pub fn parameter_writes(&self, name: &str) -> Vec<Timestamp> {
-        self.look(|world| world.parameters.written_at(name))
+        self.read(|world| world.parameters.written_at(name))
     }
 
     /// Deletes a parameter, if there is one. An event tells of it.
     pub fn delete_parameter(&self, name: &str) {
         // A parameter that does not exist stays so.
-        let _ = self.change(|world| world.delete_parameter(name));
+        let _ = self.change(|world| world.parameters.delete(&mut world.shared, name));
     }
 
     /// Moves a label to the newest version of a parameter, if there is one. An event tells of it.
     pub fn label_parameter(&self, name: &str, label: &str) {
         // What does not exist has no labels.
-        let _ = self.change(|world| world.label_parameter(name, None, &[label.to_owned()]));
+        let _ = self.change(|world| {
+            let labels = [label.to_owned()];
+            world
+                .parameters
+                .label(&mut world.shared, name, None, &labels)
+        });
     }
 
     /// Tags a parameter, if there is one; the index learns of it later.
     pub fn tag_parameter(&self, name: &str, key: &str, value: &str) {
         // What does not exist has no tags.
         let _ = self.change(|world| {
-            world.tag_parameter(name, |tags| {
+            world.parameters.tag(&mut world.shared, name, |tags| {
                 drop(tags.insert(key.to_owned(), value.to_owned()));
             })
         });
@@ -49,11 +53,12 @@ impl Account {
     #[expect(clippy::must_use_candidate, reason = "the count is a by-product")]
     pub fn put_object(&self, bucket: &str, key: &str) -> u64 {
         self.change(|world| {
-            let now = world.clock.now;
+            let now = world.shared.clock.now;
             world.buckets.ensure_bucket(bucket, now);
             // The bucket exists: writing cannot fail.
-            world
-                .put_object(bucket, key, b"content")
+            let (buckets, shared) = (&mut world.buckets, &mut world.shared);
+            buckets
+                .put(shared, bucket, key, b"content")
                 .unwrap_or_default()
         })
     }
@@ -62,22 +67,22 @@ impl Account {
     /// ends in a slash.
     pub fn create_folder(&self, bucket: &str, key: &str) {
         self.change(|world| {
-            let now = world.clock.now;
+            let now = world.shared.clock.now;
             world.buckets.ensure_bucket(bucket, now);
             // The bucket exists: writing cannot fail.
-            let _ = world.put_object(bucket, key, b"");
+            let _ = world.buckets.put(&mut world.shared, bucket, key, b"");
         });
     }
 
     /// Deletes an object, if there is one. An event tells of it.
     pub fn delete_object(&self, bucket: &str, key: &str) {
         // What does not exist stays so.
-        let _ = self.change(|world| world.delete_object(bucket, key));
+        let _ = self.change(|world| world.buckets.delete(&mut world.shared, bucket, key));
     }
 
     /// Creates a bucket, versioned and with EventBridge on, if there is none.
     pub fn add_bucket(&self, name: &str) {
-        self.change(|world| world.buckets.ensure_bucket(name, world.clock.now));
+        self.change(|world| world.buckets.ensure_bucket(name, world.shared.clock.now));
     }
 
     /// Gives a secret, new, known or marked for deletion, a new value: its next version, whose id
@@ -86,7 +91,7 @@ impl Account {
     #[expect(clippy::must_use_candidate, reason = "the version is a by-product")]
     pub fn put_secret(&self, name: &str) -> String {
         // Whatever would be in the way is put right first: it cannot fail.
-        self.change(|world| world.put_secret(name))
+        self.change(|world| world.secrets.put(&mut world.shared, name))
             .unwrap_or_default()
     }
 
@@ -94,7 +99,10 @@ impl Account {
     /// Nothing happens if either does not exist.
     pub fn move_stage(&self, name: &str, stage: &str, version: &str) {
         // What does not exist wears no labels.
-        let _ = self.change(|world| world.move_stage(name, stage, version));
+        let _ = self.change(|world| {
+            let shared = &mut world.shared;
+            world.secrets.move_stage(shared, name, stage, version)
+        });
     }
 
     /// Rotates a secret, if there is one: a second and a half later there is a pending version,
@@ -102,29 +110,34 @@ impl Account {
     /// otherwise.
     pub fn rotate_secret(&self, name: &str) {
         // What does not exist does not rotate.
-        let _ = self.change(|world| world.as_owner("RotateSecret", json!({ "SecretId": name })));
+        let _ = self.as_secret_owner("RotateSecret", json!({ "SecretId": name }));
     }
 
     /// Marks a secret, if there is one, for deletion in 30 days: nobody can read it any more. Only
     /// CloudTrail tells of it.
     pub fn delete_secret(&self, name: &str) {
         // What does not exist stays so.
-        let _ = self.change(|world| world.as_owner("DeleteSecret", json!({ "SecretId": name })));
+        let _ = self.as_secret_owner("DeleteSecret", json!({ "SecretId": name }));
     }
 
     /// Tags a secret, if there is one; the index learns of it later.
     pub fn tag_secret(&self, name: &str, key: &str, value: &str) {
         let tags = json!([{ "Key": key, "Value": value }]);
         // What does not exist has no tags.
-        let _ = self.change(|world| {
-            world.as_owner("TagResource", json!({ "SecretId": name, "Tags": tags }))
-        });
+        let _ = self.as_secret_owner("TagResource", json!({ "SecretId": name, "Tags": tags }));
+    }
+
+    fn as_secret_owner(&self, operation: &str, input: Value) -> ApiResult {
+        self.change(|world| {
+            let shared = &mut world.shared;
+            world.secrets.as_owner(shared, operation, input)
+        })
     }
 
     /// The full ARN of a secret, if there is one.
     #[must_use]
     pub fn secret_arn(&self, name: &str) -> Option<String> {
-        self.look(|world| world.secrets.arn(name))
+        self.read(|world| world.secrets.arn(name))
     }
 
     /// A deployment of an AppConfig configuration reaches its last target. An event tells of it.
@@ -134,13 +147,23 @@ impl Account {
         environment: &str,
         profile: &str,
     ) {
-        self.change(|world| world.complete_appconfig_deployment(application, environment, profile));
+        let configuration = Configuration {
+            application,
+            environment,
+            profile,
+        };
+        self.change(|world| world.appconfig.complete(&mut world.shared, configuration));
     }
 
     /// A deployment of an AppConfig configuration begins: what reads the configuration from now on
     /// has the new value. An event tells of it.
     pub fn start_appconfig_deployment(&self, application: &str, environment: &str, profile: &str) {
-        self.change(|world| world.start_appconfig_deployment(application, environment, profile));
+        let configuration = Configuration {
+            application,
+            environment,
+            profile,
+        };
+        self.change(|world| world.appconfig.start(&mut world.shared, configuration));
     }
 
     /// The deployment that was begun last is rolled back: the value before it is in force again. An
@@ -153,8 +176,14 @@ impl Account {
         profile: &str,
         called: &str,
     ) {
+        let configuration = Configuration {
+            application,
+            environment,
+            profile,
+        };
         self.change(|world| {
-            world.roll_back_appconfig_deployment(application, environment, profile, called);
+            let shared = &mut world.shared;
+            world.appconfig.roll_back(shared, configuration, called);
         });
     }
 }

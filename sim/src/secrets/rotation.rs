@@ -3,51 +3,33 @@
 
 use serde_json::json;
 
-use super::{CURRENT, PENDING, SecretId, api};
-use crate::job::Job;
-use crate::world::World;
+use super::api;
+use super::selector::{CURRENT, PENDING, SecretId};
+use super::store::Secrets;
+use crate::job::{Job, RotationStep};
+use crate::shared::Shared;
 
-/// The rotation function's name in the record of who called.
+/// The rotation function's name in the record of calls.
 const ROTATION_FUNCTION: &str = "rotation-function";
 
-/// A rotation that is due to go on.
-#[derive(Debug)]
-pub(crate) struct RotationStep {
-    arn: String,
-    /// The version it makes.
-    version: String,
-    finishes: bool,
-}
-
-impl World {
-    pub(super) fn start_rotation(&mut self, arn: String, version: String) {
-        self.clock.after(
-            self.config.rotation / 4,
-            Job::Rotate(RotationStep {
-                arn,
-                version,
-                finishes: false,
-            }),
-        );
-    }
-
-    /// A secret that was deleted meanwhile refuses what the rotation function asks for, and nothing
-    /// more comes of it.
-    pub(crate) fn rotate(&mut self, step: RotationStep) {
+impl Secrets {
+    /// Takes the next step. A secret that was deleted meanwhile refuses the calls of the rotation
+    /// function, which ends the rotation.
+    pub(crate) fn rotate(&mut self, shared: &mut Shared, step: RotationStep) {
         let RotationStep {
             arn,
             version,
             finishes,
         } = step;
         if finishes {
-            self.finish_rotation(&arn, &version);
+            self.finish_rotation(shared, &arn, &version);
             return;
         }
-        self.trail_rotation("RotationStarted", &arn);
+        shared.trail_rotation("RotationStarted", &arn);
         let put = json!({ "SecretId": arn, "ClientRequestToken": version, "SecretString": "rotated", "VersionStages": [PENDING] });
-        if api::perform(self, "PutSecretValue", put, ROTATION_FUNCTION).is_ok() {
-            self.clock.after(
-                self.config.rotation * 3 / 4,
+        if api::perform(self, shared, "PutSecretValue", put, ROTATION_FUNCTION).is_ok() {
+            shared.clock.after(
+                shared.config.rotation * 3 / 4,
                 Job::Rotate(RotationStep {
                     arn,
                     version,
@@ -57,26 +39,32 @@ impl World {
         }
     }
 
-    fn finish_rotation(&mut self, arn: &str, version: &str) {
+    fn finish_rotation(&mut self, shared: &mut Shared, arn: &str, version: &str) {
         let current = self
-            .secrets
             .get(arn)
             .ok()
             .and_then(|secret| secret.holder(CURRENT))
             .map(str::to_owned);
         let finish = json!({ "SecretId": arn, "VersionStage": CURRENT, "MoveToVersionId": version, "RemoveFromVersionId": current });
-        if api::perform(self, "UpdateSecretVersionStage", finish, ROTATION_FUNCTION).is_err() {
+        if api::perform(
+            self,
+            shared,
+            "UpdateSecretVersionStage",
+            finish,
+            ROTATION_FUNCTION,
+        )
+        .is_err()
+        {
             return;
         }
         let name = self
-            .secrets
             .find(SecretId::from_api(arn))
             .map(|secret| secret.name.clone())
             .unwrap_or_default();
-        if let Some(secret) = self.secrets.0.get_mut(&name) {
+        if let Some(secret) = self.0.get_mut(&name) {
             secret.detach(PENDING);
-            secret.rotated_at = Some(self.clock.now);
+            secret.rotated_at = Some(shared.clock.now);
         }
-        self.trail_rotation("RotationSucceeded", arn);
+        shared.trail_rotation("RotationSucceeded", arn);
     }
 }

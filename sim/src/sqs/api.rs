@@ -6,28 +6,34 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Message, Queue, Redrive};
-use crate::ecs::api::parse;
+use super::{Message, Queue, Queues, Redrive};
+use crate::config::AccountConfig;
 use crate::error::{ApiError, ApiResult};
+use crate::input::parse;
 use crate::job::Job;
-use crate::world::World;
+use crate::shared::Shared;
 
 const LONGEST_DELAY: u64 = 900;
 const LARGEST_MESSAGE: usize = 1_048_576;
 const MOST_IN_A_BATCH: usize = 10;
 
-pub(crate) fn perform(world: &mut World, operation: &str, input: Value) -> ApiResult {
+pub(crate) fn perform(
+    queues: &mut Queues,
+    shared: &mut Shared,
+    operation: &str,
+    input: Value,
+) -> ApiResult {
     match operation {
-        "CreateQueue" => create(world, &parse(input)?),
-        "GetQueueUrl" => get_url(world, &parse(input)?),
-        "GetQueueAttributes" => get_attributes(world, &parse(input)?),
-        "SetQueueAttributes" => set_attributes(world, &parse(input)?),
-        "SendMessage" => send(world, parse(input)?),
-        "SendMessageBatch" => send_batch(world, parse(input)?),
-        "ReceiveMessage" => receive(world, &parse(input)?),
-        "DeleteMessage" => delete(world, &parse(input)?),
-        "ChangeMessageVisibility" => change_visibility(world, &parse(input)?),
-        "PurgeQueue" => purge(world, &parse(input)?),
+        "CreateQueue" => create(queues, shared, &parse(input)?),
+        "GetQueueUrl" => get_url(queues, shared, &parse(input)?),
+        "GetQueueAttributes" => get_attributes(queues, shared, &parse(input)?),
+        "SetQueueAttributes" => set_attributes(queues, &parse(input)?),
+        "SendMessage" => send(queues, shared, parse(input)?),
+        "SendMessageBatch" => send_batch(queues, shared, parse(input)?),
+        "ReceiveMessage" => receive(queues, shared, &parse(input)?),
+        "DeleteMessage" => delete(queues, &parse(input)?),
+        "ChangeMessageVisibility" => change_visibility(queues, shared, &parse(input)?),
+        "PurgeQueue" => purge(queues, &parse(input)?),
         _ => Err(ApiError::unknown_operation()),
     }
 }
@@ -57,15 +63,14 @@ struct CreateQueue {
     attributes: Attributes,
 }
 
-fn create(world: &mut World, input: &CreateQueue) -> ApiResult {
+fn create(queues: &mut Queues, shared: &mut Shared, input: &CreateQueue) -> ApiResult {
     let mut queue = Queue::new();
     queue.apply(&input.attributes)?;
-    world
-        .queues
+    queues
         .queues
         .entry(input.queue_name.clone())
         .or_insert(queue);
-    Ok(json!({ "QueueUrl": world.queue_url(&input.queue_name) }))
+    Ok(json!({ "QueueUrl": queue_url(&shared.config, &input.queue_name) }))
 }
 
 impl Queue {
@@ -126,17 +131,15 @@ struct GetQueueUrl {
     queue_name: String,
 }
 
-fn get_url(world: &mut World, input: &GetQueueUrl) -> ApiResult {
-    world.queues.queue(&input.queue_name)?;
-    Ok(json!({ "QueueUrl": world.queue_url(&input.queue_name) }))
+fn get_url(queues: &mut Queues, shared: &mut Shared, input: &GetQueueUrl) -> ApiResult {
+    queues.queue(&input.queue_name)?;
+    Ok(json!({ "QueueUrl": queue_url(&shared.config, &input.queue_name) }))
 }
 
-impl World {
-    fn queue_url(&self, name: &str) -> String {
-        let default = || format!("https://sqs.{}.amazonaws.com", self.config.region);
-        let endpoint = self.config.endpoint.clone().unwrap_or_else(default);
-        format!("{endpoint}/{}/{name}", self.config.account_id)
-    }
+fn queue_url(config: &AccountConfig, name: &str) -> String {
+    let default = || format!("https://sqs.{}.amazonaws.com", config.region);
+    let endpoint = config.endpoint.clone().unwrap_or_else(default);
+    format!("{endpoint}/{}/{name}", config.account_id)
 }
 
 #[derive(Deserialize)]
@@ -146,10 +149,10 @@ struct OfQueue {
 }
 
 /// All attributes, whichever were asked for.
-fn get_attributes(world: &mut World, input: &OfQueue) -> ApiResult {
+fn get_attributes(queues: &mut Queues, shared: &mut Shared, input: &OfQueue) -> ApiResult {
     let name = name_of(&input.queue_url);
-    let queue = world.queues.queue(name)?;
-    let now = world.clock.now;
+    let queue = queues.queue(name)?;
+    let now = shared.clock.now;
     let (visible, hidden): (Vec<_>, Vec<_>) = queue
         .messages
         .values()
@@ -166,7 +169,7 @@ fn get_attributes(world: &mut World, input: &OfQueue) -> ApiResult {
         .map(|(name, count)| (name.to_owned(), json!(count.to_string())))
         .into_iter()
         .collect();
-    attributes.insert("QueueArn".to_owned(), json!(world.config.arn("sqs", name)));
+    attributes.insert("QueueArn".to_owned(), json!(shared.config.arn("sqs", name)));
     attributes.insert(
         "VisibilityTimeout".to_owned(),
         json!(queue.visibility_timeout.as_secs().to_string()),
@@ -180,7 +183,7 @@ fn get_attributes(world: &mut World, input: &OfQueue) -> ApiResult {
         most_receives,
     }) = &queue.redrive
     {
-        let policy = json!({ "deadLetterTargetArn": world.config.arn("sqs", dead_letters), "maxReceiveCount": most_receives });
+        let policy = json!({ "deadLetterTargetArn": shared.config.arn("sqs", dead_letters), "maxReceiveCount": most_receives });
         attributes.insert("RedrivePolicy".to_owned(), json!(policy.to_string()));
     }
     Ok(json!({ "Attributes": attributes }))
@@ -193,9 +196,8 @@ struct SetQueueAttributes {
     attributes: Attributes,
 }
 
-fn set_attributes(world: &mut World, input: &SetQueueAttributes) -> ApiResult {
-    world
-        .queues
+fn set_attributes(queues: &mut Queues, input: &SetQueueAttributes) -> ApiResult {
+    queues
         .queue_mut(name_of(&input.queue_url))?
         .apply(&input.attributes)?;
     Ok(Value::Null)
@@ -218,11 +220,16 @@ struct NewMessage {
     message_attributes: Value,
 }
 
-fn send(world: &mut World, input: SendMessage) -> ApiResult {
-    send_one(world, name_of(&input.queue_url), input.message)
+fn send(queues: &mut Queues, shared: &mut Shared, input: SendMessage) -> ApiResult {
+    send_one(queues, shared, name_of(&input.queue_url), input.message)
 }
 
-fn send_one(world: &mut World, queue: &str, message: NewMessage) -> ApiResult {
+fn send_one(
+    queues: &mut Queues,
+    shared: &mut Shared,
+    queue: &str,
+    message: NewMessage,
+) -> ApiResult {
     let NewMessage {
         message_body,
         delay_seconds,
@@ -242,7 +249,8 @@ fn send_one(world: &mut World, queue: &str, message: NewMessage) -> ApiResult {
         )));
     }
     let digest = md5_of(&message_body);
-    let id = world.send_message(
+    let id = queues.send(
+        &mut shared.clock,
         queue,
         message_body,
         message_attributes,
@@ -270,7 +278,7 @@ struct BatchEntry {
     message: NewMessage,
 }
 
-fn send_batch(world: &mut World, input: SendMessageBatch) -> ApiResult {
+fn send_batch(queues: &mut Queues, shared: &mut Shared, input: SendMessageBatch) -> ApiResult {
     if input.entries.len() > MOST_IN_A_BATCH {
         return Err(ApiError::new(
             "TooManyEntriesInBatchRequest",
@@ -278,10 +286,10 @@ fn send_batch(world: &mut World, input: SendMessageBatch) -> ApiResult {
         ));
     }
     let queue = name_of(&input.queue_url);
-    world.queues.queue(queue)?;
+    queues.queue(queue)?;
     let (mut successful, mut failed) = (Vec::new(), Vec::new());
     for BatchEntry { id, message } in input.entries {
-        match send_one(world, queue, message) {
+        match send_one(queues, shared, queue, message) {
             Ok(mut sent) => {
                 if let Some(fields) = sent.as_object_mut() {
                     fields.insert("Id".to_owned(), json!(id));
@@ -302,7 +310,7 @@ struct ReceiveMessage {
     visibility_timeout: Option<u64>,
 }
 
-fn receive(world: &mut World, input: &ReceiveMessage) -> ApiResult {
+fn receive(queues: &mut Queues, shared: &mut Shared, input: &ReceiveMessage) -> ApiResult {
     let queue = name_of(&input.queue_url);
     let visibility = input.visibility_timeout.map(Duration::from_secs);
     let mut received = Vec::new();
@@ -312,10 +320,10 @@ fn receive(world: &mut World, input: &ReceiveMessage) -> ApiResult {
             .unwrap_or(1)
             .min(MOST_IN_A_BATCH)
     {
-        let Some(message) = world.receive_message(queue, visibility)? else {
+        let Some(message) = queues.receive(&mut shared.clock, queue, visibility)? else {
             break;
         };
-        received.push(message_json(&world.config.account_id, &message));
+        received.push(message_json(&shared.config.account_id, &message));
     }
     Ok(if received.is_empty() {
         json!({})
@@ -353,10 +361,10 @@ struct DeleteMessage {
     receipt_handle: String,
 }
 
-fn delete(world: &mut World, input: &DeleteMessage) -> ApiResult {
+fn delete(queues: &mut Queues, input: &DeleteMessage) -> ApiResult {
     let name = name_of(&input.queue_url);
-    world.queues.queue(name)?;
-    world.queues.delete(name, &input.receipt_handle);
+    queues.queue(name)?;
+    queues.delete(name, &input.receipt_handle);
     Ok(Value::Null)
 }
 
@@ -368,10 +376,14 @@ struct ChangeMessageVisibility {
     visibility_timeout: u64,
 }
 
-fn change_visibility(world: &mut World, input: &ChangeMessageVisibility) -> ApiResult {
+fn change_visibility(
+    queues: &mut Queues,
+    shared: &mut Shared,
+    input: &ChangeMessageVisibility,
+) -> ApiResult {
     let name = name_of(&input.queue_url);
-    let visible_at = world.clock.now + Duration::from_secs(input.visibility_timeout);
-    let queue = world.queues.queue_mut(name)?;
+    let visible_at = shared.clock.now + Duration::from_secs(input.visibility_timeout);
+    let queue = queues.queue_mut(name)?;
     let message = queue
         .messages
         .values_mut()
@@ -383,15 +395,14 @@ fn change_visibility(world: &mut World, input: &ChangeMessageVisibility) -> ApiR
         )
     })?;
     message.visible_at = visible_at;
-    world
+    shared
         .clock
         .at(visible_at, Job::MessagesVisible(name.to_owned()));
     Ok(Value::Null)
 }
 
-fn purge(world: &mut World, input: &OfQueue) -> ApiResult {
-    world
-        .queues
+fn purge(queues: &mut Queues, input: &OfQueue) -> ApiResult {
+    queues
         .queue_mut(name_of(&input.queue_url))?
         .messages
         .clear();

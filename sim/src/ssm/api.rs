@@ -3,34 +3,36 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Put, Stored, Version, not_found, tags};
+use super::{ParameterStore, Put, Stored, Version, not_found, tags};
 use crate::config::AccountConfig;
-use crate::ecs::api::parse;
 use crate::error::{ApiError, ApiResult};
-use crate::tagging::{TagPair, to_tags};
-use crate::wire::{page, seconds};
-use crate::world::World;
+use crate::input::parse;
+use crate::output::seconds;
+use crate::page;
+use crate::shared::Shared;
+use crate::tags::{TagPair, to_tags};
 
 const MOST_A_PAGE: usize = 50;
 const MOST_FILTER_VALUES: usize = 50;
 const LONGEST_FILTER_VALUE: usize = 1024;
 
 pub(crate) fn perform(
-    world: &mut World,
+    store: &mut ParameterStore,
+    shared: &mut Shared,
     operation: &str,
     input: Value,
     principal: &str,
 ) -> ApiResult {
     match operation {
-        "PutParameter" => put(world, parse(input)?, principal),
-        "DeleteParameter" => delete(world, &parse(input)?),
-        "LabelParameterVersion" => label(world, &parse(input)?),
-        "DescribeParameters" => describe(world, &parse(input)?),
-        "GetParameter" => get(world, &parse(input)?),
-        "AddTagsToResource" => tags::add(world, &parse(input)?),
-        "RemoveTagsFromResource" => tags::remove(world, &parse(input)?),
-        "ListTagsForResource" => tags::list(world, &parse(input)?),
-        "GetParameterHistory" => history(world, &parse(input)?),
+        "PutParameter" => put(store, shared, parse(input)?, principal),
+        "DeleteParameter" => delete(store, shared, &parse(input)?),
+        "LabelParameterVersion" => label(store, shared, &parse(input)?),
+        "DescribeParameters" => describe(store, shared, &parse(input)?),
+        "GetParameter" => get(store, &shared.config, &parse(input)?),
+        "AddTagsToResource" => tags::add(store, shared, &parse(input)?),
+        "RemoveTagsFromResource" => tags::remove(store, shared, &parse(input)?),
+        "ListTagsForResource" => tags::list(store, &parse(input)?),
+        "GetParameterHistory" => history(store, &shared.config, &parse(input)?),
         _ => Err(ApiError::unknown_operation()),
     }
 }
@@ -64,15 +66,20 @@ struct PutParameter {
     tags: Vec<TagPair>,
 }
 
-fn put(world: &mut World, input: PutParameter, principal: &str) -> ApiResult {
-    let exists = world.parameters.current(&input.name).is_some();
+fn put(
+    store: &mut ParameterStore,
+    shared: &mut Shared,
+    input: PutParameter,
+    principal: &str,
+) -> ApiResult {
+    let exists = store.current(&input.name).is_some();
     if input.r#type.is_none() && !exists {
         return Err(ApiError::new(
             "ValidationException",
             "A parameter type is required when you create a parameter.",
         ));
     }
-    let user = world.config.user_arn(principal);
+    let user = shared.config.user_arn(principal);
     let PutParameter {
         name,
         value,
@@ -86,16 +93,19 @@ fn put(world: &mut World, input: PutParameter, principal: &str) -> ApiResult {
                        tags, use AddTagsToResource or RemoveTagsFromResource.";
         return Err(ApiError::new("ValidationException", message));
     }
-    let version = world.put_parameter(Put {
-        name: name.clone(),
-        value,
-        kind,
-        description,
-        overwrite,
-        user,
-    })?;
+    let version = store.put(
+        shared,
+        Put {
+            name: name.clone(),
+            value,
+            kind,
+            description,
+            overwrite,
+            user,
+        },
+    )?;
     if !tags.is_empty() {
-        world.tag_parameter(&name, |known| *known = to_tags(&tags))?;
+        store.tag(shared, &name, |known| *known = to_tags(&tags))?;
     }
     Ok(json!({ "Version": version, "Tier": "Standard" }))
 }
@@ -106,8 +116,8 @@ struct Named {
     name: String,
 }
 
-fn delete(world: &mut World, input: &Named) -> ApiResult {
-    world.delete_parameter(&input.name)?;
+fn delete(store: &mut ParameterStore, shared: &mut Shared, input: &Named) -> ApiResult {
+    store.delete(shared, &input.name)?;
     Ok(json!({}))
 }
 
@@ -119,8 +129,12 @@ struct LabelParameterVersion {
     labels: Vec<String>,
 }
 
-fn label(world: &mut World, input: &LabelParameterVersion) -> ApiResult {
-    let version = world.label_parameter(&input.name, input.parameter_version, &input.labels)?;
+fn label(
+    store: &mut ParameterStore,
+    shared: &mut Shared,
+    input: &LabelParameterVersion,
+) -> ApiResult {
+    let version = store.label(shared, &input.name, input.parameter_version, &input.labels)?;
     Ok(json!({ "InvalidLabels": [], "ParameterVersion": version }))
 }
 
@@ -159,7 +173,7 @@ impl Filter {
     }
 }
 
-fn describe(world: &mut World, input: &DescribeParameters) -> ApiResult {
+fn describe(store: &ParameterStore, shared: &Shared, input: &DescribeParameters) -> ApiResult {
     let size = input.max_results.unwrap_or(10);
     if !(1..=MOST_A_PAGE).contains(&size) {
         return Err(ApiError::new(
@@ -191,16 +205,16 @@ fn describe(world: &mut World, input: &DescribeParameters) -> ApiResult {
                        than or equal to 1]";
         return Err(ApiError::new("ValidationException", message));
     }
-    let seen_until = world.clock.now - world.config.parameter_metadata_lag;
+    let seen_until = shared.clock.now - shared.config.parameter_metadata_lag;
     let mut found = Vec::new();
-    for (name, stored, version) in world.parameters.live_at(seen_until) {
+    for (name, stored, version) in store.live_at(seen_until) {
         let verdicts: ApiResult<Vec<bool>> = input
             .parameter_filters
             .iter()
             .map(|filter| filter.accepts(name, &stored.kind))
             .collect();
         if verdicts?.into_iter().all(|accepted| accepted) {
-            found.push(metadata(&world.config, name, stored, version));
+            found.push(metadata(&shared.config, name, stored, version));
         }
     }
     let page = page::of(&found, size, input.next_token.as_deref())?;
@@ -226,12 +240,9 @@ fn metadata(config: &AccountConfig, name: &str, stored: &Stored, version: &Versi
 }
 
 /// Works, so that a test which finds it in the record of calls proves something.
-fn get(world: &mut World, input: &Named) -> ApiResult {
-    let (stored, version) = world
-        .parameters
-        .current(&input.name)
-        .ok_or_else(not_found)?;
-    let arn = world.config.parameter_arn(&input.name);
+fn get(store: &ParameterStore, config: &AccountConfig, input: &Named) -> ApiResult {
+    let (stored, version) = store.current(&input.name).ok_or_else(not_found)?;
+    let arn = config.parameter_arn(&input.name);
     Ok(json!({ "Parameter": {
         "Name": input.name,
         "ARN": arn,
@@ -243,13 +254,10 @@ fn get(world: &mut World, input: &Named) -> ApiResult {
     } }))
 }
 
-fn history(world: &mut World, input: &Named) -> ApiResult {
-    let (stored, _) = world
-        .parameters
-        .current(&input.name)
-        .ok_or_else(not_found)?;
+fn history(store: &ParameterStore, config: &AccountConfig, input: &Named) -> ApiResult {
+    let (stored, _) = store.current(&input.name).ok_or_else(not_found)?;
     let versions = stored.versions.iter().map(|version| {
-        let mut fields = metadata(&world.config, &input.name, stored, version);
+        let mut fields = metadata(config, &input.name, stored, version);
         let added = Map::from_iter([
             ("Value".to_owned(), json!(version.value)),
             ("Labels".to_owned(), json!(version.labels)),

@@ -1,10 +1,10 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use super::not_found;
+use super::{ParameterStore, not_found};
 use crate::error::{ApiError, ApiResult};
-use crate::tagging::{TagPair, Tags, pairs, to_tags};
-use crate::world::World;
+use crate::shared::Shared;
+use crate::tags::{TagPair, Tags, pairs, to_tags};
 
 /// What a tag of Systems Manager is attached to.
 #[derive(Deserialize)]
@@ -36,8 +36,12 @@ pub(super) struct AddTagsToResource {
     tags: Vec<TagPair>,
 }
 
-pub(super) fn add(world: &mut World, input: &AddTagsToResource) -> ApiResult {
-    world.tag_parameter(input.resource.parameter()?, |tags| {
+pub(super) fn add(
+    store: &mut ParameterStore,
+    shared: &mut Shared,
+    input: &AddTagsToResource,
+) -> ApiResult {
+    store.tag(shared, input.resource.parameter()?, |tags| {
         tags.extend(to_tags(&input.tags));
     })?;
     Ok(json!({}))
@@ -51,37 +55,38 @@ pub(super) struct RemoveTagsFromResource {
     tag_keys: Vec<String>,
 }
 
-pub(super) fn remove(world: &mut World, input: &RemoveTagsFromResource) -> ApiResult {
-    world.tag_parameter(input.resource.parameter()?, |tags| {
+pub(super) fn remove(
+    store: &mut ParameterStore,
+    shared: &mut Shared,
+    input: &RemoveTagsFromResource,
+) -> ApiResult {
+    store.tag(shared, input.resource.parameter()?, |tags| {
         tags.retain(|key, _| !input.tag_keys.contains(key));
     })?;
     Ok(json!({}))
 }
 
-pub(super) fn list(world: &World, input: &Resource) -> ApiResult {
-    let (stored, _) = world
-        .parameters
-        .current(input.parameter()?)
-        .ok_or_else(no_resource)?;
+pub(super) fn list(store: &ParameterStore, input: &Resource) -> ApiResult {
+    let (stored, _) = store.current(input.parameter()?).ok_or_else(no_resource)?;
     Ok(json!({ "TagList": pairs(&stored.tags) }))
 }
 
-impl World {
+impl ParameterStore {
     /// Changes a parameter's tags, which the index behind `GetResources` learns of later.
-    pub(crate) fn tag_parameter(
+    pub(crate) fn tag(
         &mut self,
+        shared: &mut Shared,
         name: &str,
         act: impl FnOnce(&mut Tags),
     ) -> ApiResult<()> {
         let stored = self
-            .parameters
             .parameters
             .get_mut(name)
             .filter(|stored| !stored.versions.is_empty())
             .ok_or_else(no_resource)?;
         act(&mut stored.tags);
         let tags = stored.tags.clone();
-        self.index_later(self.config.parameter_arn(name), tags);
+        shared.index_later(shared.config.parameter_arn(name), tags);
         Ok(())
     }
 }

@@ -1,11 +1,13 @@
 //! The AWS JSON and REST-XML protocols: how answers and errors look on the wire.
 
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
 
-use super::route::Api;
+use super::api::Api;
 use crate::error::ApiError;
+use crate::output::response;
+use crate::s3::xml::error_document;
 
 impl Api {
     fn content_type(self) -> &'static str {
@@ -31,7 +33,7 @@ impl Api {
         let status =
             StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = match self {
-            Self::S3 => crate::s3::error_document(error),
+            Self::S3 => error_document(error),
             Self::Sqs => json!({ "__type": format!("com.amazonaws.sqs#{}", error.code), "message": error.message }).to_string(),
             Self::Ecs | Self::Tagging | Self::Ssm | Self::Secrets => json!({ "__type": error.code, "message": error.message }).to_string(),
         };
@@ -62,19 +64,6 @@ impl Api {
             }
         }
     }
-}
-
-pub(crate) fn response(
-    status: StatusCode,
-    content_type: &'static str,
-    body: Bytes,
-) -> Response<Bytes> {
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    response
 }
 
 pub(super) fn add_request_id(response: &mut Response<Bytes>, api: Api, id: &str) {

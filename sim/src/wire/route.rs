@@ -4,105 +4,13 @@ use bytes::Bytes;
 use http::{Method, Request, Response, header};
 use serde_json::Value;
 
-use super::page::{Turn, Turns};
+use super::api::Api;
 use crate::config::AccountConfig;
 use crate::error::{ApiError, ApiResult};
-use crate::s3::S3Request;
+use crate::page::{Turn, Turns};
+use crate::s3::request::S3Request;
 use crate::world::World;
-use crate::{ecs, secrets, sqs, ssm, tagging};
-
-/// The APIs of the account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Api {
-    Ecs,
-    Tagging,
-    Ssm,
-    Secrets,
-    Sqs,
-    S3,
-}
-
-impl Api {
-    const JSON: [(&'static str, Self); 5] = [
-        ("AmazonEC2ContainerServiceV20141113", Self::Ecs),
-        ("ResourceGroupsTaggingAPI_20170126", Self::Tagging),
-        ("AmazonSSM", Self::Ssm),
-        ("secretsmanager", Self::Secrets),
-        ("AmazonSQS", Self::Sqs),
-    ];
-
-    /// The prefix of this API's actions in IAM policies.
-    pub(crate) fn iam_prefix(self) -> &'static str {
-        match self {
-            Self::Ecs => "ecs",
-            Self::Tagging => "tag",
-            Self::Ssm => "ssm",
-            Self::Secrets => "secretsmanager",
-            Self::Sqs => "sqs",
-            Self::S3 => "s3",
-        }
-    }
-
-    /// The first label of this API's endpoint; a bucket may stand before it.
-    fn endpoint_prefix(self) -> &'static str {
-        match self {
-            Self::Tagging => "tagging",
-            Self::Ecs | Self::Ssm | Self::Secrets | Self::Sqs | Self::S3 => self.iam_prefix(),
-        }
-    }
-
-    /// What this API calls its page tokens, in questions and answers.
-    fn token_name(self) -> &'static str {
-        match self {
-            Self::Ecs => "nextToken",
-            Self::Tagging => "PaginationToken",
-            Self::Ssm | Self::Secrets | Self::Sqs | Self::S3 => "NextToken",
-        }
-    }
-
-    /// The resource that IAM names when it denies a call.
-    pub(super) fn resource_arn(self, config: &AccountConfig, target: &str) -> String {
-        let target = target.split(',').next().unwrap_or_default();
-        match self {
-            _ if target.is_empty() => "*".to_owned(),
-            Self::Ecs if target.starts_with("arn:") => target.to_owned(),
-            Self::Ecs if target.contains('/') => config.arn("ecs", &format!("service/{target}")),
-            Self::Ecs => config.arn("ecs", &format!("cluster/{target}")),
-            Self::Tagging => "*".to_owned(),
-            Self::Ssm => config.arn(
-                "ssm",
-                &format!("parameter/{}", target.trim_start_matches('/')),
-            ),
-            Self::Secrets => config.arn("secretsmanager", &format!("secret:{target}")),
-            Self::Sqs => config.arn("sqs", target),
-            Self::S3 => format!("arn:aws:s3:::{target}"),
-        }
-    }
-
-    fn target_of(self, input: &Value) -> String {
-        match self {
-            Self::Ecs => ecs::api::target_of(input),
-            Self::Tagging => tagging::target_of(input),
-            Self::S3 => String::new(),
-            Self::Ssm => ssm::api::target_of(input),
-            Self::Secrets => secrets::api::target_of(input),
-            Self::Sqs => sqs::api::target_of(input),
-        }
-    }
-
-    /// The input without what is nobody's business: the value of a parameter or a secret.
-    pub(super) fn redacted(self, mut input: Value) -> Value {
-        let values: &[&str] = match self {
-            Self::Ssm => &["Value"],
-            Self::Secrets => &["SecretString", "SecretBinary"],
-            Self::Ecs | Self::Tagging | Self::Sqs | Self::S3 => &[],
-        };
-        if let Some(fields) = input.as_object_mut() {
-            fields.retain(|name, _| !values.contains(&name.as_str()));
-        }
-        input
-    }
-}
+use crate::{ecs, s3, secrets, sqs, ssm, tagging};
 
 /// A request, understood.
 #[derive(Debug)]
@@ -125,7 +33,7 @@ impl ApiRequest {
 
     pub(super) fn perform(&self, world: &mut World) -> ApiResult<Response<Bytes>> {
         match &self.s3 {
-            Some(request) => crate::s3::api::perform(world, request),
+            Some(request) => s3::api::perform(&mut world.buckets, &mut world.shared, request),
             None => Ok(self
                 .api
                 .json_response(&self.output(world, self.input.clone())?)),
@@ -135,7 +43,11 @@ impl ApiRequest {
     /// One page of a listing that never ends.
     pub(super) fn turn(&self, world: &mut World, turns: Turns) -> ApiResult<Response<Bytes>> {
         if let Some(request) = &self.s3 {
-            return crate::s3::api::perform(world, &request.turned(turns));
+            return s3::api::perform(
+                &mut world.buckets,
+                &mut world.shared,
+                &request.turned(turns),
+            );
         }
         let (mut input, name) = (self.input.clone(), self.api.token_name());
         let token = input
@@ -147,12 +59,20 @@ impl ApiRequest {
     }
 
     fn output(&self, world: &mut World, input: Value) -> ApiResult {
+        let shared = &mut world.shared;
+        let (operation, principal) = (&*self.operation, &*self.principal);
         match self.api {
-            Api::Ecs => ecs::api::perform(world, &self.operation, input),
-            Api::Tagging => tagging::perform(world, &self.operation, input),
-            Api::Ssm => ssm::api::perform(world, &self.operation, input, &self.principal),
-            Api::Secrets => secrets::api::perform(world, &self.operation, input, &self.principal),
-            Api::Sqs => sqs::api::perform(world, &self.operation, input),
+            Api::Ecs => ecs::api::perform(&mut world.ecs, shared, operation, input),
+            Api::Tagging => {
+                tagging::perform(&mut world.tag_index, &mut shared.clock, operation, input)
+            }
+            Api::Ssm => {
+                ssm::api::perform(&mut world.parameters, shared, operation, input, principal)
+            }
+            Api::Secrets => {
+                secrets::api::perform(&mut world.secrets, shared, operation, input, principal)
+            }
+            Api::Sqs => sqs::api::perform(&mut world.queues, shared, operation, input),
             Api::S3 => Err(ApiError::unknown_operation()),
         }
     }

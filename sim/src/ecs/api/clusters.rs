@@ -1,11 +1,13 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::super::model::Status;
 use super::super::names::cluster_name;
+use super::super::state::Ecs;
 use super::tags::{TagPair, pairs, to_tags};
 use crate::error::ApiResult;
-use crate::wire::page;
-use crate::world::World;
+use crate::page;
+use crate::shared::Shared;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -23,15 +25,13 @@ impl Default for CreateCluster {
     }
 }
 
-pub(super) fn create(world: &mut World, input: &CreateCluster) -> ApiResult {
+pub(super) fn create(ecs: &mut Ecs, shared: &mut Shared, input: &CreateCluster) -> ApiResult {
     let tags = to_tags(&input.tags)?;
-    world
-        .ecs
-        .clusters
+    ecs.clusters
         .entry(input.cluster_name.clone())
         .or_default()
         .extend(tags);
-    Ok(json!({ "cluster": cluster_json(world, &input.cluster_name, true) }))
+    Ok(json!({ "cluster": cluster_json(ecs, shared, &input.cluster_name, true) }))
 }
 
 #[derive(Deserialize)]
@@ -41,13 +41,8 @@ pub(super) struct ListClusters {
     next_token: Option<String>,
 }
 
-pub(super) fn list(world: &mut World, input: &ListClusters) -> ApiResult {
-    let arns: Vec<String> = world
-        .ecs
-        .clusters
-        .keys()
-        .map(|name| arn(world, name))
-        .collect();
+pub(super) fn list(ecs: &mut Ecs, shared: &mut Shared, input: &ListClusters) -> ApiResult {
+    let arns: Vec<String> = ecs.clusters.keys().map(|name| arn(shared, name)).collect();
     let page = page::of(
         &arns,
         input.max_results.unwrap_or(100),
@@ -72,43 +67,42 @@ impl Default for DescribeClusters {
     }
 }
 
-pub(super) fn describe(world: &World, input: &DescribeClusters) -> Value {
+pub(super) fn describe(ecs: &Ecs, shared: &Shared, input: &DescribeClusters) -> Value {
     let with_tags = input.include.iter().any(|what| what == "TAGS");
     let names = input
         .clusters
         .iter()
         .map(|reference| cluster_name(Some(reference)));
     let (known, missing): (Vec<_>, Vec<_>) =
-        names.partition(|name| world.ecs.clusters.contains_key(name));
+        names.partition(|name| ecs.clusters.contains_key(name));
     let clusters: Vec<_> = known
         .iter()
-        .map(|name| cluster_json(world, name, with_tags))
+        .map(|name| cluster_json(ecs, shared, name, with_tags))
         .collect();
     let failures: Vec<_> = missing
         .iter()
-        .map(|name| json!({ "arn": arn(world, name), "reason": "MISSING" }))
+        .map(|name| json!({ "arn": arn(shared, name), "reason": "MISSING" }))
         .collect();
     json!({ "clusters": clusters, "failures": failures })
 }
 
-fn arn(world: &World, name: &str) -> String {
-    world.config.arn("ecs", &format!("cluster/{name}"))
+fn arn(shared: &Shared, name: &str) -> String {
+    shared.config.arn("ecs", &format!("cluster/{name}"))
 }
 
-fn cluster_json(world: &World, name: &str, with_tags: bool) -> Value {
-    let services: Vec<_> = world
-        .ecs
+fn cluster_json(ecs: &Ecs, shared: &Shared, name: &str, with_tags: bool) -> Value {
+    let services: Vec<_> = ecs
         .services
         .values()
         .filter(|service| service.cluster == name)
         .collect();
     let active = services
         .iter()
-        .filter(|service| service.status == super::super::model::Status::Active)
+        .filter(|service| service.status == Status::Active)
         .count();
-    let tags = world.ecs.clusters.get(name).filter(|_| with_tags);
+    let tags = ecs.clusters.get(name).filter(|_| with_tags);
     json!({
-        "clusterArn": arn(world, name),
+        "clusterArn": arn(shared, name),
         "clusterName": name,
         "status": "ACTIVE",
         "registeredContainerInstancesCount": 0,

@@ -4,15 +4,16 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::builder::{Controller, service};
-use super::super::lifecycle::{Alarms, Hook, Stage};
+use super::super::builder::service;
+use super::super::hook::{Alarms, Hook, Stage};
+use super::super::model::Controller;
 use super::super::model::{CircuitBreaker, EcsService, Guard, LaunchType, Status, Strategy};
-use super::super::{cluster_not_found, deployment, names};
+use super::super::state::{Ecs, cluster_not_found};
+use super::super::{deployment, names};
 use super::describe::service_json;
 use super::tags::{TagPair, to_tags};
 use crate::error::{ApiError, ApiResult};
-use crate::job::Job;
-use crate::world::World;
+use crate::shared::Shared;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -86,68 +87,71 @@ struct ControllerInput {
     r#type: String,
 }
 
-pub(super) fn create(world: &mut World, input: CreateService) -> ApiResult {
+pub(super) fn create(ecs: &mut Ecs, shared: &mut Shared, input: CreateService) -> ApiResult {
     let id = names::service_id(input.cluster.as_deref(), &input.service_name);
     let cluster = names::cluster_name(input.cluster.as_deref());
-    if !world.ecs.clusters.contains_key(&cluster) {
+    if !ecs.clusters.contains_key(&cluster) {
         return Err(cluster_not_found());
     }
-    if world
-        .ecs
-        .services
-        .get(&id)
-        .is_some_and(|existing| existing.status != Status::Inactive)
-    {
+    let existing = ecs.services.get(&id);
+    if existing.is_some_and(|existing| existing.status != Status::Inactive) {
         return Err(ApiError::invalid_parameter(
             "Creation of service was not idempotent.",
         ));
     }
     let reference = input.task_definition.as_deref().unwrap_or_default();
-    let definition = world
-        .ecs
-        .task_definition(reference)
-        .map(|definition| definition.arn.clone());
-    let task_definition =
-        definition.ok_or_else(|| ApiError::new("ClientException", "TaskDefinition not found."))?;
-    let references = world.ecs.references_of(
-        &world.config,
-        &task_definition,
-        input.service_connect_configuration.as_ref(),
-    );
-    let tags = to_tags(&input.tags)?;
-    let daemon = input.scheduling_strategy.as_deref() == Some("DAEMON");
-    let configuration = &input.deployment_configuration;
-    let arn = world.config.arn("ecs", &format!("service/{id}"));
+    let definition = ecs.task_definition(reference);
+    let task_definition = definition
+        .map(|definition| definition.arn.clone())
+        .ok_or_else(|| ApiError::new("ClientException", "TaskDefinition not found."))?;
+    let proxy = input.service_connect_configuration.as_ref();
+    let references = ecs.references_of(&shared.config, &task_definition, proxy);
 
-    let mut new = EcsService {
-        id: id.clone(),
+    let mut service = new_service(shared, input, cluster, task_definition)?;
+    deployment::start(&mut service, &mut shared.clock, references)?;
+    let described = service_json(&shared.config, &service, true);
+    shared.reconcile_later(id.clone());
+    shared.index_later(service.arn.clone(), service.tags.clone());
+    ecs.services.insert(id, service);
+    Ok(json!({ "service": described }))
+}
+
+/// The service without tasks and deployments.
+fn new_service(
+    shared: &Shared,
+    input: CreateService,
+    cluster: String,
+    task_definition: String,
+) -> ApiResult<EcsService> {
+    let id = format!("{cluster}/{}", input.service_name);
+    let daemon = input.scheduling_strategy.as_deref() == Some("DAEMON");
+    let external = input.launch_type.as_deref() == Some("EXTERNAL");
+    let configuration = &input.deployment_configuration;
+    let (minimum, maximum) = if daemon { (0, 100) } else { (100, 200) };
+    Ok(EcsService {
+        arn: shared.config.arn("ecs", &format!("service/{id}")),
+        id,
         cluster,
-        name: input.service_name,
-        arn: arn.clone(),
         status: Status::Active,
-        created_at: world.clock.now,
+        created_at: shared.clock.now,
         desired: input.desired_count.unwrap_or(usize::from(daemon)),
-        minimum_percent: configuration.minimum_healthy_percent.unwrap_or(if daemon {
-            0
-        } else {
-            100
-        }),
-        maximum_percent: configuration
-            .maximum_percent
-            .unwrap_or(if daemon { 100 } else { 200 }),
+        minimum_percent: configuration.minimum_healthy_percent.unwrap_or(minimum),
+        maximum_percent: configuration.maximum_percent.unwrap_or(maximum),
         controller: controller_of(input.deployment_controller.as_ref())?,
         daemon,
         circuit_breaker: breaker_of(configuration.deployment_circuit_breaker),
         strategy: strategy_of(configuration),
         hooks: hooks_of(&configuration.lifecycle_hooks),
         alarms: alarms_of(configuration.alarms.as_ref()),
-        launch_type: if input.launch_type.as_deref() == Some("EXTERNAL") {
+        launch_type: if external {
             LaunchType::External
         } else {
             LaunchType::Fargate
         },
         express: false,
         task_definition,
+        tags: to_tags(&input.tags)?,
+        name: input.service_name,
         service_connect: input.service_connect_configuration,
         deployments: Vec::new(),
         last_completed: None,
@@ -155,20 +159,11 @@ pub(super) fn create(world: &mut World, input: CreateService) -> ApiResult {
         tasks: Vec::new(),
         stopped: VecDeque::new(),
         events: VecDeque::new(),
-        tags: tags.clone(),
         behaviour: service("").into_behaviour(),
         guard: Guard::default(),
         failures_in_a_row: 0,
         wait_until: None,
-    };
-    deployment::start(&mut new, &mut world.clock, references)?;
-    let described = service_json(&world.config, &new, true);
-    world.ecs.services.insert(id.clone(), new);
-    world
-        .clock
-        .after(world.config.scheduler_delay, Job::Reconcile(id));
-    world.index_later(arn, tags);
-    Ok(json!({ "service": described }))
+    })
 }
 
 fn breaker_of(input: Option<BreakerInput>) -> Option<CircuitBreaker> {
@@ -199,7 +194,7 @@ fn strategy_of(input: &DeploymentConfiguration) -> Strategy {
     }
 }
 
-/// A hook for each of its stages. What a Lambda function would say nobody knows: it succeeds at
+/// A hook for each of its stages. The answer of a Lambda function is unknown here: it succeeds at
 /// once.
 fn hooks_of(inputs: &[HookInput]) -> Vec<Hook> {
     let hook = |input: &HookInput, stage: Stage| {

@@ -2,10 +2,11 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::super::history::{EndedBy, HistoryStatus};
+use super::super::hook::HookStatus;
+use super::super::state::Ecs;
 use super::super::{deployment, lifecycle};
 use crate::error::{ApiError, ApiResult};
-use crate::job::Job;
-use crate::world::World;
+use crate::shared::Shared;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -15,7 +16,7 @@ pub(super) struct StopServiceDeployment {
 }
 
 /// Rolls the deployment under way back, whatever its configuration says of rollbacks.
-pub(super) fn stop(world: &mut World, input: &StopServiceDeployment) -> ApiResult {
+pub(super) fn stop(ecs: &mut Ecs, shared: &mut Shared, input: &StopServiceDeployment) -> ApiResult {
     if input
         .stop_type
         .as_deref()
@@ -25,15 +26,14 @@ pub(super) fn stop(world: &mut World, input: &StopServiceDeployment) -> ApiResul
             "The stop type must be ROLLBACK.",
         ));
     }
-    let id = service_of(world, &input.service_deployment_arn)?;
-    let clock = &mut world.clock;
-    if !deployment::request_rollback(world.ecs.service_mut(&id)?, clock, EndedBy::Stop) {
+    let id = service_of(ecs, &input.service_deployment_arn)?;
+    if !deployment::request_rollback(ecs.service_mut(&id)?, &shared.clock, EndedBy::Stop) {
         return Err(ApiError::new(
             "ConflictException",
             "The service deployment has ended.",
         ));
     }
-    clock.after(world.config.scheduler_delay, Job::Reconcile(id));
+    shared.reconcile_later(id);
     Ok(json!({ "serviceDeploymentArn": input.service_deployment_arn }))
 }
 
@@ -45,9 +45,13 @@ pub(super) struct ContinueServiceDeployment {
     action: Option<String>,
 }
 
-/// Lets the deployment under way go on from a PAUSE hook, or rolls it back.
-pub(super) fn go_on(world: &mut World, input: &ContinueServiceDeployment) -> ApiResult {
-    let goes_on = match input.action.as_deref() {
+/// Continues the deployment under way from a PAUSE hook, or rolls it back.
+pub(super) fn resume(
+    ecs: &mut Ecs,
+    shared: &mut Shared,
+    input: &ContinueServiceDeployment,
+) -> ApiResult {
+    let continues = match input.action.as_deref() {
         None | Some("CONTINUE") => true,
         Some("ROLLBACK") => false,
         Some(_) => {
@@ -56,20 +60,24 @@ pub(super) fn go_on(world: &mut World, input: &ContinueServiceDeployment) -> Api
             ));
         }
     };
-    let id = service_of(world, &input.service_deployment_arn)?;
-    let clock = &mut world.clock;
-    if !lifecycle::act(world.ecs.service_mut(&id)?, clock, &input.hook_id, goes_on) {
+    let id = service_of(ecs, &input.service_deployment_arn)?;
+    if !lifecycle::act(
+        ecs.service_mut(&id)?,
+        &mut shared.clock,
+        &input.hook_id,
+        continues,
+    ) {
         return Err(ApiError::invalid_parameter(
             "The hook does not await an action.",
         ));
     }
-    clock.after(world.config.scheduler_delay, Job::Reconcile(id));
+    shared.reconcile_later(id);
     Ok(json!({ "serviceDeploymentArn": input.service_deployment_arn }))
 }
 
 /// The service, `cluster/name`, whose newest deployment this is; only that one can be stopped or
 /// continued.
-fn service_of(world: &World, arn: &str) -> ApiResult<String> {
+fn service_of(ecs: &Ecs, arn: &str) -> ApiResult<String> {
     let not_found = || {
         ApiError::new(
             "ServiceDeploymentNotFoundException",
@@ -80,7 +88,7 @@ fn service_of(world: &World, arn: &str) -> ApiResult<String> {
         .split_once(":service-deployment/")
         .and_then(|(_, path)| path.rsplit_once('/'))
         .ok_or_else(not_found)?;
-    let found = world.ecs.services.get(service).ok_or_else(not_found)?;
+    let found = ecs.services.get(service).ok_or_else(not_found)?;
     let is_known = found.history.iter().any(|deployment| deployment.id == id);
     let is_newest = found.history.last().is_some_and(|newest| newest.id == id);
     match (is_known, is_newest) {
@@ -93,54 +101,37 @@ fn service_of(world: &World, arn: &str) -> ApiResult<String> {
     }
 }
 
-impl World {
+impl Ecs {
     /// A person stops the deployment under way: it is rolled back.
-    pub(crate) fn stop_deployment(&mut self, id: &str) -> ApiResult {
-        let service_deployment_arn = self.newest_deployment(id)?;
-        stop(
-            self,
-            &StopServiceDeployment {
-                service_deployment_arn,
-                stop_type: None,
-            },
-        )
+    pub(crate) fn stop_deployment(&mut self, shared: &mut Shared, id: &str) -> ApiResult {
+        let service_deployment_arn = self.newest_deployment(shared, id)?;
+        let input = StopServiceDeployment {
+            service_deployment_arn,
+            stop_type: None,
+        };
+        stop(self, shared, &input)
     }
 
     /// A person continues the deployment that stands at a PAUSE hook, or has it rolled back.
-    pub(crate) fn act_on_hook(&mut self, id: &str, action: &str) -> ApiResult {
-        let service_deployment_arn = self.newest_deployment(id)?;
-        let open = self
-            .ecs
-            .service(id)?
-            .history
-            .last()
-            .filter(|newest| newest.status == HistoryStatus::InProgress);
+    pub(crate) fn act_on_hook(&mut self, shared: &mut Shared, id: &str, action: &str) -> ApiResult {
+        let newest = self.service(id)?.history.last();
+        let open = newest.filter(|newest| newest.status == HistoryStatus::InProgress);
         let hook = open.and_then(|newest| {
-            newest
-                .hooks
-                .iter()
-                .find(|run| run.status == lifecycle::HookStatus::AwaitingAction)
+            let mut runs = newest.hooks.iter();
+            runs.find(|run| run.status == HookStatus::AwaitingAction)
         });
-        let hook_id = hook.map(|run| run.id.clone()).unwrap_or_default();
-        go_on(
-            self,
-            &ContinueServiceDeployment {
-                service_deployment_arn,
-                hook_id,
-                action: Some(action.to_owned()),
-            },
-        )
+        let input = ContinueServiceDeployment {
+            hook_id: hook.map(|run| run.id.clone()).unwrap_or_default(),
+            service_deployment_arn: self.newest_deployment(shared, id)?,
+            action: Some(action.to_owned()),
+        };
+        resume(self, shared, &input)
     }
 
-    fn newest_deployment(&self, id: &str) -> ApiResult<String> {
-        let service = self.ecs.service(id)?;
-        let newest = service
-            .history
-            .last()
-            .map(|newest| newest.id.as_str())
-            .unwrap_or_default();
-        Ok(self
-            .config
-            .arn("ecs", &format!("service-deployment/{id}/{newest}")))
+    fn newest_deployment(&self, shared: &Shared, id: &str) -> ApiResult<String> {
+        let newest = self.service(id)?.history.last();
+        let newest = newest.map(|newest| newest.id.as_str()).unwrap_or_default();
+        let path = format!("service-deployment/{id}/{newest}");
+        Ok(shared.config.arn("ecs", &path))
     }
 }

@@ -3,16 +3,17 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::builder::Controller;
-use super::super::lifecycle::Hook;
+use super::super::hook::Hook;
+use super::super::model::Controller;
 use super::super::model::{Deployment, EcsService, LaunchType, Strategy};
+use super::super::names;
+use super::super::state::{Ecs, cluster_not_found};
 use super::super::view::{counts, deployment_status, rollout_name, status_name};
-use super::super::{cluster_not_found, names};
 use super::tags::pairs;
 use crate::config::AccountConfig;
 use crate::error::{ApiError, ApiResult};
-use crate::wire::seconds;
-use crate::world::World;
+use crate::output::seconds;
+use crate::shared::Shared;
 
 const MOST_SERVICES: usize = 10;
 
@@ -24,7 +25,7 @@ pub(super) struct DescribeServices {
     include: Vec<String>,
 }
 
-pub(super) fn describe(world: &mut World, input: &DescribeServices) -> ApiResult {
+pub(super) fn describe(ecs: &mut Ecs, shared: &mut Shared, input: &DescribeServices) -> ApiResult {
     if input.services.is_empty() {
         return Err(ApiError::invalid_parameter("Services cannot be empty."));
     }
@@ -34,16 +35,16 @@ pub(super) fn describe(world: &mut World, input: &DescribeServices) -> ApiResult
         ));
     }
     let cluster = names::cluster_name(input.cluster.as_deref());
-    if !world.ecs.clusters.contains_key(&cluster) {
+    if !ecs.clusters.contains_key(&cluster) {
         return Err(cluster_not_found());
     }
     let with_tags = input.include.iter().any(|what| what == "TAGS");
     let (mut found, mut failures) = (Vec::new(), Vec::new());
     for reference in &input.services {
         let id = names::service_id(Some(&cluster), reference);
-        match world.ecs.services.get(&id).filter(|service| service.cluster == cluster) {
-            Some(service) => found.push(service_json(&world.config, service, with_tags)),
-            None => failures.push(json!({ "arn": world.config.arn("ecs", &format!("service/{id}")), "reason": "MISSING" })),
+        match ecs.services.get(&id).filter(|service| service.cluster == cluster) {
+            Some(service) => found.push(service_json(&shared.config, service, with_tags)),
+            None => failures.push(json!({ "arn": shared.config.arn("ecs", &format!("service/{id}")), "reason": "MISSING" })),
         }
     }
     Ok(json!({ "services": found, "failures": failures }))

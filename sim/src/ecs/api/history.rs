@@ -4,14 +4,15 @@ use serde_json::{Map, Value, json};
 
 use super::super::deployment::breaker_threshold;
 use super::super::history::{EndedBy, HistoryStatus, ServiceDeployment};
-use super::super::lifecycle::HookRun;
+use super::super::hook::HookRun;
 use super::super::model::EcsService;
+use super::super::state::Ecs;
 use super::describe::{configuration_json, platform};
-use super::update::known_id;
 use crate::config::AccountConfig;
 use crate::error::{ApiError, ApiResult};
-use crate::wire::{page, seconds};
-use crate::world::World;
+use crate::output::seconds;
+use crate::page;
+use crate::shared::Shared;
 
 const MOST_DESCRIBED: usize = 20;
 
@@ -43,9 +44,13 @@ impl CreatedAt {
 }
 
 /// Newest first.
-pub(super) fn list(world: &mut World, input: &ListServiceDeployments) -> ApiResult {
-    let id = known_id(world, input.cluster.as_deref(), &input.service)?;
-    let service = world.ecs.service(&id)?;
+pub(super) fn list(
+    ecs: &mut Ecs,
+    shared: &mut Shared,
+    input: &ListServiceDeployments,
+) -> ApiResult {
+    let id = ecs.known_id(input.cluster.as_deref(), &input.service)?;
+    let service = ecs.service(&id)?;
     let wanted = |deployment: &&ServiceDeployment| {
         (input.status.is_empty()
             || input
@@ -59,7 +64,7 @@ pub(super) fn list(world: &mut World, input: &ListServiceDeployments) -> ApiResu
         .iter()
         .rev()
         .filter(wanted)
-        .map(|deployment| brief(&world.config, service, deployment))
+        .map(|deployment| brief(&shared.config, service, deployment))
         .collect();
     let page = page::of(
         &found,
@@ -76,17 +81,24 @@ pub(super) struct DescribeServiceDeployments {
 }
 
 pub(super) fn describe_deployments(
-    world: &mut World,
+    ecs: &mut Ecs,
+    shared: &mut Shared,
     input: &DescribeServiceDeployments,
 ) -> ApiResult {
     let arns = &input.service_deployment_arns;
-    let (found, failures) = describe(world, arns, "service-deployment", |config, service, id| {
-        let deployment = service
-            .history
-            .iter()
-            .find(|deployment| deployment.id == id)?;
-        Some(whole(config, service, deployment))
-    })?;
+    let (found, failures) = describe(
+        ecs,
+        shared,
+        arns,
+        "service-deployment",
+        |config, service, id| {
+            let deployment = service
+                .history
+                .iter()
+                .find(|deployment| deployment.id == id)?;
+            Some(whole(config, service, deployment))
+        },
+    )?;
     Ok(json!({ "serviceDeployments": found, "failures": failures }))
 }
 
@@ -96,30 +108,40 @@ pub(super) struct DescribeServiceRevisions {
     service_revision_arns: Vec<String>,
 }
 
-pub(super) fn describe_revisions(world: &mut World, input: &DescribeServiceRevisions) -> ApiResult {
+pub(super) fn describe_revisions(
+    ecs: &mut Ecs,
+    shared: &mut Shared,
+    input: &DescribeServiceRevisions,
+) -> ApiResult {
     let arns = &input.service_revision_arns;
-    let (found, failures) = describe(world, arns, "service-revision", |config, service, id| {
-        let deployment = service
-            .history
-            .iter()
-            .find(|deployment| deployment.target_revision == id)?;
-        let mut fields = json!({
-            "serviceRevisionArn": arn(config, service, "service-revision", id),
-            "serviceArn": service.arn,
-            "clusterArn": config.arn("ecs", &format!("cluster/{}", service.cluster)),
-            "taskDefinition": deployment.task_definition,
-            "createdAt": seconds(deployment.created_at),
-            "launchType": service.launch_type.name(),
-            "loadBalancers": [],
-            "serviceRegistries": [],
-            "containerImages": [],
-            "guardDutyEnabled": false,
-        });
-        if let Some(fields) = fields.as_object_mut() {
-            fields.extend(platform(service.launch_type, "1.4.0"));
-        }
-        Some(fields)
-    })?;
+    let (found, failures) = describe(
+        ecs,
+        shared,
+        arns,
+        "service-revision",
+        |config, service, id| {
+            let deployment = service
+                .history
+                .iter()
+                .find(|deployment| deployment.target_revision == id)?;
+            let mut fields = json!({
+                "serviceRevisionArn": arn(config, service, "service-revision", id),
+                "serviceArn": service.arn,
+                "clusterArn": config.arn("ecs", &format!("cluster/{}", service.cluster)),
+                "taskDefinition": deployment.task_definition,
+                "createdAt": seconds(deployment.created_at),
+                "launchType": service.launch_type.name(),
+                "loadBalancers": [],
+                "serviceRegistries": [],
+                "containerImages": [],
+                "guardDutyEnabled": false,
+            });
+            if let Some(fields) = fields.as_object_mut() {
+                fields.extend(platform(service.launch_type, "1.4.0"));
+            }
+            Some(fields)
+        },
+    )?;
     Ok(json!({ "serviceRevisions": found, "failures": failures }))
 }
 
@@ -127,7 +149,8 @@ type Found = (Vec<Value>, Vec<Value>);
 
 /// Looks up `arn:…:KIND/cluster/service/id`, up to twenty at once.
 fn describe(
-    world: &World,
+    ecs: &Ecs,
+    shared: &Shared,
     arns: &[String],
     kind: &str,
     look_up: impl Fn(&AccountConfig, &EcsService, &str) -> Option<Value>,
@@ -142,8 +165,8 @@ fn describe(
         let parts = arn
             .split_once(&format!(":{kind}/"))
             .and_then(|(_, path)| path.rsplit_once('/'));
-        let described = parts
-            .and_then(|(service, id)| look_up(&world.config, world.ecs.services.get(service)?, id));
+        let described =
+            parts.and_then(|(service, id)| look_up(&shared.config, ecs.services.get(service)?, id));
         match described {
             Some(described) => found.push(described),
             None => failures.push(json!({ "arn": arn, "reason": "MISSING" })),

@@ -2,10 +2,11 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::super::model::{EcsService, Status, Task};
-use super::super::{cluster_not_found, names};
+use super::super::names;
+use super::super::state::{Ecs, cluster_not_found};
 use crate::error::{ApiError, ApiResult};
-use crate::wire::page;
-use crate::world::World;
+use crate::page;
+use crate::shared::Shared;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -16,9 +17,9 @@ pub(super) struct ListServices {
 }
 
 /// DRAINING and INACTIVE services are not listed.
-pub(super) fn services(world: &mut World, input: &ListServices) -> ApiResult {
-    let cluster = known_cluster(world, input.cluster.as_deref())?;
-    let services = world.ecs.services.values();
+pub(super) fn services(ecs: &Ecs, input: &ListServices) -> ApiResult {
+    let cluster = known_cluster(ecs, input.cluster.as_deref())?;
+    let services = ecs.services.values();
     let active =
         services.filter(|service| service.cluster == cluster && service.status == Status::Active);
     let arns: Vec<_> = active.map(|service| service.arn.clone()).collect();
@@ -41,18 +42,17 @@ pub(super) struct ListTasks {
     next_token: Option<String>,
 }
 
-pub(super) fn tasks(world: &mut World, input: &ListTasks) -> ApiResult {
-    let cluster = known_cluster(world, input.cluster.as_deref())?;
+pub(super) fn tasks(ecs: &mut Ecs, shared: &mut Shared, input: &ListTasks) -> ApiResult {
+    let cluster = known_cluster(ecs, input.cluster.as_deref())?;
     let wanted = input
         .service_name
         .as_deref()
         .map(|name| names::service_id(Some(&cluster), name));
     if let Some(id) = &wanted {
-        world.ecs.service(id)?;
+        ecs.service(id)?;
     }
     let stopped = input.desired_status.as_deref() == Some("STOPPED");
-    let services = world
-        .ecs
+    let services = ecs
         .services
         .values()
         .filter(|service| service.cluster == cluster);
@@ -70,7 +70,7 @@ pub(super) fn tasks(world: &mut World, input: &ListTasks) -> ApiResult {
                 .map(move |task| (service, task))
         })
         .filter(|(_, task)| started_by(task))
-        .map(|(service, task)| super::tasks::arn(&world.config, service, task))
+        .map(|(service, task)| super::tasks::arn(&shared.config, service, task))
         .collect();
     let page = page::of(
         &arns,
@@ -90,9 +90,9 @@ fn listed(service: &EcsService, stopped: bool) -> Vec<&Task> {
     live.chain(gone).collect()
 }
 
-fn known_cluster(world: &World, reference: Option<&str>) -> ApiResult<String> {
+fn known_cluster(ecs: &Ecs, reference: Option<&str>) -> ApiResult<String> {
     let name = names::cluster_name(reference);
-    if world.ecs.clusters.contains_key(&name) {
+    if ecs.clusters.contains_key(&name) {
         Ok(name)
     } else {
         Err(cluster_not_found())

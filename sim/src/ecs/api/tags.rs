@@ -1,10 +1,11 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::super::{names, service_not_found};
+use super::super::names;
+use super::super::state::{Ecs, cluster_not_found, service_not_found};
 use crate::error::{ApiError, ApiResult};
-use crate::tagging::Tags;
-use crate::world::World;
+use crate::shared::Shared;
+use crate::tags::Tags;
 
 const MOST_TAGS: usize = 50;
 
@@ -59,9 +60,9 @@ pub(super) struct TagResource {
     tags: Vec<TagPair>,
 }
 
-pub(super) fn tag(world: &mut World, input: &TagResource) -> ApiResult {
+pub(super) fn tag(ecs: &mut Ecs, shared: &mut Shared, input: &TagResource) -> ApiResult {
     let new = to_tags(&input.tags)?;
-    change(world, &input.resource_arn, |tags| tags.extend(new))
+    change(ecs, shared, &input.resource_arn, |tags| tags.extend(new))
 }
 
 #[derive(Deserialize)]
@@ -71,8 +72,8 @@ pub(super) struct UntagResource {
     tag_keys: Vec<String>,
 }
 
-pub(super) fn untag(world: &mut World, input: &UntagResource) -> ApiResult {
-    change(world, &input.resource_arn, |tags| {
+pub(super) fn untag(ecs: &mut Ecs, shared: &mut Shared, input: &UntagResource) -> ApiResult {
+    change(ecs, shared, &input.resource_arn, |tags| {
         tags.retain(|key, _| !input.tag_keys.contains(key));
     })
 }
@@ -83,24 +84,30 @@ pub(super) struct ListTagsForResource {
     resource_arn: String,
 }
 
-pub(super) fn list(world: &mut World, input: &ListTagsForResource) -> ApiResult {
-    let tags = tags_mut(world, &input.resource_arn)?;
+pub(super) fn list(ecs: &mut Ecs, input: &ListTagsForResource) -> ApiResult {
+    let tags = tags_mut(ecs, &input.resource_arn)?;
     Ok(json!({ "tags": pairs(tags) }))
 }
 
-impl World {
-    /// Sets a tag of a service, or takes it away; the index learns of it later.
-    pub(crate) fn tag_service(&mut self, id: &str, key: &str, value: Option<&str>) -> ApiResult {
-        let arn = self.ecs.service(id)?.arn.clone();
-        change(self, &arn, |tags| {
+impl Ecs {
+    /// Sets a tag of a service, or removes it.
+    pub(crate) fn tag_service(
+        &mut self,
+        shared: &mut Shared,
+        id: &str,
+        key: &str,
+        value: Option<&str>,
+    ) -> ApiResult {
+        let arn = self.service(id)?.arn.clone();
+        change(self, shared, &arn, |tags| {
             tags.remove(key);
             tags.extend(value.map(|value| (key.to_owned(), value.to_owned())));
         })
     }
 }
 
-fn change(world: &mut World, arn: &str, act: impl FnOnce(&mut Tags)) -> ApiResult {
-    let tags = tags_mut(world, arn)?;
+fn change(ecs: &mut Ecs, shared: &mut Shared, arn: &str, act: impl FnOnce(&mut Tags)) -> ApiResult {
+    let tags = tags_mut(ecs, arn)?;
     let mut changed = tags.clone();
     act(&mut changed);
     if changed.len() > MOST_TAGS {
@@ -109,23 +116,18 @@ fn change(world: &mut World, arn: &str, act: impl FnOnce(&mut Tags)) -> ApiResul
         ));
     }
     tags.clone_from(&changed);
-    world.index_later(arn.to_owned(), changed);
+    shared.index_later(arn.to_owned(), changed);
     Ok(json!({}))
 }
 
 /// The tags of a service or a cluster; nothing else is tagged here.
-fn tags_mut<'a>(world: &'a mut World, arn: &str) -> ApiResult<&'a mut Tags> {
+fn tags_mut<'a>(ecs: &'a mut Ecs, arn: &str) -> ApiResult<&'a mut Tags> {
     if arn.contains(":cluster/") {
         let name = names::cluster_name(Some(arn));
-        return world
-            .ecs
-            .clusters
-            .get_mut(&name)
-            .ok_or_else(super::super::cluster_not_found);
+        return ecs.clusters.get_mut(&name).ok_or_else(cluster_not_found);
     }
     let id = names::service_id(None, arn);
-    let service = world
-        .ecs
+    let service = ecs
         .services
         .get_mut(&id)
         .filter(|service| service.arn == arn);

@@ -1,11 +1,11 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::super::TaskDefinition;
+use super::super::state::{Ecs, TaskDefinition};
 use crate::error::{ApiError, ApiResult};
-use crate::world::World;
+use crate::shared::Shared;
 
-pub(super) fn register(world: &mut World, input: Value) -> ApiResult {
+pub(super) fn register(ecs: &mut Ecs, shared: &mut Shared, input: Value) -> ApiResult {
     let Value::Object(mut content) = input else {
         return Err(ApiError::invalid_parameter("The request is malformed."));
     };
@@ -16,11 +16,8 @@ pub(super) fn register(world: &mut World, input: Value) -> ApiResult {
         .map(str::to_owned);
     let family = family.ok_or_else(|| ApiError::new("ClientException", "family is required."))?;
     let tags = content.remove("tags").unwrap_or_else(|| json!([]));
-    let arn = world
-        .ecs
-        .register(&world.config, &family, content, world.clock.now);
-    let registered = world
-        .ecs
+    let arn = ecs.register(&shared.config, &family, content, shared.clock.now);
+    let registered = ecs
         .task_definition(&arn)
         .map(|definition| definition.json(&family));
     Ok(json!({ "taskDefinition": registered, "tags": tags }))
@@ -32,8 +29,8 @@ pub(super) struct DescribeTaskDefinition {
     task_definition: String,
 }
 
-pub(super) fn describe(world: &mut World, input: &DescribeTaskDefinition) -> ApiResult {
-    let definition = world.ecs.task_definition(&input.task_definition);
+pub(super) fn describe(ecs: &mut Ecs, input: &DescribeTaskDefinition) -> ApiResult {
+    let definition = ecs.task_definition(&input.task_definition);
     let definition = definition
         .ok_or_else(|| ApiError::new("ClientException", "Unable to describe task definition."))?;
     let name = definition.arn.rsplit_once('/').map_or("", |(_, name)| name);
@@ -52,7 +49,7 @@ impl TaskDefinition {
             ("status", json!("ACTIVE")),
             (
                 "registeredAt",
-                json!(crate::wire::seconds(self.registered_at)),
+                json!(crate::output::seconds(self.registered_at)),
             ),
         ];
         fields.extend(added.map(|(name, value)| (name.to_owned(), value)));

@@ -2,12 +2,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::model::{EcsService, Task};
+use super::super::state::Ecs;
 use super::super::{names, tasks};
 use crate::config::AccountConfig;
 use crate::error::{ApiError, ApiResult};
-use crate::job::Job;
-use crate::wire::seconds;
-use crate::world::World;
+use crate::output::seconds;
+use crate::shared::Shared;
 
 const MOST_TASKS: usize = 100;
 
@@ -17,7 +17,7 @@ pub(super) struct DescribeTasks {
     tasks: Vec<String>,
 }
 
-pub(super) fn describe(world: &mut World, input: &DescribeTasks) -> ApiResult {
+pub(super) fn describe(ecs: &mut Ecs, shared: &mut Shared, input: &DescribeTasks) -> ApiResult {
     if input.tasks.len() > MOST_TASKS {
         return Err(ApiError::invalid_parameter(
             "Tasks list cannot be longer than 100.",
@@ -27,10 +27,10 @@ pub(super) fn describe(world: &mut World, input: &DescribeTasks) -> ApiResult {
     let (mut found, mut failures) = (Vec::new(), Vec::new());
     for reference in &input.tasks {
         let id = names::task_id(reference);
-        if let Some((service, task)) = find(world, &cluster, id) {
-            found.push(task_json(&world.config, service, task));
+        if let Some((service, task)) = find(ecs, &cluster, id) {
+            found.push(task_json(&shared.config, service, task));
         } else {
-            let arn = world.config.arn("ecs", &format!("task/{cluster}/{id}"));
+            let arn = shared.config.arn("ecs", &format!("task/{cluster}/{id}"));
             failures.push(json!({ "arn": arn, "reason": "MISSING" }));
         }
     }
@@ -46,28 +46,24 @@ pub(super) struct StopTask {
 }
 
 /// Stops a task whatever the deployment configuration says; the scheduler replaces it.
-pub(super) fn stop(world: &mut World, input: &StopTask) -> ApiResult {
+pub(super) fn stop(ecs: &mut Ecs, shared: &mut Shared, input: &StopTask) -> ApiResult {
     let cluster = names::cluster_name(input.cluster.as_deref());
     let id = names::task_id(&input.task).to_owned();
     let not_found = || ApiError::invalid_parameter("The referenced task was not found.");
-    let service = find(world, &cluster, &id)
+    let service = find(ecs, &cluster, &id)
         .map(|(service, _)| service.id.clone())
         .ok_or_else(not_found)?;
 
-    let clock = &mut world.clock;
-    let service = world.ecs.service_mut(&service)?;
-    tasks::stop(service, clock, &id, &input.reason);
-    clock.after(
-        world.config.scheduler_delay,
-        Job::Reconcile(service.id.clone()),
-    );
-    let (service, task) = find(world, &cluster, &id).ok_or_else(not_found)?;
-    Ok(json!({ "task": task_json(&world.config, service, task) }))
+    let service = ecs.service_mut(&service)?;
+    tasks::stop(service, &mut shared.clock, &id, &input.reason);
+    shared.reconcile_later(service.id.clone());
+    let (service, task) = find(ecs, &cluster, &id).ok_or_else(not_found)?;
+    Ok(json!({ "task": task_json(&shared.config, service, task) }))
 }
 
-fn find<'a>(world: &'a World, cluster: &str, id: &str) -> Option<(&'a EcsService, &'a Task)> {
-    let mut services = world
-        .ecs
+/// A task, live or stopped, and its service.
+fn find<'a>(ecs: &'a Ecs, cluster: &str, id: &str) -> Option<(&'a EcsService, &'a Task)> {
+    let mut services = ecs
         .services
         .values()
         .filter(|service| service.cluster == cluster);

@@ -1,15 +1,16 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::builder::Controller;
+use super::super::model::Controller;
 use super::super::model::{EcsService, Status};
+use super::super::state::{Ecs, service_not_found};
 use super::super::task_definition::TaskDefinition;
-use super::super::{cluster_not_found, deployment, names, scheduler};
+use super::super::{deployment, scheduler};
 use super::describe::service_json;
 use crate::clockwork::Clockwork;
 use crate::error::{ApiError, ApiResult};
-use crate::job::Job;
-use crate::world::World;
+use crate::job::Read;
+use crate::shared::Shared;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -23,40 +24,10 @@ pub(super) struct UpdateService {
     force_new_deployment: bool,
 }
 
-pub(super) fn update(world: &mut World, input: &UpdateService) -> ApiResult {
-    let id = known_id(world, input.cluster.as_deref(), &input.service)?;
-    let reference = input.task_definition.as_deref();
-    let definition = match reference {
-        Some(reference) => {
-            let found = world
-                .ecs
-                .task_definition(reference)
-                .map(|definition| definition.arn.clone());
-            Some(
-                found
-                    .ok_or_else(|| ApiError::new("ClientException", "TaskDefinition not found."))?,
-            )
-        }
-        None => None,
-    };
-    let target = definition
-        .as_ref()
-        .unwrap_or(&world.ecs.service(&id)?.task_definition);
-    let known = world.ecs.service(&id)?.service_connect.as_ref();
-    let service_connect = input
-        .service_connect_configuration
-        .as_ref()
-        .or(known)
-        .cloned();
-    let references = world
-        .ecs
-        .references_of(&world.config, target, service_connect.as_ref());
-    let clock = &mut world.clock;
-    let service = world
-        .ecs
-        .services
-        .get_mut(&id)
-        .ok_or_else(super::super::service_not_found)?;
+pub(super) fn update(ecs: &mut Ecs, shared: &mut Shared, input: &UpdateService) -> ApiResult {
+    let id = ecs.known_id(input.cluster.as_deref(), &input.service)?;
+    let target = target(ecs, shared, &id, input)?;
+    let service = ecs.service_mut(&id)?;
     if service.status != Status::Active {
         return Err(ApiError::new(
             "ServiceNotActiveException",
@@ -66,79 +37,102 @@ pub(super) fn update(world: &mut World, input: &UpdateService) -> ApiResult {
     refuse_foreign_controller(
         service.controller,
         input.force_new_deployment,
-        definition.is_some(),
+        input.task_definition.is_some(),
     )?;
-
-    let new_definition = definition.filter(|arn| *arn != service.task_definition);
     if input.force_new_deployment
-        || new_definition.is_some()
-        || service_connect != service.service_connect
+        || target.task_definition != service.task_definition
+        || target.service_connect != service.service_connect
     {
-        let before = (
-            service.task_definition.clone(),
-            service.service_connect.clone(),
-        );
-        service.task_definition = new_definition.unwrap_or_else(|| before.0.clone());
-        service.service_connect = service_connect;
-        let started = deployment::start(service, clock, references);
-        started.inspect_err(|_| (service.task_definition, service.service_connect) = before)?;
+        start(service, &mut shared.clock, target)?;
     }
     if let Some(desired) = input.desired_count {
         service.desired = desired;
         service.guard.floor = service.guard.floor.min(service.floor());
     }
     if input.force_new_deployment {
-        world.ecs.restarted.push(id.clone());
+        ecs.restarted.push(id.clone());
     }
-    clock.after(world.config.scheduler_delay, Job::Reconcile(id.clone()));
-    let described = service_json(&world.config, world.ecs.service(&id)?, true);
+    shared.reconcile_later(id.clone());
+    let described = service_json(&shared.config, ecs.service(&id)?, true);
     Ok(json!({ "service": described }))
 }
 
-impl World {
+/// The task definition and the Service Connect configuration that a service has from now on.
+struct Target {
+    task_definition: String,
+    service_connect: Option<Value>,
+    references: Vec<Read>,
+}
+
+fn target(ecs: &Ecs, shared: &Shared, id: &str, input: &UpdateService) -> ApiResult<Target> {
+    let service = ecs.service(id)?;
+    let task_definition = match &input.task_definition {
+        Some(reference) => {
+            let not_found = || ApiError::new("ClientException", "TaskDefinition not found.");
+            let found = ecs.task_definition(reference).ok_or_else(not_found)?;
+            found.arn.clone()
+        }
+        None => service.task_definition.clone(),
+    };
+    let service_connect = input
+        .service_connect_configuration
+        .as_ref()
+        .or(service.service_connect.as_ref())
+        .cloned();
+    let references = ecs.references_of(&shared.config, &task_definition, service_connect.as_ref());
+    Ok(Target {
+        task_definition,
+        service_connect,
+        references,
+    })
+}
+
+/// Starts a deployment of this target; without one the service stays as it was.
+fn start(service: &mut EcsService, clock: &mut Clockwork, target: Target) -> ApiResult<()> {
+    let definition = std::mem::replace(&mut service.task_definition, target.task_definition);
+    let service_connect = std::mem::replace(&mut service.service_connect, target.service_connect);
+    deployment::start(service, clock, target.references).inspect_err(|_| {
+        service.task_definition = definition;
+        service.service_connect = service_connect;
+    })
+}
+
+impl Ecs {
     /// Registers another revision of a service's task definition, and deploys it.
-    pub(crate) fn deploy(&mut self, id: &str, definition: TaskDefinition) -> ApiResult {
-        let service = self.ecs.service(id)?;
-        let (cluster, name) = (service.cluster.clone(), service.name.clone());
-        let revision = self.ecs.register(
-            &self.config,
-            &name,
-            definition.into_content(),
-            self.clock.now,
-        );
-        let input = UpdateService {
-            task_definition: Some(revision),
-            ..UpdateService::of(cluster, name)
-        };
-        update(self, &input)
+    pub(crate) fn deploy(
+        &mut self,
+        shared: &mut Shared,
+        id: &str,
+        definition: TaskDefinition,
+    ) -> ApiResult {
+        let mut input = UpdateService::of(self.service(id)?);
+        let (content, now) = (definition.into_content(), shared.clock.now);
+        let revision = self.register(&shared.config, &input.service, content, now);
+        input.task_definition = Some(revision);
+        update(self, shared, &input)
     }
 
-    /// Forces a deployment of what runs already.
-    pub(crate) fn force(&mut self, id: &str) -> ApiResult {
-        let service = self.ecs.service(id)?;
-        let input = UpdateService {
-            force_new_deployment: true,
-            ..UpdateService::of(service.cluster.clone(), service.name.clone())
-        };
-        update(self, &input)
+    /// Forces a deployment of the task definition that runs already.
+    pub(crate) fn force(&mut self, shared: &mut Shared, id: &str) -> ApiResult {
+        let mut input = UpdateService::of(self.service(id)?);
+        input.force_new_deployment = true;
+        update(self, shared, &input)
     }
 
-    /// Wants another number of tasks.
-    pub(crate) fn scale(&mut self, id: &str, desired: usize) -> ApiResult {
-        let service = self.ecs.service(id)?;
-        let input = UpdateService {
-            desired_count: Some(desired),
-            ..UpdateService::of(service.cluster.clone(), service.name.clone())
-        };
-        update(self, &input)
+    /// Changes the number of tasks.
+    pub(crate) fn scale(&mut self, shared: &mut Shared, id: &str, desired: usize) -> ApiResult {
+        let mut input = UpdateService::of(self.service(id)?);
+        input.desired_count = Some(desired);
+        update(self, shared, &input)
     }
 }
 
 impl UpdateService {
-    fn of(cluster: String, service: String) -> Self {
+    /// A call that changes nothing.
+    fn of(service: &EcsService) -> Self {
         Self {
-            cluster: Some(cluster),
-            service,
+            cluster: Some(service.cluster.clone()),
+            service: service.name.clone(),
             desired_count: None,
             task_definition: None,
             service_connect_configuration: None,
@@ -147,7 +141,7 @@ impl UpdateService {
     }
 }
 
-/// AWS's own words, articles included.
+/// Refuses a deployment that another controller has to make, in AWS's own words.
 fn refuse_foreign_controller(
     controller: Controller,
     force: bool,
@@ -181,11 +175,11 @@ pub(super) struct DeleteService {
     force: bool,
 }
 
-pub(super) fn delete(world: &mut World, input: &DeleteService) -> ApiResult {
-    let id = known_id(world, input.cluster.as_deref(), &input.service)?;
-    let service = world.ecs.service_mut(&id)?;
+pub(super) fn delete(ecs: &mut Ecs, shared: &mut Shared, input: &DeleteService) -> ApiResult {
+    let id = ecs.known_id(input.cluster.as_deref(), &input.service)?;
+    let service = ecs.service_mut(&id)?;
     if service.status != Status::Active {
-        return Err(super::super::service_not_found());
+        return Err(service_not_found());
     }
     if service.express {
         let arn = &service.arn;
@@ -198,28 +192,7 @@ pub(super) fn delete(world: &mut World, input: &DeleteService) -> ApiResult {
             "The service cannot be stopped while it is scaled above 0.",
         ));
     }
-    service.delete(&mut world.clock);
-    let described = service_json(&world.config, world.ecs.service(&id)?, true);
+    scheduler::delete(service, &mut shared.clock);
+    let described = service_json(&shared.config, ecs.service(&id)?, true);
     Ok(json!({ "service": described }))
-}
-
-impl EcsService {
-    /// Drains the service; it is inactive once its last task has stopped.
-    pub(in crate::ecs) fn delete(&mut self, clock: &mut Clockwork) {
-        self.status = Status::Draining;
-        self.desired = 0;
-        self.guard.floor = 0;
-        scheduler::reconcile(self, clock);
-    }
-}
-
-/// The id of a service that exists, in a cluster that exists.
-pub(super) fn known_id(world: &World, cluster: Option<&str>, service: &str) -> ApiResult<String> {
-    let id = names::service_id(cluster, service);
-    let cluster = id.split('/').next().unwrap_or_default();
-    if !world.ecs.clusters.contains_key(cluster) {
-        return Err(cluster_not_found());
-    }
-    world.ecs.service(&id)?;
-    Ok(id)
 }

@@ -3,11 +3,13 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::super::{CURRENT, Secret, Version, not_found};
+use super::super::selector::CURRENT;
+use super::super::store::{Secret, Secrets, Version, not_found};
 use crate::error::{ApiError, ApiResult};
-use crate::tagging::pairs;
-use crate::wire::{page, seconds};
-use crate::world::World;
+use crate::output::seconds;
+use crate::page;
+use crate::shared::Shared;
+use crate::tags::pairs;
 
 const MOST_A_PAGE: usize = 100;
 
@@ -17,9 +19,9 @@ pub(super) struct DescribeSecret {
     secret_id: String,
 }
 
-pub(super) fn secret(world: &World, input: &DescribeSecret) -> ApiResult {
-    let secret = world.secrets.get(&input.secret_id)?;
-    let mut fields = metadata(secret, world.config.metadata_clock_ahead);
+pub(super) fn secret(secrets: &Secrets, shared: &Shared, input: &DescribeSecret) -> ApiResult {
+    let secret = secrets.get(&input.secret_id)?;
+    let mut fields = metadata(secret, shared.config.metadata_clock_ahead);
     fields.insert("VersionIdsToStages".to_owned(), labels_by_version(secret));
     Ok(Value::Object(fields))
 }
@@ -59,17 +61,17 @@ impl Filter {
     }
 }
 
-pub(super) fn list(world: &World, input: &ListSecrets) -> ApiResult {
+pub(super) fn list(secrets: &Secrets, shared: &Shared, input: &ListSecrets) -> ApiResult {
     let wanted = |secret: &&Secret| input.include_planned_deletion || secret.deleted_at.is_none();
     let mut found = Vec::new();
-    for secret in world.secrets.0.values().filter(wanted) {
+    for secret in secrets.0.values().filter(wanted) {
         let verdicts: ApiResult<Vec<bool>> = input
             .filters
             .iter()
             .map(|filter| filter.accepts(secret))
             .collect();
         if verdicts?.into_iter().all(|accepted| accepted) {
-            found.push(list_entry(secret, world.config.metadata_clock_ahead));
+            found.push(list_entry(secret, shared.config.metadata_clock_ahead));
         }
     }
     let page = page::of(
@@ -90,8 +92,12 @@ pub(super) struct ListSecretVersionIds {
     next_token: Option<String>,
 }
 
-pub(super) fn versions(world: &World, input: &ListSecretVersionIds) -> ApiResult {
-    let secret = world.secrets.get(&input.secret_id)?;
+pub(super) fn versions(
+    secrets: &Secrets,
+    shared: &Shared,
+    input: &ListSecretVersionIds,
+) -> ApiResult {
+    let secret = secrets.get(&input.secret_id)?;
     let wanted = |version: &&Version| input.include_deprecated || !version.labels.is_empty();
     let found: Vec<_> = secret
         .versions
@@ -99,7 +105,7 @@ pub(super) fn versions(world: &World, input: &ListSecretVersionIds) -> ApiResult
         .filter(wanted)
         .map(|version| {
             let mut fields =
-                json!({ "VersionId": version.id, "CreatedDate": seconds(version.created_at + world.config.metadata_clock_ahead) });
+                json!({ "VersionId": version.id, "CreatedDate": seconds(version.created_at + shared.config.metadata_clock_ahead) });
             if let (false, Some(fields)) = (version.labels.is_empty(), fields.as_object_mut()) {
                 fields.insert("VersionStages".to_owned(), json!(version.labels));
             }
@@ -125,8 +131,8 @@ pub(super) struct GetSecretValue {
 }
 
 /// Works, so that a test which finds it in the record of calls proves something.
-pub(super) fn value(world: &mut World, input: &GetSecretValue) -> ApiResult {
-    let secret = world.secrets.live(&input.secret_id)?;
+pub(super) fn value(secrets: &mut Secrets, input: &GetSecretValue) -> ApiResult {
+    let secret = secrets.live(&input.secret_id)?;
     let stage = input.version_stage.as_deref().unwrap_or(CURRENT);
     let id = input.version_id.as_deref().or_else(|| secret.holder(stage));
     let version = id.and_then(|id| secret.version(id)).ok_or_else(not_found)?;

@@ -1,9 +1,10 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use super::super::{CURRENT, Secret};
+use super::super::selector::CURRENT;
+use super::super::store::{Secret, Secrets};
 use crate::error::{ApiError, ApiResult};
-use crate::world::World;
+use crate::shared::Shared;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -16,15 +17,19 @@ pub(super) struct UpdateSecretVersionStage {
 
 /// Moves a label to a version, or removes it from one. A label is moved only by who knows where it
 /// is.
-pub(super) fn update(world: &mut World, input: &UpdateSecretVersionStage) -> ApiResult {
-    let secret = world.secrets.live(&input.secret_id)?;
+pub(super) fn update(
+    secrets: &mut Secrets,
+    shared: &mut Shared,
+    input: &UpdateSecretVersionStage,
+) -> ApiResult {
+    let secret = secrets.live(&input.secret_id)?;
     check(secret, input)?;
     let (name, arn) = (secret.name.clone(), secret.arn.clone());
     if let Some(version) = &input.move_to_version_id {
-        world.move_label(&name, &input.version_stage, version);
+        secrets.move_label(shared, &name, &input.version_stage, version);
     } else {
         secret.detach(&input.version_stage);
-        secret.changed_at = world.clock.now;
+        secret.changed_at = shared.clock.now;
     }
     Ok(json!({ "ARN": arn, "Name": name }))
 }
@@ -64,14 +69,5 @@ fn check(secret: &Secret, input: &UpdateSecretVersionStage) -> ApiResult<()> {
             "Staging label {stage} is not attached to version {from}."
         ))),
         _ => Ok(()),
-    }
-}
-
-impl World {
-    /// Attaches a label to a version as the owner does, wherever it is.
-    pub(crate) fn move_stage(&mut self, name: &str, stage: &str, version: &str) -> ApiResult {
-        let from = self.secrets.get(name)?.holder(stage).map(str::to_owned);
-        let input = json!({ "SecretId": name, "VersionStage": stage, "MoveToVersionId": version, "RemoveFromVersionId": from });
-        self.as_owner("UpdateSecretVersionStage", input)
     }
 }

@@ -1,9 +1,10 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::super::store::Secrets;
 use crate::error::ApiResult;
-use crate::tagging::{TagPair, Tags, to_tags};
-use crate::world::World;
+use crate::shared::Shared;
+use crate::tags::{TagPair, Tags, to_tags};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -12,8 +13,8 @@ pub(super) struct TagResource {
     tags: Vec<TagPair>,
 }
 
-pub(super) fn tag(world: &mut World, input: &TagResource) -> ApiResult {
-    change(world, &input.secret_id, |tags| {
+pub(super) fn tag(secrets: &mut Secrets, shared: &mut Shared, input: &TagResource) -> ApiResult {
+    change(secrets, shared, &input.secret_id, |tags| {
         tags.extend(to_tags(&input.tags));
     })
 }
@@ -25,17 +26,26 @@ pub(super) struct UntagResource {
     tag_keys: Vec<String>,
 }
 
-pub(super) fn untag(world: &mut World, input: &UntagResource) -> ApiResult {
-    change(world, &input.secret_id, |tags| {
+pub(super) fn untag(
+    secrets: &mut Secrets,
+    shared: &mut Shared,
+    input: &UntagResource,
+) -> ApiResult {
+    change(secrets, shared, &input.secret_id, |tags| {
         tags.retain(|key, _| !input.tag_keys.contains(key));
     })
 }
 
-fn change(world: &mut World, id: &str, act: impl FnOnce(&mut Tags)) -> ApiResult {
-    let secret = world.secrets.live(id)?;
+fn change(
+    secrets: &mut Secrets,
+    shared: &mut Shared,
+    id: &str,
+    act: impl FnOnce(&mut Tags),
+) -> ApiResult {
+    let secret = secrets.live(id)?;
     act(&mut secret.tags);
     let (arn, tags) = (secret.arn.clone(), secret.tags.clone());
-    world.index_later(arn, tags);
+    shared.index_later(arn, tags);
     // Neither operation has output.
     Ok(Value::Null)
 }

@@ -1,11 +1,13 @@
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::super::{CURRENT, Secret, Version};
+use super::super::selector::CURRENT;
+use super::super::store::{Secret, Secrets, Version};
 use crate::error::{ApiError, ApiResult};
-use crate::tagging::{TagPair, to_tags};
-use crate::wire::seconds;
-use crate::world::World;
+use crate::job::{Job, RotationStep};
+use crate::output::seconds;
+use crate::shared::Shared;
+use crate::tags::{TagPair, to_tags};
 
 const RECOVERY_DAYS: i64 = 30;
 
@@ -22,8 +24,8 @@ pub(super) struct CreateSecret {
 }
 
 /// A secret may be created without a value; it has no version then.
-pub(super) fn create(world: &mut World, input: CreateSecret) -> ApiResult {
-    if let Some(existing) = world.secrets.0.get(&input.name) {
+pub(super) fn create(secrets: &mut Secrets, shared: &mut Shared, input: CreateSecret) -> ApiResult {
+    if let Some(existing) = secrets.0.get(&input.name) {
         let message = "You can't create this secret because a secret with this name is already \
                        scheduled for deletion.";
         let name = &input.name;
@@ -36,19 +38,23 @@ pub(super) fn create(world: &mut World, input: CreateSecret) -> ApiResult {
         });
     }
     let tags = to_tags(&input.tags);
-    let mut secret = Secret::new(&world.config, &mut world.clock, &input.name);
+    let mut secret = Secret::new(&shared.config, &mut shared.clock, &input.name);
     secret.description = input.description;
     secret.tags.clone_from(&tags);
     let arn = secret.arn.clone();
-    world.secrets.0.insert(input.name.clone(), secret);
+    secrets.0.insert(input.name.clone(), secret);
     if !tags.is_empty() {
-        world.index_later(arn.clone(), tags);
+        shared.index_later(arn.clone(), tags);
     }
     let value = input.secret_string.or(input.secret_binary);
     let version = match value {
-        Some(value) => {
-            Some(world.add_version(&input.name, input.client_request_token, value, &[])?)
-        }
+        Some(value) => Some(secrets.add_version(
+            shared,
+            &input.name,
+            input.client_request_token,
+            value,
+            &[],
+        )?),
         None => None,
     };
     Ok(json!({ "ARN": arn, "Name": input.name, "VersionId": version }))
@@ -65,20 +71,24 @@ pub(super) struct PutSecretValue {
     version_stages: Vec<String>,
 }
 
-pub(super) fn put_value(world: &mut World, input: PutSecretValue) -> ApiResult {
-    let (name, arn) = named(world.secrets.live(&input.secret_id)?);
+pub(super) fn put_value(
+    secrets: &mut Secrets,
+    shared: &mut Shared,
+    input: PutSecretValue,
+) -> ApiResult {
+    let (name, arn) = named(secrets.live(&input.secret_id)?);
     let value = input.secret_string.or(input.secret_binary);
     let value = value.ok_or_else(|| {
         ApiError::invalid_parameter("You must provide either SecretString or SecretBinary.")
     })?;
-    let version = world.add_version(
+    let version = secrets.add_version(
+        shared,
         &name,
         input.client_request_token,
         value,
         &input.version_stages,
     )?;
-    let labels = world
-        .secrets
+    let labels = secrets
         .get(&arn)?
         .version(&version)
         .map(|version| version.labels.clone());
@@ -96,16 +106,18 @@ pub(super) struct UpdateSecret {
 }
 
 /// With a value it makes a version, which becomes the current one.
-pub(super) fn update(world: &mut World, input: UpdateSecret) -> ApiResult {
-    let now = world.clock.now;
-    let secret = world.secrets.live(&input.secret_id)?;
+pub(super) fn update(secrets: &mut Secrets, shared: &mut Shared, input: UpdateSecret) -> ApiResult {
+    let now = shared.clock.now;
+    let secret = secrets.live(&input.secret_id)?;
     let (name, arn) = named(secret);
     if input.description.is_some() {
         secret.description = input.description;
         secret.changed_at = now;
     }
     let version = match input.secret_string.or(input.secret_binary) {
-        Some(value) => Some(world.add_version(&name, input.client_request_token, value, &[])?),
+        Some(value) => {
+            Some(secrets.add_version(shared, &name, input.client_request_token, value, &[])?)
+        }
         None => None,
     };
     Ok(json!({ "ARN": arn, "Name": name, "VersionId": version }))
@@ -120,13 +132,20 @@ pub(super) struct RotateSecret {
 }
 
 /// Answers before anything has rotated.
-pub(super) fn rotate(world: &mut World, input: RotateSecret) -> ApiResult {
-    let (name, arn) = named(world.secrets.live(&input.secret_id)?);
+pub(super) fn rotate(secrets: &mut Secrets, shared: &mut Shared, input: RotateSecret) -> ApiResult {
+    let (name, arn) = named(secrets.live(&input.secret_id)?);
     let version = input
         .client_request_token
-        .unwrap_or_else(|| world.clock.uuid());
+        .unwrap_or_else(|| shared.clock.uuid());
     if input.rotate_immediately.unwrap_or(true) {
-        world.start_rotation(arn.clone(), version.clone());
+        let step = RotationStep {
+            arn: arn.clone(),
+            version: version.clone(),
+            finishes: false,
+        };
+        shared
+            .clock
+            .after(shared.config.rotation / 4, Job::Rotate(step));
     }
     Ok(json!({ "ARN": arn, "Name": name, "VersionId": version }))
 }
@@ -142,9 +161,13 @@ pub(super) struct DeleteSecret {
 
 /// Nothing can be read from then on. Until the recovery window ends the secret can be restored;
 /// without one it is gone at once.
-pub(super) fn delete(world: &mut World, input: &DeleteSecret) -> ApiResult {
-    let now = world.clock.now;
-    let secret = world.secrets.live(&input.secret_id)?;
+pub(super) fn delete(
+    secrets: &mut Secrets,
+    shared: &mut Shared,
+    input: &DeleteSecret,
+) -> ApiResult {
+    let now = shared.clock.now;
+    let secret = secrets.live(&input.secret_id)?;
     let (name, arn) = named(secret);
     let days = if input.force_delete_without_recovery {
         0
@@ -152,7 +175,7 @@ pub(super) fn delete(world: &mut World, input: &DeleteSecret) -> ApiResult {
         input.recovery_window_in_days.unwrap_or(RECOVERY_DAYS)
     };
     if input.force_delete_without_recovery {
-        world.secrets.0.remove(&name);
+        secrets.0.remove(&name);
     } else {
         secret.deleted_at = Some(now);
     }
@@ -166,9 +189,9 @@ pub(super) struct RestoreSecret {
     secret_id: String,
 }
 
-pub(super) fn restore(world: &mut World, input: &RestoreSecret) -> ApiResult {
-    let (name, arn) = named(world.secrets.get(&input.secret_id)?);
-    if let Some(secret) = world.secrets.0.get_mut(&name) {
+pub(super) fn restore(secrets: &mut Secrets, input: &RestoreSecret) -> ApiResult {
+    let (name, arn) = named(secrets.get(&input.secret_id)?);
+    if let Some(secret) = secrets.0.get_mut(&name) {
         secret.deleted_at = None;
     }
     Ok(json!({ "ARN": arn, "Name": name }))
@@ -178,18 +201,19 @@ fn named(secret: &Secret) -> (String, String) {
     (secret.name.clone(), secret.arn.clone())
 }
 
-impl World {
+impl Secrets {
     /// Makes a version, `token` being its id, and attaches labels to it; the first version of a
     /// secret becomes the current one, and so does one for which no labels are asked for.
     fn add_version(
         &mut self,
+        shared: &mut Shared,
         name: &str,
         token: Option<String>,
         value: String,
         labels: &[String],
     ) -> ApiResult<String> {
-        let id = token.unwrap_or_else(|| self.clock.uuid());
-        let secret = self.secrets.live(name)?;
+        let id = token.unwrap_or_else(|| shared.clock.uuid());
+        let secret = self.live(name)?;
         match secret.version(&id) {
             Some(known) if known.value == value => return Ok(id),
             Some(_) => {
@@ -202,7 +226,7 @@ impl World {
             None => {}
         }
         let first = secret.versions.is_empty();
-        let created_at = self.clock.now;
+        let created_at = shared.clock.now;
         secret.versions.push(Version {
             id: id.clone(),
             value,
@@ -212,31 +236,8 @@ impl World {
         let asked = labels.iter().map(String::as_str);
         let current = (first || labels.is_empty()) && !labels.iter().any(|label| label == CURRENT);
         for label in asked.chain(current.then_some(CURRENT)) {
-            self.move_label(name, label, &id);
+            self.move_label(shared, name, label, &id);
         }
         Ok(id)
-    }
-
-    /// The owner's next version; answers its id.
-    pub(crate) fn put_secret(&mut self, name: &str) -> ApiResult<String> {
-        let version = self.clock.uuid();
-        let known = self.secrets.0.get(name);
-        let (operation, id) = if known.is_some() {
-            ("PutSecretValue", "SecretId")
-        } else {
-            ("CreateSecret", "Name")
-        };
-        if known.is_some_and(|secret| secret.deleted_at.is_some()) {
-            self.as_owner("RestoreSecret", json!({ "SecretId": name }))?;
-        }
-        // Each version has a value of its own.
-        let input = json!({ id: name, "ClientRequestToken": version, "SecretString": version });
-        self.as_owner(operation, input)?;
-        Ok(version)
-    }
-
-    /// What the owner of the account asks Secrets Manager for.
-    pub(crate) fn as_owner(&mut self, operation: &str, input: Value) -> ApiResult {
-        super::perform(self, operation, input, "owner")
     }
 }

@@ -1,0 +1,36 @@
+//! The configuration that tasks read, wherever it is stored.
+
+use super::World;
+use crate::things::Thing;
+
+impl World {
+    /// The things that a reference, or a prefix that ends in `/`, names, and how often each of them
+    /// has been written.
+    pub(crate) fn versions_of(&self, reference: &str) -> Vec<(String, u64)> {
+        match Thing::parse(reference, &self.shared.config) {
+            Some(Thing::Parameter(name)) => self.parameters.versions_of(&name),
+            Some(Thing::Object(path)) => self.buckets.versions_of(path),
+            Some(Thing::Secret(selector)) => self.secrets.versions_of(selector),
+            Some(Thing::AppConfig(path)) => self.appconfig.versions_of(path),
+            None => Vec::new(),
+        }
+    }
+
+    /// Things that the story takes for granted come to be without an event.
+    pub(crate) fn ensure_exists(&mut self, reference: &str) {
+        let now = self.shared.clock.now;
+        match Thing::parse(reference, &self.shared.config) {
+            Some(Thing::Parameter(name)) => {
+                self.parameters
+                    .ensure_exists(&self.shared.config, &name, now);
+            }
+            Some(Thing::Object(path)) => self.buckets.ensure_exists(path, &mut self.shared.clock),
+            Some(Thing::Secret(selector)) => {
+                self.secrets
+                    .ensure_exists(&self.shared.config, &mut self.shared.clock, selector);
+            }
+            // A configuration that was never deployed is read as well.
+            Some(Thing::AppConfig(_)) | None => {}
+        }
+    }
+}
