@@ -79,8 +79,8 @@ validate: $(VENV)-sam/.installed ## Check template.yaml with the SAM CLI and cfn
 	$(VENV)-sam/bin/cfn-lint template.yaml
 
 .PHONY: contract
-contract: $(VENV)-e2e/.installed binaries ## Hold the simulated account against moto and ministack (Python)
-	DEMO=$(DEMO) $(VENV)-e2e/bin/python -m pytest e2e/test_contract.py
+contract: $(VENV)-e2e/.installed binaries ## Hold the simulated account, and the commands in documents, against others (Python)
+	DEMO=$(DEMO) $(VENV)-e2e/bin/python -m pytest e2e/test_contract.py e2e/test_documents.py
 
 .PHONY: e2e
 e2e: $(VENV)-e2e/.installed binaries ## Deploy template.yaml into ministack and see services restart (Python)
