@@ -1,55 +1,78 @@
-//! Carries a plan out. Nothing here fails as a whole: each service has an outcome of its own.
+//! Carries a plan out, the same way for every strategy: the pace, the check shortly before the
+//! call, and a call whose answer is lost. A strategy is one call, in a file of its own.
+//!
+//! Nothing here fails as a whole: each service has a result of its own.
 
 mod deploy;
 mod recheck;
+mod started;
 
 use std::collections::BTreeMap;
+use std::slice;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use tokio::time::Instant;
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::aws::Ecs;
+use crate::aws::{Ecs, Error};
 use crate::clock::Clock;
 use crate::domain::arn::ServiceId;
 use crate::domain::change::Change;
 use crate::domain::history::Needed;
 use crate::domain::key::Key;
-use crate::domain::plan::{Plan, Planned};
+use crate::domain::plan::{Action, Plan, Planned, plan};
 use crate::domain::policy::Policy;
+use crate::domain::reason::Reason;
+use crate::domain::rollout::Rollout;
 use crate::domain::service::Service;
-use crate::domain::start::Executed;
+use crate::domain::start::{ErrorKind, Executed, StartResult};
 use crate::pace::Pace;
 
-use recheck::{Group, LOOKED_AT_TOGETHER};
+use recheck::{GROUP_SIZE, Group, Reads};
+use started::Started;
 
-/// What carrying out needs beside the plan: enough to decide anew about one service whose answer
-/// was lost.
+/// Most calls for one service whose answers are lost or broken.
+const MAX_FAILED_CALLS: u32 = 5;
+
+/// A turn is over after this. Otherwise all services that waited for the same description would
+/// start at once.
+const TURN_LASTS: Duration = Duration::from_secs(1);
+
+/// The clock of Amazon ECS may be behind ours by this.
+const SKEW: SignedDuration = SignedDuration::from_secs(1);
+
+/// The pause between a failed call and the next description, which need not show at once what the
+/// call did. It doubles with each failed call.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+
+/// Everything that carrying a plan out takes: enough to decide anew about one service.
 #[derive(Clone, Copy, Debug)]
 pub struct Executor<'a> {
-    /// Where services are looked at and restarted.
+    /// Amazon ECS.
     pub ecs: &'a Ecs,
-    /// What changed.
+    /// The changes of the plan.
     pub changes: &'a BTreeMap<Key, Change>,
-    /// What is allowed.
+    /// The limits of the plan.
     pub policy: &'a Policy,
     /// The part of the tag keys before the colon.
     pub tag_prefix: &'a str,
-    /// How fast.
+    /// The pace of starts.
     pub pace: &'a Pace,
     /// The time of day.
     pub clock: &'a Clock,
     /// The evidence that is read of services before they are restarted.
     pub needed: &'a BTreeMap<ServiceId, Needed>,
-    /// When the services were looked at.
+    /// The instant at which the services were described.
     pub looked_at: Instant,
-    /// When to stop; the invocation ends soon after.
+    /// The instant at which to stop. The invocation ends soon after.
     pub until: Instant,
 }
 
 impl Executor<'_> {
-    /// Starts every planned restart, each as soon as its change has settled and the pace allows.
-    /// One that had to wait is looked at again, ten a call, and decided about anew.
+    /// Starts every planned restart, each as soon as its changes have settled and the pace allows.
+    /// A service that had to wait is described again, ten in a call, and decided anew.
     pub async fn execute(
         &self,
         plan: &Plan,
@@ -61,25 +84,271 @@ impl Executor<'_> {
             .collect();
         let restarts: Vec<_> = plan
             .restarts()
-            .filter_map(|(id, planned)| Some((id, planned, *services.get(id)?)))
+            .filter_map(|(id, planned)| Some((planned, *services.get(id)?)))
             .collect();
         let groups: Vec<_> = restarts
-            .chunks(LOOKED_AT_TOGETHER)
-            .map(|group| Group::of(group.iter().map(|(id, ..)| *id), self.looked_at))
+            .chunks(GROUP_SIZE)
+            .map(|some| Group::of(some.iter().map(|(_, seen)| &seen.id), self.looked_at))
             .collect();
         let grouped = restarts
-            .chunks(LOOKED_AT_TOGETHER)
+            .chunks(GROUP_SIZE)
             .zip(&groups)
-            .flat_map(|(some, group)| some.iter().map(move |one| (one, group)));
+            .flat_map(|(some, group)| some.iter().map(move |restart| (restart, group)));
         let running: FuturesUnordered<_> = grouped
-            .map(|((id, planned, seen), group)| async move {
-                let executed =
-                    deploy::deploy(self, group, Planned::clone(planned), Service::clone(seen))
-                        .await;
-                group.leave(id).await;
-                (ServiceId::clone(id), executed)
+            .map(|((planned, seen), group)| async move {
+                let executed = Start::of(self, group, planned, seen).run().await;
+                group.leave(&seen.id).await;
+                (seen.id.clone(), executed)
             })
             .collect();
         running.collect().await
     }
+
+    /// The only place that tells strategies apart.
+    async fn start(&self, action: Action, service: &ServiceId) -> Result<Started, Error> {
+        match action {
+            Action::Deploy => deploy::start(self.ecs, service).await,
+        }
+    }
+
+    fn reads(&self) -> Reads<'_> {
+        Reads {
+            ecs: self.ecs,
+            tag_prefix: self.tag_prefix,
+            needed: self.needed,
+            until: self.until,
+        }
+    }
+
+    /// Decides about one service, as if for the first time.
+    fn decide(&self, service: &Service) -> Option<Planned> {
+        let services = slice::from_ref(service);
+        let mut plan = plan(self.changes, services, self.policy, self.clock.now());
+        plan.services.remove(&service.id)
+    }
+}
+
+/// The step that the start of one service has reached.
+enum Step {
+    /// Waits until its changes have settled.
+    Settle,
+    /// Waits for its turn at the pace.
+    AwaitTurn,
+    /// Makes sure that the service is still to be restarted.
+    Recheck,
+    /// Calls AWS.
+    Call(Action),
+    /// Finds out what a call did that was not answered, or was refused.
+    FindOut(FailedCall),
+}
+
+/// A call that did not answer with a rollout.
+struct FailedCall {
+    at: Timestamp,
+    error: Error,
+}
+
+/// The start of one service.
+struct Start<'a> {
+    executor: &'a Executor<'a>,
+    group: &'a Group,
+    executed: Executed,
+    described_at: Instant,
+    was_throttled: bool,
+    /// The time of the first call whose answer was lost. It may have taken effect, as may the later
+    /// ones.
+    lost_at: Option<Timestamp>,
+    failed_calls: u32,
+}
+
+impl<'a> Start<'a> {
+    fn of(executor: &'a Executor<'a>, group: &'a Group, planned: &Planned, seen: &Service) -> Self {
+        Self {
+            executor,
+            group,
+            executed: Executed {
+                planned: planned.clone(),
+                start: None,
+                seen: seen.clone(),
+            },
+            described_at: executor.looked_at,
+            was_throttled: false,
+            lost_at: None,
+            failed_calls: 0,
+        }
+    }
+
+    async fn run(mut self) -> Executed {
+        let mut step = Some(Step::Settle);
+        while let Some(at) = step {
+            step = match at {
+                Step::Settle => self.settle().await,
+                Step::AwaitTurn => self.await_turn().await,
+                Step::Recheck => self.recheck().await,
+                Step::Call(action) => self.call(action).await,
+                Step::FindOut(failed) => self.find_out(failed).await,
+            };
+        }
+        self.executed
+    }
+
+    async fn settle(&mut self) -> Option<Step> {
+        let settled = self
+            .executor
+            .clock
+            .instant(self.executed.planned.not_before);
+        if settled > self.executor.until {
+            return self.end(StartResult::OutOfTime);
+        }
+        sleep_until(settled).await;
+        Some(Step::AwaitTurn)
+    }
+
+    async fn await_turn(&mut self) -> Option<Step> {
+        if self.executor.pace.admit(self.executor.until).await {
+            Some(Step::Recheck)
+        } else if self.was_throttled {
+            self.end(StartResult::Throttled)
+        } else {
+            self.end(StartResult::OutOfTime)
+        }
+    }
+
+    async fn recheck(&mut self) -> Option<Step> {
+        let turn = Instant::now();
+        let reads = self.executor.reads();
+        let rechecked = self
+            .group
+            .recheck(&reads, &self.executed.seen, self.described_at);
+        match rechecked.await {
+            Err(error) => return self.fail(error.to_string(), error.kind.passes()),
+            Ok(None) => {}
+            Ok(Some(seen)) => self.decide_anew(seen),
+        }
+        let action = self.due()?;
+        if turn.elapsed() > TURN_LASTS {
+            Some(Step::AwaitTurn)
+        } else {
+            Some(Step::Call(action))
+        }
+    }
+
+    /// A throttled call did nothing and is repeated. A call that is still under way when the time
+    /// is up may have taken effect: the retry finds out.
+    async fn call(&mut self, action: Action) -> Option<Step> {
+        let now = self.executor.clock.now();
+        let at = now.saturating_sub(SKEW).unwrap_or(Timestamp::MIN);
+        let start = self.executor.start(action, &self.executed.seen.id);
+        let error = match timeout_at(self.executor.until, start).await {
+            Err(_) => return self.end(StartResult::OutOfTime),
+            Ok(Ok(started)) => return self.started(started),
+            Ok(Err(error)) => error,
+        };
+        match error.kind {
+            ErrorKind::Throttled => {
+                self.was_throttled = true;
+                self.executor.pace.throttled();
+                Some(Step::AwaitTurn)
+            }
+            ErrorKind::TooManyDeployments => self.hold(Reason::TooManyDeployments, error.message),
+            ErrorKind::Denied => self.end(StartResult::Denied {
+                cause: error.message,
+            }),
+            ErrorKind::Unavailable => {
+                self.lost_at = self.lost_at.or(Some(at));
+                Some(Step::FindOut(FailedCall { at, error }))
+            }
+            ErrorKind::NotFound | ErrorKind::Rejected => {
+                Some(Step::FindOut(FailedCall { at, error }))
+            }
+        }
+    }
+
+    async fn find_out(&mut self, FailedCall { at, error }: FailedCall) -> Option<Step> {
+        let pause = FIRST_PAUSE * 2_u32.pow(self.failed_calls);
+        self.failed_calls += 1;
+        let passes = error.kind.passes();
+        let described_at = Instant::now() + pause;
+        if described_at > self.executor.until {
+            return self.fail(error.message, passes);
+        }
+        sleep_until(described_at).await;
+        let reads = self.executor.reads();
+        let called_at = self.lost_at.unwrap_or(at);
+        match reads.after_call(&self.executed.seen, called_at).await {
+            Err(error) => return self.fail(error.to_string(), error.kind.passes()),
+            Ok(seen) => self.decide_anew(seen),
+        }
+        self.described_at = Instant::now();
+        self.due()?;
+        if !passes || self.failed_calls == MAX_FAILED_CALLS {
+            return self.fail(error.message, passes);
+        }
+        Some(Step::AwaitTurn)
+    }
+
+    /// Decides as if for the first time. But where the answer to a call was lost, a deployment that
+    /// is new since then is the one that the call started, whatever would be decided now: no other
+    /// record of it exists.
+    fn decide_anew(&mut self, seen: Service) {
+        let decided = self.executor.decide(&seen);
+        let found = self
+            .lost_at
+            .and_then(|at| seen.newer_deployment(at, &self.executed.seen));
+        self.executed.seen = seen;
+        match (found, decided) {
+            (Some(found), Some(decided)) if has_failed(&found, &decided) => {
+                self.executed.seen.followed = Some(found);
+                self.executed.planned = decided;
+            }
+            (Some(rollout), _) => {
+                self.executed.start = Some(StartResult::Started {
+                    rollout,
+                    found: true,
+                });
+            }
+            (None, Some(decided)) => self.executed.planned = decided,
+            (None, None) => {
+                let cause = "the service stopped watching while it was being restarted".to_owned();
+                self.fail(cause, false);
+            }
+        }
+    }
+
+    /// The action, while the service is to be restarted and has no result.
+    fn due(&self) -> Option<Action> {
+        let action = self.executed.planned.action.clone();
+        action.filter(|_| self.executed.start.is_none())
+    }
+
+    fn started(&mut self, Started { rollout, events }: Started) -> Option<Step> {
+        if !events.is_empty() {
+            self.executed.seen.events = events;
+        }
+        self.end(StartResult::Started {
+            rollout,
+            found: false,
+        })
+    }
+
+    /// AWS's answer says that the restart has to wait, and the call did nothing.
+    fn hold(&mut self, reason: Reason, detail: String) -> Option<Step> {
+        self.executed.planned = self.executed.planned.clone().held(reason, detail);
+        None
+    }
+
+    fn fail(&mut self, cause: String, passes: bool) -> Option<Step> {
+        self.end(StartResult::Failed { cause, passes })
+    }
+
+    /// The last step.
+    fn end(&mut self, result: StartResult) -> Option<Step> {
+        self.executed.start = Some(result);
+        None
+    }
+}
+
+/// Whether a rollout that was found has failed already: then that is the decision about it.
+fn has_failed(found: &Rollout, decided: &Planned) -> bool {
+    decided.reason == Reason::FailedAlready && decided.ended.iter().any(|ended| found.is(ended))
 }

@@ -64,7 +64,7 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
 ];
 
 /// Files that still import each other. An entry that is mended is taken out: the test asks for it.
-const STILL_TO_MEND: [[&str; 2]; 14] = [
+const STILL_TO_MEND: [[&str; 2]; 12] = [
     ["domain/rollout.rs", "domain/service.rs"],
     ["domain/summary.rs", "domain/summary/counts.rs"],
     ["event.rs", "event/envelope.rs"],
@@ -72,8 +72,6 @@ const STILL_TO_MEND: [[&str; 2]; 14] = [
     ["event/envelope.rs", "event/s3.rs"],
     ["event/envelope.rs", "event/secrets.rs"],
     ["event/envelope.rs", "event/ssm.rs"],
-    ["execute.rs", "execute/deploy.rs"],
-    ["execute.rs", "execute/recheck.rs"],
     ["reconcile.rs", "reconcile/defer.rs"],
     ["reconcile/sweep.rs", "reconcile/sweep/metadata.rs"],
     ["report.rs", "report/lines.rs"],

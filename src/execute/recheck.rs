@@ -1,4 +1,4 @@
-//! Describes services once more, shortly before they are restarted.
+//! Describes services once more, shortly before they are restarted and after a call that failed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -7,164 +7,168 @@ use jiff::Timestamp;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::Executor;
-use crate::aws::Error;
+use crate::aws::{Ecs, Error};
 use crate::domain::arn::ServiceId;
 use crate::domain::history::{Evidence, History, Needed};
 use crate::domain::service::Service;
 
-/// Most services of one call.
-pub(super) const LOOKED_AT_TOGETHER: usize = 10;
+/// Services that are described in one call.
+pub(super) const GROUP_SIZE: usize = 10;
 
-/// A look is believed this long: what another invocation, or a pipeline, did since then would be
-/// done twice.
+/// A description is believed this long. Later, a deployment of another invocation, or of a
+/// pipeline, would be repeated.
 const BELIEVED: Duration = Duration::from_secs(5);
 
-/// Of the time that is left, what a look and the evidence may take: what hangs must leave time to
-/// restart.
+/// The part of the time that is left which a description, or evidence, may take: a call that hangs
+/// must leave time to restart.
 const SHARE: u32 = 3;
+
+/// Everything that reading a service takes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reads<'a> {
+    pub(super) ecs: &'a Ecs,
+    pub(super) tag_prefix: &'a str,
+    pub(super) needed: &'a BTreeMap<ServiceId, Needed>,
+    pub(super) until: Instant,
+}
 
 /// Services whose restarts follow one another.
 #[derive(Debug)]
-pub(super) struct Group {
-    latest: Mutex<Latest>,
-}
+pub(super) struct Group(Mutex<Latest>);
 
+/// The latest description of a group.
 #[derive(Debug)]
 struct Latest {
     at: Instant,
-    /// Whose turn has not come, or did not end it.
-    attempts: BTreeSet<ServiceId>,
-    /// What the last look saw, and was not told yet; nothing of a service that is gone.
-    seen: BTreeMap<ServiceId, Result<Option<Service>, Error>>,
-    /// Nothing until they are asked for.
+    /// The services that still wait for their restart.
+    waiting: BTreeSet<ServiceId>,
+    /// The services as they were described and not yet taken; `None` is a service that is gone.
+    described: BTreeMap<ServiceId, Result<Option<Service>, Error>>,
+    /// `None` until it is read.
     evidence: Option<BTreeMap<ServiceId, Evidence>>,
 }
 
-impl Group {
-    pub(super) fn of<'a>(ids: impl Iterator<Item = &'a ServiceId>, looked_at: Instant) -> Self {
-        let attempts = ids.cloned().collect();
-        Self {
-            latest: Mutex::new(Latest {
-                at: looked_at,
-                attempts,
-                seen: BTreeMap::new(),
-                evidence: None,
-            }),
-        }
+impl Reads<'_> {
+    fn share_of_what_is_left(&self) -> Instant {
+        let now = Instant::now();
+        now + self.until.saturating_duration_since(now) / SHARE
     }
 
-    /// A service that was seen `before`, at `seen_at`, as it was a few seconds ago at most, with
-    /// the evidence that it needs; nothing where both are known already.
+    /// The same service as it is now, after a call at `called_at` that may have taken effect. The
+    /// deployment that it started may have been rolled back already, so that only the history
+    /// shows it.
+    pub(super) async fn after_call(
+        &self,
+        before: &Service,
+        called_at: Timestamp,
+    ) -> Result<Service, Error> {
+        let described = self
+            .ecs
+            .describe_services([&before.id], self.tag_prefix, self.until)
+            .await;
+        if let Some((_, error)) = described.unread.into_iter().next() {
+            return Err(error);
+        }
+        let now = with_what_is_known(described.services.into_iter().next(), before);
+        let needed = self.needed.get(&before.id);
+        let since = needed.and_then(|needed| needed.history_since);
+        let needed = Needed {
+            history_since: Some(since.map_or(called_at, |since| called_at.min(since))),
+            has_hooks: before.has_lifecycle_hooks,
+            oldest_task: false,
+        };
+        let needed = BTreeMap::from([(before.id.clone(), needed)]);
+        let by = self.share_of_what_is_left();
+        let mut evidence = self.ecs.evidence(needed, by).await;
+        Ok(Service {
+            history: History::NotAsked,
+            ..now
+        }
+        .with_evidence(evidence.remove(&before.id).unwrap_or_default()))
+    }
+}
+
+impl Group {
+    pub(super) fn of<'a>(ids: impl Iterator<Item = &'a ServiceId>, described_at: Instant) -> Self {
+        Self(Mutex::new(Latest {
+            at: described_at,
+            waiting: ids.cloned().collect(),
+            described: BTreeMap::new(),
+            evidence: None,
+        }))
+    }
+
+    /// A service that was described `before`, at `described_at`, as it was a few seconds ago at
+    /// most, with the evidence that it needs. `None` where both are known already.
     ///
     /// # Errors
-    /// It was looked at longer ago, and cannot be now.
-    pub(super) async fn look(
+    /// Its description is older, and it cannot be described now.
+    pub(super) async fn recheck(
         &self,
-        executor: &Executor<'_>,
+        reads: &Reads<'_>,
         before: &Service,
-        seen_at: Instant,
+        described_at: Instant,
     ) -> Result<Option<Service>, Error> {
-        let mut latest = self.latest.lock().await;
-        if latest.evidence.is_none() {
-            let needed: BTreeMap<_, _> = latest
-                .attempts
-                .iter()
-                .filter_map(|id| Some((id.clone(), *executor.needed.get(id)?)))
-                .collect();
-            latest.evidence = Some(
-                executor
-                    .ecs
-                    .evidence(needed, share_of_what_is_left(executor))
-                    .await,
-            );
-        }
-        if latest.at.max(seen_at).elapsed() > BELIEVED {
-            let looks = executor
-                .ecs
-                .describe_services(
-                    &latest.attempts,
-                    executor.tag_prefix,
-                    share_of_what_is_left(executor),
-                )
-                .await;
-            latest.seen = looks
-                .services
-                .into_iter()
-                .map(|service| (service.id.clone(), Ok(Some(service))))
-                .collect();
-            latest
-                .seen
-                .extend(looks.gone.into_iter().map(|id| (id, Ok(None))));
-            latest
-                .seen
-                .extend(looks.unread.into_iter().map(|(id, error)| (id, Err(error))));
-            latest.at = Instant::now();
+        let mut latest = self.0.lock().await;
+        latest.read_evidence(reads).await;
+        if latest.at.max(described_at).elapsed() > BELIEVED {
+            latest.describe(reads).await;
         }
         let evidence = latest
             .evidence
             .as_mut()
             .and_then(|evidence| evidence.remove(&before.id));
-        let now = match latest.seen.remove(&before.id).transpose()? {
+        let now = match latest.described.remove(&before.id).transpose()? {
             None if evidence.is_none() => return Ok(None),
             None => before.clone(),
-            Some(seen) => known_of(seen, before),
+            Some(described) => with_what_is_known(described, before),
         };
         Ok(Some(now.with_evidence(evidence.unwrap_or_default())))
     }
 
-    /// A service that needs no further look.
+    /// Takes out a service that needs no further description.
     pub(super) async fn leave(&self, id: &ServiceId) {
-        self.latest.lock().await.attempts.remove(id);
+        self.0.lock().await.waiting.remove(id);
     }
 }
 
-fn share_of_what_is_left(executor: &Executor<'_>) -> Instant {
-    Instant::now() + executor.until.saturating_duration_since(Instant::now()) / SHARE
+impl Latest {
+    /// Reads the evidence of the whole group, once.
+    async fn read_evidence(&mut self, reads: &Reads<'_>) {
+        if self.evidence.is_some() {
+            return;
+        }
+        let needed: BTreeMap<_, _> = self
+            .waiting
+            .iter()
+            .filter_map(|id| Some((id.clone(), *reads.needed.get(id)?)))
+            .collect();
+        let by = reads.share_of_what_is_left();
+        self.evidence = Some(reads.ecs.evidence(needed, by).await);
+    }
+
+    async fn describe(&mut self, reads: &Reads<'_>) {
+        let by = reads.share_of_what_is_left();
+        let described = reads
+            .ecs
+            .describe_services(&self.waiting, reads.tag_prefix, by)
+            .await;
+        let found = described
+            .services
+            .into_iter()
+            .map(|service| (service.id.clone(), Ok(Some(service))));
+        let gone = described.gone.into_iter().map(|id| (id, Ok(None)));
+        let unread = described
+            .unread
+            .into_iter()
+            .map(|(id, error)| (id, Err(error)));
+        self.described = found.chain(gone).chain(unread).collect();
+        self.at = Instant::now();
+    }
 }
 
-/// The same service as it is now, after a call at `called_at` that may have taken effect: what it
-/// started may have been executed back already, so that only the history tells of it.
-pub(super) async fn recheck(
-    executor: &Executor<'_>,
-    before: &Service,
-    called_at: Timestamp,
-) -> Result<Service, Error> {
-    let looks = executor
-        .ecs
-        .describe_services([&before.id], executor.tag_prefix, executor.until)
-        .await;
-    if let Some((_, error)) = looks.unread.into_iter().next() {
-        return Err(error);
-    }
-    let now = looks.services.into_iter().next();
-    let now = known_of(now, before);
-    let since = executor
-        .needed
-        .get(&before.id)
-        .and_then(|needed| needed.history_since)
-        .map_or(called_at, |since| called_at.min(since));
-    let needed = Needed {
-        history_since: Some(since),
-        has_hooks: before.has_lifecycle_hooks,
-        oldest_task: false,
-    };
-    let evidence = executor
-        .ecs
-        .evidence(
-            BTreeMap::from([(before.id.clone(), needed)]),
-            share_of_what_is_left(executor),
-        )
-        .await
-        .remove(&before.id);
-    Ok(Service {
-        history: History::NotAsked,
-        ..now
-    }
-    .with_evidence(evidence.unwrap_or_default()))
-}
-
-fn known_of(now: Option<Service>, before: &Service) -> Service {
+/// A new description, with everything that a description does not show.
+fn with_what_is_known(now: Option<Service>, before: &Service) -> Service {
     let now = now.unwrap_or_else(|| {
         Service::gone(before.id.clone(), before.home.clone(), before.tags.clone())
     });
