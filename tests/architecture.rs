@@ -64,14 +64,9 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
 ];
 
 /// Files that still import each other. An entry that is mended is taken out: the test asks for it.
-const STILL_TO_MEND: [[&str; 2]; 12] = [
+const STILL_TO_MEND: [[&str; 2]; 7] = [
     ["domain/rollout.rs", "domain/service.rs"],
     ["domain/summary.rs", "domain/summary/counts.rs"],
-    ["event.rs", "event/envelope.rs"],
-    ["event/appconfig.rs", "event/envelope.rs"],
-    ["event/envelope.rs", "event/s3.rs"],
-    ["event/envelope.rs", "event/secrets.rs"],
-    ["event/envelope.rs", "event/ssm.rs"],
     ["reconcile.rs", "reconcile/defer.rs"],
     ["reconcile/sweep.rs", "reconcile/sweep/metadata.rs"],
     ["report.rs", "report/lines.rs"],

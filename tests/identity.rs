@@ -74,7 +74,7 @@ fn by_parameter(key: &Key) -> Vec<String> {
             format!("ssm:{name}"),
             format!(
                 "{}{name}",
-                Key::parameter(key.place().clone(), "")
+                Key::parameter(key.home().clone(), "")
                     .arn()
                     .trim_end_matches('/')
             ),
@@ -89,14 +89,14 @@ fn by_parameter(key: &Key) -> Vec<String> {
 
 /// Where a service is that means `key` by a bare term.
 fn home(key: &Key) -> AccountRegion {
-    if key.place().region.is_empty() {
+    if key.home().region.is_empty() {
         AccountRegion {
             account: "1".repeat(12),
             region: "any".to_owned(),
-            ..key.place().clone()
+            ..key.home().clone()
         }
     } else {
-        key.place().clone()
+        key.home().clone()
     }
 }
 
@@ -116,7 +116,7 @@ proptest! {
     #[test]
     fn no_two_keys_share_a_term_or_an_arn(one in key(), other in key()) {
         let same = one == other;
-        prop_assert_eq!(same, Term::parse(&one.to_string()).unwrap().matches(&other, &home(&one)) && one.place() == other.place());
+        prop_assert_eq!(same, Term::parse(&one.to_string()).unwrap().matches(&other, &home(&one)) && one.home() == other.home());
         if !same && one.suffix() == other.suffix() {
             prop_assert_ne!(one.arn(), other.arn());
         }

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use ecs_reloader::domain::change::Change;
 use ecs_reloader::domain::key::{Key, Kind, without_suffix};
-use ecs_reloader::domain::watch::Term;
+use ecs_reloader::domain::term::Term;
 use ecs_reloader::event::{Content, decode};
 use ecs_reloader::json::Malformed;
 use ecs_reloader::{home, now, own_queue};
@@ -30,6 +30,9 @@ static OWN_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| {
         include_str!("../../src/queue/decode.rs"),
         include_str!("../../src/event/appconfig.rs"),
         include_str!("../../src/event/envelope.rs"),
+        include_str!("../../src/event/eventbridge.rs"),
+        include_str!("../../src/event/payload.rs"),
+        include_str!("../../src/queue/wire.rs"),
         include_str!("../../src/json.rs"),
         include_str!("../../src/event/manual.rs"),
         include_str!("../../src/event/s3.rs"),
@@ -133,7 +136,7 @@ fn size(change: &Change) -> usize {
         source: _,
         scope: _,
     } = change;
-    let place = key.place();
+    let place = key.home();
     let optional = [version, previous, etag, by, note]
         .into_iter()
         .flatten()
@@ -151,7 +154,7 @@ fn size(change: &Change) -> usize {
 
 /// Two spellings of a key, its display and its ARN, are terms that name it and no other.
 fn is_named_by_its_term(key: &Key) {
-    let (home, path) = (key.place(), key.path());
+    let (home, path) = (key.home(), key.path());
     // Nobody can write a term for a label, and one that ends in a slash is a prefix.
     if key.stage().is_some() || path.ends_with('/') {
         return;

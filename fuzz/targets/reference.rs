@@ -4,7 +4,7 @@
 
 use ecs_reloader::domain::key::{Key, Kind};
 use ecs_reloader::domain::reference::References;
-use ecs_reloader::domain::watch::Term;
+use ecs_reloader::domain::term::Term;
 use ecs_reloader::home;
 use libfuzzer_sys::fuzz_target;
 
@@ -35,7 +35,7 @@ fuzz_target!(|bytes: &[u8]| {
                 bare == Kind::Parameter && text.trim_start_matches('/').starts_with(SECRETS);
             let kind = if of_parameter { Kind::Secret } else { bare };
             assert!(
-                text.starts_with("arn:") || (key.kind(), key.place()) == (kind, &place_of(kind)),
+                text.starts_with("arn:") || (key.kind(), key.home()) == (kind, &place_of(kind)),
                 "{term:?}"
             );
             is_no_dead_end(&key);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Where a regional resource lives. Objects in S3 have a partition only: bucket names are unique
+/// The account and Region of a resource. Objects in S3 have a partition only: bucket names are unique
 /// within it, and `account` and `region` stay empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AccountRegion {
@@ -15,7 +15,7 @@ pub struct AccountRegion {
 }
 
 impl AccountRegion {
-    /// The place of a resource whose partition nothing names but its Region.
+    /// The account and Region of a resource whose partition nothing names but its Region.
     #[must_use]
     pub fn of_region(account: &str, region: &str) -> Self {
         Self {
@@ -23,6 +23,18 @@ impl AccountRegion {
             account: account.to_owned(),
             region: region.to_owned(),
         }
+    }
+
+    /// The account and Region of a Lambda function, from its ARN, which may end in an alias or a
+    /// version. `None` where it is no such ARN.
+    #[must_use]
+    pub fn of_function(arn: &str) -> Option<Self> {
+        let arn = Arn::parse(arn).filter(|arn| arn.service == "lambda")?;
+        let name = arn.resource.strip_prefix("function:")?;
+        let is_whole = [name, arn.account, arn.region]
+            .iter()
+            .all(|part| !part.is_empty());
+        is_whole.then(|| arn.home())
     }
 
     /// The same partition without account and Region: where buckets live.
@@ -53,7 +65,7 @@ pub fn partition_of(region: &str) -> &'static str {
         .map_or("aws", |(_, partition)| partition)
 }
 
-/// An ARN taken apart; nothing in it is checked but its shape.
+/// The parts of an ARN. Nothing but its shape is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arn<'a> {
     /// `aws`, `aws-cn` …
@@ -64,37 +76,35 @@ pub struct Arn<'a> {
     pub region: &'a str,
     /// Empty for S3.
     pub account: &'a str,
-    /// All that follows the fifth colon.
+    /// Everything after the fifth colon.
     pub resource: &'a str,
 }
 
 impl<'a> Arn<'a> {
-    /// `None` where `text` has not the shape `arn:partition:service:region:account:resource`.
+    /// Reads `arn:partition:service:region:account:resource`. `None` for text of any other shape.
     #[must_use]
     pub fn parse(text: &'a str) -> Option<Self> {
         let mut parts = text.splitn(6, ':');
-        let ("arn", partition, service, region, account, resource) = (
-            parts.next()?,
-            parts.next()?,
-            parts.next()?,
-            parts.next()?,
-            parts.next()?,
-            parts.next()?,
-        ) else {
+        if parts.next()? != "arn" {
             return None;
+        }
+        let mut next = || parts.next();
+        let arn = Self {
+            partition: next()?,
+            service: next()?,
+            region: next()?,
+            account: next()?,
+            resource: next()?,
         };
-        (!partition.is_empty() && !service.is_empty() && !resource.is_empty()).then_some(Self {
-            partition,
-            service,
-            region,
-            account,
-            resource,
-        })
+        let is_whole = [arn.partition, arn.service, arn.resource]
+            .iter()
+            .all(|part| !part.is_empty());
+        is_whole.then_some(arn)
     }
 
-    /// Where the resource lives.
+    /// The account and Region of the resource.
     #[must_use]
-    pub fn place(&self) -> AccountRegion {
+    pub fn home(&self) -> AccountRegion {
         AccountRegion {
             partition: self.partition.to_owned(),
             account: self.account.to_owned(),
@@ -104,7 +114,7 @@ impl<'a> Arn<'a> {
 }
 
 /// An ECS service, shown as `cluster/name`. The function restarts services of its own account and
-/// Region only, so these two names tell them apart.
+/// Region only, so that these two names are enough.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ServiceId {
     /// The cluster's name.
@@ -122,11 +132,11 @@ impl ServiceId {
         let arn = Arn::parse(text).filter(|arn| arn.service == "ecs")?;
         Some((
             Self::from_path(arn.resource.strip_prefix("service/")?)?,
-            arn.place(),
+            arn.home(),
         ))
     }
 
-    /// Whether it is the ARN of a service in the short format, which no cluster can be read from.
+    /// Whether text is the ARN of a service in the short format, which names no cluster.
     #[must_use]
     pub fn is_short_arn(text: &str) -> bool {
         let service = Arn::parse(text)
@@ -164,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_arn_is_taken_apart_at_its_first_five_colons() {
+    fn an_arn_is_split_at_its_first_five_colons() {
         let arn = Arn::parse("arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf")
             .unwrap();
 
@@ -175,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_arn_is_none() {
+    fn text_of_another_shape_is_no_arn() {
         for text in [
             "",
             "arn",
@@ -184,6 +194,36 @@ mod tests {
             "urn:aws:s3:::bucket",
         ] {
             assert_eq!(Arn::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_function_names_its_account_and_region() {
+        for arn in [
+            "arn:aws:lambda:eu-west-1:123456789012:function:name",
+            "arn:aws:lambda:eu-west-1:123456789012:function:name:alias",
+            "arn:aws:lambda:eu-west-1:123456789012:function:name:7",
+        ] {
+            let expected = AccountRegion::of_region("123456789012", "eu-west-1");
+            assert_eq!(AccountRegion::of_function(arn), Some(expected), "{arn}");
+        }
+        let in_china = "arn:aws-cn:lambda:cn-north-1:123456789012:function:name";
+        let home = AccountRegion::of_function(in_china).unwrap();
+        assert_eq!(home.partition, "aws-cn");
+    }
+
+    #[test]
+    fn another_arn_is_none_of_a_function() {
+        for arn in [
+            "",
+            "name",
+            "arn:aws:lambda:eu-west-1:123456789012:layer:name",
+            "arn:aws:lambda:eu-west-1:123456789012:function:",
+            "arn:aws:lambda::123456789012:function:name",
+            "arn:aws:lambda:eu-west-1::function:name",
+            "arn:aws:ecs:eu-west-1:123456789012:function:name",
+        ] {
+            assert_eq!(AccountRegion::of_function(arn), None, "{arn}");
         }
     }
 
@@ -212,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_region_tells_its_partition() {
+    fn a_region_names_its_partition() {
         let partitions =
             ["eu-west-1", "cn-north-1", "us-gov-west-1", "us-isob-east-1"].map(partition_of);
 

@@ -78,7 +78,7 @@ impl Scope {
     /// Where its list is in memory: changes that share their list have the same place, and are told
     /// apart from others by it at no cost.
     #[must_use]
-    pub fn place(&self) -> usize {
+    pub fn list_id(&self) -> usize {
         match self {
             Self::All => 0,
             Self::AllExcept(services) | Self::Only(services) => Arc::as_ptr(services).addr(),
@@ -92,7 +92,7 @@ pub fn distinct<'a>(
 ) -> impl Iterator<Item = &'a Scope> {
     let lists: BTreeMap<_, _> = changes
         .into_iter()
-        .map(|change| (change.scope.place(), &change.scope))
+        .map(|change| (change.scope.list_id(), &change.scope))
         .collect();
     lists.into_values()
 }
@@ -112,7 +112,7 @@ impl Joined {
         }
         let [_, _, both] = self
             .known
-            .entry((one.place(), other.place()))
+            .entry((one.list_id(), other.list_id()))
             .or_insert_with(|| {
                 let both = one.or(&other);
                 [one, other, both]

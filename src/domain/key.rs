@@ -195,7 +195,7 @@ impl Key {
 
     /// Where it lives.
     #[must_use]
-    pub fn place(&self) -> &AccountRegion {
+    pub fn home(&self) -> &AccountRegion {
         &self.0.place
     }
 

@@ -76,7 +76,7 @@ impl Term {
         if kind != Kind::Object && (arn.account.is_empty() || arn.region.is_empty()) {
             return Err("an ARN with account and Region");
         }
-        let place = Some(arn.place());
+        let place = Some(arn.home());
         match kind {
             Kind::Parameter => Self::parse_parameter(place, &path),
             Kind::Secret => {

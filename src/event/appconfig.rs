@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::envelope::EventBridge;
-use super::{Content, changed, ignored};
+use super::content::{Content, changed, ignored};
+use super::eventbridge::EventBridge;
+use crate::domain::arn::AccountRegion;
 use crate::domain::change::{Change, ChangeKind, end_of_event_time};
 use crate::domain::key::Key;
 use crate::domain::reason::IgnoredReason;
@@ -14,15 +15,13 @@ use crate::json::{self, Malformed};
 
 const COMPLETE: &str = "On Deployment Complete";
 
-/// AWS's pages spell it in both ways. Tasks that started in the middle of the deployment hold the
-/// value that was taken back.
+/// AWS's pages have both spellings. Tasks that started in the middle of the deployment hold the value
+/// that was taken back.
 const ROLLED_BACK: [&str; 2] = ["On Deployment Rollback", "On Deployment Rolled Back"];
 
 #[derive(Deserialize)]
-#[serde(
-    rename_all = "PascalCase",
-    expecting = "the detail of an AppConfig event"
-)]
+#[serde(rename_all = "PascalCase")]
+#[serde(expecting = "the detail of an AppConfig event")]
 struct Detail<'a> {
     application: Named,
     environment: Named,
@@ -41,19 +40,34 @@ struct Named {
     name: String,
 }
 
-/// Bytes of a version that is told: it is a number, or the version of a parameter, an object or a
-/// pipeline.
+/// Bytes of the longest version that is kept: it is a number, or the version of a parameter, an
+/// object or a pipeline.
 const LONGEST_VERSION: usize = 1024;
 
 impl Detail<'_> {
     fn version(&self) -> Option<String> {
-        let told = self.configuration_version?.get();
-        let version = serde_json::from_str(told).unwrap_or_else(|_| told.to_owned());
+        let json = self.configuration_version?.get();
+        let version = serde_json::from_str(json).unwrap_or_else(|_| json.to_owned());
         (version.len() <= LONGEST_VERSION).then_some(version)
+    }
+
+    /// The profile by three of its names, or by three of its ids.
+    fn key(&self, home: AccountRegion, part: fn(&Named) -> &str) -> Option<Key> {
+        let [application, environment, profile] = [
+            &self.application,
+            &self.environment,
+            &self.configuration_profile,
+        ]
+        .map(part);
+        let is_part = |part: &str| !part.is_empty() && !part.contains('/');
+        [application, environment, profile]
+            .into_iter()
+            .all(is_part)
+            .then(|| Key::profile(home, application, environment, profile))
     }
 }
 
-/// One change, by the three names and by the three ids: a term may say either.
+/// Reads one change, by the names and by the ids of the profile: a term may have either.
 pub(super) fn decode(event: &EventBridge<'_>, clock: Timestamp) -> Result<Content, Malformed> {
     let is_rolled_back = ROLLED_BACK.contains(&event.detail_type.as_str());
     if event.detail_type != COMPLETE && !is_rolled_back {
@@ -61,41 +75,20 @@ pub(super) fn decode(event: &EventBridge<'_>, clock: Timestamp) -> Result<Conten
     }
     let detail: Detail =
         json::read(event.detail.get()).map_err(|malformed| malformed.in_field("detail"))?;
-    // A rollback tells the version that was given up: which one is in force again is not told.
+    // The event of a rollback has the version that was given up, not the one in force again.
     let version = detail.version().filter(|_| !is_rolled_back);
-    let key = |part: fn(&Named) -> &str| {
-        let Detail {
-            application,
-            environment,
-            configuration_profile: profile,
-            ..
-        } = &detail;
-        let parts = [application, environment, profile].map(part);
-        if parts
-            .iter()
-            .any(|part| part.is_empty() || part.contains('/'))
-        {
-            return None;
+    let by_names = detail.key(event.home(), |named| &named.name);
+    let by_ids = detail.key(event.home(), |named| &named.id);
+    let key = match (by_names, by_ids) {
+        (Some(names), Some(ids)) => names.with_alternative(&ids),
+        (Some(key), None) | (None, Some(key)) => key,
+        (None, None) => {
+            return Err(Malformed::at("detail", "names or ids without a slash"));
         }
-        let [application, environment, profile] = parts;
-        Some(Key::profile(
-            event.place(),
-            application,
-            environment,
-            profile,
-        ))
     };
-    let keys = [key(|named| &named.name), key(|named| &named.id)];
-    let key = keys
-        .into_iter()
-        .flatten()
-        .reduce(|names, ids| names.with_alternative(&ids));
-    let key = key.ok_or_else(|| Malformed::at("detail", "names or ids without a slash"))?;
-    let change = Change::new(
-        key,
-        end_of_event_time(event.time, clock),
-        ChangeKind::Written,
-        &event.id,
-    );
-    Ok(changed(Change { version, ..change }))
+    let at = end_of_event_time(event.time, clock);
+    Ok(changed(Change {
+        version,
+        ..Change::new(key, at, ChangeKind::Written, &event.id)
+    }))
 }

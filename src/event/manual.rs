@@ -1,7 +1,7 @@
-//! What a person asks for: `{"reload": {"changed": ["ssm:/app/x"], "at": "2026-01-31T10:00:00Z",
+//! Requests of people: `{"reload": {"changed": ["ssm:/app/x"], "at": "2026-01-31T10:00:00Z",
 //! "dry_run": true, "max_services": 500, "reason": "text"}}` or `{"reload": {"services":
-//! ["cluster/name"], "dry_run": true, "reason": "text"}}`; all but `changed` or `services` is
-//! optional.
+//! ["cluster/name"], "dry_run": true, "reason": "text"}}`. One of `changed` and `services` must be
+//! there; the rest is optional.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
@@ -11,8 +11,8 @@ use crate::domain::arn::{AccountRegion, ServiceId};
 use crate::domain::change::{Change, ChangeKind, REQUEST, end_of_event_time};
 use crate::domain::defer::Request;
 use crate::domain::received::RequestLine;
+use crate::domain::term::Term;
 use crate::domain::text::bounded;
-use crate::domain::watch::Term;
 use crate::json::{self, Malformed};
 
 /// A manual invocation.
@@ -20,7 +20,7 @@ use crate::json::{self, Malformed};
 pub struct Manual {
     changed: Vec<Term>,
     at: Timestamp,
-    /// What is wanted beside that. A message that comes again was asked when it was sent.
+    /// The rest of the request. Its time is that of its message, however often that is delivered.
     pub request: Request,
 }
 
@@ -28,12 +28,12 @@ pub struct Manual {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object with repair")]
 pub struct Sweep {
-    /// Whether stale services are restarted; what the function is set to, where that is not told.
+    /// Whether stale services are restarted; `None` for the function's own setting.
     pub repair: Option<bool>,
 }
 
 impl Sweep {
-    /// The line of it.
+    /// The line of the log about it.
     #[must_use]
     pub fn line(self) -> RequestLine {
         let sweep = match self.repair {
@@ -48,13 +48,13 @@ impl Sweep {
     }
 }
 
-/// Reads what is in `sweep`.
+/// Reads the object in `sweep`.
 pub(super) fn decode_sweep(sweep: &RawValue) -> Result<Sweep, Malformed> {
     json::read(sweep.get())
 }
 
 impl Manual {
-    /// The changes that it tells, where a bare term means the account and Region `home`.
+    /// The changes that it names, where a bare term means the account and Region `home`.
     pub fn changes(&self, home: &AccountRegion) -> impl Iterator<Item = Change> {
         self.changed
             .iter()
@@ -65,7 +65,7 @@ impl Manual {
             })
     }
 
-    /// How many keys and services it names.
+    /// The number of keys and services that it names.
     pub(super) fn weight(&self) -> usize {
         self.changed.len() + self.request.services.len()
     }
@@ -76,7 +76,7 @@ impl Manual {
         !self.changed.is_empty()
     }
 
-    /// The line of it.
+    /// The line of the log about it.
     #[must_use]
     pub fn line(&self) -> RequestLine {
         let Request {
@@ -100,10 +100,8 @@ impl Manual {
 }
 
 #[derive(Deserialize)]
-#[serde(
-    deny_unknown_fields,
-    expecting = "an object with changed, at, services, dry_run, max_services or reason"
-)]
+#[serde(deny_unknown_fields)]
+#[serde(expecting = "an object with changed, at, services, dry_run, max_services or reason")]
 struct WireRequest {
     #[serde(default, deserialize_with = "json::texts")]
     changed: Vec<String>,
@@ -127,12 +125,14 @@ const ONLY_CHANGED: &str = "nothing: at and max_services are for changed; servic
 
 const LONG_ARN: &str = "cluster/name, since an ARN in the short format names no cluster";
 
-/// How far a caller's clock may be ahead of ours.
+/// The most that a caller's clock may be ahead of ours.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(1);
 
-/// Reads what is in `reload`. Without `at`, the changes are as old as the message that tells them,
-/// so that its redelivery is the same.
+/// Reads the object in `reload`. Without `at`, the changes are as old as the message, so that its
+/// redelivery means the same.
 pub(super) fn decode(reload: &RawValue, sent_at: Timestamp) -> Result<Manual, Malformed> {
+    let request: WireRequest = json::read(reload.get())?;
+    request.check(sent_at)?;
     let WireRequest {
         changed,
         at,
@@ -140,42 +140,16 @@ pub(super) fn decode(reload: &RawValue, sent_at: Timestamp) -> Result<Manual, Ma
         dry_run,
         max_services,
         reason,
-    } = json::read(reload.get())?;
-    match (changed.is_empty(), services.is_empty()) {
-        (true, true) => return Err(Malformed::at("", NOTHING)),
-        (false, false) => return Err(Malformed::at("", BOTH)),
-        (true, false) if at.is_some() => return Err(Malformed::at("at", ONLY_CHANGED)),
-        (true, false) if max_services.is_some() => {
-            return Err(Malformed::at("max_services", ONLY_CHANGED));
-        }
-        (true, false) | (false, true) => {}
-    }
-    let terms = changed.iter().enumerate().map(|(place, text)| {
-        let term = Term::parse(text)
-            .map_err(|expected| Malformed::at(format!("changed[{place}]"), expected))?;
-        if term.is_prefix() {
-            Err(Malformed::at(
-                format!("changed[{place}]"),
-                "one key, not a prefix",
-            ))
-        } else {
-            Ok(term)
-        }
+    } = request;
+    let terms = changed.iter().enumerate();
+    let terms = terms.map(|(index, text)| {
+        one_key(text).map_err(|expected| Malformed::at(format!("changed[{index}]"), expected))
     });
-    let ids = services.iter().enumerate().map(|(place, text)| {
-        let id = ServiceId::from_arn(text)
-            .map(|(id, home)| (id, Some(home)))
-            .or_else(|| Some((ServiceId::from_path(text)?, None)));
-        let expected = if ServiceId::is_short_arn(text) {
-            LONG_ARN
-        } else {
-            "cluster/name or a service's ARN in the long format"
-        };
-        id.ok_or_else(|| Malformed::at(format!("services[{place}]"), expected))
+    let ids = services.iter().enumerate();
+    let ids = ids.map(|(index, text)| {
+        service(text).map_err(|expected| Malformed::at(format!("services[{index}]"), expected))
     });
-    if at.is_some_and(|at| at.duration_since(sent_at) > CLOCKS_DIFFER) {
-        return Err(Malformed::at("at", "a time that has passed"));
-    }
+    let reason = reason.as_deref().map(str::trim);
     Ok(Manual {
         changed: terms.collect::<Result<_, _>>()?,
         at: at.map_or(sent_at, |at| end_of_event_time(at, sent_at)),
@@ -184,12 +158,49 @@ pub(super) fn decode(reload: &RawValue, sent_at: Timestamp) -> Result<Manual, Ma
             asked_at: sent_at,
             dry_run,
             max_services,
-            reason: reason
-                .as_deref()
-                .map(str::trim)
-                .filter(|text| !text.is_empty())
-                .map(bounded),
+            reason: reason.filter(|text| !text.is_empty()).map(bounded),
             sender: None,
         },
     })
+}
+
+impl WireRequest {
+    /// Checks the fields that exclude each other, and the time.
+    fn check(&self, sent_at: Timestamp) -> Result<(), Malformed> {
+        let is_late = |at: Timestamp| at.duration_since(sent_at) > CLOCKS_DIFFER;
+        match (self.changed.is_empty(), self.services.is_empty()) {
+            (true, true) => Err(Malformed::at("", NOTHING)),
+            (false, false) => Err(Malformed::at("", BOTH)),
+            (true, false) if self.at.is_some() => Err(Malformed::at("at", ONLY_CHANGED)),
+            (true, false) if self.max_services.is_some() => {
+                Err(Malformed::at("max_services", ONLY_CHANGED))
+            }
+            (false, true) if self.at.is_some_and(is_late) => {
+                Err(Malformed::at("at", "a time that has passed"))
+            }
+            (true, false) | (false, true) => Ok(()),
+        }
+    }
+}
+
+fn one_key(text: &str) -> Result<Term, &'static str> {
+    let term = Term::parse(text)?;
+    if term.is_prefix() {
+        Err("one key, not a prefix")
+    } else {
+        Ok(term)
+    }
+}
+
+/// Reads `cluster/name`, or an ARN with its account and Region.
+fn service(text: &str) -> Result<(ServiceId, Option<AccountRegion>), &'static str> {
+    if let Some((id, home)) = ServiceId::from_arn(text) {
+        Ok((id, Some(home)))
+    } else if let Some(id) = ServiceId::from_path(text) {
+        Ok((id, None))
+    } else if ServiceId::is_short_arn(text) {
+        Err(LONG_ARN)
+    } else {
+        Err("cluster/name or a service's ARN in the long format")
+    }
 }

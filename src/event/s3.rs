@@ -1,14 +1,13 @@
-//! Objects created and deleted in Amazon S3, told by EventBridge or by the bucket itself.
-
-use std::borrow::Cow;
+//! Objects that are created or deleted in Amazon S3: events of EventBridge, and notifications of the
+//! bucket itself.
 
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::envelope::EventBridge;
-use super::{Content, changed, ignored};
+use super::content::{Content, changed, ignored};
+use super::eventbridge::EventBridge;
 use crate::domain::arn::{Arn, partition_of};
 use crate::domain::change::{Change, ChangeKind, end_of_event_time};
 use crate::domain::key::Key;
@@ -27,11 +26,8 @@ struct Detail<'a> {
     object: Object<'a>,
     #[serde(default, deserialize_with = "json::maybe_text")]
     requester: Option<String>,
-    #[serde(
-        rename = "deletion-type",
-        default,
-        deserialize_with = "json::maybe_text"
-    )]
+    #[serde(rename = "deletion-type")]
+    #[serde(default, deserialize_with = "json::maybe_text")]
     deletion_type: Option<String>,
 }
 
@@ -49,16 +45,12 @@ struct Bucket {
 #[serde(expecting = "an object in a bucket")]
 struct Object<'a> {
     key: String,
-    #[serde(
-        rename = "version-id",
-        alias = "versionId",
-        default,
-        deserialize_with = "json::maybe_text"
-    )]
+    #[serde(rename = "version-id", alias = "versionId")]
+    #[serde(default, deserialize_with = "json::maybe_text")]
     version: Option<String>,
     #[serde(alias = "eTag", default, deserialize_with = "json::maybe_text")]
     etag: Option<String>,
-    /// In bytes; a deletion tells none.
+    /// In bytes; a deletion has none.
     #[serde(borrow)]
     size: Option<&'a RawValue>,
 }
@@ -91,11 +83,8 @@ struct UserIdentity {
 #[derive(Deserialize)]
 #[serde(expecting = "response elements")]
 struct ResponseElements {
-    #[serde(
-        rename = "x-amz-request-id",
-        default,
-        deserialize_with = "json::maybe_text"
-    )]
+    #[serde(rename = "x-amz-request-id")]
+    #[serde(default, deserialize_with = "json::maybe_text")]
     request_id: Option<String>,
 }
 
@@ -118,33 +107,25 @@ pub(super) fn decode_event(
         "Object Deleted" => ChangeKind::Deleted,
         _ => return Ok(ignored(event.name(), IgnoredReason::UnknownKind)),
     };
-    let detail: Detail =
-        json::read(event.detail.get()).map_err(|malformed| malformed.in_field("detail"))?;
     let Detail {
         bucket,
         object,
         requester,
         deletion_type,
-    } = detail;
+    } = json::read(event.detail.get()).map_err(|malformed| malformed.in_field("detail"))?;
     check(&bucket, &object.key, "detail.")?;
-    if kind == ChangeKind::Deleted
-        && only_a_version(
-            &object,
-            deletion_type.as_deref() == Some("Delete Marker Created"),
-        )
+    let by_marker = deletion_type.as_deref() == Some("Delete Marker Created");
+    if let Some(reason) = ignored_for(&object, &object.key, kind, by_marker) {
+        return Ok(ignored(event.name(), reason));
+    }
+    let partition = event.home().partition;
+    let mut key = Key::object(&partition, &bucket.name, &object.key);
+    // AWS's pages show the key as it is. Others have seen it form-URL-encoded.
+    if is_form_encoded(&object.key)
+        && let Some(decoded) = form_decoded(&object.key)
     {
-        return Ok(ignored(event.name(), IgnoredReason::UnknownKind));
+        key = key.with_alternative(&Key::object(&partition, &bucket.name, &decoded));
     }
-    if is_folder(&object, &object.key, kind) {
-        return Ok(ignored(event.name(), IgnoredReason::Folder));
-    }
-    let partition = event.place().partition;
-    let told = Key::object(&partition, &bucket.name, &object.key);
-    // AWS's pages show the key as it is, and others have seen it form-URL-encoded.
-    let decoded = form_decoded(&object.key).filter(|_| is_form_encoded(&object.key));
-    let key = decoded.iter().fold(told, |told, decoded| {
-        told.with_alternative(&Key::object(&partition, &bucket.name, decoded))
-    });
     let change = Change::new(key, end_of_event_time(event.time, clock), kind, &event.id);
     Ok(changed(Change {
         version: object.version,
@@ -162,74 +143,68 @@ pub(super) fn decode_notification(
     if !record.event_version.starts_with("2.") {
         return Err(Malformed::at("eventVersion", "2.x"));
     }
-    let kind = match record
-        .event_name
-        .trim_start_matches("s3:")
-        .split(':')
-        .next()
-    {
-        Some("ObjectCreated") => ChangeKind::Written,
-        Some("ObjectRemoved" | "LifecycleExpiration") => ChangeKind::Deleted,
-        _ => {
-            return Ok(ignored(
-                format!("aws:s3 {}", record.event_name),
-                IgnoredReason::UnknownKind,
-            ));
-        }
+    let name = format!("aws:s3 {}", record.event_name);
+    let Some(kind) = kind_of(&record.event_name) else {
+        return Ok(ignored(name, IgnoredReason::UnknownKind));
     };
     let Entity { bucket, object } = record.s3;
     let key = form_decoded(&object.key)
         .ok_or_else(|| Malformed::at("s3.object.key", "a form-URL-encoded key in UTF-8"))?;
     check(&bucket, &key, "s3.")?;
-    if kind == ChangeKind::Deleted
-        && only_a_version(&object, record.event_name.ends_with(":DeleteMarkerCreated"))
-    {
-        return Ok(ignored(
-            format!("aws:s3 {}", record.event_name),
-            IgnoredReason::UnknownKind,
-        ));
+    let by_marker = record.event_name.ends_with(":DeleteMarkerCreated");
+    if let Some(reason) = ignored_for(&object, &key, kind, by_marker) {
+        return Ok(ignored(name, reason));
     }
-    if is_folder(&object, &key, kind) {
-        return Ok(ignored(
-            format!("aws:s3 {}", record.event_name),
-            IgnoredReason::Folder,
-        ));
-    }
-    let partition = bucket
-        .arn
-        .as_deref()
-        .and_then(Arn::parse)
-        .map_or_else(|| partition_of(&record.aws_region), |arn| arn.partition);
-    let event = record
-        .response_elements
-        .and_then(|elements| elements.request_id)
-        .unwrap_or_default();
+    let arn = bucket.arn.as_deref().and_then(Arn::parse);
+    let partition = arn.map_or_else(|| partition_of(&record.aws_region), |arn| arn.partition);
+    let request = record.response_elements;
+    let event = request.and_then(|elements| elements.request_id);
     let change = Change::new(
         Key::object(partition, &bucket.name, &key),
         end_of_event_time(record.event_time, clock),
         kind,
-        &event,
+        &event.unwrap_or_default(),
     );
-    let by = record
-        .user_identity
-        .and_then(|identity| identity.principal_id);
+    let identity = record.user_identity;
     Ok(changed(Change {
         version: object.version,
         etag: object.etag,
-        by,
+        by: identity.and_then(|identity| identity.principal_id),
         ..change
     }))
 }
 
-/// Whether one version was deleted for good, and not the object by a marker: which version is the
-/// newest now is not told.
-fn only_a_version(object: &Object<'_>, by_marker: bool) -> bool {
-    object.version.is_some() && !by_marker
+/// `s3:ObjectCreated:Put`, or the same without `s3:`.
+fn kind_of(event_name: &str) -> Option<ChangeKind> {
+    match event_name.trim_start_matches("s3:").split(':').next()? {
+        "ObjectCreated" => Some(ChangeKind::Written),
+        "ObjectRemoved" | "LifecycleExpiration" => Some(ChangeKind::Deleted),
+        _ => None,
+    }
 }
 
-/// Whether it is what the console's "Create folder" writes: nothing reads it, and it comes and goes
-/// with what is below it ("Organizing objects in the Amazon S3 console by using folders", Amazon S3
-/// User Guide).
+/// The reason to ignore the change of an object, if there is one.
+fn ignored_for(
+    object: &Object<'_>,
+    key: &str,
+    kind: ChangeKind,
+    by_marker: bool,
+) -> Option<IgnoredReason> {
+    // One version was deleted for good, and not the object by a marker. Which version is the newest
+    // now, the event does not say.
+    let is_one_version = object.version.is_some() && !by_marker;
+    if kind == ChangeKind::Deleted && is_one_version {
+        Some(IgnoredReason::UnknownKind)
+    } else if is_folder(object, key, kind) {
+        Some(IgnoredReason::Folder)
+    } else {
+        None
+    }
+}
+
+/// Whether an object is what the console's "Create folder" writes. Nothing reads it, and it comes
+/// and goes with the objects below it ("Organizing objects in the Amazon S3 console by using
+/// folders", Amazon S3 User Guide).
 fn is_folder(object: &Object<'_>, key: &str, kind: ChangeKind) -> bool {
     let is_empty = match object.size {
         Some(size) => size.get() == "0",
@@ -238,6 +213,7 @@ fn is_folder(object: &Object<'_>, key: &str, kind: ChangeKind) -> bool {
     is_empty && key.ends_with('/')
 }
 
+/// Checks the names of a bucket and of an object in it, in the fields below `outer`.
 fn check(bucket: &Bucket, key: &str, outer: &str) -> Result<(), Malformed> {
     if bucket.name.is_empty() || bucket.name.contains('/') {
         Err(Malformed::at(
@@ -254,17 +230,18 @@ fn check(bucket: &Bucket, key: &str, outer: &str) -> Result<(), Malformed> {
     }
 }
 
-/// Whether every `%` in it is followed by two hexadecimal digits.
+/// Whether every `%` of a key is followed by two hexadecimal digits.
 fn is_form_encoded(key: &str) -> bool {
-    let is_escape = |rest: &str| matches!(rest.as_bytes(), [high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit());
+    let is_escape = |rest: &str| match rest.as_bytes() {
+        [high, low, ..] => high.is_ascii_hexdigit() && low.is_ascii_hexdigit(),
+        _ => false,
+    };
     key.split('%').skip(1).all(is_escape)
 }
 
-/// The bucket writes `red flower+1.jpg` as `red+flower%2B1.jpg`.
+/// The key that a bucket writes form-URL-encoded: `red+flower%2B1.jpg` for `red flower+1.jpg`.
 fn form_decoded(key: &str) -> Option<String> {
     let spaced = key.replace('+', " ");
-    percent_decode_str(&spaced)
-        .decode_utf8()
-        .ok()
-        .map(Cow::into_owned)
+    let decoded = percent_decode_str(&spaced).decode_utf8().ok()?;
+    Some(decoded.into_owned())
 }

@@ -1,19 +1,19 @@
-//! Secrets, told by Secrets Manager itself or by CloudTrail.
+//! Secrets that change: events of Secrets Manager itself, and of CloudTrail.
 
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::envelope::EventBridge;
-use super::{Content, changed, ignored};
+use super::content::{Content, changed, ignored};
+use super::eventbridge::EventBridge;
 use crate::domain::arn::{AccountRegion, Arn};
 use crate::domain::change::{Change, ChangeKind, end_of_event_time};
 use crate::domain::key::{CURRENT, Key, PREVIOUS, without_suffix};
 use crate::domain::reason::IgnoredReason;
-use crate::domain::watch::Term;
+use crate::domain::term::Term;
 use crate::json::{self, Malformed};
 
-/// Labels that Secrets Manager moves by itself: nobody reads a new value because of them.
+/// Labels that Secrets Manager moves by itself: no reader gets a new value because of them.
 const OWN_LABELS: [&str; 2] = ["AWSPENDING", PREVIOUS];
 
 /// Labels of one version ("AWS Secrets Manager quotas"). Each is a change by the same caller.
@@ -22,12 +22,11 @@ const MOST_LABELS: usize = 20;
 /// Characters of a secret's name ("AWS Secrets Manager quotas").
 const LONGEST_NAME: usize = 512;
 
-/// "Secret Label Updated", AWS Secrets Manager User Guide: sent whenever a label moves.
+/// An event that is sent whenever a label moves: "Secret Label Updated", AWS Secrets Manager User
+/// Guide.
 #[derive(Deserialize)]
-#[serde(
-    rename_all = "camelCase",
-    expecting = "the detail of a Secrets Manager event"
-)]
+#[serde(rename_all = "camelCase")]
+#[serde(expecting = "the detail of a Secrets Manager event")]
 struct LabelUpdated {
     name: String,
     #[serde(rename = "labelUpdated", deserialize_with = "json::text")]
@@ -38,10 +37,8 @@ struct LabelUpdated {
 
 /// "Log entries for AWS Secrets Manager API calls", AWS Secrets Manager User Guide.
 #[derive(Deserialize)]
-#[serde(
-    rename_all = "camelCase",
-    expecting = "the detail of a CloudTrail event"
-)]
+#[serde(rename_all = "camelCase")]
+#[serde(expecting = "the detail of a CloudTrail event")]
 struct ApiCall {
     #[serde(deserialize_with = "json::text")]
     event_name: String,
@@ -49,8 +46,8 @@ struct ApiCall {
     event_time: Timestamp,
     error_code: Option<IgnoredAny>,
     user_identity: Option<UserIdentity>,
-    request_parameters: Option<Request>,
-    response_elements: Option<Response>,
+    request_parameters: Option<RequestParameters>,
+    response_elements: Option<ResponseElements>,
 }
 
 #[derive(Deserialize)]
@@ -62,11 +59,11 @@ struct UserIdentity {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", expecting = "request parameters")]
-struct Request {
+struct RequestParameters {
     /// A name, a whole ARN, or one without its last six characters.
     #[serde(default, deserialize_with = "json::maybe_text")]
     secret_id: Option<String>,
-    /// Becomes the id of the version that the call makes.
+    /// The id of the version that the call creates.
     #[serde(default, deserialize_with = "json::maybe_text")]
     client_request_token: Option<String>,
     #[serde(default, deserialize_with = "json::maybe_text")]
@@ -77,10 +74,10 @@ struct Request {
     move_to_version_id: Option<String>,
 }
 
-/// The ARN is spelt in three ways, and perhaps in several at once.
+/// The ARN is in one of three fields, or in several of them.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", expecting = "response elements")]
-struct Response {
+struct ResponseElements {
     #[serde(default, deserialize_with = "json::maybe_text")]
     arn: Option<String>,
     #[serde(rename = "aRN", default, deserialize_with = "json::maybe_text")]
@@ -93,7 +90,7 @@ struct Response {
     version_id: Option<String>,
 }
 
-impl Response {
+impl ResponseElements {
     fn arn(&self) -> Option<&str> {
         [&self.arn, &self.a_rn, &self.capital_arn]
             .into_iter()
@@ -105,7 +102,7 @@ pub(super) fn decode(event: &EventBridge<'_>, clock: Timestamp) -> Result<Vec<Co
     match event.detail_type.as_str() {
         "Secret Label Updated" => decode_label(event, clock),
         "AWS API Call via CloudTrail" => decode_call(event, clock),
-        // A rotation's success, among others: it comes after the move of the label that it reports.
+        // The success of a rotation, for example: the move of the label had its own event before.
         _ => Ok(vec![ignored(event.name(), IgnoredReason::UnknownKind)]),
     }
 }
@@ -117,25 +114,18 @@ fn decode_label(event: &EventBridge<'_>, clock: Timestamp) -> Result<Vec<Content
     if OWN_LABELS.contains(&detail.label.as_str()) {
         return Ok(vec![ignored(event.name(), IgnoredReason::PendingVersion)]);
     }
-    let suffix = event.resources.first().and_then(|arn| {
-        Arn::parse(arn)?
-            .resource
-            .strip_prefix("secret:")?
-            .strip_prefix(name)?
-            .strip_prefix('-')
+    let arn = event.resources.first().and_then(|arn| Arn::parse(arn));
+    let suffix = arn.and_then(|arn| {
+        let path = arn.resource.strip_prefix("secret:")?;
+        path.strip_prefix(name)?.strip_prefix('-')
     });
-    let key = Key::secret(event.place(), name)
+    let key = Key::secret(event.home(), name)
         .with_suffix(suffix)
         .at_stage(&detail.label);
-    let change = Change::new(
-        key,
-        end_of_event_time(event.time, clock),
-        ChangeKind::Written,
-        &event.id,
-    );
+    let at = end_of_event_time(event.time, clock);
     Ok(vec![changed(Change {
         version: detail.version_id,
-        ..change
+        ..Change::new(key, at, ChangeKind::Written, &event.id)
     })])
 }
 
@@ -143,26 +133,16 @@ fn decode_call(event: &EventBridge<'_>, clock: Timestamp) -> Result<Vec<Content>
     let call: ApiCall =
         json::read(event.detail.get()).map_err(|malformed| malformed.in_field("detail"))?;
     let name = || format!("{} {}", event.source, call.event_name);
-    if ![
-        "PutSecretValue",
-        "UpdateSecret",
-        "UpdateSecretVersionStage",
-        "DeleteSecret",
-    ]
-    .contains(&call.event_name.as_str())
-    {
-        return Ok(vec![ignored(name(), IgnoredReason::UnknownKind)]);
-    }
+    let kind = match call.event_name.as_str() {
+        "PutSecretValue" | "UpdateSecret" | "UpdateSecretVersionStage" => ChangeKind::Written,
+        "DeleteSecret" => ChangeKind::Deleted,
+        _ => return Ok(vec![ignored(name(), IgnoredReason::UnknownKind)]),
+    };
     if call.error_code.is_some() {
         return Ok(vec![ignored(name(), IgnoredReason::CallFailed)]);
     }
-    let kind = if call.event_name == "DeleteSecret" {
-        ChangeKind::Deleted
-    } else {
-        ChangeKind::Written
-    };
-    let keys = secrets_of(&call, event.place())?;
-    let (labels, version) = call.moved();
+    let keys = call.keys(&event.home())?;
+    let Moved { labels, version } = call.moved();
     if labels.is_empty() {
         let reason = if call.event_name == "UpdateSecret" {
             IgnoredReason::UnknownKind
@@ -177,122 +157,117 @@ fn decode_call(event: &EventBridge<'_>, clock: Timestamp) -> Result<Vec<Content>
             format!("at most {MOST_LABELS} labels"),
         ));
     }
-    let by = call
-        .user_identity
-        .as_ref()
-        .and_then(|identity| identity.arn.clone());
-    let keys = keys
-        .iter()
-        .flat_map(|key| labels.iter().map(|label| key.clone().at_stage(label)));
-    let changes = keys.map(|key| {
-        let change = Change::new(
-            key,
-            end_of_event_time(call.event_time, clock),
-            kind,
-            &event.id,
-        );
+    let at = end_of_event_time(call.event_time, clock);
+    let identity = call.user_identity.as_ref();
+    let change = |key| {
         changed(Change {
             version: version.clone(),
-            by: by.clone(),
-            ..change
+            by: identity.and_then(|identity| identity.arn.clone()),
+            ..Change::new(key, at, kind, &event.id)
         })
-    });
-    Ok(changes.collect())
+    };
+    let labelled = |key: Key| {
+        let labels = labels.iter();
+        labels.map(move |label| key.clone().at_stage(label))
+    };
+    Ok(keys.into_iter().flat_map(labelled).map(change).collect())
+}
+
+/// Labels that a call moved and that somebody may read, and the version that has them now.
+#[derive(Default)]
+struct Moved<'a> {
+    labels: Vec<&'a str>,
+    version: Option<String>,
 }
 
 impl ApiCall {
-    /// The labels that the call moved and somebody may read, and the version that they stand at
-    /// now.
-    fn moved(&self) -> (Vec<&str>, Option<String>) {
+    fn moved(&self) -> Moved<'_> {
         let request = self.request_parameters.as_ref();
-        let answered = self.response_elements.as_ref();
-        let told = answered.and_then(|response| response.version_id.clone());
-        let made = told
+        let response = self.response_elements.as_ref();
+        let answered = response.and_then(|response| response.version_id.clone());
+        let created = answered
             .clone()
             .or_else(|| request?.client_request_token.clone());
-        let (labels, version) = match self.event_name.as_str() {
+        let Moved {
+            mut labels,
+            version,
+        } = match self.event_name.as_str() {
             "UpdateSecretVersionStage" => {
-                let to = request.and_then(|request| request.move_to_version_id.clone());
-                (
-                    request
-                        .and_then(|request| request.version_stage.as_deref())
-                        .filter(|_| to.is_some())
-                        .into_iter()
-                        .collect(),
-                    to,
-                )
+                let version = request.and_then(|request| request.move_to_version_id.clone());
+                let label = request.and_then(|request| request.version_stage.as_deref());
+                Moved {
+                    labels: label.filter(|_| version.is_some()).into_iter().collect(),
+                    version,
+                }
             }
-            // An answer that tells the name would tell a new version: without, only the description
-            // or the key that encrypts is another. Often the answer tells the ARN
+            // An answer with a name would also have the id of a new version. Without one, only the
+            // description, or the key that encrypts, is another. Often the answer has the ARN
             // alone; then a restart for nothing is the lesser harm.
             "UpdateSecret"
-                if told.is_none() && answered.is_some_and(|response| response.name.is_some()) =>
+                if answered.is_none()
+                    && response.is_some_and(|response| response.name.is_some()) =>
             {
-                (Vec::new(), None)
+                Moved::default()
             }
             "PutSecretValue" => {
-                let asked = request.and_then(|request| request.version_stages.as_ref());
-                (
-                    asked.map_or_else(
-                        || vec![CURRENT],
-                        |stages| stages.iter().map(String::as_str).collect(),
-                    ),
-                    made,
-                )
+                let stages = request.and_then(|request| request.version_stages.as_ref());
+                let labels = stages.map(|stages| stages.iter().map(String::as_str).collect());
+                Moved {
+                    labels: labels.unwrap_or_else(|| vec![CURRENT]),
+                    version: created,
+                }
             }
-            _ => (vec![CURRENT], made),
+            _ => Moved {
+                labels: vec![CURRENT],
+                version: created,
+            },
         };
-        (
-            labels
-                .into_iter()
-                .filter(|label| !OWN_LABELS.contains(label))
-                .collect(),
-            version,
-        )
+        labels.retain(|label| !OWN_LABELS.contains(label));
+        Moved { labels, version }
+    }
+
+    /// The secret that was called about. The answer's ARN names it for certain. The request may
+    /// name it in any way, and an ARN there may mean either of two secrets.
+    fn keys(&self, home: &AccountRegion) -> Result<Vec<Key>, Malformed> {
+        if let Some(response) = &self.response_elements
+            && let Some(arn) = response.arn().and_then(Arn::parse)
+        {
+            return Ok(vec![response.key(&arn)?]);
+        }
+        let request = self.request_parameters.as_ref();
+        let id = request
+            .and_then(|request| request.secret_id.as_deref())
+            .ok_or_else(|| Malformed::at("detail.requestParameters", "the field `secretId`"))?;
+        let at = "detail.requestParameters.secretId";
+        if id.starts_with("arn:") {
+            let term = Term::parse(id).map_err(|expected| Malformed::at(at, expected))?;
+            Ok(term.keys(home).collect())
+        } else {
+            Ok(vec![Key::secret(home.clone(), checked(id, at)?)])
+        }
     }
 }
 
-/// The answer names the secret for certain. The request may name it in any way, so that its ARN may
-/// mean either of two secrets.
-fn secrets_of(call: &ApiCall, place: AccountRegion) -> Result<Vec<Key>, Malformed> {
-    if let Some((arn, response)) = call
-        .response_elements
-        .as_ref()
-        .and_then(|response| Some((Arn::parse(response.arn()?)?, response)))
-    {
+impl ResponseElements {
+    /// The secret with this ARN. Without a name beside it, the name ends before what looks like the
+    /// ARN's last six characters.
+    fn key(&self, arn: &Arn<'_>) -> Result<Key, Malformed> {
+        let at = "detail.responseElements.arn";
         let path = arn
             .resource
             .strip_prefix("secret:")
-            .ok_or_else(|| Malformed::at("detail.responseElements.arn", "the ARN of a secret"))?;
-        let (name, suffix) = match &response.name {
-            Some(name) => (
-                name.as_str(),
-                path.strip_prefix(name.as_str())
-                    .and_then(|rest| rest.strip_prefix('-')),
-            ),
-            None => {
-                without_suffix(path).map_or((path, None), |(name, suffix)| (name, Some(suffix)))
+            .ok_or_else(|| Malformed::at(at, "the ARN of a secret"))?;
+        let (name, suffix) = match &self.name {
+            Some(name) => {
+                let rest = path.strip_prefix(name.as_str());
+                (name.as_str(), rest.and_then(|rest| rest.strip_prefix('-')))
             }
+            None => match without_suffix(path) {
+                Some((name, suffix)) => (name, Some(suffix)),
+                None => (path, None),
+            },
         };
-        return Ok(vec![
-            Key::secret(arn.place(), checked(name, "detail.responseElements.arn")?)
-                .with_suffix(suffix),
-        ]);
-    }
-    let asked = call
-        .request_parameters
-        .as_ref()
-        .and_then(|request| request.secret_id.as_deref());
-    let asked =
-        asked.ok_or_else(|| Malformed::at("detail.requestParameters", "the field `secretId`"))?;
-    let at = "detail.requestParameters.secretId";
-    if asked.starts_with("arn:") {
-        Ok(Term::parse(asked)
-            .map_err(|expected| Malformed::at(at, expected))?
-            .keys(&place)
-            .collect())
-    } else {
-        Ok(vec![Key::secret(place, checked(asked, at)?)])
+        Ok(Key::secret(arn.home(), checked(name, at)?).with_suffix(suffix))
     }
 }
 

@@ -1,12 +1,12 @@
 //! "Parameter Store Change": "Configuring notifications or triggering actions based on Parameter
-//! Store events", AWS Systems Manager User Guide. The event tells neither value nor version.
+//! Store events", AWS Systems Manager User Guide. The event has neither value nor version.
 
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::envelope::EventBridge;
-use super::{Content, changed, ignored};
+use super::content::{Content, changed, ignored};
+use super::eventbridge::EventBridge;
 use crate::domain::change::{Change, ChangeKind, end_of_event_time};
 use crate::domain::key::Key;
 use crate::domain::reason::IgnoredReason;
@@ -46,11 +46,7 @@ pub(super) fn decode(event: &EventBridge<'_>, clock: Timestamp) -> Result<Conten
             format!("a parameter's name of 1 to {LONGEST_NAME} characters"),
         ));
     }
-    let key = Key::parameter(event.place(), &detail.name);
-    Ok(changed(Change::new(
-        key,
-        end_of_event_time(event.time, clock),
-        kind,
-        &event.id,
-    )))
+    let key = Key::parameter(event.home(), &detail.name);
+    let at = end_of_event_time(event.time, clock);
+    Ok(changed(Change::new(key, at, kind, &event.id)))
 }

@@ -47,7 +47,7 @@ impl From<&DeferredWork> for Message {
         } = deferred;
         let mut of_scope: BTreeMap<usize, Vec<&Change>> = BTreeMap::new();
         for change in changes {
-            let changes = of_scope.entry(change.scope.place()).or_default();
+            let changes = of_scope.entry(change.scope.list_id()).or_default();
             changes.push(change);
         }
         let work = of_scope.into_values().flat_map(|changes| work(&changes));
@@ -125,7 +125,7 @@ impl From<&Change> for WireChange {
             partition,
             account,
             region,
-        } = key.place().into();
+        } = key.home().into();
         Self {
             kind: key.kind().word().to_owned(),
             path: key.path().to_owned(),

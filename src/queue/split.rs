@@ -152,11 +152,11 @@ fn part(
     };
     // One list is shared by many changes, and is made once.
     let scopes: BTreeMap<usize, Option<Scope>> = distinct(changes)
-        .map(|scope| (scope.place(), of_part(scope)))
+        .map(|scope| (scope.list_id(), of_part(scope)))
         .collect();
     let changes = changes.iter().filter_map(|change| {
         Some(Change {
-            scope: scopes.get(&change.scope.place())?.clone()?,
+            scope: scopes.get(&change.scope.list_id())?.clone()?,
             ..change.clone()
         })
     });

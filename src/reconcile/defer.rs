@@ -210,7 +210,7 @@ impl Reconciler<'_> {
     pub(super) async fn requeue_all(&self, inbox: &Inbox, error: Error) -> Reconciled {
         let places = inbox.messages.iter().enumerate();
         let unfinished = places
-            .filter(|(_, message)| message.asks())
+            .filter(|(_, message)| message.has_work())
             .map(|(place, _)| place)
             .collect();
         let passes = error.passes();

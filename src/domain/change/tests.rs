@@ -106,7 +106,10 @@ fn changes_that_two_messages_tell_of_the_same_services_share_one_list() {
 
     let merged = coalesce(told("a").chain(told("b")));
 
-    let places: BTreeSet<_> = merged.values().map(|change| change.scope.place()).collect();
+    let places: BTreeSet<_> = merged
+        .values()
+        .map(|change| change.scope.list_id())
+        .collect();
     assert_eq!((merged.len(), places.len()), (100, 1));
 }
 

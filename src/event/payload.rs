@@ -1,0 +1,247 @@
+//! The contents of one payload: an event, a notification, records, a message of SNS, a request, a
+//! sweep or deferred work.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::content::{Content, from_source, ignored, map_malformed, or_malformed};
+use super::{appconfig, manual, s3, secrets, ssm};
+use crate::domain::reason::IgnoredReason;
+use crate::json::{self, Few, MOST_ENTRIES, Malformed};
+use crate::queue;
+
+const ANY_EVENT: &str = "an event of Amazon EventBridge, a notification of Amazon S3, either of \
+                         them inside Amazon SNS or SQS, or {\"reload\": {…}} or {\"sweep\": {…}}";
+const TOO_DEEP: &str = "nothing deeper than SNS inside SQS";
+const NOT_OWN: &str =
+    "deferred work in a message of the function's own queue alone, RELOADER_QUEUE_URL";
+const FEW_RECORDS: &str = "at most 1000 records";
+
+/// Most records of one invocation: "Configuring scaling behavior for SQS event source
+/// mappings", AWS Lambda Developer Guide.
+const MOST_RECORDS: usize = 10_000;
+
+/// The fields that say what a payload is.
+#[derive(Deserialize)]
+#[serde(expecting = "an object")]
+pub(super) struct Probe<'a> {
+    #[serde(default, deserialize_with = "json::maybe_text")]
+    source: Option<String>,
+    #[serde(rename = "detail-type")]
+    #[serde(default, deserialize_with = "json::maybe_text")]
+    detail_type: Option<String>,
+    #[serde(borrow, rename = "Records")]
+    pub(super) records: Option<Few<Vec<&'a RawValue>, MOST_RECORDS>>,
+    #[serde(rename = "Type")]
+    #[serde(default, deserialize_with = "json::maybe_text")]
+    sns_type: Option<String>,
+    #[serde(rename = "Event")]
+    #[serde(default, deserialize_with = "json::maybe_text")]
+    s3_event: Option<String>,
+    #[serde(borrow)]
+    reload: Option<&'a RawValue>,
+    #[serde(borrow)]
+    sweep: Option<&'a RawValue>,
+    #[serde(borrow)]
+    deferred: Option<&'a RawValue>,
+}
+
+/// The field that says what a record is. SNS alone writes `EventSource`.
+#[derive(Deserialize)]
+#[serde(expecting = "a record")]
+pub(super) struct RecordProbe {
+    #[serde(rename = "eventSource", alias = "EventSource")]
+    #[serde(deserialize_with = "json::text")]
+    pub(super) source: String,
+}
+
+/// "Invoking Lambda functions with Amazon SNS notifications", AWS Lambda Developer Guide.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", expecting = "an SNS record")]
+struct SnsRecord {
+    sns: SnsMessage,
+}
+
+/// The same object is the body of a message that SNS puts into a queue.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", expecting = "an SNS notification")]
+struct SnsMessage {
+    message: String,
+    #[serde(default, deserialize_with = "json::maybe_time")]
+    timestamp: Option<Timestamp>,
+}
+
+/// The place and time of a payload. A message of SQS may hold one of SNS; neither may hold one of
+/// SQS.
+#[derive(Clone, Copy)]
+pub(super) struct Context {
+    pub(super) may_hold_sns: bool,
+    /// Whether the payload stands directly in a message of the function's own queue.
+    pub(super) is_own: bool,
+    /// The time at which the message was sent. Times in the payload are compared with it, so that
+    /// they mean the same each time the message is delivered.
+    pub(super) sent_at: Timestamp,
+}
+
+impl Context {
+    /// The context of a message that was sent at that time, and not later than its envelope.
+    pub(super) fn sent(self, at: Option<Timestamp>) -> Self {
+        Self {
+            sent_at: at.map_or(self.sent_at, |at| at.min(self.sent_at)),
+            ..self
+        }
+    }
+}
+
+pub(super) fn probe(payload: &str) -> Result<Probe<'_>, Malformed> {
+    if payload.trim_start().starts_with('{') {
+        json::read(payload)
+    } else {
+        Err(Malformed::at("", ANY_EVENT))
+    }
+}
+
+/// Reads the contents of a payload.
+pub(super) fn contents(payload: &str, context: Context) -> Vec<Content> {
+    contents_of(payload, probe(payload), context)
+}
+
+/// Reads the contents of a payload that was probed.
+pub(super) fn contents_of(
+    payload: &str,
+    probe: Result<Probe<'_>, Malformed>,
+    context: Context,
+) -> Vec<Content> {
+    let contents = probe.and_then(|probe| read(payload, probe, context));
+    map_malformed(or_malformed(contents), |malformed| {
+        malformed.named_by(payload)
+    })
+}
+
+fn read(payload: &str, probe: Probe<'_>, context: Context) -> Result<Vec<Content>, Malformed> {
+    let Probe {
+        source,
+        detail_type,
+        records,
+        sns_type,
+        s3_event,
+        reload,
+        sweep,
+        deferred,
+    } = probe;
+    if let Some(Few(records)) = records {
+        of_records(&records, context)
+    } else if let Some(source) = source {
+        let contents = of_event(payload, &source, detail_type.as_deref(), context.sent_at)?;
+        Ok(from_source(&source, contents))
+    } else if sns_type.as_deref() == Some("Notification") {
+        of_sns(&json::read(payload)?, "Message", context)
+    } else if s3_event.as_deref() == Some("s3:TestEvent") {
+        let event = ignored("aws:s3 s3:TestEvent", IgnoredReason::TestEvent);
+        Ok(vec![event])
+    } else if let Some(reload) = reload {
+        let manual = manual::decode(reload, context.sent_at);
+        let manual = manual.map_err(|malformed| malformed.in_field("reload"))?;
+        Ok(vec![Content::Request(manual)])
+    } else if let Some(sweep) = sweep {
+        let sweep = manual::decode_sweep(sweep);
+        let sweep = sweep.map_err(|malformed| malformed.in_field("sweep"))?;
+        Ok(vec![Content::Sweep(sweep)])
+    } else if let Some(deferred) = deferred {
+        let deferred = of_deferred(deferred, context);
+        Ok(vec![
+            deferred.map_err(|malformed| malformed.in_field("deferred"))?,
+        ])
+    } else {
+        Err(Malformed::at("", ANY_EVENT))
+    }
+}
+
+fn of_deferred(deferred: &RawValue, context: Context) -> Result<Content, Malformed> {
+    if !context.is_own {
+        return Err(Malformed::at("", NOT_OWN));
+    }
+    let deferred = queue::decode(deferred, context.sent_at)?;
+    Ok(Content::DeferredWork(Box::new(deferred)))
+}
+
+fn of_records(records: &[&RawValue], context: Context) -> Result<Vec<Content>, Malformed> {
+    if records.is_empty() {
+        return Ok(vec![ignored("Records", IgnoredReason::NoRecords)]);
+    }
+    if records.len() > MOST_ENTRIES {
+        return Err(Malformed::at("Records", FEW_RECORDS));
+    }
+    let mut all = Vec::new();
+    let mut has_malformed = false;
+    for (index, record) in records.iter().enumerate() {
+        let contents = map_malformed(or_malformed(of_record(record, context)), |malformed| {
+            malformed
+                .named_by(record.get())
+                .in_field(&format!("Records[{index}]"))
+        });
+        // Records fail together, and a message may hold thousands: the first mistake says enough.
+        for content in contents {
+            let is_malformed = matches!(content, Content::Malformed(_));
+            if !(is_malformed && has_malformed) {
+                all.push(content);
+            }
+            has_malformed |= is_malformed;
+        }
+    }
+    Ok(all)
+}
+
+fn of_record(record: &RawValue, context: Context) -> Result<Vec<Content>, Malformed> {
+    let RecordProbe { source } = json::read(record.get())?;
+    match source.as_str() {
+        "aws:s3" => {
+            let change = s3::decode_notification(record, context.sent_at)?;
+            Ok(from_source(&source, vec![change]))
+        }
+        "aws:sns" if context.may_hold_sns => {
+            let record: SnsRecord = json::read(record.get())?;
+            of_sns(&record.sns, "Sns.Message", context)
+        }
+        "aws:sns" | "aws:sqs" => Err(Malformed::at("", TOO_DEEP)),
+        other => Ok(vec![ignored(other, IgnoredReason::UnknownSource)]),
+    }
+}
+
+/// Reads the message of SNS in the field `at`.
+fn of_sns(message: &SnsMessage, at: &str, context: Context) -> Result<Vec<Content>, Malformed> {
+    if !context.may_hold_sns {
+        return Err(Malformed::at("", TOO_DEEP));
+    }
+    let inside = Context {
+        may_hold_sns: false,
+        is_own: false,
+        ..context.sent(message.timestamp)
+    };
+    let contents = contents(&message.message, inside);
+    Ok(map_malformed(contents, |malformed| malformed.in_text(at)))
+}
+
+fn of_event(
+    payload: &str,
+    source: &str,
+    detail_type: Option<&str>,
+    sent_at: Timestamp,
+) -> Result<Vec<Content>, Malformed> {
+    let ignored_for = |reason| {
+        let name = match detail_type {
+            Some(detail_type) => format!("{source} {detail_type}"),
+            None => source.to_owned(),
+        };
+        Ok(vec![ignored(name, reason)])
+    };
+    match source {
+        "aws.ssm" => Ok(vec![ssm::decode(&json::read(payload)?, sent_at)?]),
+        "aws.s3" => Ok(vec![s3::decode_event(&json::read(payload)?, sent_at)?]),
+        "aws.secretsmanager" => secrets::decode(&json::read(payload)?, sent_at),
+        "aws.appconfig" => Ok(vec![appconfig::decode(&json::read(payload)?, sent_at)?]),
+        "aws.ecs" | "aws.codedeploy" => ignored_for(IgnoredReason::NotSupportedYet),
+        _ => ignored_for(IgnoredReason::UnknownSource),
+    }
+}
