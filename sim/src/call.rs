@@ -24,6 +24,8 @@ pub struct Call {
     /// The request as JSON; for S3 the bucket, the key and the query. Values of parameters,
     /// secrets and objects are not kept.
     pub input: Value,
+    /// The deployment that an `UpdateService` started: `ecs-svc/…`.
+    pub deployment: Option<String>,
 }
 
 impl Call {

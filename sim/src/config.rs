@@ -35,6 +35,8 @@ pub struct AccountConfig {
     pub trail: Trail,
     /// How long after a write `DescribeParameters` still tells of the version before it.
     pub parameter_metadata_lag: Duration,
+    /// How long after a write of a parameter a task may still read the version before it.
+    pub parameter_replica_lag: Duration,
     /// How far the clock is ahead that dates what `DescribeParameters`, `ListObjectsV2`,
     /// `ListSecrets` and `ListSecretVersionIds` tell.
     pub metadata_clock_ahead: Duration,
@@ -60,6 +62,7 @@ impl Default for AccountConfig {
             event_delivery: EventDelivery::default(),
             trail: Trail::default(),
             parameter_metadata_lag: Duration::ZERO,
+            parameter_replica_lag: Duration::ZERO,
             metadata_clock_ahead: Duration::ZERO,
             rotation: Duration::from_secs(6),
             rate_limits: RateLimits::Unlimited,

@@ -57,7 +57,7 @@ pub use appconfig::id_of as appconfig_id_of;
 pub use call::{Call, CallResult};
 pub use config::{AccountConfig, Trail};
 pub use ecs::builder::{Service, service};
-pub use ecs::history::EndedBy;
+pub use ecs::history::{EndedBy, TaskFailure};
 pub use ecs::hook::{Approver, Hook, Stage};
 pub use ecs::model::Controller;
 pub use ecs::task_definition::{TaskDefinition, task_definition};

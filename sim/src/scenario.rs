@@ -173,6 +173,11 @@ impl Account {
         self.change(|world| world.shared.config.parameter_metadata_lag = lag);
     }
 
+    /// Changes how long tasks still read the version of a parameter before the newest from now on.
+    pub fn set_parameter_replica_lag(&self, lag: Duration) {
+        self.change(|world| world.shared.config.parameter_replica_lag = lag);
+    }
+
     /// Changes how far ahead the clock is that dates what metadata tells from now on.
     pub fn set_metadata_clock_ahead(&self, ahead: Duration) {
         self.change(|world| world.shared.config.metadata_clock_ahead = ahead);

@@ -68,6 +68,14 @@ impl ParameterStore {
             .collect()
     }
 
+    /// How many versions of a parameter are newer than what a replica has that knows of nothing
+    /// since; it always has one.
+    pub(crate) fn not_replicated(&self, name: &str, since: Timestamp) -> u64 {
+        let written = self.written_at(name);
+        let newer = written.iter().filter(|at| **at > since).count();
+        newer.min(written.len().saturating_sub(1)) as u64
+    }
+
     /// The times at which a parameter was written, oldest first, since it was last deleted.
     pub(crate) fn written_at(&self, name: &str) -> Vec<Timestamp> {
         let versions = self

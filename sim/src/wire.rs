@@ -170,6 +170,9 @@ fn record(world: &mut World, request: ApiRequest, result: CallResult) {
         ..
     } = request;
     let input = api.redacted(input);
+    let deployment = (operation == "UpdateService")
+        .then(|| world.ecs.started_now(&target, world.shared.clock.now))
+        .flatten();
     world.calls.push(Call {
         time: world.shared.clock.now,
         service: api.iam_prefix(),
@@ -178,6 +181,7 @@ fn record(world: &mut World, request: ApiRequest, result: CallResult) {
         principal,
         result,
         input,
+        deployment,
     });
 }
 

@@ -72,7 +72,7 @@ impl World {
                 continues,
             } => self.ecs.person_acts(clock, &service, &hook, continues),
             Job::TaskReads(task, read) => {
-                let found = self.versions_of(&read.pattern);
+                let found = self.versions_at_a_replica(&read.pattern);
                 self.ecs.task_reads(&task, &read, found);
             }
             Job::TaskStarts(task) => {

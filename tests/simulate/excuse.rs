@@ -1,56 +1,79 @@
-//! What may excuse a break of a promise: data, of which each kind is counted, and may not happen
-//! more often than its ceiling.
+//! Excuses: data, each proved by one call or one event of the account, and matched to the one
+//! restart that it explains.
+//!
+//! A call or event explains one restart and is consumed by it. Each kind is counted, and may not be
+//! needed more often than its ceiling.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// The kinds, with the promise that each is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Kind {
-    /// 1: a person, a hook or its time-out ended the restart that read the newest version.
-    EndedOnPurpose,
-    /// 1: a deployment alarm ended the restart that read the newest version.
-    EndedByAlarm,
-    /// 1: the tasks of the newest deployment wrote the key themselves at their start, as those of
+use crate::promises::Breach;
+
+macro_rules! kinds {
+    ($($(#[doc = $doc:literal])+ $name:ident = $text:literal, at most $ceiling:literal,)+) => {
+        /// The kinds, with the promises that each is about.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub(crate) enum Kind {
+            $($(#[doc = $doc])+ $name,)+
+        }
+
+        impl Kind {
+            pub(crate) const ALL: &[Self] = &[$(Self::$name),+];
+
+            fn name(self) -> &'static str {
+                match self { $(Self::$name => $text),+ }
+            }
+
+            /// The most that are believed of a thousand histories.
+            fn ceiling(self) -> usize {
+                match self { $(Self::$name => $ceiling),+ }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// A person, a hook or its time-out ended the restart that read the newest version.
+    EndedOnPurpose = "1: ended on purpose", at most 250,
+    /// A deployment alarm ended the restart that read the newest version.
+    EndedByAlarm = "1: ended by an alarm", at most 60,
+    /// Tasks of the newest deployment read a value with which they fail.
+    BadValue = "1: its tasks fail with the value", at most 250,
+    /// Tasks of the newest deployment missed a key that was deleted, or never was.
+    MissedKey = "1: its tasks missed a key", at most 100,
+    /// The tasks of the newest deployment wrote the key themselves at their start, as those of
     /// each further one would.
-    WritesItself,
-    /// 8: somebody else deployed the service while its rollback ran, of which Amazon ECS then shows
+    WritesItself = "1: writes its own configuration", at most 3,
+    /// The event of a label that moved was lost, and no API tells when a label moved.
+    LabelMoved = "1: the event of a moved label was lost", at most 20,
+    /// The task read a replica that did not have the newest version yet, in a deployment that the
+    /// change did not ask for.
+    ReplicaLag = "1: read from a replica that lagged", at most 20,
+    /// The change is older than `RELOADER_SWEEP_SINCE`, and its event was lost.
+    OlderThanSweep = "1: older than the sweep reaches", at most 20,
+    /// Something without a known end held the restart for `RELOADER_HOLD_LIMIT`.
+    HoldLimit = "1: held longer than the limit", at most 60,
+    /// The change reaches more services than `RELOADER_MAX_SERVICES`.
+    TooManyServices = "1: reaches more services than allowed", at most 60,
+    /// IAM refused the restart, which is not tried again.
+    Denied = "1: denied by IAM", at most 60,
+    /// Somebody else deployed the service after this process had described it.
+    Raced = "4: raced", at most 100,
+    /// A person asked for this restart.
+    Requested = "4: requested", at most 100,
+    /// The deployment history could not be read, which never blocks a restart.
+    HistoryUnread = "3, 4 and 8: history not read", at most 60,
+    /// The list of ignored keys could not be read.
+    IgnoredUnread = "3: ignored keys not read", at most 10,
+    /// An object was written whose key, form-URL-decoded, is what the service watches: that AWS
+    /// tells it as it is is not proved.
+    DecodedKey = "3: what a key would be decoded", at most 100,
+    /// Somebody else deployed the service while its rollback ran, of which Amazon ECS then shows
     /// nothing but a deployment that another superseded.
-    SupersededInRollback,
-    /// 8: the deployment history could not be read, which never blocks a restart.
-    HistoryUnread,
+    SupersededInRollback = "8: superseded while it was rolled back", at most 1,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 5] = [
-        Self::EndedOnPurpose,
-        Self::EndedByAlarm,
-        Self::WritesItself,
-        Self::SupersededInRollback,
-        Self::HistoryUnread,
-    ];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::EndedOnPurpose => "1: ended on purpose",
-            Self::EndedByAlarm => "1: ended by an alarm",
-            Self::WritesItself => "1: writes its own configuration",
-            Self::SupersededInRollback => "8: superseded while it was rolled back",
-            Self::HistoryUnread => "8: history not read",
-        }
-    }
-
-    /// The most that are believed of a thousand histories.
-    fn ceiling(self) -> usize {
-        match self {
-            Self::EndedOnPurpose => 250,
-            Self::EndedByAlarm => 60,
-            Self::WritesItself => 3,
-            Self::SupersededInRollback => 1,
-            Self::HistoryUnread => 2,
-        }
-    }
-
     /// The most that are believed of so many histories; few of them may be unlike the many.
     fn believed(self, histories: u64) -> usize {
         const BY_CHANCE: usize = 5;
@@ -60,6 +83,14 @@ impl Kind {
                 .saturating_mul(self.ceiling())
                 / 1000
     }
+
+    /// An excuse of this kind.
+    pub(crate) fn by(self, proof: impl Into<String>) -> Excuse {
+        Excuse {
+            kind: self,
+            proof: proof.into(),
+        }
+    }
 }
 
 impl fmt::Display for Kind {
@@ -68,20 +99,55 @@ impl fmt::Display for Kind {
     }
 }
 
-/// One break that is excused.
+/// Why one break of a promise is none.
 #[derive(Clone, Debug)]
 pub(crate) struct Excuse {
     pub(crate) kind: Kind,
-    /// What it excuses.
-    pub(crate) what: String,
     /// The call or the event of the account that proves it.
-    pub(crate) proof: String,
+    proof: String,
 }
 
 impl fmt::Display for Excuse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kind, what, proof } = self;
-        write!(f, "excused, {kind}: {what}, by {proof}")
+        write!(f, "{}, by {}", self.kind, self.proof)
+    }
+}
+
+/// The excuses of one history, each consumed by what it is about.
+#[derive(Default)]
+pub(crate) struct Ledger {
+    /// What each proof explains.
+    explained: BTreeMap<(Kind, String), String>,
+    /// The kinds, with what they were needed for: a restart that breaks two promises needs one.
+    needed: BTreeSet<(Kind, String)>,
+}
+
+impl Ledger {
+    /// What is left of a breach, if anything: an excuse that explained something else already
+    /// explains nothing.
+    pub(crate) fn settle(&mut self, breach: Breach) -> Option<Breach> {
+        let Some(excuse) = &breach.excuse else {
+            return Some(breach);
+        };
+        let key = (excuse.kind, excuse.proof.clone());
+        let explained = self
+            .explained
+            .entry(key)
+            .or_insert_with(|| breach.about.clone());
+        if *explained == breach.about {
+            self.needed.insert((excuse.kind, breach.about));
+            return None;
+        }
+        let what = format!("{breach}, which explained {explained} already");
+        Some(Breach {
+            what,
+            excuse: None,
+            ..breach
+        })
+    }
+
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = Kind> {
+        self.needed.iter().map(|(kind, _)| *kind)
     }
 }
 
@@ -90,29 +156,28 @@ impl fmt::Display for Excuse {
 pub(crate) struct Tally(BTreeMap<Kind, usize>);
 
 impl Tally {
-    pub(crate) fn count(&mut self, excuses: &[Excuse]) {
-        for excuse in excuses {
-            *self.0.entry(excuse.kind).or_default() += 1;
+    pub(crate) fn count(&mut self, kinds: impl IntoIterator<Item = Kind>) {
+        for kind in kinds {
+            *self.0.entry(kind).or_default() += 1;
         }
     }
 
     /// One line a kind: how often it was needed, and how often it may be.
     pub(crate) fn lines(&self, histories: u64) -> Vec<String> {
-        let line = |kind: Kind| {
+        let line = |kind: &Kind| {
             format!(
                 "{:>9}  excuse {kind} (at most {})",
-                self.times(kind),
+                self.times(*kind),
                 kind.believed(histories)
             )
         };
-        Kind::ALL.into_iter().map(line).collect()
+        Kind::ALL.iter().map(line).collect()
     }
 
     /// The kinds that were needed too often.
     pub(crate) fn too_often(&self, histories: u64) -> Vec<Kind> {
-        Kind::ALL
-            .into_iter()
-            .filter(|kind| self.times(*kind) > kind.believed(histories))
+        let all = Kind::ALL.iter().copied();
+        all.filter(|kind| self.times(*kind) > kind.believed(histories))
             .collect()
     }
 

@@ -1,5 +1,5 @@
 //! The function: a process for each invocation that runs at the same time, each of which may be
-//! lost at any instant, and what they wrote.
+//! lost at any instant, and the lines that they wrote.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -19,7 +19,7 @@ use serde_json::Value;
 use sim::{Account, Call, Invocation, InvocationResult};
 use tokio::time::Instant;
 
-/// What the function wrote to its standard output.
+/// The function's standard output.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -33,7 +33,8 @@ impl Write for Log {
     }
 }
 
-/// What each process signs its calls with begins with this, so that a call tells which made it.
+/// The access key ids of processes begin with this, so that each call names the process that made
+/// it.
 pub(crate) const FUNCTION: &str = "AKIAPROCESS";
 
 /// How long an invocation lives that is lost.
@@ -45,20 +46,31 @@ pub(crate) enum Life {
     Until(&'static str, usize, Duration),
 }
 
-/// From when until when an invocation ran, and in which process.
+/// How an invocation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Answered,
+    /// Its process ended, as the history wanted.
+    Lost,
+    /// Lambda ended it, since its time was up.
+    TimedOut,
+}
+
+/// An invocation, and in which process it ran.
 #[derive(Clone, Debug)]
 pub(crate) struct Ran {
     pub(crate) process: String,
     pub(crate) from: Timestamp,
     pub(crate) until: Timestamp,
-    /// It was lost, or took longer than it may.
-    pub(crate) crashed: bool,
+    /// When it had to have answered.
+    pub(crate) deadline: Timestamp,
+    pub(crate) end: End,
 }
 
 impl Ran {
-    /// Whether it made a call, and told nothing of it.
+    /// True where it made a call, and reported nothing of it.
     pub(crate) fn was_lost_with(&self, call: &Call) -> bool {
-        self.crashed
+        self.end != End::Answered
             && self.process == call.principal
             && self.from <= call.time
             && call.time <= self.until
@@ -76,36 +88,42 @@ struct Running {
     function: Function,
     process: Option<Process>,
     from: Timestamp,
+    deadline: Timestamp,
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        let until = self.function.account.now();
+impl Running {
+    /// Notes how it ended.
+    fn note(&self, process: &Process, end: End) {
+        let ran = Ran {
+            process: process.name.clone(),
+            from: self.from,
+            until: self.function.account.now(),
+            deadline: self.deadline,
+            end,
+        };
+        self.function.ran.lock().unwrap().push(ran);
+    }
+
+    /// It was answered: its process serves the next one.
+    fn answered(mut self) {
         if let Some(process) = self.process.take() {
-            let ran = Ran {
-                process: process.name,
-                from: self.from,
-                until,
-                crashed: true,
-            };
-            self.function.ran.lock().unwrap().push(ran);
+            self.note(&process, End::Answered);
+            self.function.idle.lock().unwrap().push(process);
+        }
+    }
+
+    /// It was lost, its process with it.
+    fn lost(mut self) {
+        if let Some(process) = self.process.take() {
+            self.note(&process, End::Lost);
         }
     }
 }
 
-impl Running {
-    /// It was answered: the process goes on.
-    fn ends(mut self) {
-        let until = self.function.account.now();
+impl Drop for Running {
+    fn drop(&mut self) {
         if let Some(process) = self.process.take() {
-            let ran = Ran {
-                process: process.name.clone(),
-                from: self.from,
-                until,
-                crashed: false,
-            };
-            self.function.ran.lock().unwrap().push(ran);
-            self.function.idle.lock().unwrap().push(process);
+            self.note(&process, End::TimedOut);
         }
     }
 }
@@ -185,7 +203,7 @@ impl Function {
         self.run(&payload, &invocation.request_id, left).await
     }
 
-    /// An invocation that nobody's queue makes; the record tells of it.
+    /// An invocation that no queue makes; its request id names it.
     pub(crate) async fn direct(&self, payload: &str, left: Duration) -> InvocationResult {
         self.run(payload, "direct", left).await
     }
@@ -201,6 +219,7 @@ impl Function {
             function: self.clone(),
             process: Some(process),
             from: self.account.now(),
+            deadline: self.account.now() + left,
         };
         let process = running.process.as_ref().unwrap();
         let life = self.lives.lock().unwrap().pop();
@@ -210,9 +229,10 @@ impl Function {
             result = self.answer(&process.reloader, payload, request_id, left) => Some(result),
         };
         let Some(result) = answered else {
+            running.lost();
             return InvocationResult::Crashed;
         };
-        running.ends();
+        running.answered();
         self.lives.lock().unwrap().extend(life);
         result
     }
@@ -235,7 +255,12 @@ impl Function {
         }
     }
 
-    /// Nobody is lost any more.
+    /// Lambda ends the processes that serve nobody: the next ones know nothing.
+    pub(crate) fn forget_processes(&self) {
+        self.idle.lock().unwrap().clear();
+    }
+
+    /// No invocation is lost any more.
     pub(crate) fn heal(&self) {
         self.lives.lock().unwrap().clear();
     }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use jiff::SignedDuration;
+use serde_json::{Value, json};
 
-use crate::history::{History, QUEUE, THINGS, pick, seconds};
+use crate::history::{Claim, History, QUEUE, THINGS, pick, seconds};
 use crate::subject::{Rolls, Subject};
 
 /// What ends a rollout from outside.
@@ -30,9 +31,9 @@ impl History {
             self.account.deploy(
                 &name,
                 if by_mistake {
-                    Subject::broken_definition()
+                    subject.broken_definition()
                 } else {
-                    Subject::definition()
+                    subject.definition()
                 },
             );
             self.note(format!(
@@ -60,7 +61,7 @@ impl History {
         self.note(format!("a pipeline restarts {name}"));
     }
 
-    /// While a deployment is rolled back, a person tells of a change that is older than it.
+    /// While a deployment is rolled back, a person reports a change that is older than it.
     pub(crate) async fn remember_during_rollback(&mut self, rng: &mut Rng, place: usize) {
         let at = self.account.now() - SignedDuration::from_mins(20);
         let subject = &self.subjects[place];
@@ -80,9 +81,8 @@ impl History {
         for _ in 0..600 {
             if is_rolled_back() {
                 let thing = pick(rng, &things);
-                let payload =
-                    serde_json::json!({ "reload": { "changed": [thing], "at": at } }).to_string();
-                self.said.push((at, thing));
+                let payload = json!({ "reload": { "changed": [thing], "at": at } }).to_string();
+                self.claims.push(Claim::of(self.account.now(), at, thing));
                 self.note(format!("a person remembers: {payload}"));
                 return self.invoke(payload).await;
             }
@@ -130,15 +130,10 @@ impl History {
         }
     }
 
-    /// Other callers take a part of the account's buckets, or no longer.
-    pub(crate) fn compete(&mut self, rng: &mut Rng) {
-        let taken = pick(rng, &[0.0, 0.5, 0.9]);
-        self.account.share_rate_limits(taken);
-        self.note(format!("others take {taken} of the rate limits"));
-    }
-
     pub(crate) fn scale(&mut self, rng: &mut Rng) {
-        let subject = &self.subjects[rng.usize(..self.subjects.len())];
+        let place = rng.usize(..self.subjects.len());
+        let subject = &mut self.subjects[place];
+        subject.was_scaled = true;
         let (name, desired) = (
             subject.name.clone(),
             pick(
@@ -167,7 +162,7 @@ impl History {
                 .tag_service(&name, "reloader:watch", Some(&subject.watch_tag()));
             self.note(format!("{name} watches all that it reads"));
         } else {
-            subject.pauses.push((self.account.now(), pause));
+            subject.tagged_pauses.push((self.account.now(), pause));
             self.account
                 .tag_service(&name, "reloader:pause", pause.then_some("true"));
             self.note(format!("{name} is paused: {pause}"));
@@ -178,36 +173,54 @@ impl History {
     pub(crate) async fn ask(&mut self, rng: &mut Rng) {
         let thing = pick(rng, &THINGS);
         let name = self.subjects[rng.usize(..self.subjects.len())].name.clone();
-        let now = self.account.now();
-        let request = match rng.usize(..4) {
-            0 => serde_json::json!({ "changed": [thing], "dry_run": true }),
+        let (now, is_direct) = (self.account.now(), rng.bool());
+        let claim = Claim::of(now, now, thing);
+        let request = match rng.usize(..5) {
+            0 => json!({ "changed": [thing], "dry_run": true }),
             1 => {
-                self.said.push((now, thing));
-                serde_json::json!({ "changed": [thing], "at": now })
+                self.claims.push(claim);
+                json!({ "changed": [thing], "at": now })
+            }
+            2 => {
+                // Who sends it through the queue may not raise a limit.
+                self.claims.push(Claim {
+                    max_services: is_direct.then_some(50),
+                    ..claim
+                });
+                json!({ "changed": [thing], "at": now, "max_services": 50 })
             }
             _ => {
-                self.wishes.push((now, name.clone()));
-                serde_json::json!({ "services": [name] })
+                self.requests.push((now, name.clone()));
+                json!({ "services": [name] })
             }
         };
-        let payload = serde_json::json!({ "reload": request }).to_string();
-        self.note(format!("a person asks: {payload}"));
-        if rng.bool() {
-            (0..rng.usize(1..3)).for_each(|_| self.account.send(QUEUE, &payload));
-        } else {
-            self.invoke(payload).await;
-        }
+        self.send(rng, &request, is_direct).await;
     }
 
-    /// The function's mapping is disabled, as whoever stops everything does.
-    pub(crate) async fn stop_for_a_while(&mut self, rng: &mut Rng) {
-        self.note("everything is stopped");
-        self.account.enable_mapping(QUEUE, false);
-        self.account.run_for(seconds(rng, 60, 7200)).await;
-        let thing = pick(rng, &THINGS);
-        self.write(thing);
-        self.account.run_for(seconds(rng, 60, 7200)).await;
-        self.account.enable_mapping(QUEUE, true);
-        self.note("everything goes on");
+    /// A person asks for the restart of a service that cannot be restarted.
+    pub(crate) async fn ask_in_vain(&mut self, rng: &mut Rng) {
+        let name = pick(
+            rng,
+            &[
+                "web/nobody",
+                "web/plain",
+                "web/invalid",
+                "web/external",
+                "web/inactive",
+            ],
+        );
+        let is_direct = rng.bool();
+        self.send(rng, &json!({ "services": [name] }), is_direct)
+            .await;
+    }
+
+    async fn send(&mut self, rng: &mut Rng, request: &Value, is_direct: bool) {
+        let payload = json!({ "reload": request }).to_string();
+        self.note(format!("a person asks: {payload}"));
+        if is_direct {
+            self.invoke(payload).await;
+        } else {
+            (0..rng.usize(1..3)).for_each(|_| self.account.send(QUEUE, &payload));
+        }
     }
 }

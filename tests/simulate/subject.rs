@@ -1,13 +1,15 @@
-//! A service of a history, and what is to be expected of it.
+//! A service of a history, and the restarts that it may expect.
 
 use std::time::Duration;
 
 use fastrand::Rng;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use sim::{Approver, Hook, Service, Stage, TaskDefinition, service, task_definition};
+use sim::{Account, Approver, Hook, Service, Stage, TaskDefinition, service, task_definition};
 
+use crate::choices::Choices;
 use crate::history::{DECODED, ENCODED, IGNORED, SECRET, pick};
+use crate::holds::Span;
 
 /// Terms that watch the things that change. The prefix of one parameter's name is that of another
 /// one's.
@@ -22,7 +24,10 @@ const TERMS: [&str; 8] = [
     DECODED,
 ];
 
-/// What a service that writes its own configuration writes.
+/// A term that takes one parameter out of a path.
+const EXCEPT: &str = "-ssm:/app/a";
+
+/// The parameter that some services write themselves.
 pub(crate) const OWN: &str = "ssm:/own";
 
 /// When its owner wants no restart, from the start.
@@ -30,8 +35,36 @@ pub(crate) const OWN: &str = "ssm:/own";
 enum Quiet {
     Never,
     UntilPauseEnds,
-    OutsideWindow,
+    Outside(Window),
 }
+
+/// When restarts may start, every day.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Window {
+    tag: &'static str,
+    /// Seconds after midnight, UTC.
+    opens: i32,
+    minutes: i32,
+}
+
+/// Berlin is an hour ahead of UTC in winter.
+const WINDOWS: [Window; 3] = [
+    Window {
+        tag: "Mon-Sun 15:00-18:30 Europe/Berlin",
+        opens: 14 * 3600,
+        minutes: 210,
+    },
+    Window {
+        tag: "Mon-Sun 14:45-14:53 Europe/Berlin",
+        opens: 13 * 3600 + 45 * 60,
+        minutes: 8,
+    },
+    Window {
+        tag: "Mon-Sun 14:20-14:23 UTC",
+        opens: 14 * 3600 + 20 * 60,
+        minutes: 3,
+    },
+];
 
 /// How it is deployed.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -86,7 +119,16 @@ fn any_hook(rng: &mut Rng, writes: bool) -> Hook {
 }
 
 const PAUSED_UNTIL: &str = "2026-01-31T13:40:00Z";
-const WINDOW: &str = "Mon-Sun 15:00-18:30 Europe/Berlin";
+
+/// A value of which versions makes the tasks of a service fail.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum BadValue {
+    Never,
+    /// From the third version on.
+    ForEver,
+    /// The third version: the next one repairs it.
+    Once,
+}
 
 #[derive(Clone, Debug)]
 pub(crate) struct Subject {
@@ -97,13 +139,16 @@ pub(crate) struct Subject {
     pub(crate) late: bool,
     /// When it began to watch all that it reads.
     pub(crate) widened_at: Timestamp,
-    /// When its owner paused it, or went on with it.
-    pub(crate) pauses: Vec<(Timestamp, bool)>,
+    /// When its owner set the tag that pauses it, or took it away.
+    pub(crate) tagged_pauses: Vec<(Timestamp, bool)>,
     quiet: Quiet,
     pub(crate) mode: Option<&'static str>,
     pub(crate) min_interval: SignedDuration,
-    /// A value of which version on makes its tasks fail.
-    pub(crate) fails: bool,
+    fails: BadValue,
+    /// Its task definition names a version of the secret by its id.
+    pinned: Option<String>,
+    /// Its count was changed: tasks may be new without a deployment.
+    pub(crate) was_scaled: bool,
     pub(crate) rolls: Rolls,
     /// Whether a deployment that fails is rolled back; nothing where it is not even noticed.
     pub(crate) breaker: Option<bool>,
@@ -116,46 +161,52 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// A subject, and the service that it tells of.
-    pub(crate) fn any(rng: &mut Rng, number: usize, default: SignedDuration) -> (Self, Service) {
-        let mut terms = vec![pick(rng, &TERMS)];
-        let more = rng.usize(..3);
-        terms.extend((0..more).map(|_| pick(rng, &TERMS)));
-        terms.sort_unstable();
-        terms.dedup();
-        terms.extend((rng.u8(..10) == 0).then_some(OWN));
+    /// A subject, and the service that it describes.
+    pub(crate) fn any(
+        rng: &mut Rng,
+        number: usize,
+        choices: &Choices,
+        account: &Account,
+        version: &str,
+    ) -> (Self, Service) {
+        let terms = any_terms(rng);
         let own = pick(rng, &[None, None, Some("90s"), Some("10m")]);
-        let fails = rng.u8(..6) == 0;
+        let fails = match rng.u8(..12) {
+            0 => BadValue::ForEver,
+            1 => BadValue::Once,
+            _ => BadValue::Never,
+        };
         let rolls = pick(rng, &ROLLS);
+        let cluster = if choices.services >= 10 && number % 2 == 1 {
+            "jobs"
+        } else {
+            "web"
+        };
+        let is_pinned = terms.contains(&"auto") && !terms.contains(&SECRET) && rng.bool();
+        let secret = account.secret_arn(SECRET.split_once(':').unwrap().1);
+        let breaks = fails != BadValue::Never || rolls == Rolls::Express || rng.bool();
         let subject = Self {
-            name: format!("web/s{number}"),
+            name: format!("{cluster}/s{number}"),
             late: terms.len() > 1 && rng.u8(..5) == 0,
             widened_at: Timestamp::MIN,
-            pauses: Vec::new(),
+            tagged_pauses: Vec::new(),
             quiet: match rng.u8(..8) {
                 0 => Quiet::UntilPauseEnds,
-                1 => Quiet::OutsideWindow,
+                1 => Quiet::Outside(pick(rng, &WINDOWS)),
                 _ => Quiet::Never,
             },
-            mode: pick(
-                rng,
-                &[
-                    Some("notify"),
-                    Some("off"),
-                    None,
-                    None,
-                    None,
-                    None,
-                    None,
-                    None,
-                    None,
-                    None,
-                ],
-            ),
-            min_interval: own.map_or(default, |own| own.parse().unwrap()),
+            mode: match rng.u8(..10) {
+                0 => Some("notify"),
+                1 => Some("off"),
+                _ => None,
+            },
+            min_interval: own.map_or(choices.min_interval(), |own| own.parse().unwrap()),
             fails,
-            breaker: (fails || rolls == Rolls::Express || rng.bool())
-                .then(|| rolls == Rolls::Express || rng.u8(..4) > 0),
+            pinned: secret
+                .filter(|_| is_pinned)
+                .map(|arn| format!("{arn}:::{version}")),
+            was_scaled: false,
+            breaker: breaks.then(|| rolls == Rolls::Express || rng.u8(..4) > 0),
             rolls,
             hooks: (rng.u8(..5) == 0)
                 .then(|| any_hook(rng, terms.contains(&OWN)))
@@ -190,10 +241,10 @@ impl Subject {
             made = made.writing("/own", rng.u32(2..30));
         }
         if self.late {
-            made = made.tag("reloader:watch", self.spelt(self.terms[0]));
+            made = made.tag("reloader:watch", &self.first_tag());
         }
         if self.terms.contains(&"auto") {
-            made = made.referring(Self::definition());
+            made = made.referring(self.definition());
         }
         made = match self.rolls {
             Rolls::AboveDesired => made,
@@ -212,16 +263,18 @@ impl Subject {
             .breaker
             .into_iter()
             .fold(made, Service::circuit_breaker);
-        if self.fails {
-            made = made.failing_when_reading("ssm:/app/a", 3);
-        }
+        made = match self.fails {
+            BadValue::Never => made,
+            BadValue::ForEver => made.failing_when_reading("ssm:/app/a", 3),
+            BadValue::Once => made.failing_while_reading("ssm:/app/a", 3..4),
+        };
         made = self
             .mode
             .into_iter()
-            .fold(made, |made, wish| made.tag("reloader:mode", wish));
+            .fold(made, |made, mode| made.tag("reloader:mode", mode));
         match self.quiet {
             Quiet::UntilPauseEnds => made.tag("reloader:pause", PAUSED_UNTIL),
-            Quiet::OutsideWindow => made.tag("reloader:window", WINDOW),
+            Quiet::Outside(window) => made.tag("reloader:window", window.tag),
             Quiet::Never => made,
         }
     }
@@ -233,6 +286,16 @@ impl Subject {
             .map(|term| self.spelt(term))
             .collect::<Vec<_>>()
             .join(" ")
+    }
+
+    /// The tag that watches a part of what it reads.
+    fn first_tag(&self) -> String {
+        let first = self.spelt(self.terms[0]);
+        if self.terms.contains(&EXCEPT) {
+            format!("{first} {EXCEPT}")
+        } else {
+            first.to_owned()
+        }
     }
 
     /// The term as the owner writes it: every other one names the secret by the parameter that
@@ -251,60 +314,136 @@ impl Subject {
         matches!(self.rolls, Rolls::BlueGreen | Rolls::Express)
     }
 
-    /// Whether its tasks write what they watch.
+    /// True where its tasks write what they watch.
     pub(crate) fn writes(&self) -> bool {
         self.terms.contains(&OWN)
     }
 
-    /// What a pipeline deploys.
-    pub(crate) fn definition() -> TaskDefinition {
-        task_definition().secret("B", "/app/b")
+    /// A pipeline deploys this.
+    pub(crate) fn definition(&self) -> TaskDefinition {
+        let definition = task_definition().secret("B", "/app/b");
+        self.pinned.iter().fold(definition, |definition, pinned| {
+            definition.secret("PINNED", pinned)
+        })
     }
 
-    /// What a pipeline deploys by mistake: no task of it starts.
-    pub(crate) fn broken_definition() -> TaskDefinition {
-        Self::definition().secret("TYPO", "/app/typo")
+    /// A pipeline deploys this by mistake: no task of it starts.
+    pub(crate) fn broken_definition(&self) -> TaskDefinition {
+        self.definition().secret("TYPO", "/app/typo")
     }
 
-    /// Whether its owner wanted no restart at this instant, and had said so early enough.
+    /// True where its owner wanted no restart at this instant, and had said so early enough.
     pub(crate) fn is_quiet(&self, at: Timestamp) -> bool {
         const KNOWN_AFTER: SignedDuration = SignedDuration::from_secs(30);
-        let last = self.pauses.iter().rfind(|(since, _)| *since <= at);
+        let last = self.tagged_pauses.iter().rfind(|(since, _)| *since <= at);
         let paused = last.map(|(since, paused)| *paused && at.duration_since(*since) > KNOWN_AFTER);
-        let hour = TimeZone::UTC.to_datetime(at).time();
         match self.quiet {
             Quiet::Never => paused == Some(true),
-            Quiet::UntilPauseEnds => paused.unwrap_or_else(|| at < PAUSED_UNTIL.parse().unwrap()),
-            // An hour ahead of UTC in winter; what was decided just in time may start a little
-            // later.
-            Quiet::OutsideWindow => {
-                paused == Some(true)
-                    || hour < jiff::civil::time(14, 0, 0, 0)
-                    || hour > jiff::civil::time(17, 32, 0, 0)
-            }
+            Quiet::UntilPauseEnds => paused.unwrap_or_else(|| at < paused_until()),
+            Quiet::Outside(window) => paused == Some(true) || window.is_surely_closed(at),
         }
     }
 
-    pub(crate) fn watches(&self, thing: &str) -> bool {
-        self.terms.iter().any(|term| concerns(term, thing))
+    /// The times in which the tag pauses it.
+    pub(crate) fn pauses(&self) -> Vec<Span> {
+        let ends = self.tagged_pauses.iter().skip(1).map(|(at, _)| *at);
+        let ends = ends.chain([Timestamp::MAX]);
+        let mut spans: Vec<_> = self
+            .tagged_pauses
+            .iter()
+            .zip(ends)
+            .filter(|((_, paused), _)| *paused)
+            .map(|((from, _), until)| Span::unknown(*from, until))
+            .collect();
+        if self.quiet == Quiet::UntilPauseEnds {
+            spans.push(Span::known(Timestamp::MIN, paused_until()));
+        }
+        spans
     }
 
-    /// Whether it watches what the key of an object would be, were it form-URL-encoded.
+    /// The times between two instants in which its window is closed.
+    pub(crate) fn closed(&self, from: Timestamp, until: Timestamp) -> Vec<Span> {
+        let Quiet::Outside(window) = self.quiet else {
+            return Vec::new();
+        };
+        let day = SignedDuration::from_hours(24);
+        let midnight = TimeZone::UTC
+            .to_datetime(from)
+            .date()
+            .in_tz("UTC")
+            .unwrap()
+            .timestamp();
+        let mut spans = Vec::new();
+        let mut closes = midnight - day + window.length();
+        closes += SignedDuration::from_secs(i64::from(window.opens));
+        while closes < until {
+            let opens = closes + day - window.length();
+            spans.push(Span::known(closes, opens));
+            closes += day;
+        }
+        spans
+    }
+
+    /// True where a change of this may restart it, its owner's wish to ignore the key aside.
+    pub(crate) fn reads(&self, thing: &str) -> bool {
+        let is_excluded = |term: &&str| {
+            term.strip_prefix('-')
+                .is_some_and(|term| names(term, thing))
+        };
+        self.terms.iter().any(|term| names(term, thing)) && !self.terms.iter().any(is_excluded)
+    }
+
+    pub(crate) fn watches(&self, thing: &str) -> bool {
+        thing != IGNORED && self.reads(thing)
+    }
+
+    /// True where it watches the key that the key of an object would be, were it form-URL-encoded.
     pub(crate) fn watches_decoded(&self, thing: &str) -> bool {
         thing == ENCODED && self.watches(DECODED)
     }
 
-    /// Whether it watched this from the start, also where it did not yet watch all that it reads.
+    /// True where it watched this from the start, also where it did not yet watch all that it reads.
     pub(crate) fn has_always_watched(&self, thing: &str) -> bool {
-        self.widened_at == Timestamp::MIN || concerns(self.terms[0], thing)
+        (self.widened_at == Timestamp::MIN && !self.late) || names(self.terms[0], thing)
     }
 }
 
-fn concerns(term: &str, thing: &str) -> bool {
-    thing != IGNORED
-        && match term {
-            "auto" => thing == "ssm:/app/b",
-            prefix if prefix.ends_with('/') => thing.starts_with(prefix),
-            exact => exact == thing,
-        }
+impl Window {
+    fn length(self) -> SignedDuration {
+        SignedDuration::from_mins(i64::from(self.minutes))
+    }
+
+    /// A restart that was decided just in time may start a little later.
+    fn is_surely_closed(self, at: Timestamp) -> bool {
+        let time = TimeZone::UTC.to_datetime(at).time();
+        let second = i32::from(time.hour()) * 3600 + i32::from(time.minute()) * 60;
+        second < self.opens || second > self.opens + (self.minutes + 2) * 60
+    }
+}
+
+fn paused_until() -> Timestamp {
+    PAUSED_UNTIL.parse().unwrap()
+}
+
+/// One to three terms, the first of which names something; perhaps one that takes something out, and
+/// perhaps one for what its own tasks write.
+fn any_terms(rng: &mut Rng) -> Vec<&'static str> {
+    let mut terms = vec![pick(rng, &TERMS)];
+    let more = rng.usize(..3);
+    terms.extend((0..more).map(|_| pick(rng, &TERMS)));
+    terms.sort_unstable();
+    terms.dedup();
+    let takes_out = terms.contains(&"ssm:/app/") && rng.u8(..4) == 0;
+    terms.extend(takes_out.then_some(EXCEPT));
+    terms.extend((rng.u8(..10) == 0).then_some(OWN));
+    terms
+}
+
+/// True where a term names a thing.
+fn names(term: &str, thing: &str) -> bool {
+    match term {
+        "auto" => thing == "ssm:/app/b",
+        prefix if prefix.ends_with('/') => thing.starts_with(prefix),
+        exact => exact == thing,
+    }
 }

@@ -1,6 +1,7 @@
 //! Services as a test or the demo describes them: running for an hour already, steady, and known to
 //! the tag index.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -237,8 +238,14 @@ impl Service {
     }
 
     /// New tasks that read `thing` in this version or a later one do not start: a bad value.
-    pub fn failing_when_reading(mut self, thing: &str, version: u64) -> Self {
-        self.behaviour.failing = Failing::WhenReading(thing.to_owned(), version);
+    pub fn failing_when_reading(self, thing: &str, version: u64) -> Self {
+        self.failing_while_reading(thing, version..u64::MAX)
+    }
+
+    /// New tasks that read `thing` in one of these versions do not start: a bad value that is
+    /// repaired later.
+    pub fn failing_while_reading(mut self, thing: &str, versions: Range<u64>) -> Self {
+        self.behaviour.failing = Failing::WhenReading(thing.to_owned(), versions);
         self
     }
 

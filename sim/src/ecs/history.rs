@@ -1,6 +1,8 @@
 //! Service deployments and service revisions: what `ListServiceDeployments` remembers of each
 //! rollout.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::hook::{HookRun, Stage};
@@ -98,6 +100,17 @@ impl EndedBy {
     }
 }
 
+/// A task that failed to start: the simulation's own record, longer than that of AWS.
+#[derive(Clone, Debug)]
+pub struct TaskFailure {
+    /// When it failed.
+    pub at: Timestamp,
+    /// References that it could not read.
+    pub missing: Vec<String>,
+    /// What it read, and in which version.
+    pub read: BTreeMap<String, u64>,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct ServiceDeployment {
     /// The last part of its ARN.
@@ -120,6 +133,8 @@ pub(crate) struct ServiceDeployment {
     pub(super) triggered: Vec<String>,
     pub(super) baking_since: Option<Timestamp>,
     pub(super) ended_by: Option<EndedBy>,
+    /// Its tasks that failed to start.
+    pub(super) failures: Vec<TaskFailure>,
 }
 
 #[derive(Clone, Debug)]

@@ -1,12 +1,13 @@
 //! The state of a service: what ECS knows about it, and what the simulation notes beside that.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::history::{HistoryStatus, ServiceDeployment};
+use super::history::{HistoryStatus, ServiceDeployment, TaskFailure};
 use super::hook::{Alarms, Hook};
 use crate::clockwork::Clockwork;
 use crate::job::Read;
@@ -145,8 +146,8 @@ pub(crate) enum Failing {
     Never,
     Next(usize),
     Always,
-    /// Those that read this version of this thing, or a later one.
-    WhenReading(String, u64),
+    /// Those that read one of these versions of this thing.
+    WhenReading(String, Range<u64>),
 }
 
 #[derive(Clone, Debug)]
@@ -362,7 +363,16 @@ impl EcsService {
             triggered: Vec::new(),
             baking_since: None,
             ended_by: None,
+            failures: Vec::new(),
         });
+    }
+
+    /// Remembers that a task of `revision` failed to start.
+    pub(super) fn note_failure(&mut self, revision: &str, failure: TaskFailure) {
+        let mut history = self.history.iter_mut().rev();
+        if let Some(of_it) = history.find(|past| past.target_revision == revision) {
+            of_it.failures.push(failure);
+        }
     }
 
     /// The service deployment under way, which is always the newest.

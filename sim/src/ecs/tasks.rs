@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::deployment;
+use super::history::TaskFailure;
 use super::model::{Deployment, EcsService, Failing, Task};
 use crate::clockwork::Clockwork;
 use crate::job::{Job, Read, TaskId};
@@ -134,9 +135,10 @@ fn failure_of(task: &Task, failing: &Failing) -> Option<String> {
         ));
     }
     let rejected = match failing {
-        Failing::WhenReading(thing, version) => {
-            task.read.get(thing).is_some_and(|read| read >= version)
-        }
+        Failing::WhenReading(thing, versions) => task
+            .read
+            .get(thing)
+            .is_some_and(|read| versions.contains(read)),
         Failing::Never | Failing::Next(_) | Failing::Always => false,
     };
     (task.doomed || rejected).then(|| "Essential container in task exited".to_owned())
@@ -151,6 +153,12 @@ fn fail(service: &mut EcsService, clock: &mut Clockwork, task: &str, reason: Str
     task.stopped_at = Some(clock.now);
     task.stopped_reason = reason;
     let revision = task.revision.clone();
+    let failure = TaskFailure {
+        at: clock.now,
+        missing: task.missing.clone(),
+        read: task.read.clone(),
+    };
+    service.note_failure(&revision, failure);
     service.remember_stopped(task);
     service.excuse_missing();
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::history::{EndedBy, ServiceDeployment};
+use super::history::{EndedBy, ServiceDeployment, TaskFailure};
 use super::hook::{HookRun, Stage};
 use super::model::{Deployment, EcsService, Lowest, Rollout, Status, Task};
 use super::state::Ecs;
@@ -123,6 +123,8 @@ pub struct HistoryView {
     pub baking_since: Option<Timestamp>,
     /// Runs of its lifecycle hooks, oldest first.
     pub hooks: Vec<HookView>,
+    /// Its tasks that failed to start, oldest first.
+    pub failures: Vec<TaskFailure>,
 }
 
 /// A run of a lifecycle hook as `DescribeServiceDeployments` tells it, and when it was.
@@ -158,6 +160,12 @@ pub struct StaleTask {
 impl Ecs {
     pub(crate) fn view(&self, id: &str) -> Option<ServiceView> {
         self.services.get(id).map(ServiceView::from)
+    }
+
+    /// The deployment of a service that was started at this instant.
+    pub(crate) fn started_now(&self, id: &str, now: Timestamp) -> Option<String> {
+        let primary = self.services.get(id)?.deployments.first()?;
+        (primary.created_at == now).then(|| primary.id())
     }
 
     /// Every version that a running task holds.
@@ -267,6 +275,7 @@ impl From<&ServiceDeployment> for HistoryView {
             stage: deployment.stage.map(Stage::name),
             baking_since: deployment.baking_since,
             hooks: deployment.hooks.iter().map(HookView::from).collect(),
+            failures: deployment.failures.clone(),
         }
     }
 }

@@ -48,6 +48,16 @@ impl Account {
         });
     }
 
+    /// Takes a tag of a parameter away; the index learns of it later.
+    pub fn untag_parameter(&self, name: &str, key: &str) {
+        // What does not exist has no tags.
+        let _ = self.change(|world| {
+            world
+                .parameters
+                .tag(&mut world.shared, name, |tags| drop(tags.remove(key)))
+        });
+    }
+
     /// Writes an object; answers how often it was written. The bucket comes to be with it,
     /// versioned and with EventBridge on.
     #[expect(clippy::must_use_candidate, reason = "the count is a by-product")]

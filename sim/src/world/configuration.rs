@@ -16,6 +16,22 @@ impl World {
         }
     }
 
+    /// The same, as a replica has them that lags.
+    pub(crate) fn versions_at_a_replica(&self, reference: &str) -> Vec<(String, u64)> {
+        let lag = self.shared.config.parameter_replica_lag;
+        let mut found = self.versions_of(reference);
+        if !lag.is_zero() {
+            for (thing, version) in &mut found {
+                let name = thing.strip_prefix("ssm:");
+                *version -= name.map_or(0, |name| {
+                    self.parameters
+                        .not_replicated(name, self.shared.clock.now - lag)
+                });
+            }
+        }
+        found
+    }
+
     /// Things that the story takes for granted come to be without an event.
     pub(crate) fn ensure_exists(&mut self, reference: &str) {
         let now = self.shared.clock.now;

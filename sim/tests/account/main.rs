@@ -16,6 +16,7 @@ mod history;
 mod lifecycle;
 mod mapping;
 mod metadata;
+mod record;
 mod references;
 mod rollout;
 mod secrets;

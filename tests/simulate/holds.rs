@@ -1,0 +1,118 @@
+//! When a restart has to wait, derived from the account, from the tags and from the settings: the
+//! function's own words are not asked.
+
+use jiff::{SignedDuration, Timestamp};
+use sim::HistoryView;
+
+use crate::history::History;
+use crate::subject::Subject;
+
+/// Waits are counted in steps, so that a little less than the limit may be enough.
+pub(crate) const SLACK: SignedDuration = SignedDuration::from_mins(8);
+
+/// A time in which nothing needs to start.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Span {
+    pub(crate) from: Timestamp,
+    pub(crate) until: Timestamp,
+    /// The function can know when it ends, and returns then. What has no known end is described
+    /// every few minutes.
+    pub(crate) known: bool,
+}
+
+impl Span {
+    pub(crate) fn known(from: Timestamp, until: Timestamp) -> Self {
+        Self {
+            from,
+            until,
+            known: true,
+        }
+    }
+
+    pub(crate) fn unknown(from: Timestamp, until: Timestamp) -> Self {
+        Self {
+            from,
+            until,
+            known: false,
+        }
+    }
+}
+
+/// All that holds a restart of a service at one time or another, in order.
+pub(crate) fn all(history: &History, subject: &Subject) -> Vec<Span> {
+    let mut spans = subject.pauses();
+    spans.extend(subject.closed(history.began_at, history.ended_at()));
+    spans.extend(after_deployments(history, subject));
+    spans.extend(budgets(history, subject));
+    spans.extend(rollouts(history, subject));
+    spans.extend(others_in_flight(history, subject));
+    spans.sort_by_key(|span| span.from);
+    spans
+}
+
+/// How long something without a known end held a restart between two instants.
+pub(crate) fn without_known_end(
+    history: &History,
+    subject: &Subject,
+    from: Timestamp,
+    until: Timestamp,
+) -> SignedDuration {
+    let until = until.min(history.ended_at());
+    let mut end = from;
+    let mut held = SignedDuration::ZERO;
+    for span in all(history, subject).into_iter().filter(|span| !span.known) {
+        let (begin, stop) = (span.from.max(end), span.until.min(until));
+        if begin < stop {
+            held += stop.duration_since(begin);
+            end = stop;
+        }
+    }
+    held
+}
+
+/// `min-interval` counts from each deployment, whoever made it.
+fn after_deployments(history: &History, subject: &Subject) -> Vec<Span> {
+    let past = history.record().past(&subject.name);
+    past.iter()
+        .map(|past| Span::known(past.created_at, past.created_at + subject.min_interval))
+        .collect()
+}
+
+/// From the last restart that the budget allows until the first of the hour is an hour old. Every
+/// deployment counts here: the function counts some of them.
+fn budgets(history: &History, subject: &Subject) -> Vec<Span> {
+    let past = history.record().past(&subject.name);
+    let mut created: Vec<_> = past.iter().map(|past| past.created_at).collect();
+    created.sort_unstable();
+    let hour = SignedDuration::from_hours(1);
+    created
+        .windows(history.choices.restarts_per_hour())
+        .filter_map(|window| {
+            let (first, last) = (window.first()?, window.last()?);
+            (*last < *first + hour).then(|| Span::known(*last, *first + hour))
+        })
+        .collect()
+}
+
+fn end_of(history: &History, past: &HistoryView) -> Timestamp {
+    past.finished_at.unwrap_or_else(|| history.ended_at())
+}
+
+fn rollouts(history: &History, subject: &Subject) -> Vec<Span> {
+    let past = history.record().past(&subject.name);
+    past.iter()
+        .map(|past| Span::unknown(past.created_at, end_of(history, past)))
+        .collect()
+}
+
+/// Rollouts of other services may fill the limit of a change.
+fn others_in_flight(history: &History, subject: &Subject) -> Vec<Span> {
+    if history.subjects.len() <= history.choices.max_in_flight() {
+        return Vec::new();
+    }
+    let others = history
+        .subjects
+        .iter()
+        .filter(|other| other.name != subject.name);
+    others.flat_map(|other| rollouts(history, other)).collect()
+}

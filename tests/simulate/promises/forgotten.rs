@@ -1,0 +1,57 @@
+//! Promise 5: what was held, or was to be retried, was decided again without the help of a sweep.
+
+use std::collections::BTreeMap;
+
+use ecs_reloader::domain::reason::{Decision, Reason};
+use serde_json::Value;
+
+use super::{Breach, Promise};
+use crate::history::History;
+
+pub(crate) struct Forgotten;
+
+impl Promise for Forgotten {
+    fn check(&self, history: &History) -> Vec<Breach> {
+        let mut last: BTreeMap<(&str, String), (&Value, &str)> = BTreeMap::new();
+        for line in history
+            .lines_by_then
+            .iter()
+            .filter(|line| is_followed(line))
+        {
+            let Some(service) = line["service"].as_str() else {
+                continue;
+            };
+            for change in line["changes"].as_array().into_iter().flatten() {
+                let named = change["key"].as_str().zip(change["reason"].as_str());
+                if let Some((key, reason)) = named {
+                    // An object is named as it is, or as it would be decoded.
+                    last.insert((service, key.replace("%2B", "+")), (line, reason));
+                }
+            }
+        }
+        last.into_iter()
+            .filter(|(_, (line, reason))| waits(line, reason))
+            .map(|((service, key), (_, reason))| {
+                Breach::of(format!("5: forgotten: {service} {key} {reason}"))
+            })
+            .collect()
+    }
+}
+
+/// What a sweep itself holds is decided again by the next sweep, and has no next check.
+fn is_followed(line: &Value) -> bool {
+    line["request_id"] != "direct" || !line["next_check"].is_null()
+}
+
+/// True where a change waits for a service, by the last line that names both.
+fn waits(line: &Value, reason: &str) -> bool {
+    let decision = Reason::ALL
+        .iter()
+        .find(|known| known.code() == reason)
+        .map(|reason| reason.decision());
+    match decision {
+        Some(Decision::Restart) => line["decision"] == "restart" && line["will_retry"] == true,
+        Some(Decision::Hold) => line["decision"] == "hold" && line["result"] != "abandoned",
+        Some(Decision::Skip | Decision::Refuse) | None => false,
+    }
+}

@@ -1,0 +1,119 @@
+//! Promise 4: never more rollouts of one change at once than `RELOADER_MAX_IN_FLIGHT`, and
+//! `in-flight-limit` only where so many run.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::{Breach, Promise};
+use crate::history::History;
+use crate::record::Restart;
+use crate::subject::Subject;
+
+/// What another process started within this time may be unknown.
+const UNKNOWN: SignedDuration = SignedDuration::from_mins(2);
+
+/// A message may have been on its way when a rollout began.
+const KNOWN_AFTER: SignedDuration = SignedDuration::from_mins(5);
+
+/// An invocation reports at its end what it decided at its beginning.
+const AN_INVOCATION: SignedDuration = SignedDuration::from_mins(3);
+
+pub(crate) struct InFlight;
+
+impl Promise for InFlight {
+    fn check(&self, history: &History) -> Vec<Breach> {
+        let mut breaches = Vec::new();
+        for subject in &history.subjects {
+            for restart in history.record().restarts(&subject.name) {
+                breaches.extend(too_many(history, subject, restart));
+            }
+        }
+        let lines = &history.record().lines;
+        let limited = lines
+            .iter()
+            .filter(|line| line["reason"] == "in-flight-limit");
+        breaches.extend(limited.filter_map(|line| held_for_nothing(history, line)));
+        breaches
+    }
+}
+
+/// A restart for a change of which as many rollouts ran for a while already. The first deployment
+/// of a service after a change is its rollout of that change.
+fn too_many(history: &History, subject: &Subject, restart: &Restart) -> Option<Breach> {
+    let record = history.record();
+    let past = record.past(&subject.name);
+    let covered = past
+        .iter()
+        .filter(|past| past.created_at < restart.at && past.deployment != restart.deployment)
+        .map(|past| past.created_at)
+        .max();
+    let (written, thing) = *history.writes.iter().rfind(|(at, thing)| {
+        let known_at = *at + history.choices.slowest_event() + KNOWN_AFTER;
+        let is_stale = covered.is_none_or(|covered| covered < *at);
+        subject.watches(thing) && known_at < restart.at && is_stale
+    })?;
+    let runs = |other: &Subject| {
+        let first = record
+            .past(&other.name)
+            .iter()
+            .rfind(|past| past.created_at > written + SignedDuration::from_secs(1));
+        first.is_some_and(|first| {
+            record.is_ours(&other.name, first)
+                && first.created_at < restart.at - UNKNOWN
+                && first.finished_at.is_none_or(|end| restart.at <= end)
+        })
+    };
+    // A message for some services describes these alone, and cannot count the rollouts of others.
+    let described = record.described_for(restart);
+    let run = watchers(history, thing, &subject.name)
+        .filter(|other| described.contains(other.name.as_str()) && runs(other))
+        .count();
+    (run >= history.choices.max_in_flight()).then(|| {
+        let what = format!(
+            "4: {} was restarted at {} for {thing} of {written}, of which {run} rollouts ran",
+            subject.name, restart.at
+        );
+        Breach::about(&restart.deployment, what, None)
+    })
+}
+
+/// The other services that watch a thing.
+fn watchers<'a>(
+    history: &'a History,
+    thing: &'a str,
+    except: &'a str,
+) -> impl Iterator<Item = &'a Subject> {
+    history
+        .subjects
+        .iter()
+        .filter(move |other| other.name != except && other.reads(thing))
+}
+
+/// A line that names the limit where fewer rollouts of its changes ran: at least those of services
+/// that watch the same key.
+fn held_for_nothing(history: &History, line: &Value) -> Option<Breach> {
+    let service = line["service"].as_str()?;
+    let at: Timestamp = line["timestamp"].as_str()?.parse().ok()?;
+    let runs = |other: &&Subject| {
+        let past = history.record().past(&other.name);
+        past.iter().any(|past| {
+            past.created_at <= at && past.finished_at.is_none_or(|end| at - AN_INVOCATION <= end)
+        })
+    };
+    let changes = line["changes"].as_array()?;
+    let most = changes
+        .iter()
+        .filter_map(|change| change["key"].as_str())
+        .map(|thing| watchers(history, thing, service).filter(runs).count())
+        .max()?;
+    // Of the restarts of the same plan, some fail, and start no rollout.
+    let has_failed = history.record().calls.iter().any(|call| {
+        let is_lately = at - AN_INVOCATION <= call.time && call.time <= at;
+        call.operation == "UpdateService" && !call.took_effect() && is_lately
+    });
+    (most < history.choices.max_in_flight() && !has_failed).then(|| {
+        Breach::of(format!(
+            "4: {service} was held at {at} while {most} rollouts ran"
+        ))
+    })
+}

@@ -1,0 +1,77 @@
+//! Promise 1: every running task holds the newest version of all that its service watches, except
+//! where a person, an alarm or its own failure ended the restart.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use sim::{HistoryView, StaleTask};
+
+use super::{Breach, Promise};
+use crate::history::History;
+use crate::stale;
+
+pub(crate) struct Newest;
+
+impl Promise for Newest {
+    fn check(&self, history: &History) -> Vec<Breach> {
+        let lines = &history.record().lines;
+        let reported = last_lines(lines);
+        let mut breaches = BTreeMap::new();
+        for task in history.account.stale_tasks() {
+            if !stale::is_owed(history, &task) {
+                continue;
+            }
+            let ended = stale::ended_restart(history, &task, jiff::Timestamp::MAX);
+            let is_reported = ended
+                .as_ref()
+                .is_none_or(|(past, _)| reports_end(lines, &task, past));
+            let excuse = stale::excuse(history, &task, jiff::Timestamp::MAX);
+            let last = reported.get(&(task.service.as_str(), task.thing.as_str()));
+            let what = format!("1: {task:?}, last reported: {last:?}");
+            let owed = (task.service.clone(), task.thing.clone());
+            let about = format!("what is owed to {}", task.service);
+            breaches.insert(
+                owed,
+                Breach::about(&about, what, excuse.filter(|_| is_reported)),
+            );
+        }
+        breaches.into_values().collect()
+    }
+}
+
+/// The last reason that was reported of each service and key.
+pub(crate) fn last_lines(lines: &[Value]) -> BTreeMap<(&str, &str), &str> {
+    let mut last = BTreeMap::new();
+    for line in lines {
+        let Some(service) = line["service"].as_str() else {
+            continue;
+        };
+        for change in line["changes"].as_array().into_iter().flatten() {
+            if let (Some(key), Some(reason)) = (change["key"].as_str(), change["reason"].as_str()) {
+                last.insert((service, key), reason);
+            }
+        }
+    }
+    last
+}
+
+/// True where the last line about a service reports that a deployment ended, or that the very one
+/// was started: nobody follows what a sweep starts. Where nothing is restarted anyway, behind a
+/// pause, a closed window or in notify mode, the history is not read, and the line before it
+/// counts.
+fn reports_end(lines: &[Value], stale: &StaleTask, ended: &HistoryView) -> bool {
+    let reads_history = |line: &Value| {
+        line["reason"].is_string()
+            && line["reason"] != "outside-window"
+            && line["reason"] != "paused"
+            && line["reason"] != "notify"
+    };
+    let last = lines
+        .iter()
+        .rfind(|line| line["service"] == *stale.service && reads_history(line));
+    last.is_some_and(|line| {
+        line["reason"] == "rejected"
+            || line["reason"] == "failed-already"
+            || line["deployment"] == *ended.deployment
+    })
+}

@@ -1,0 +1,215 @@
+//! The account's own record of a history, read once: calls, deployments, restarts, and the calls
+//! and events that may explain a restart.
+//!
+//! The words of the function's log prove nothing here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use sim::{Call, CallResult, HistoryView};
+
+use crate::function::{FUNCTION, Ran};
+use crate::history::History;
+
+/// A description is believed for five seconds; its answer may be nine seconds late, and the turn
+/// and the call take a few more.
+const BELIEVED: SignedDuration = SignedDuration::from_secs(20);
+
+/// A history of deployments is read at most this long before the restart that it may stop.
+const HISTORY_BELIEVED: SignedDuration = SignedDuration::from_mins(1);
+
+/// The list of ignored keys is believed for a minute, in an invocation of two minutes.
+const IGNORED_BELIEVED: SignedDuration = SignedDuration::from_mins(3);
+
+/// A restart that the function asked for, and that took effect.
+#[derive(Debug)]
+pub(crate) struct Restart {
+    pub(crate) service: String,
+    pub(crate) at: Timestamp,
+    /// In which process.
+    pub(crate) by: String,
+    /// The deployment that it started, as the recorded call carries it.
+    pub(crate) deployment: String,
+    /// The deployment of somebody else that was made after this process had described the service.
+    pub(crate) raced: Option<String>,
+    /// The failed call that was to read the deployment history, which never blocks a restart.
+    pub(crate) history_unread: Option<String>,
+    /// The failed call that was to list the ignored keys.
+    pub(crate) ignored_unread: Option<String>,
+}
+
+/// All that is known of a history once it has ended.
+pub(crate) struct Record {
+    pub(crate) calls: Vec<Call>,
+    pub(crate) ran: Vec<Ran>,
+    /// The lines about services.
+    pub(crate) lines: Vec<Value>,
+    past: BTreeMap<String, Vec<HistoryView>>,
+    restarts: BTreeMap<String, Vec<Restart>>,
+}
+
+impl Record {
+    pub(crate) fn of(history: &History) -> Self {
+        let services = history.account.services();
+        let past = services
+            .into_iter()
+            .map(|service| (service.name, service.history))
+            .collect();
+        let mut record = Self {
+            calls: history.account.calls(),
+            ran: history.function.ran(),
+            lines: history.function.lines("service"),
+            past,
+            restarts: BTreeMap::new(),
+        };
+        record.restarts = record.read_restarts();
+        record
+    }
+
+    /// The service deployments of a service, newest first.
+    pub(crate) fn past(&self, service: &str) -> &[HistoryView] {
+        self.past
+            .get(service)
+            .map(Vec::as_slice)
+            .unwrap_or_default()
+    }
+
+    /// The restarts of a service by the function, oldest first.
+    pub(crate) fn restarts(&self, service: &str) -> &[Restart] {
+        self.restarts
+            .get(service)
+            .map(Vec::as_slice)
+            .unwrap_or_default()
+    }
+
+    /// The service deployment that a restart started.
+    pub(crate) fn made_by(&self, restart: &Restart) -> Option<&HistoryView> {
+        self.past(&restart.service)
+            .iter()
+            .find(|past| past.deployment == restart.deployment)
+    }
+
+    /// The services that the process described shortly before a restart.
+    pub(crate) fn described_for(&self, restart: &Restart) -> BTreeSet<&str> {
+        let is_lately = |call: &&Call| {
+            call.time <= restart.at && restart.at.duration_since(call.time) < BELIEVED
+        };
+        self.calls
+            .iter()
+            .filter(|call| call.operation == "DescribeServices" && call.principal == restart.by)
+            .filter(is_lately)
+            .flat_map(|call| call.target.split(','))
+            .collect()
+    }
+
+    /// True where the function started that deployment.
+    pub(crate) fn is_ours(&self, service: &str, past: &HistoryView) -> bool {
+        self.restarts(service)
+            .iter()
+            .any(|restart| restart.deployment == past.deployment)
+    }
+
+    fn read_restarts(&self) -> BTreeMap<String, Vec<Restart>> {
+        let mut restarts: BTreeMap<String, Vec<Restart>> = BTreeMap::new();
+        for (place, call) in self.calls.iter().enumerate() {
+            let deployment = call
+                .deployment
+                .as_ref()
+                .filter(|_| call.principal.starts_with(FUNCTION) && call.took_effect());
+            let Some(deployment) = deployment else {
+                continue;
+            };
+            let before = &self.calls[..place];
+            let of_service = restarts.entry(call.target.clone()).or_default();
+            let restart = Restart {
+                service: call.target.clone(),
+                at: call.time,
+                by: call.principal.clone(),
+                deployment: deployment.clone(),
+                raced: raced(self.past(&call.target), of_service, before, call),
+                history_unread: history_unread(before, call),
+                ignored_unread: ignored_unread(before, call),
+            };
+            of_service.push(restart);
+        }
+        restarts
+    }
+}
+
+/// Walks back from a restart through the calls of the same process that are young enough.
+fn lately<'a>(
+    before: &'a [Call],
+    restart: &'a Call,
+    within: SignedDuration,
+) -> impl Iterator<Item = &'a Call> {
+    before
+        .iter()
+        .rev()
+        .take_while(move |call| restart.time.duration_since(call.time) < within)
+        .filter(|call| call.principal == restart.principal)
+}
+
+/// The deployment by somebody else, or by another process, that was made between this process's
+/// last description of the service and its restart. A process that did not describe the service
+/// shortly before raced nobody: it should have.
+fn raced(
+    past: &[HistoryView],
+    ours: &[Restart],
+    before: &[Call],
+    restart: &Call,
+) -> Option<String> {
+    let describes = |call: &&Call| {
+        call.operation == "DescribeServices"
+            && call.result == CallResult::Ok
+            && call.target.split(',').any(|name| name == restart.target)
+    };
+    let seen_at = lately(before, restart, BELIEVED).find(describes)?.time;
+    let by_itself = |past: &HistoryView| {
+        let made = ours
+            .iter()
+            .find(|restart| restart.deployment == past.deployment);
+        made.is_some_and(|made| made.by == restart.principal)
+    };
+    let own = restart.deployment.as_deref();
+    past.iter()
+        .find(|past| {
+            (seen_at..=restart.time).contains(&past.created_at)
+                && Some(past.deployment.as_str()) != own
+                && !by_itself(past)
+        })
+        .map(|past| format!("{} of {}", past.deployment, past.created_at))
+}
+
+/// A call that did not read what it was to read: it failed, or its page token is one of a listing
+/// that does not end. No service of a history has more deployments than a page holds.
+fn is_unread(call: &Call) -> bool {
+    call.result != CallResult::Ok
+        || !call.input["nextToken"].is_null()
+        || !call.input["PaginationToken"].is_null()
+}
+
+fn history_unread(before: &[Call], restart: &Call) -> Option<String> {
+    let (revision, deployment) = (
+        format!("service-revision/{}/", restart.target),
+        format!("service-deployment/{}/", restart.target),
+    );
+    let is_of_it = |call: &Call| match call.operation.as_str() {
+        "ListServiceDeployments" => call.target == restart.target,
+        "DescribeServiceRevisions" => call.input.to_string().contains(&revision),
+        "DescribeServiceDeployments" => call.input.to_string().contains(&deployment),
+        _ => false,
+    };
+    lately(before, restart, HISTORY_BELIEVED)
+        .find(|call| is_unread(call) && is_of_it(call))
+        .map(|call| format!("{call} for {}", restart.target))
+}
+
+fn ignored_unread(before: &[Call], restart: &Call) -> Option<String> {
+    let is_of_it = |call: &Call| {
+        call.operation == "GetResources" && call.input.to_string().contains("reloader:ignore")
+    };
+    lately(before, restart, IGNORED_BELIEVED)
+        .find(|call| is_of_it(call) && is_unread(call))
+        .map(|call| format!("{call} for {}", restart.target))
+}

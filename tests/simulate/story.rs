@@ -1,0 +1,290 @@
+//! One history from a seed: its beginning, what happens, and its end.
+
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use fastrand::Rng;
+use jiff::{SignedDuration, Timestamp};
+use sim::{Account, AccountConfig, EventDelivery, EventRule, EventSourceMapping, InvocationResult};
+
+use crate::bystanders;
+use crate::choices::Choices;
+use crate::configuration::write;
+use crate::function::Function;
+use crate::happening::Happening;
+use crate::history::{History, IGNORED, Ignoring, QUEUE, ROTATION, THINGS, pick, seconds};
+use crate::persons::Ending;
+use crate::subject::Subject;
+
+const BUCKET: &str = "config";
+
+/// No history calls that often while it settles: something has gone wild.
+const A_STORM: usize = 20_000;
+
+impl History {
+    pub(crate) async fn run(seed: u64) -> Self {
+        let rng = &mut Rng::with_seed(seed);
+        fastrand::seed(seed ^ 0x5eed);
+        let mut history = Self::begin(rng, seed).await;
+        for _ in 0..rng.usize(4..16) {
+            let pause = if rng.bool() {
+                seconds(rng, 0, 20)
+            } else {
+                seconds(rng, 20, 600)
+            };
+            history.account.run_for(pause).await;
+            let happening = Happening::any(rng);
+            *history.happened.entry(happening).or_default() += 1;
+            history.happen(happening, rng).await;
+        }
+        history.end().await;
+        history
+    }
+
+    async fn begin(rng: &mut Rng, seed: u64) -> Self {
+        let choices = Choices::any(rng);
+        let (account, secrets) = open(&choices, seed).await;
+        let subjects = (0..choices.services)
+            .map(|number| {
+                let (subject, service) = Subject::any(rng, number, &choices, &account, &secrets[0]);
+                account.add(service);
+                subject
+            })
+            .collect();
+        bystanders::add(rng, &account);
+        let function = Arc::new(Function::new(&account, &choices.variables));
+        connect(&account, &choices, &function);
+        let began_at = account.now();
+        let ignored = Ignoring {
+            thing: IGNORED,
+            from: Timestamp::UNIX_EPOCH,
+            until: None,
+        };
+        Self {
+            done: vec![(began_at, format!("{choices:?}"))],
+            account,
+            function,
+            choices,
+            subjects,
+            began_at,
+            writes: Vec::new(),
+            moved: None,
+            claims: Vec::new(),
+            deletions: Vec::new(),
+            deleted: BTreeSet::new(),
+            ignored: vec![ignored],
+            requests: Vec::new(),
+            troubles: Vec::new(),
+            lines_by_then: Vec::new(),
+            stale_by_then: Vec::new(),
+            delivered_at: Timestamp::MAX,
+            last_sweep_at: Timestamp::MAX,
+            stormy: false,
+            happened: BTreeMap::new(),
+            secrets,
+            record: OnceCell::new(),
+        }
+    }
+
+    async fn happen(&mut self, happening: Happening, rng: &mut Rng) {
+        match happening {
+            Happening::Write => self.write(pick(rng, &THINGS)),
+            Happening::Burst => {
+                for _ in 0..rng.usize(2..8) {
+                    self.write(pick(rng, &THINGS));
+                    self.account.run_for(seconds(rng, 0, 2)).await;
+                }
+            }
+            Happening::LostInvocation => self.lose_an_invocation(rng),
+            Happening::Fault => self.go_wrong(rng),
+            Happening::Combination => self.combine(rng).await,
+            Happening::Sweep => self.sweep().await,
+            Happening::Deploy => self.deploy(rng).await,
+            Happening::Delete => self.delete(pick(rng, &THINGS[..6])),
+            Happening::TouchSecret => self.touch_secret(rng),
+            Happening::Compete => self.compete(rng),
+            Happening::Scale => self.scale(rng),
+            Happening::Ask => self.ask(rng).await,
+            Happening::AskInVain => self.ask_in_vain(rng).await,
+            Happening::Stop => self.stop_for_a_while(rng).await,
+            Happening::WriteAndDeploy => self.write_and_deploy(rng).await,
+            Happening::Tag => self.tag(rng),
+            Happening::Ignore => self.ignore(rng),
+            Happening::StopRollout => self.end_a_rollout(rng, Ending::Stop).await,
+            Happening::Alarm => self.end_a_rollout(rng, Ending::Alarm).await,
+            Happening::Malformed => self.send_malformed(rng),
+            Happening::Foreign => self.send_foreign(rng),
+        }
+    }
+
+    pub(crate) async fn invoke(&self, payload: String) {
+        let function = self.function.clone();
+        let left = Duration::from_mins(2);
+        let answered = async move { function.direct(&payload, left).await };
+        futures_util::future::join(answered, self.account.run_for(left)).await;
+    }
+
+    async fn sweep(&mut self) {
+        self.note("a sweep");
+        self.last_sweep_at = self.account.now();
+        self.invoke(r#"{"sweep": {}}"#.to_owned()).await;
+    }
+
+    /// Until the queue is empty: what a window lets through a little of each day takes days.
+    async fn settle(&mut self) {
+        let settled = async {
+            for _ in 0..60 {
+                self.account.settle().await;
+                if self.account.messages(QUEUE).is_empty() {
+                    break;
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            () = settled => {}
+            () = self.account.until_called(A_STORM) => self.stormy = true,
+        }
+    }
+
+    /// True where the last line about a service says that it is held.
+    fn holds(&self) -> bool {
+        let last: BTreeMap<_, _> = self
+            .function
+            .lines("service")
+            .into_iter()
+            .map(|line| (line["service"].to_string(), line))
+            .collect();
+        last.values().any(|line| line["decision"] == "hold")
+    }
+
+    /// Faults are healed, everything is delivered, and what is left to do is done; then the sweep
+    /// finds what was lost.
+    async fn end(&mut self) {
+        self.heal();
+        self.note("all is healed");
+        self.settle().await;
+        self.lines_by_then = self.function.lines("service");
+        self.stale_by_then = self.account.stale_tasks();
+        self.delivered_at = self.account.now();
+        for thing in std::mem::take(&mut self.deleted) {
+            self.write(thing);
+        }
+        self.settle().await;
+        for sweeps in 1.. {
+            self.sweep().await;
+            self.settle().await;
+            let pause = self.until_next_sweep();
+            self.account.run_for(pause).await;
+            // The sweep sends no holds: the next one takes them up. A window opens once a day.
+            if self.stormy || (sweeps >= 2 && (sweeps == 30 || !self.holds())) {
+                break;
+            }
+        }
+        self.settle().await;
+        self.note("the end");
+    }
+
+    /// The sweep comes every hour and a little, and once within each window, however short.
+    fn until_next_sweep(&self) -> Duration {
+        let (now, hour) = (self.account.now(), SignedDuration::from_mins(65));
+        let openings = self
+            .subjects
+            .iter()
+            .flat_map(|subject| subject.closed(now, now + hour * 2))
+            .filter(|span| now < span.until)
+            .map(|span| span.until.duration_since(now) + SignedDuration::from_secs(20));
+        // A sweep just before an opening would still run when a short window closes.
+        let near = openings.filter(|opening| *opening < hour + SignedDuration::from_mins(4));
+        let pause = near.min().unwrap_or(hour);
+        Duration::try_from(pause).unwrap()
+    }
+
+    fn heal(&mut self) {
+        self.account.heal();
+        self.function.heal();
+        self.account.share_rate_limits(0.0);
+        self.account.set_event_delivery(EventDelivery::default());
+        let now = self.account.now();
+        for subject in &mut self.subjects {
+            if !subject.tagged_pauses.is_empty() {
+                subject.tagged_pauses.push((now, false));
+                self.account
+                    .tag_service(&subject.name, "reloader:pause", None);
+            }
+            if subject.late {
+                subject.widened_at = now;
+                self.account.tag_service(
+                    &subject.name,
+                    "reloader:watch",
+                    Some(&subject.watch_tag()),
+                );
+            }
+        }
+        self.stop_ignoring();
+    }
+}
+
+/// An account in which everything was written long ago; answers the versions of the secret.
+async fn open(choices: &Choices, seed: u64) -> (Account, Vec<String>) {
+    let account = Account::new(AccountConfig {
+        seed: seed ^ 0xacc,
+        tag_index_lag: choices.tag_index_lag,
+        parameter_metadata_lag: choices.metadata_lag,
+        parameter_replica_lag: choices.replica_lag,
+        latency_jitter: choices.latency_jitter,
+        rotation: ROTATION,
+        rate_limits: choices.rate_limits,
+        ..AccountConfig::default()
+    });
+    account.add_bucket(BUCKET);
+    let secrets = THINGS
+        .into_iter()
+        .filter_map(|thing| write(&account, thing))
+        .collect();
+    let (_, ignored) = IGNORED.split_once(':').unwrap();
+    account.tag_parameter(ignored, "reloader:ignore", "true");
+    account.run_for(Duration::from_hours(3)).await;
+    (account, secrets)
+}
+
+/// Lets the account's events reach the function through its queue.
+fn connect(account: &Account, choices: &Choices, function: &Arc<Function>) {
+    account.add_queue(QUEUE, Duration::from_mins(13), 5);
+    account.set_event_delivery(choices.delivery);
+    let rules = [
+        EventRule::parameters(QUEUE),
+        EventRule::secrets(QUEUE),
+        EventRule::cloudtrail_secrets(QUEUE),
+    ];
+    let on_bucket = [
+        EventRule::objects(QUEUE, [BUCKET]),
+        EventRule::objects_deleted(QUEUE, [BUCKET]),
+    ];
+    rules
+        .into_iter()
+        .chain(on_bucket)
+        .for_each(|rule| account.add_rule(rule));
+    let mapping = EventSourceMapping {
+        pollers: choices.pollers,
+        timeout: choices.timeout,
+        maximum_concurrency: choices.concurrency() as usize,
+        ..EventSourceMapping::new(QUEUE)
+    };
+    // The account must not keep itself alive: many histories follow one another.
+    let invoked = Arc::downgrade(function);
+    account.connect(
+        mapping,
+        Arc::new(move |invocation| {
+            let function = invoked.upgrade();
+            async move {
+                match function {
+                    Some(function) => function.invoke(invocation).await,
+                    None => InvocationResult::Crashed,
+                }
+            }
+        }),
+    );
+}
