@@ -1,4 +1,5 @@
-//! What failed, and what a person, a hook or its time-out ended, is never started again by itself.
+//! Deployments that failed, or that a person, a hook or its time-out ended: none is started again by
+//! itself.
 
 use super::*;
 use crate::domain::rollout::Rollout;
@@ -18,19 +19,19 @@ fn with(past: impl IntoIterator<Item = PastDeployment>) -> Service {
 }
 
 #[test]
-fn who_ended_a_deployment_decides_the_word_and_nothing_starts_it_again() {
-    let word = |by| reason(with([ended(by)]));
+fn the_one_who_ended_a_deployment_decides_the_reason() {
+    let with_end = |by| reason(with([ended(by)]));
 
-    assert_eq!(word(EndedBy::FailureDetection), Reason::FailedAlready);
-    assert_eq!(word(EndedBy::Decision), Reason::Rejected);
+    assert_eq!(with_end(EndedBy::FailureDetection), Reason::FailedAlready);
+    assert_eq!(with_end(EndedBy::Decision), Reason::Rejected);
     assert_eq!(
-        word(EndedBy::Unreadable("no answer".to_owned())),
+        with_end(EndedBy::Unreadable("no answer".to_owned())),
         Reason::FailedAlready
     );
 }
 
 #[test]
-fn what_another_task_definition_was_rejected_for_leaves_the_service_stale() {
+fn a_rejected_deployment_of_another_task_definition_leaves_the_service_stale() {
     let other = PastDeployment {
         task_definition: Some("app:2".to_owned()),
         ..ended(EndedBy::Decision)
@@ -111,70 +112,39 @@ fn of_two_deployments_of_the_same_moment_one_superseded_the_other() {
 }
 
 #[test]
-fn what_is_shown_as_failed_takes_its_end_from_the_history() {
+fn a_deployment_that_is_shown_as_failed_takes_its_end_from_the_history() {
     let mut service = with([ended(EndedBy::Decision)]);
     service.deployments.push(deployment(
         "ecs-svc/7",
         "2026-01-31T10:00:09Z",
         RolloutState::Failed,
     ));
-    let mut untold = with([]);
-    untold.deployments.push(deployment(
+    let mut without_end = with([]);
+    without_end.deployments.push(deployment(
         "ecs-svc/7",
         "2026-01-31T10:00:09Z",
         RolloutState::Failed,
     ));
 
     assert_eq!(
-        (reason(service), reason(untold)),
+        (reason(service), reason(without_end)),
         (Reason::Rejected, Reason::FailedAlready)
     );
 }
 
 #[test]
-fn a_newer_change_of_another_key_frees_it_and_the_line_says_so() {
-    let newer = Change {
-        at: at("2026-01-31T10:00:20Z"),
-        ..change("/app/y", ChangeKind::Written)
-    };
-    let changes = coalesce([change("/app/x", ChangeKind::Written), newer]);
-
-    let plan = plan(
-        &changes,
-        &[with([ended(EndedBy::Decision)])],
-        &policy(),
-        at(NOW),
-    );
-
-    let planned = plan.services.values().next().unwrap();
-    let freed = "a newer change frees what ended before: ssm:/app/x (rejected)";
-    assert_eq!(
-        (planned.reason, planned.detail.as_deref()),
-        (Reason::Stale, Some(freed))
-    );
-}
-
-#[test]
 fn a_request_frees_it() {
-    let service = with([ended(EndedBy::Decision)]);
-    let policy = Policy {
-        named: BTreeSet::from([service.id.clone()]),
-        ..policy()
+    let given = Given {
+        service: with([ended(EndedBy::Decision)]),
+        is_request: true,
+        ..Given::default()
     };
 
-    let plan = plan(&BTreeMap::new(), &[service], &policy, at(NOW));
-
-    assert_eq!(
-        plan.services
-            .values()
-            .map(|planned| planned.reason)
-            .collect::<Vec<_>>(),
-        [Reason::Stale]
-    );
+    assert_eq!(given.planned().reason, Reason::Stale);
 }
 
 #[test]
-fn the_words_of_amazon_ecs_are_told_and_decide_nothing() {
+fn the_words_of_amazon_ecs_are_quoted_and_decide_nothing() {
     let says = |by, words: &str| {
         planned(with([PastDeployment {
             status_reason: Some(words.to_owned()),
@@ -198,10 +168,10 @@ fn the_words_of_amazon_ecs_are_told_and_decide_nothing() {
         "the deployment ecs-svc/7 of 2026-01-31T10:00:10Z failed: its circuit breaker or an alarm \
          was triggered; Amazon ECS says: tasks failed"
     );
-    let told = long.detail.unwrap();
+    let detail = long.detail.unwrap();
     assert!(
-        long.reason == Reason::Rejected && told.len() < 500 && !told.contains('\u{1b}'),
-        "{told}"
+        long.reason == Reason::Rejected && detail.len() < 500 && !detail.contains('\u{1b}'),
+        "{detail}"
     );
     assert!(
         planned(with([rolling_back]))
@@ -243,75 +213,37 @@ fn where_the_followed_deployment_is_gone_an_unreadable_history_starts_nothing() 
 }
 
 #[test]
-fn a_failed_deployment_that_is_shown_has_its_history_asked_for() {
-    let mut service = api();
-    service.deployments.push(deployment(
-        "bad",
-        "2026-01-31T10:00:10Z",
-        RolloutState::Failed,
-    ));
-    let services = [service];
-
-    let needed = plan(&written(), &services, &policy(), at(NOW)).evidence_needed(
-        &written(),
-        &services,
-        &policy(),
-        at(NOW),
-    );
-
-    assert_eq!(
-        needed
-            .values()
-            .map(|needed| needed.history_since)
-            .collect::<Vec<_>>(),
-        [Some(at(CHANGED))]
-    );
-}
-
-#[test]
-fn what_a_call_started_is_newer_than_the_call_and_than_the_look_before_it() {
+fn the_deployment_that_a_call_started_is_newer_than_the_call_and_was_not_described_before() {
     let primary = |id: &str, created_at: &str| Deployment {
         primary: true,
         ..deployment(id, created_at, RolloutState::InProgress)
-    };
-    let (called_at, before) = (
-        at("2026-01-31T10:00:05Z"),
-        Service {
-            deployments: vec![primary("seen", "2026-01-31T10:00:05.5Z")],
-            ..api()
-        },
-    );
-    let found = |service: Service| {
-        service
-            .newer_deployment(called_at, &before)
-            .map(|rollout| rollout.id.to_string())
     };
     let shows = |deployments: Vec<Deployment>| Service {
         deployments,
         ..api()
     };
-
-    assert_eq!(
-        found(shows(vec![primary("ours", "2026-01-31T10:00:05Z")])),
-        Some("ours".to_owned())
-    );
-    assert_eq!(
-        found(shows(vec![primary("others'", "2026-01-31T10:00:04.999Z")])),
-        None
-    );
-    assert_eq!(found(before.clone()), None);
-    assert_eq!(
-        found(with([past(ServiceDeploymentStatus::Stopped, None)])),
-        Some("ecs-svc/7".to_owned()),
-        "the history alone tells of it"
-    );
+    let before = shows(vec![primary("seen", "2026-01-31T10:00:05.5Z")]);
+    let in_history = with([past(ServiceDeploymentStatus::Stopped, None)]);
+    let ours = |created_at| vec![primary("ours", created_at)];
     let superseding = Service {
-        deployments: vec![primary("ours", "2026-01-31T10:00:06Z")],
-        ..with([past(ServiceDeploymentStatus::Stopped, None)])
+        deployments: ours("2026-01-31T10:00:06Z"),
+        ..in_history.clone()
     };
-    assert_eq!(
-        found(superseding),
-        Some("ours".to_owned()),
-        "the primary one comes first"
-    );
+
+    for (given, service, then) in [
+        ("new", shows(ours("2026-01-31T10:00:05Z")), Some("ours")),
+        (
+            "older than the call",
+            shows(ours("2026-01-31T10:00:04.999Z")),
+            None,
+        ),
+        ("described before", before.clone(), None),
+        ("only in the history", in_history, Some("ecs-svc/7")),
+        ("the primary one comes first", superseding, Some("ours")),
+    ] {
+        let found = service.newer_deployment(at("2026-01-31T10:00:05Z"), &before);
+        let id = found.map(|rollout| rollout.id.to_string());
+
+        assert_eq!(id.as_deref(), then, "{given}");
+    }
 }
