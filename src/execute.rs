@@ -104,7 +104,7 @@ impl Executor<'_> {
         running.collect().await
     }
 
-    /// The only place that tells strategies apart.
+    /// The only place that knows the strategies.
     async fn start(&self, action: Action, service: &ServiceId) -> Result<Started, Error> {
         match action {
             Action::Deploy => deploy::start(self.ecs, service).await,
@@ -138,7 +138,7 @@ enum Step {
     Recheck,
     /// Calls AWS.
     Call(Action),
-    /// Finds out what a call did that was not answered, or was refused.
+    /// Finds out the effect of a call that failed.
     FindOut(FailedCall),
 }
 
@@ -348,7 +348,7 @@ impl<'a> Start<'a> {
     }
 }
 
-/// Whether a rollout that was found has failed already: then that is the decision about it.
+/// True where a rollout that was found has failed already: then that is the decision about it.
 fn has_failed(found: &Rollout, decided: &Planned) -> bool {
     decided.reason == Reason::FailedAlready && decided.ended.iter().any(|ended| found.is(ended))
 }

@@ -140,7 +140,7 @@ pub enum OldestTask {
 pub struct Needed {
     /// The deployment history, from this instant on.
     pub history_since: Option<Timestamp>,
-    /// Whether a deployment of it that runs may stand at a lifecycle hook.
+    /// True where a deployment of it that runs may stand at a lifecycle hook.
     pub has_hooks: bool,
     /// The creation of its oldest task.
     pub oldest_task: bool,

@@ -85,7 +85,7 @@ pub fn plan(
     plan
 }
 
-/// What one decision needs beside the service.
+/// Everything that a decision needs beside the service.
 struct Planning<'a> {
     changes: &'a BTreeMap<Key, Change>,
     policy: &'a Policy,

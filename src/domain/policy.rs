@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::arn::ServiceId;
 
-/// What the function's settings, and the request, allow.
+/// The limits that come from the function's settings and from the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// Decide and report, restart nothing (`RELOADER_MODE`).
@@ -18,10 +18,10 @@ pub struct Policy {
     /// A higher limit that a queued message asked for. It has no effect, because a message may not
     /// raise the function's own limit.
     pub ignored_max_services: Option<usize>,
-    /// How long after a change a restart may start, so that every replica of the store has it.
+    /// A restart starts no sooner after a change, so that every replica of the store has it.
     pub settle: SignedDuration,
-    /// How long the invocation may itself wait for a change to settle. A change that settles later
-    /// is held.
+    /// The invocation itself waits so long for a change to settle. A change that settles later is
+    /// held.
     pub max_settle_wait: SignedDuration,
     /// Least time between two deployments of a service, where its tag gives no other.
     pub min_interval: SignedDuration,

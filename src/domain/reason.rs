@@ -10,7 +10,7 @@ use super::closed_list::closed_list;
 use super::plan::rule::Rule;
 use super::plan::{ability, freshness, holds, keys, limits, mode};
 
-/// What is done about a service.
+/// The decision about a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Decision {
@@ -38,7 +38,7 @@ macro_rules! reasons {
         }
 
         impl Reason {
-            /// What is done for this reason.
+            /// The decision that it gives.
             #[must_use]
             pub fn decision(self) -> Decision {
                 match self { $(Self::$name => Decision::$decision),+ }
@@ -187,7 +187,7 @@ reasons! {
 }
 
 impl Reason {
-    /// Whether a deployment covers the change that is still to be followed.
+    /// True where a deployment covers the change that is still to be followed.
     #[must_use]
     pub fn is_covered(self) -> bool {
         matches!(self, Self::Fresh | Self::AwaitingApproval)

@@ -29,15 +29,15 @@ pub struct Service {
     pub id: ServiceId,
     /// Its account and Region.
     pub home: AccountRegion,
-    /// Whether it takes deployments.
+    /// True where it takes deployments.
     pub status: ServiceStatus,
     /// Its deployment controller.
     pub controller: Controller,
     /// The way that Amazon ECS moves it from one revision to the next.
     pub deployment_strategy: DeploymentStrategy,
-    /// Whether its deployments run lifecycle hooks, which rolling ones may have as well.
+    /// True where its deployments run lifecycle hooks, which rolling ones may have as well.
     pub has_lifecycle_hooks: bool,
-    /// Whether Amazon ECS watches alarms when all tasks of a deployment run, or lets it bake for a
+    /// True where Amazon ECS watches alarms when all tasks of a deployment run, or lets it bake for a
     /// time of its own.
     pub bakes: bool,
     /// The time of its creation. Its first deployment is no restart.
@@ -62,7 +62,7 @@ pub struct Service {
     pub oldest_task: OldestTask,
     /// The deployment that this function started last, while it is followed.
     pub followed: Option<Rollout>,
-    /// Whether it was held for `settling` at its last attempt.
+    /// True where it was held for `settling` at its last attempt.
     pub has_waited_to_settle: bool,
 }
 
@@ -136,7 +136,7 @@ impl Service {
         }
     }
 
-    /// Whether it watches what it refers to.
+    /// True where it watches everything that it refers to.
     #[must_use]
     pub fn says_auto(&self) -> bool {
         self.tags.watch.as_ref().is_some_and(|watch| watch.auto)
@@ -168,13 +168,13 @@ impl Service {
         })
     }
 
-    /// Whether its task definition may decide its relation to a key, and was not read.
+    /// True where its task definition may decide its relation to a key, and was not read.
     #[must_use]
     pub fn may_need_its_task_definition(&self) -> bool {
         self.references.is_none() && self.tags.watch.as_ref().is_some_and(|watch| watch.auto)
     }
 
-    /// Whether it refers to any version of the thing.
+    /// True where it refers to any version of the thing.
     #[must_use]
     pub fn refers_to(&self, key: &Key) -> bool {
         let watch = self.tags.watch.as_ref();
@@ -197,7 +197,7 @@ impl Service {
             .unwrap_or_else(|| key.clone())
     }
 
-    /// Whether its next task will not start: its task definition, or the service itself, refers to
+    /// True where its next task will not start: its task definition, or the service itself, refers to
     /// a key that is gone, and no deployment since has shown that it no longer needs it. False
     /// where neither is known.
     #[must_use]
@@ -265,7 +265,7 @@ impl Service {
         self.history.read()
     }
 
-    /// Whether a deployment of this instant is the one that the service was created with.
+    /// True where a deployment of this instant is the one that the service was created with.
     #[must_use]
     pub fn was_created_with(&self, created_at: Timestamp) -> bool {
         self.created_at

@@ -15,7 +15,7 @@ use crate::domain::service::Service;
 use crate::domain::tags::Mode;
 use crate::domain::watch::Match;
 
-/// How many services each change would restart, now or later, whatever its scope.
+/// The number of services that each change would restart, now or later, whatever its scope.
 #[derive(Debug, Default)]
 pub(super) struct Reach(BTreeMap<Key, usize>);
 
@@ -74,14 +74,14 @@ impl Reach {
     }
 }
 
-/// What a rollout is for.
+/// The origin of a rollout.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Origin {
     Change(Key),
     Request,
 }
 
-/// How many rollouts of each change, and of the request, run, whatever the scope of the change.
+/// The number of rollouts that run for each change, whatever its scope, and for the request.
 #[derive(Debug, Default)]
 pub(super) struct InFlight(BTreeMap<Origin, usize>);
 

@@ -1,4 +1,4 @@
-//! What a person needs to know beyond the reason, in words.
+//! Everything that a person needs to know beyond the reason, in words.
 
 use super::counts::Reach;
 use super::planned::Planned;
@@ -52,7 +52,7 @@ pub(super) fn of(
     }
 }
 
-/// Whether no change affects the service, but a request names it.
+/// True where no change affects the service, but a request names it.
 fn is_requested_alone(planned: &Planned) -> bool {
     planned.requested && planned.asked_by.is_empty()
 }
@@ -141,7 +141,7 @@ fn rollback_reason(service: &Service) -> Option<String> {
     rollback.status_reason.as_deref().map(quoted)
 }
 
-/// What may be missing from the decision to restart, and what is restarted with it.
+/// The facts that could not be read before a restart, and the changes that are restarted with it.
 fn restart(service: &Service, planned: &Planned) -> Option<String> {
     let request =
         is_requested_alone(planned).then(|| "a request asked for it, not a change".to_owned());

@@ -24,7 +24,7 @@ const MAY_HAVE_BEEN_TRIED: SignedDuration = SignedDuration::from_secs(60);
 /// asked before a restart.
 const MAY_HAVE_BEEN_READ: SignedDuration = SignedDuration::from_mins(10);
 
-/// How far back the history is read to count the restarts of an hour. A restart is known by the
+/// The history is read so far back to count the restarts of an hour. A restart is known by the
 /// deployment before it, which may be older than the hour.
 const BUDGET_REACHES_BACK: SignedDuration = SignedDuration::from_hours(2);
 
@@ -67,7 +67,7 @@ impl Plan {
     }
 }
 
-/// What asks about one service.
+/// The changes and the request that ask for one service.
 struct Asking<'a> {
     planned: &'a Planned,
     changes: &'a BTreeMap<Key, Change>,
@@ -75,7 +75,7 @@ struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    /// Whether this reason decides, or would without the mode.
+    /// True where this reason decides, or would without the mode.
     fn is_decided(&self, reason: Reason) -> bool {
         self.planned.reason == reason || self.planned.would_be == Some(reason)
     }
@@ -145,7 +145,7 @@ fn before_restart(
     };
     let tried = oldest.filter(may_have_been_tried);
     let primary = service.primary().map(|primary| primary.created_at);
-    // What is rolled back was created after the deployment that is primary again.
+    // A deployment that is rolled back was created after the one that is primary again.
     let rolled_back = primary.filter(|_| service.is_rolling());
     let is_young = |created_at: &Timestamp| {
         now.duration_since(*created_at) < AN_HOUR && !service.was_created_with(*created_at)

@@ -27,7 +27,7 @@ pub(in crate::domain) fn fresh(case: &Case<'_>) -> Option<Applies> {
     is_renewed.then(|| Applies::because(Because::EveryTaskIsNewer))
 }
 
-/// Where it cannot be read what ended the deployment, this is the reason too.
+/// This is also the reason where the cause of the end cannot be read.
 pub(in crate::domain) fn failed_already(case: &Case<'_>) -> Option<Applies> {
     ended(case)
         .filter(|ended| ended.by != EndedBy::Decision)

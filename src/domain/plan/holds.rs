@@ -11,8 +11,8 @@ use crate::domain::tags::Pause;
 /// Amazon ECS: "5 active deployments exist, unable to create new deployment."
 const MAX_ACTIVE_DEPLOYMENTS: usize = 5;
 
-/// How long after a change a rolling deployment that is older than the change is waited for. Then
-/// a restart supersedes it.
+/// A rolling deployment that is older than the change is waited for until this long after the
+/// change. Then a restart supersedes it.
 const SUPERSEDE_AFTER: SignedDuration = SignedDuration::from_mins(10);
 
 /// The time within which restarts are counted.

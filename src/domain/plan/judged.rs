@@ -18,7 +18,7 @@ use crate::domain::shared::Shared;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Judgement {
     pub(super) reason: Reason,
-    /// When it ends, where that is known.
+    /// Its end, where that is known.
     pub(super) until: Option<Timestamp>,
     /// The fact that it rests on, where a person needs to know it.
     pub(super) because: Option<Box<Because>>,

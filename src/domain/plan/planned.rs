@@ -10,7 +10,7 @@ use crate::domain::history::Ended;
 use crate::domain::key::Key;
 use crate::domain::reason::{Decision, Reason};
 
-/// What is to be done.
+/// The decisions about all affected services.
 #[must_use = "a plan does nothing until it is carried out"]
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
@@ -28,7 +28,7 @@ pub enum Action {
     Deploy,
 }
 
-/// What is to be done about one service.
+/// The decision about one service.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Planned {
     /// The reason, and with it the decision.
@@ -37,16 +37,16 @@ pub struct Planned {
     pub would_be: Option<Reason>,
     /// The way to restart it, where the decision is to restart.
     pub action: Option<Action>,
-    /// What a person needs to know beyond the reason.
+    /// Everything that a person needs to know beyond the reason.
     pub detail: Option<String>,
     /// The changes that affect it, each with the reason that it alone would give. Services that
     /// are affected alike share them.
     pub asked_by: Arc<Reasons>,
-    /// Whether a request names it, beside or instead of a change.
+    /// True where a request names it, beside or instead of a change.
     pub requested: bool,
     /// A restart may start at this instant.
     pub not_before: Timestamp,
-    /// When a hold ends, or is to be planned again at the latest, where that is known.
+    /// The end of a hold, or the latest instant to plan again, where that is known.
     pub until: Option<Timestamp>,
     /// The deployment that failed or was rejected, where that is why nothing is started.
     pub ended: Option<Ended>,
@@ -62,7 +62,7 @@ impl Plan {
 }
 
 impl Planned {
-    /// Whether it is to be restarted.
+    /// True where it is to be restarted.
     #[must_use]
     pub fn is_restart(&self) -> bool {
         self.reason.decision() == Decision::Restart

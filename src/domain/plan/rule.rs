@@ -33,7 +33,7 @@ pub(in crate::domain) enum Rule {
     Otherwise,
 }
 
-/// What asks for a restart.
+/// The origin of a restart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::domain) enum Trigger {
     /// A key changed at this instant.
@@ -59,14 +59,14 @@ pub(in crate::domain) struct Case<'a> {
 pub(in crate::domain) struct Affected<'a> {
     pub(super) change: &'a Change,
     pub(super) relation: Match,
-    /// Whether the service refers to a key that was deleted.
+    /// True where the service refers to a key that was deleted.
     pub(super) is_lost: bool,
 }
 
 /// The answer of a rule that applies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::domain) struct Applies {
-    /// When it ends, where that is known.
+    /// Its end, where that is known.
     pub(super) until: Option<Timestamp>,
     /// The fact that it rests on, where a person needs to know it.
     pub(super) because: Option<Box<Because>>,

@@ -1,4 +1,4 @@
-//! The way a service is restarted: the only look at its strategy.
+//! The way a service is restarted: the only place that reads its strategy.
 
 use super::planned::Action;
 use crate::domain::service::{Controller, Service};

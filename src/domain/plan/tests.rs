@@ -197,7 +197,11 @@ fn written() -> BTreeMap<Key, Change> {
 }
 
 fn planned(service: Service) -> Planned {
-    planned_at(&service, NOW)
+    let given = Given {
+        service,
+        ..Given::default()
+    };
+    given.planned()
 }
 
 fn planned_at(service: &Service, now: &str) -> Planned {

@@ -35,9 +35,9 @@ impl Service {
         primary.or_else(|| others.max_by_key(|rollout| rollout.started_at))
     }
 
-    /// Whether a deployment that has not failed was created after `t`: whoever made it, its tasks
-    /// read what was there after `t`. The newest good one is always the primary one; a newer
-    /// one beside it is being rolled back.
+    /// True where a deployment that has not failed was created after `t`, whoever made it: its
+    /// tasks read the values that were there after `t`. The newest good one is always the primary
+    /// one; a newer one beside it is being rolled back.
     #[must_use]
     pub fn is_fresh(&self, t: Timestamp) -> bool {
         self.primary()
@@ -47,11 +47,14 @@ impl Service {
             })
     }
 
-    /// Whether every task was created after `t`, although no deployment was: the service was scaled
-    /// to zero and up again, say.
+    /// True where every task was created after `t`, although no deployment was. For example, the
+    /// service was scaled to zero and up again.
     #[must_use]
     pub fn is_renewed_since(&self, t: Timestamp) -> bool {
-        matches!(self.oldest_task, OldestTask::CreatedAt(oldest) if oldest.is_none_or(|created_at| created_at > t))
+        match self.oldest_task {
+            OldestTask::CreatedAt(oldest) => oldest.is_none_or(|created_at| created_at > t),
+            OldestTask::NotAsked | OldestTask::Unreadable(_) => false,
+        }
     }
 
     /// The PAUSE hook at which a deployment stands that was created after `t`.
@@ -95,7 +98,7 @@ impl Service {
         }
     }
 
-    /// Whether a deployment of the history was, or is being, rolled back, or was stopped by anything
+    /// True where a deployment of the history was, or is being, rolled back, or was stopped by anything
     /// but a newer one.
     fn has_ended(&self, past: &PastDeployment) -> bool {
         match past.status {
@@ -123,7 +126,7 @@ impl Service {
             .or_else(|| shown().map(|shown| shown.task_definition.as_str()))
     }
 
-    /// Whether a deployment created after `t` ended well: its tasks started.
+    /// True where a deployment created after `t` ended well: its tasks started.
     pub(super) fn has_completed_since(&self, t: Timestamp) -> bool {
         let ended_well = |primary: &Deployment| {
             primary.created_at > t && primary.state != RolloutState::Failed && !self.is_rolling()

@@ -1,4 +1,4 @@
-//! What must be read of a service before its decision stands.
+//! The evidence that must be read of a service before its decision stands.
 
 use super::*;
 use crate::domain::history::Needed;

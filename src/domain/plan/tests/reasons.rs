@@ -152,13 +152,13 @@ fn exclude_each_other(one: Reason, other: Reason) -> bool {
     };
     let is_about_a_key = one <= Deleted;
     match (one, other) {
-        // A version that is gone is not pinned.
-        (Pinned, Deleted) => true,
-        // A change has one kind, and the newest deployment that ended has one end.
-        (LabelOnly, Deleted) | (FailedAlready, Rejected) => true,
-        // A request has no key, and a service one status.
+        // A request has no key.
         (_, NoSuchService | NotOptedIn) if is_about_a_key => true,
-        (Inactive, NoSuchService) => true,
+        // A version that is gone is not pinned, and a change has one kind.
+        (Pinned | LabelOnly, Deleted)
+        // The newest deployment that ended has one end, and a service one status.
+        | (FailedAlready, Rejected)
+        | (Inactive, NoSuchService) => true,
         _ => false,
     }
 }
