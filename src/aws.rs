@@ -24,7 +24,7 @@ pub use s3::{ListedObjects, S3};
 pub use secretsmanager::{ListedSecret, SecretsManager};
 pub use sqs::Sqs;
 pub use ssm::{DescribedParameters, ListedParameter, Ssm};
-pub use tagging::{IgnoredKeys, Listed, Tagging};
+pub use tagging::{IgnoredKeys, Tagging};
 
 /// The clients of every AWS service that the function calls. They share the HTTP client, and so the
 /// connections, of the configuration that they are made from.

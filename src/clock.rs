@@ -13,6 +13,31 @@ pub struct Clock {
     read: Instant,
 }
 
+/// The end of an invocation.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline {
+    /// The time at which work stops.
+    pub until: Instant,
+    /// The time by which what is left must have been sent.
+    pub send_by: Instant,
+}
+
+impl Deadline {
+    /// The time by which one of so many equal shares of what is left is over: what hangs leaves time
+    /// for the others.
+    #[must_use]
+    pub fn share(&self, shares: u32) -> Instant {
+        let now = Instant::now();
+        now + self.until.saturating_duration_since(now) / shares
+    }
+
+    /// True once work must stop.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        Instant::now() >= self.until
+    }
+}
+
 impl Clock {
     /// A clock that tells `wall` now.
     #[must_use]

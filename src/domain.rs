@@ -2,23 +2,29 @@
 //! async.
 
 pub mod arn;
+pub mod backoff;
+pub mod batch;
 pub mod change;
 mod closed_list;
 pub mod defer;
+pub mod deferred_work;
 pub mod deployment;
 pub mod history;
+pub mod judge;
 pub mod key;
+pub mod listed;
 pub mod plan;
 pub mod policy;
 pub mod queue;
 pub mod reason;
 pub mod received;
 pub mod reference;
+pub mod request;
+pub mod resolution;
 pub mod rollout;
 pub mod service;
 pub mod shared;
 pub mod start;
-pub mod summary;
 pub mod tags;
 pub mod term;
 pub mod text;

@@ -29,3 +29,4 @@ pub mod queue;
 pub mod reconcile;
 pub mod report;
 pub mod settings;
+pub mod sweep;

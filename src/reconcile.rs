@@ -1,473 +1,404 @@
-//! The executor: changes in, restarts out.
+//! One invocation: changes and requests in, restarts out, and what is left back into the queue.
 
-mod batch;
-mod defer;
-mod deletions;
+mod affected;
+mod batches;
+mod discover;
 mod enrich;
-mod reach;
-mod references;
-mod sweep;
+mod restarts;
+mod send;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use futures_util::future::join;
 use jiff::SignedDuration;
 use tokio::time::Instant;
 
-use crate::aws::{self, Aws, IN_A_CIRCLE, Listed, Listing};
-use crate::clock::Clock;
+use crate::aws::{self, Aws, IN_A_CIRCLE, Listing};
+use crate::clock::{Clock, Deadline};
 use crate::domain::arn::{AccountRegion, ServiceId};
+use crate::domain::backoff::retry_listing_at;
+use crate::domain::batch::{Batch, MessageIndex};
 use crate::domain::change::Change;
-use crate::domain::history::Needed;
+use crate::domain::defer::{DeferPolicy, defer};
 use crate::domain::key::Key;
-use crate::domain::plan::{Plan, plan};
+use crate::domain::listed::Listed;
 use crate::domain::policy::Policy;
-use crate::domain::reason::{Decision, Reason};
+use crate::domain::reason::Reason;
 use crate::domain::received::{Reach, ReceivedChange};
-use crate::domain::service::Service;
-use crate::domain::start::{ErrorKind, Executed, ResultCode, StartResult};
-use crate::domain::summary::{ChangeLines, ServiceLine, Sums};
-use crate::domain::tags::Tags;
+use crate::domain::resolution::{Resolution, Resolutions};
+use crate::domain::start::{Executed, StartResult};
 use crate::domain::watch::Match;
-use crate::event::Inbox;
-use crate::execute::Executor;
+use crate::event::{Content, Inbox};
 use crate::pace::Pace;
+use crate::report::v1::Services;
 use crate::settings::Settings;
 
-use batch::{Batch, asks_for_a_sweep, batches, needs_a_listing};
-use defer::{KeysLeft, Left};
-use reach::{Concerned, add_new, count, with_mistakes};
+use affected::{received, with_mistakes};
+use batches::{batches, needs_a_listing};
+use discover::{Discovered, is_decided};
+use enrich::Enricher;
+use send::{Sender, Sent};
 
-/// How long an invocation waits itself for a change to settle, where a queue could wait instead.
+pub(crate) use discover::Discovery;
+pub(crate) use restarts::Restarts;
+
+/// An invocation waits itself for so long until a change has settled, where a queue could wait
+/// instead.
 const MAX_SETTLE_WAIT: SignedDuration = SignedDuration::from_secs(5);
 
-/// What a reload works with.
+/// Everything that an invocation works with.
 #[derive(Clone, Copy, Debug)]
 pub struct Reconciler<'a> {
-    /// The account.
+    /// The clients.
     pub aws: &'a Aws,
-    /// What the function was set to.
+    /// The settings of the function.
     pub settings: &'a Settings,
-    /// How fast restarts start.
+    /// The pace of restarts.
     pub pace: &'a Pace,
     /// The time of day.
     pub clock: &'a Clock,
-    /// When to stop.
-    pub until: Instant,
-    /// By when what is left to do must be sent.
-    pub send_by: Instant,
+    /// The end of the invocation.
+    pub deadline: Deadline,
+    /// The account and Region of the function's own ARN, where it has one.
+    pub home: Option<&'a AccountRegion>,
 }
 
-/// What a reload did.
+/// What an invocation found and did.
 #[derive(Debug, Default)]
 pub struct Reconciled {
     /// Every service that has opted in.
     pub watching: Vec<Listed>,
-    /// What was read in part alone, and worked with all the same.
+    /// The account and Region of the function.
+    pub home: AccountRegion,
+    /// Listings that were read in part, and used all the same.
     pub incomplete: Vec<String>,
-    /// How many keys changed.
+    /// The number of keys that changed.
     pub changes: usize,
-    /// The changes, each with how many services it concerns.
+    /// The changes, each with the number of services that it affects.
     pub received: Vec<ReceivedChange>,
-    /// How many task definitions were read.
+    /// The number of task definitions that were read.
     pub task_definitions: usize,
     /// Tags of services that have opted in, and references of task definitions, that do not parse.
     pub mistakes: BTreeSet<(ServiceId, String)>,
-    /// Resources that carry our tags and are not what these are for, by their ARNs, and what their
-    /// owners can do.
-    pub strangers: BTreeMap<String, &'static str>,
-    /// What was decided about each service that a change concerns, and what became of it.
-    pub services: Vec<ServiceLine>,
-    /// The places in the inbox of the messages whose work is not all done, and that nothing else
-    /// goes on with.
-    pub unfinished: BTreeSet<usize>,
-    /// The services about which something is left to do that no message of our own tells.
-    pub stranded: BTreeSet<ServiceId>,
-    /// How many messages were sent for what is left to do.
+    /// The line of each service that a change affects or a request names.
+    pub services: Services,
+    /// The messages that are redelivered: their work is not all done, and nothing else carries it.
+    pub redelivered: BTreeSet<MessageIndex>,
+    /// The services that are left to a redelivery.
+    pub left_to_redelivery: BTreeSet<ServiceId>,
+    /// True where a restart was started.
+    pub has_started: bool,
+    /// The number of messages that were sent for later.
     pub sent: usize,
-    /// Why nothing was done at all.
+    /// The error, where the services could not be listed.
     pub error: Option<Error>,
-    /// What a sweep found, where there was one.
-    pub swept: Option<Findings>,
-    /// How many changes were refused whole, since they would restart too many services.
+    /// The number of changes that would restart too many services.
     pub refused_changes: usize,
 }
 
-/// What a sweep found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Findings {
-    /// How many keys were compared.
-    pub keys: usize,
-    /// How many services have a task that is older than a change which it reads.
-    pub stale: usize,
-    /// How many of them should have been restarted, and could not be.
-    pub still_stale: usize,
-    /// What could not be compared, and why.
-    pub sweep_errors: Vec<String>,
-    /// How many changes it refused whole, since they would restart too many services.
-    pub refused_changes: usize,
-}
-
-impl Reconciled {
-    /// Nobody repeats a direct invocation that started something, so that what it left undone does
-    /// not go on by itself.
-    pub fn will_not_be_retried(&mut self, from_queue: bool) {
-        let started = self
-            .services
-            .iter()
-            .any(|line| line.result == Some(ResultCode::Started));
-        if started && !from_queue {
-            let stranded: BTreeSet<_> = self.stranded.iter().map(ToString::to_string).collect();
-            self.services
-                .iter_mut()
-                .filter(|line| stranded.contains(&line.service))
-                .for_each(|line| line.will_retry = false);
-            self.unfinished.clear();
-        }
-    }
-}
-
-/// Why nothing was started.
+/// An error before anything was started.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Who watches could not be read.
+    /// The services that watch could not be listed.
     #[error("cannot list the services that watch: {0}")]
     ListingFailed(#[from] aws::Error),
 }
 
 impl Error {
-    /// Whether the listing may succeed later with nobody's help.
+    /// True where the listing may succeed later with nobody's help.
     fn passes(&self) -> bool {
         let Self::ListingFailed(error) = self;
         error.kind.passes()
     }
 }
 
-/// What became of one batch.
+/// What was made of one batch.
 #[derive(Debug, Default)]
-struct Performed {
-    lines: Vec<ServiceLine>,
+struct Resolved {
+    resolutions: Resolutions,
     mistakes: BTreeSet<(ServiceId, String)>,
-    /// How many services each key concerns.
     reach: BTreeMap<Key, Reach>,
     task_definitions: usize,
-    /// The keys of which it is not known whether they concern a service.
-    undecided: BTreeMap<ServiceId, Arc<BTreeSet<Key>>>,
-    /// The sets of keys in `undecided` and `left`.
-    keys: KeysLeft,
-    /// Why it is not known whether a service refers to what was deleted.
-    unread_definitions: BTreeMap<ServiceId, String>,
-    left: BTreeMap<ServiceId, Left>,
-    /// The changes that would restart too many services.
     refused_changes: BTreeSet<Key>,
-    unfinished: BTreeSet<usize>,
-    stranded: BTreeSet<ServiceId>,
-    sent: usize,
 }
 
 impl Reconciler<'_> {
-    /// Decodes nothing and answers nobody: takes what was told, restarts what is stale. An inbox
-    /// that concerns nobody costs the listing alone, and with a queue the message for the
-    /// second look; explicit terms and a change younger than a minute cost ceil(S/100) +
-    /// ceil(n/10) + n calls, and what `learn` asks beside them. Services that say `auto` are looked
-    /// at for every change, and their task definitions read once. An older change, and a service in
-    /// which a deployment runs, cost up to two more for each restart, for the deployment
-    /// history, and one more where a deployment was executed back or stopped, or may stand at a
-    /// hook; a change older than ten minutes two for a hundred tasks.
+    /// Restarts what is stale. An inbox that affects no service costs the listing alone, and with a
+    /// queue the message for the second listing. Explicit terms and a change younger than a minute
+    /// cost ceil(S/100) + ceil(n/10) + n calls, and those of the enrichment beside them. Services
+    /// that say `auto` are described for every change, and their task definitions read once. These
+    /// branches need more:
+    ///
+    /// * an older change, or a running deployment: two calls for each restart, for the history, and
+    ///   one more where a deployment was rolled back or stopped, or may stand at a hook;
+    /// * a change older than ten minutes: two for a hundred tasks.
     pub async fn run(&self, inbox: &Inbox) -> Reconciled {
-        let Listing {
-            found: watching,
-            is_whole,
-        } = match self.list(inbox).await {
+        let listing = match self.list(inbox).await {
             Ok(listing) => listing,
             Err(error) => return self.requeue_all(inbox, error).await,
         };
-        let mistakes = watching.iter().flat_map(|listed| {
-            listed
-                .tags
-                .mistakes()
-                .map(|mistake| (listed.id.clone(), mistake.to_string()))
-        });
-        let incomplete = if is_whole {
-            Vec::new()
-        } else {
-            vec![format!(
-                "the services that watch, {} of them: {IN_A_CIRCLE}",
-                watching.len()
-            )]
-        };
-        let mut reconciled = Reconciled {
-            mistakes: mistakes.collect(),
-            watching,
-            incomplete,
-            ..Reconciled::default()
-        };
-        let mut sums = Sums::default();
+        let mut reconciled = Reconciled::of(listing, self.home);
         let watching = reconciled.watching.len();
-        for mut batch in batches(inbox, &reconciled.watching)
+        let batches = batches(inbox, &reconciled.home);
+        for batch in batches
             .into_iter()
             .flat_map(|batch| batch.in_portions(watching))
         {
-            if Instant::now() >= self.until {
-                let unfinished = self.leave(batch, &mut reconciled.sent).await;
-                reconciled.unfinished.extend(unfinished);
-                continue;
+            if self.deadline.is_over() {
+                reconciled.take_sent(self.sender().requeue(batch).await);
+            } else {
+                Box::pin(self.reconcile(batch, &mut reconciled)).await;
             }
-            let mut performed = Box::pin(self.perform(&mut batch, &reconciled.watching)).await;
-            self.defer(&batch, &mut performed).await;
-            let services_with_mistakes = with_mistakes(&reconciled.watching, &performed.mistakes);
-            let home = reconciled.watching.first().map(|listed| &listed.home);
-            let reach = |key: &Key| {
-                Some(Reach {
-                    services_with_mistakes,
-                    ..performed.reach.get(key).copied().unwrap_or_default()
-                })
-            };
-            reconciled.received.extend(batch.received(home, reach));
-            let Performed {
-                lines,
-                mistakes,
-                task_definitions,
-                unfinished,
-                stranded,
-                sent,
-                refused_changes,
-                ..
-            } = performed;
-            reconciled.changes += batch.changes.len();
-            reconciled.task_definitions += task_definitions;
-            reconciled.mistakes.extend(mistakes);
-            reconciled
-                .services
-                .extend(lines.into_iter().map(|line| sums.take(line)));
-            reconciled.unfinished.extend(unfinished);
-            reconciled.stranded.extend(stranded);
-            reconciled.sent += sent;
-            reconciled.refused_changes += refused_changes.len();
         }
-        if let Some(sweep) = asks_for_a_sweep(inbox) {
-            let (lines, mut findings) = Box::pin(self.sweep(sweep, &reconciled.watching)).await;
-            findings
-                .sweep_errors
-                .extend(reconciled.incomplete.iter().cloned());
-            reconciled
-                .services
-                .extend(lines.into_iter().map(|line| sums.take(line)));
-            reconciled.swept = Some(findings);
+        if reconciled.has_started && !inbox.from_queue {
+            // A direct invocation that started something returns success, so Lambda does not retry
+            // it.
+            reconciled.services.nothing_is_redelivered();
+            reconciled.redelivered.clear();
         }
-        reconciled.strangers = self.aws.tagging.take_strangers();
         reconciled
     }
 
-    async fn list(&self, inbox: &Inbox) -> Result<Listing<Vec<Listed>>, Error> {
-        if !needs_a_listing(inbox) {
-            return Ok(Listing {
-                found: Vec::new(),
-                is_whole: true,
-            });
+    /// One batch: describe, enrich, plan, execute, defer, send, report.
+    async fn reconcile(&self, mut batch: Batch, reconciled: &mut Reconciled) {
+        let resolved = self
+            .resolve(&mut batch, &reconciled.watching, &reconciled.home)
+            .await;
+        let Resolved {
+            mut resolutions,
+            mistakes,
+            reach,
+            task_definitions,
+            refused_changes,
+        } = resolved;
+        let deferral = defer(&batch, &resolutions, &self.defer_policy(), self.clock.now());
+        let sent = self.sender().defer(deferral, &mut resolutions).await;
+        reconciled.take_sent(sent);
+
+        let services_with_mistakes = with_mistakes(&reconciled.watching, &mistakes);
+        let reach = |key: &Key| {
+            Some(Reach {
+                services_with_mistakes,
+                ..reach.get(key).copied().unwrap_or_default()
+            })
+        };
+        reconciled.changes += batch.changes.len();
+        reconciled
+            .received
+            .extend(received(&batch, Some(&reconciled.home), reach));
+        reconciled.task_definitions += task_definitions;
+        reconciled.mistakes.extend(mistakes);
+        reconciled.refused_changes += refused_changes.len();
+        self.report(&batch, resolutions, reconciled);
+    }
+
+    fn report(&self, batch: &Batch, resolutions: Resolutions, reconciled: &mut Reconciled) {
+        for resolution in resolutions.values() {
+            let started = matches!(resolution.start, Some(StartResult::Started { .. }));
+            reconciled.has_started |= started;
+            if resolution.is_left_to_redelivery() {
+                let left = &mut reconciled.left_to_redelivery;
+                left.insert(resolution.service.clone());
+            }
         }
-        // A listing that does not end leaves time to send what was told.
-        let mut listed = self
-            .aws
-            .tagging
-            .services_watching(&self.settings.tag_prefix, self.share_of_what_is_left(2))
-            .await?;
-        listed.found.retain(|listed| self.is_in_reach(&listed.id));
-        Ok(listed)
+        let most = self.settings.max_services;
+        let limit = batch.raises(most).filter(|_| !batch.queued).map(|_| most);
+        let request = batch.request.as_ref();
+        let resolutions = resolutions.into_values();
+        reconciled
+            .services
+            .add(&batch.changes, request, limit, resolutions);
     }
 
-    fn is_in_reach(&self, id: &ServiceId) -> bool {
-        self.settings.clusters.is_empty() || self.settings.clusters.contains(&id.cluster)
-    }
-
-    async fn perform(&self, batch: &mut Batch, watching: &[Listed]) -> Performed {
+    /// Decides about every service of a batch, and starts what is due.
+    async fn resolve(
+        &self,
+        batch: &mut Batch,
+        watching: &[Listed],
+        home: &AccountRegion,
+    ) -> Resolved {
         let policy = self.policy(batch);
-        let concerned = watching
-            .iter()
-            .filter(|listed| batch.concerns(listed))
-            .map(|listed| &listed.id);
-        let (ids, out_of_reach): (BTreeSet<_>, BTreeSet<_>) = concerned
-            .chain(batch.named())
-            .partition(|id| self.is_in_reach(id));
-        let refused =
-            |id| ServiceLine::unread(id, &failed("its cluster is not one of RELOADER_CLUSTERS"));
-        let mut performed = Performed {
-            lines: out_of_reach.into_iter().map(refused).collect(),
-            ..Performed::default()
-        };
-
-        let (looked_at, asked_at) = (Instant::now(), self.clock.now());
-        let home = watching
-            .first()
-            .map(|listed| listed.home.clone())
-            .unwrap_or_default();
-        let terms_name = |change: &Change| {
-            watching.iter().any(|listed| {
-                change.scope.includes(&listed.id) && is_decided(listed.match_of(&change.key))
-            })
-        };
-        let named_by_terms = batch.needs_enrichment(&home, terms_name);
-        let mut asked_for: BTreeSet<_> = named_by_terms
-            .iter()
-            .map(|change| change.key.clone())
-            .collect();
-        let (mut services, enriched) = join(
-            self.look(ids, batch, watching, &mut performed),
-            self.enrich(named_by_terms),
-        )
-        .await;
-        batch.take_enriched(enriched);
-        self.read_references(batch, &mut services, &mut performed)
-            .await;
-        let home = services
-            .first()
-            .map(|service| service.home.clone())
-            .unwrap_or(home);
-        let named_by_references = batch.needs_enrichment(&home, |change| {
-            services.iter().any(|service| {
-                change.scope.includes(&service.id) && is_decided(service.match_of(&change.key))
-            })
-        });
-        asked_for.extend(named_by_references.iter().map(|change| change.key.clone()));
-        batch.take_enriched(self.enrich(named_by_references).await);
-        self.read_who_misses(batch, &mut services, &mut performed)
-            .await;
-        self.date_exactly(batch, &services, &asked_for, asked_at)
-            .await;
-        for service in &mut services {
+        let described_at = Instant::now();
+        let mut discovered = self.discover(batch, watching, home).await;
+        for service in &mut discovered.services {
             let attempt = batch.attempts.get(&service.id);
             service.followed = attempt.and_then(|attempt| attempt.rollout.clone());
             service.has_waited_to_settle =
                 attempt.is_some_and(|attempt| attempt.last_reason == Some(Reason::Settling));
         }
-        let mut told = ChangeLines::new(&batch.changes);
-        let mut concerned = Concerned::default();
-        for (id, executed) in self
-            .carry_out(&batch.changes, services, &policy, looked_at)
-            .await
-        {
-            concerned.add(&executed.planned.asked_by);
-            add_new(
-                &mut performed.refused_changes,
-                executed.planned.refused_changes(),
-            );
-            let mut line = ServiceLine::decided(&executed, &mut told);
-            let known = batch.attempts.get(&id).cloned().unwrap_or_default();
-            line.attempts = if known.last_reason == Some(executed.planned.reason) {
-                known.count.max(1)
-            } else {
-                0
-            };
-            if let Some(cause) = performed.unread_definitions.get(&id) {
-                line.add_detail(&format!(
-                    "whether its task definition refers to what was deleted is not known: {cause}"
+        let services = std::mem::take(&mut discovered.services);
+        let executed = self
+            .restarts()
+            .carry_out(&batch.changes, services, &policy, described_at)
+            .await;
+        self.resolutions(batch, discovered, executed)
+    }
+
+    /// Describes the services of a batch, and completes its changes by metadata.
+    async fn discover(
+        &self,
+        batch: &mut Batch,
+        watching: &[Listed],
+        home: &AccountRegion,
+    ) -> Discovered {
+        let (discovery, enricher) = (self.discovery(), self.enricher());
+        let asked_at = self.clock.now();
+        let open = batch.needs_enrichment(home, |change| {
+            let mut listed = watching.iter();
+            listed.any(|listed| {
+                let matched = listed.match_of(&change.key);
+                let is_decided = matches!(matched, Match::Watched | Match::Pinned);
+                is_decided && change.scope.includes(&listed.id)
+            })
+        });
+        let mut asked_for: BTreeSet<_> = open.iter().map(|change| change.key.clone()).collect();
+        let (mut discovered, completed) =
+            join(discovery.describe(batch, watching), enricher.enrich(open)).await;
+        batch.take_enriched(completed);
+
+        discovery.read_references(batch, &mut discovered).await;
+        let services = &discovered.services;
+        let affects = |change: &Change| {
+            let mut services = services.iter();
+            services.any(|service| is_decided(service, change))
+        };
+        let open = batch.needs_enrichment(home, affects);
+        asked_for.extend(open.iter().map(|change| change.key.clone()));
+        let completed = enricher.enrich(open).await;
+        batch.take_enriched(completed);
+
+        discovery.read_missing_keys(batch, &mut discovered).await;
+        let services = &discovered.services;
+        enricher
+            .date_exactly(batch, services, &asked_for, asked_at)
+            .await;
+        discovered
+    }
+
+    /// The records of the services of a batch, one each.
+    fn resolutions(
+        &self,
+        batch: &Batch,
+        mut discovered: Discovered,
+        executed: BTreeMap<ServiceId, Executed>,
+    ) -> Resolved {
+        let mut resolved = Resolved::default();
+        let (deadline, now) = (self.settings.outcome_deadline, self.clock.now());
+        for (id, executed) in executed {
+            discovered.affected.add(&executed.planned.asked_by);
+            for key in executed.planned.refused_changes() {
+                if !resolved.refused_changes.contains(key) {
+                    resolved.refused_changes.insert(key.clone());
+                }
+            }
+            let attempt = batch.attempts.get(&id).cloned().unwrap_or_default();
+            let mut resolution = Resolution::of(executed, attempt, deadline, now);
+            if let Some(message) = discovered.unread_definitions.get(&id) {
+                resolution.notes.push(format!(
+                    "whether its task definition refers to what was deleted is not known: {message}"
                 ));
             }
-            performed.lines.push(line);
-            if let Some(left) = Left::after(&executed, &mut performed.keys) {
-                performed.left.insert(id, left);
+            if let Some(undecided) = discovered.undecided.remove(&id) {
+                resolution.undecided = undecided;
             }
+            if let Some(unreadable) = discovered.unreadable.remove(&id)
+                && let Err(error) = unreadable.planned
+            {
+                discovered.mistakes.insert((id.clone(), error.message));
+            }
+            resolved.resolutions.insert(id, resolution);
         }
-        concerned.count(&mut performed.reach);
-        for (id, keys) in std::mem::take(&mut performed.undecided) {
-            let left = performed
-                .left
-                .entry(id)
-                .or_insert_with(|| Left::unread(Arc::default()));
-            left.keys = performed.keys.share(&*left.keys | &*keys);
-            left.last_reason = if left.last_reason == Reason::Fresh {
-                Reason::Stale
-            } else {
-                left.last_reason
-            };
+        for (id, mut resolution) in discovered.unreadable {
+            if let Some(attempt) = batch.attempts.get(&id) {
+                resolution.rollout.clone_from(&attempt.rollout);
+                resolution.attempt = attempt.clone();
+            }
+            resolved.resolutions.insert(id, resolution);
         }
-        batch.sign(&mut performed.lines);
-        performed
+        Resolved {
+            mistakes: discovered.mistakes,
+            reach: discovered.affected.finish(),
+            task_definitions: discovered.task_definitions,
+            ..resolved
+        }
     }
 
-    /// The services as they are; one that cannot be looked at has its line at once.
-    async fn look(
-        &self,
-        ids: BTreeSet<&ServiceId>,
-        batch: &Batch,
-        watching: &[Listed],
-        performed: &mut Performed,
-    ) -> Vec<Service> {
-        let looks = self
-            .aws
-            .ecs
-            .describe_services(
-                ids,
-                &self.settings.tag_prefix,
-                self.share_of_what_is_left(3),
-            )
-            .await;
-        performed.lines.extend(
-            looks
-                .unread
+    async fn list(&self, inbox: &Inbox) -> Result<Listing<Vec<Listed>>, Error> {
+        if needs_a_listing(inbox) {
+            Ok(self.discovery().list().await?)
+        } else {
+            Ok(Listing {
+                found: Vec::new(),
+                is_whole: true,
+            })
+        }
+    }
+
+    /// The services that watch are not known: all that came through the queue is requeued as it
+    /// was. A request stays where it is, and so does everything where the error does not pass by
+    /// itself, or has lasted too long: it ends where a person sees it.
+    async fn requeue_all(&self, inbox: &Inbox, error: Error) -> Reconciled {
+        let home = self.home.cloned().unwrap_or_default();
+        let batches = batches(inbox, &home);
+        let passes = error.passes();
+        let messages = inbox.messages.iter().enumerate();
+        let asking = messages.filter(|(_, message)| message.has_work());
+        let mut reconciled = Reconciled {
+            error: Some(error),
+            redelivered: asking.map(|(place, _)| place).collect(),
+            received: batches
                 .iter()
-                .map(|(id, error)| ServiceLine::unread(id, &unread(error))),
-        );
-        let listed: BTreeMap<_, _> = watching.iter().map(|listed| (&listed.id, listed)).collect();
-        for (id, error) in &looks.unread {
-            let of_listed = listed
-                .get(id)
-                .into_iter()
-                .flat_map(|listed| batch.keys_of(listed));
-            let keys = performed
-                .keys
-                .share(of_listed.chain(batch.keys_that_name(id)).cloned().collect());
-            count(&mut performed.reach, &*keys, |reach| reach.undecided += 1);
-            if error.kind.passes() {
-                performed.left.insert(id.clone(), Left::unread(keys));
-            }
-        }
-        let gone = looks.gone.into_iter().map(|id| match listed.get(&id) {
-            Some(listed) => Service::gone(id, listed.home.clone(), listed.tags.clone()),
-            None => Service::gone(id, AccountRegion::default(), Tags::default()),
-        });
-        let (meant, namesakes): (Vec<_>, Vec<_>) = looks
-            .services
-            .into_iter()
-            .chain(gone)
-            .partition(|service| batch.means(service));
-        let refused = |service: &Service| {
-            ServiceLine::unread(
-                &service.id,
-                &failed("the ARN names another account or Region"),
-            )
+                .flat_map(|batch| received(batch, self.home, |_| None))
+                .collect(),
+            ..Reconciled::default()
         };
-        performed.lines.extend(namesakes.iter().map(refused));
-        meant
+        if !inbox.from_queue || !passes {
+            return reconciled;
+        }
+        let is_request = |message: &MessageIndex| {
+            let message = inbox.messages.get(*message);
+            let mut contents = message.iter().flat_map(|message| &message.contents);
+            contents.any(|content| matches!(content, Content::Request(_)))
+        };
+        let (limit, now) = (self.settings.hold_limit, self.clock.now());
+        for batch in batches {
+            let not_before = retry_listing_at(batch.failed_listings, limit, now)
+                .filter(|_| !batch.messages.iter().any(is_request));
+            let Some(not_before) = not_before else {
+                continue;
+            };
+            let (messages, failures) = (batch.messages.clone(), batch.failed_listings);
+            let sent = self
+                .sender()
+                .requeue_at(batch, not_before, failures.saturating_add(1))
+                .await;
+            if sent.redelivered.is_empty() {
+                let left = &mut reconciled.redelivered;
+                left.retain(|message| !messages.contains(message));
+            }
+            reconciled.sent += sent.messages;
+        }
+        reconciled
     }
 
-    fn policy(&self, batch: &Batch) -> Policy {
+    /// What the function, and this batch, allow.
+    pub(crate) fn policy(&self, batch: &Batch) -> Policy {
         let request = batch.request.as_ref();
-        let Settings {
-            notify_only,
-            max_services,
-            settle,
-            min_interval,
-            restarts_per_hour,
-            max_in_flight,
-            ref queue_url,
-            ..
-        } = *self.settings;
+        let settings = self.settings;
         Policy {
-            notify_only,
-            dry_run: request.is_some_and(|request| request.dry_run),
-            max_services: batch.max_services(max_services),
-            ignored_max_services: batch.raises(max_services).filter(|_| batch.queued),
-            settle,
-            max_settle_wait: if queue_url.is_some() {
+            notify_only: settings.notify_only,
+            dry_run: batch.is_dry_run(),
+            max_services: batch.max_services(settings.max_services),
+            ignored_max_services: batch.raises(settings.max_services).filter(|_| batch.queued),
+            settle: settings.settle,
+            max_settle_wait: if settings.queue_url.is_some() {
                 MAX_SETTLE_WAIT
             } else {
                 SignedDuration::MAX
             },
-            min_interval,
-            restarts_per_hour,
-            max_in_flight,
+            min_interval: settings.min_interval,
+            restarts_per_hour: settings.restarts_per_hour,
+            max_in_flight: settings.max_in_flight,
             named: request
                 .map(|request| request.services.keys().cloned().collect())
                 .unwrap_or_default(),
@@ -475,108 +406,87 @@ impl Reconciler<'_> {
         }
     }
 
-    /// Decides about services that were looked at at an instant, and restarts those that are stale:
-    /// what became of each that a change concerns.
-    async fn carry_out(
-        &self,
-        changes: &BTreeMap<Key, Change>,
-        mut services: Vec<Service>,
-        policy: &Policy,
-        looked_at: Instant,
-    ) -> BTreeMap<ServiceId, Executed> {
-        let (mut plan, needed) = self.plan(changes, &mut services, policy).await;
-        let executor = Executor {
+    fn defer_policy(&self) -> DeferPolicy {
+        DeferPolicy {
+            hold_limit: self.settings.hold_limit,
+            max_in_flight: self.settings.max_in_flight,
+            has_queue: self.settings.queue_url.is_some(),
+        }
+    }
+
+    pub(crate) fn discovery(&self) -> Discovery<'_> {
+        Discovery {
             ecs: &self.aws.ecs,
-            changes,
-            policy,
+            tagging: &self.aws.tagging,
+            settings: self.settings,
+            deadline: self.deadline,
+        }
+    }
+
+    fn enricher(&self) -> Enricher<'_> {
+        Enricher {
+            aws: self.aws,
             tag_prefix: &self.settings.tag_prefix,
-            pace: self.pace,
             clock: self.clock,
-            needed: &needed,
-            looked_at,
-            until: self.until,
+            deadline: self.deadline,
+        }
+    }
+
+    pub(crate) fn restarts(&self) -> Restarts<'_> {
+        Restarts {
+            ecs: &self.aws.ecs,
+            pace: self.pace,
+            tag_prefix: &self.settings.tag_prefix,
+            clock: self.clock,
+            deadline: self.deadline,
+        }
+    }
+
+    fn sender(&self) -> Sender<'_> {
+        Sender {
+            sqs: &self.aws.sqs,
+            queue_url: self.settings.queue_url.as_deref(),
+            clock: self.clock,
+            deadline: self.deadline,
+        }
+    }
+}
+
+impl Reconciled {
+    fn of(listing: Listing<Vec<Listed>>, own: Option<&AccountRegion>) -> Self {
+        let Listing { found, is_whole } = listing;
+        let part = || {
+            let listed = found.len();
+            format!("the services that watch, {listed} of them: {IN_A_CIRCLE}")
         };
-        let mut executed = executor.execute(&plan, &services).await;
-        for seen in services {
-            if let Some(planned) = plan.services.remove(&seen.id) {
-                executed.entry(seen.id.clone()).or_insert_with(|| Executed {
-                    planned,
-                    start: None,
-                    seen,
-                });
-            }
-        }
-        executed
-    }
-
-    /// Plans, and tells which evidence is to be read of services shortly before they are restarted.
-    /// It is read at once where nothing is to be restarted: to tell what would have been, or
-    /// who ended a rollout; and where others wait for the restart to end, which perhaps is none.
-    async fn plan(
-        &self,
-        changes: &BTreeMap<Key, Change>,
-        services: &mut [Service],
-        policy: &Policy,
-    ) -> (Plan, BTreeMap<ServiceId, Needed>) {
-        loop {
-            let plan = plan(changes, services, policy, self.clock.now());
-            let others_wait = plan
-                .services
-                .values()
-                .any(|planned| planned.reason == Reason::InFlightLimit);
-            let is_restart = |id: &ServiceId| {
-                plan.services
-                    .get(id)
-                    .is_some_and(|planned| planned.reason.decision() == Decision::Restart)
-            };
-            let needed = plan.evidence_needed(changes, services, policy, self.clock.now());
-            let (later, now): (BTreeMap<_, _>, BTreeMap<_, _>) = needed
-                .into_iter()
-                .partition(|(id, _)| is_restart(id) && !others_wait);
-            if now.is_empty() {
-                return (plan, later);
-            }
-            let mut evidence = self
-                .aws
-                .ecs
-                .evidence(now, self.share_of_what_is_left(3))
-                .await;
-            for service in services.iter_mut() {
-                if let Some(evidence) = evidence.remove(&service.id) {
-                    *service = service.clone().with_evidence(evidence);
-                }
-            }
+        let mistakes = found.iter().flat_map(|listed| {
+            let mistakes = listed.tags.mistakes();
+            mistakes.map(|mistake| (listed.id.clone(), mistake.to_string()))
+        });
+        Self {
+            incomplete: (!is_whole).then(part).into_iter().collect(),
+            mistakes: mistakes.collect(),
+            home: home(own, &found),
+            watching: found,
+            ..Self::default()
         }
     }
 
-    /// By when a kind of read must have answered, so that what hangs leaves time to restart the
-    /// others.
-    fn share_of_what_is_left(&self, shares: u32) -> Instant {
-        let now = Instant::now();
-        now + self.until.saturating_duration_since(now) / shares
+    fn take_sent(&mut self, sent: Sent) {
+        self.sent += sent.messages;
+        self.redelivered.extend(sent.redelivered);
     }
 }
 
-fn is_decided(listening: Match) -> bool {
-    matches!(listening, Match::Watched | Match::Pinned)
-}
-
-fn failed(cause: &str) -> StartResult {
-    StartResult::Failed {
-        cause: cause.to_owned(),
-        passes: false,
-    }
-}
-
-fn unread(error: &aws::Error) -> StartResult {
-    if error.kind == ErrorKind::Denied {
-        StartResult::Denied {
-            cause: error.to_string(),
-        }
-    } else {
-        StartResult::Failed {
-            cause: error.to_string(),
-            passes: error.kind.passes(),
-        }
-    }
+/// The account and Region of the function's own ARN. Emulators of Lambda invent one: where no listed
+/// service is there, the place of the services is the function's.
+fn home(own: Option<&AccountRegion>, watching: &[Listed]) -> AccountRegion {
+    let is_there = |home: &&AccountRegion| {
+        watching.is_empty() || watching.iter().any(|listed| listed.home == **home)
+    };
+    let services = || watching.first().map(|listed| &listed.home);
+    own.filter(is_there)
+        .or_else(services)
+        .cloned()
+        .unwrap_or_default()
 }

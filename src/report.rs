@@ -3,6 +3,7 @@
 mod lines;
 mod metrics;
 mod telemetry;
+pub mod v1;
 mod volume;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,9 +17,9 @@ use serde_json::Serializer;
 
 use crate::domain::arn::ServiceId;
 use crate::domain::received::{ReceivedChange, RequestLine};
-use crate::domain::summary::Summary;
 use crate::domain::text::bounded;
 
+use v1::Summary;
 use volume::{MALFORMED, Volume};
 
 pub use telemetry::{Level, telemetry};
@@ -89,23 +90,12 @@ impl Reporter {
                 );
             }
         }
-        for service in summary.services.iter().filter(|service| !service.summed) {
-            self.line(
-                now,
-                lines::service_level(service),
-                "service",
-                &summary.request_id,
-                service,
-            );
+        for service in &summary.lines.services {
+            self.line(now, service.level, "service", &summary.request_id, service);
         }
-        for services in &summary.more_services {
-            self.line(
-                now,
-                lines::services_level(services),
-                "services",
-                &summary.request_id,
-                services,
-            );
+        for services in &summary.lines.more_services {
+            let level = lines::services_level(services);
+            self.line(now, level, "services", &summary.request_id, services);
         }
         let volume =
             std::mem::take(&mut *self.volume.lock().unwrap_or_else(PoisonError::into_inner));

@@ -85,6 +85,9 @@ pub const NAMES: [&str; 19] = [
 /// more.
 const LEAST_HOLD_LIMIT: SignedDuration = SignedDuration::from_mins(15);
 
+/// A rollout that has just been started has no task yet.
+const LEAST_DEADLINE: SignedDuration = SignedDuration::from_mins(1);
+
 /// What the function was set to, checked once at its start. A setting whose feature comes with a
 /// later version is checked and named in `without_effect`.
 #[derive(Clone, Debug, PartialEq)]
@@ -113,6 +116,8 @@ pub struct Settings {
     pub max_in_flight: usize,
     /// `RELOADER_HOLD_LIMIT`.
     pub hold_limit: SignedDuration,
+    /// `RELOADER_OUTCOME_DEADLINE`.
+    pub outcome_deadline: SignedDuration,
     /// `RELOADER_SWEEP` = `repair`.
     pub sweep_repairs: bool,
     /// `RELOADER_SWEEP_SINCE`.
@@ -208,6 +213,12 @@ impl Settings {
                 "a duration of 15m or more",
                 |text| parse_duration(text).filter(|limit| *limit >= LEAST_HOLD_LIMIT),
             ),
+            outcome_deadline: reader.read(
+                OUTCOME_DEADLINE,
+                SignedDuration::from_mins(30),
+                "a duration of 1m or more",
+                |text| parse_duration(text).filter(|deadline| *deadline >= LEAST_DEADLINE),
+            ),
             sweep_repairs: reader.read(SWEEP, true, "repair or report", |text| {
                 word(text, &[("repair", true), ("report", false)])
             }),
@@ -230,12 +241,6 @@ impl Settings {
             ),
             without_effect: Vec::new(),
         };
-        reader.check(
-            OUTCOME_DEADLINE,
-            &SignedDuration::from_mins(30),
-            DURATION,
-            parse_duration,
-        );
         reader.check(
             QUIET,
             &SignedDuration::from_secs(60),

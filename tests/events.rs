@@ -9,8 +9,8 @@ use std::path::Path;
 
 use ecs_reloader::domain::arn::AccountRegion;
 use ecs_reloader::domain::change::Change;
-use ecs_reloader::domain::defer::Request;
 use ecs_reloader::domain::queue::Queue;
+use ecs_reloader::domain::request::Request;
 use ecs_reloader::event::{Content, decode};
 use jiff::Timestamp;
 use serde_json::{Value, json};

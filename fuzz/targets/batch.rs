@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use ecs_reloader::domain::change::Scope;
-use ecs_reloader::domain::defer::DeferredWork;
+use ecs_reloader::domain::deferred_work::DeferredWork;
 use ecs_reloader::event::{Content, Inbox, decode};
 use ecs_reloader::queue::encode;
 use ecs_reloader::{now, own_queue};

@@ -18,10 +18,9 @@ use super::pages::{Listing, Pages};
 use super::quota;
 use crate::domain::arn::{AccountRegion, ServiceId};
 use crate::domain::key::Key;
-use crate::domain::reference::References;
+use crate::domain::listed::Listed;
 use crate::domain::tags::Tags;
 use crate::domain::term::Term;
-use crate::domain::watch::Match;
 use crate::pace::Pace;
 
 /// The time for which the list of ignored keys is kept.
@@ -30,29 +29,7 @@ const KEPT: SignedDuration = SignedDuration::from_mins(1);
 /// Most resources of one answer.
 const PAGE: i32 = 100;
 
-/// A service in the tag index. The index lags, and has services that are gone: each is described
-/// before anything is decided about it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Listed {
-    /// Its cluster and name.
-    pub id: ServiceId,
-    /// Its account and Region.
-    pub home: AccountRegion,
-    /// Its tags, as the index has them.
-    pub tags: Tags,
-}
-
-impl Listed {
-    /// Whether it watches a key, as far as its tags alone say so.
-    #[must_use]
-    pub fn match_of(&self, key: &Key) -> Match {
-        self.tags.watch.as_ref().map_or(Match::None, |watch| {
-            watch.match_of(key, &self.home, &References::default(), None)
-        })
-    }
-}
-
-/// The keys for which nothing is to be restarted, as their owners tagged them.
+/// The keys whose owners want nobody to be restarted.
 pub type IgnoredKeys = Listing<BTreeSet<Key>>;
 
 /// The Resource Groups Tagging API.

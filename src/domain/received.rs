@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::arn::AccountRegion;
 use super::change::{Change, ChangeKind, REQUEST, Scope};
+use super::reason::IgnoredReason;
 use super::text::bounded;
 
 /// The names that an event is found by, as far as they can be read.
@@ -19,6 +20,15 @@ pub struct Origin {
     /// The kind of event of that source, such as `Parameter Store Change`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail_type: Option<String>,
+}
+
+/// An event that is not acted on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct IgnoredEvent {
+    /// Its source and kind, such as `aws.s3 Object Deleted`.
+    pub event: String,
+    /// The reason.
+    pub reason: IgnoredReason,
 }
 
 /// An event that could not be read. Its message becomes a dead letter with the same id.

@@ -100,10 +100,6 @@ closed_list! {
 
         /// It was held for `HoldLimit`, and the hold did not end.
         Abandoned = "abandoned", "remove what holds it, then invoke by hand";
-
-        /// The deployment that was started failed: its circuit breaker or an alarm was triggered.
-        /// `error` is what Amazon ECS says, `deployment` its id.
-        RolloutFailed = "rollout-failed", "bring the old value back, or correct it";
     }
 }
 

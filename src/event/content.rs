@@ -2,9 +2,9 @@
 
 use super::manual::{Manual, Sweep};
 use crate::domain::change::{Change, Scope, distinct, known_source};
-use crate::domain::defer::DeferredWork;
+use crate::domain::deferred_work::DeferredWork;
 use crate::domain::reason::IgnoredReason;
-use crate::domain::summary::IgnoredEvent;
+use crate::domain::received::IgnoredEvent;
 use crate::domain::text::bounded;
 use crate::json::Malformed;
 

@@ -9,8 +9,8 @@ use serde_json::value::RawValue;
 
 use crate::domain::arn::{AccountRegion, ServiceId};
 use crate::domain::change::{Change, ChangeKind, REQUEST, end_of_event_time};
-use crate::domain::defer::Request;
 use crate::domain::received::RequestLine;
+use crate::domain::request::Request;
 use crate::domain::term::Term;
 use crate::domain::text::bounded;
 use crate::json::{self, Malformed};

@@ -10,10 +10,12 @@ use super::wire::{
     WireRollout, Work,
 };
 use crate::domain::arn::{AccountRegion, ServiceId};
+use crate::domain::backoff::Attempt;
 use crate::domain::change::{Change, ChangeKind, Scope, known_source, not_ahead_of};
-use crate::domain::defer::{Attempt, DeferredWork, Request};
+use crate::domain::deferred_work::DeferredWork;
 use crate::domain::key::{Key, Kind};
 use crate::domain::reason::Reason;
+use crate::domain::request::Request;
 use crate::domain::rollout::{Progress, Rollout, RolloutId};
 use crate::domain::text::bounded;
 use crate::json::{self, MOST_ENTRIES, Malformed};
@@ -182,6 +184,7 @@ impl From<WireAttempt> for Attempt {
             waited_seconds,
             count,
             rollout,
+            owes_restart,
         } = attempt;
         let reason = |code: String| {
             let mut reasons = Reason::ALL.iter();
@@ -192,6 +195,7 @@ impl From<WireAttempt> for Attempt {
             waited: SignedDuration::from_secs(waited_seconds.into()),
             count,
             rollout: rollout.map(Rollout::from),
+            owes_restart,
         }
     }
 }

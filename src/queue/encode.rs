@@ -8,8 +8,10 @@ use super::wire::{
     WireRequest, WireRollout, Work,
 };
 use crate::domain::arn::{AccountRegion, ServiceId};
+use crate::domain::backoff::Attempt;
 use crate::domain::change::{Change, ChangeKind, Scope};
-use crate::domain::defer::{Attempt, DeferredWork, Request};
+use crate::domain::deferred_work::DeferredWork;
+use crate::domain::request::Request;
 use crate::domain::rollout::{Progress, Rollout, RolloutId};
 use crate::json::{self, MOST_ENTRIES};
 
@@ -183,12 +185,14 @@ impl From<Attempt> for WireAttempt {
             waited,
             count,
             rollout,
+            owes_restart,
         } = attempt;
         Self {
             last_reason: last_reason.map(|reason| reason.code().to_owned()),
             waited_seconds: json::to_seconds(waited),
             count,
             rollout: rollout.map(WireRollout::from),
+            owes_restart,
         }
     }
 }

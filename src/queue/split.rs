@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::arn::ServiceId;
 use crate::domain::change::{Change, Scope, distinct};
-use crate::domain::defer::{DeferredWork, Request};
+use crate::domain::deferred_work::DeferredWork;
+use crate::domain::request::Request;
 use crate::json::MOST_ENTRIES;
 
 /// Bytes of the longest message that is sent, well below what a queue takes (256 KiB).

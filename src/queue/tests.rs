@@ -10,9 +10,11 @@ use serde_json::value::RawValue;
 use super::split::LONGEST;
 use super::{decode, encode};
 use crate::domain::arn::{AccountRegion, ServiceId};
+use crate::domain::backoff::Attempt;
 use crate::domain::change::{Change, ChangeKind, Scope};
-use crate::domain::defer::{Attempt, DeferredWork, Request};
+use crate::domain::deferred_work::DeferredWork;
 use crate::domain::key::Key;
+use crate::domain::request::Request;
 use crate::domain::rollout::{Progress, Rollout};
 use crate::json::Malformed;
 

@@ -132,6 +132,9 @@ pub(super) struct WireAttempt {
     pub(super) count: u32,
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) rollout: Option<WireRollout>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "json::or_default")]
+    pub(super) owes_restart: bool,
 }
 
 /// The deployment that is followed.

@@ -6,11 +6,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::ser::Formatter;
 
-use super::Level;
+use super::telemetry::Level;
+use super::v1::{Counts, MoreServices, Summary};
 use crate::domain::reason::Decision;
 use crate::domain::received::ReceivedChange;
-use crate::domain::start::ResultCode;
-use crate::domain::summary::{Counts, ServiceLine, Summary, SummedServices};
 use crate::domain::text::is_shown;
 
 /// Compact JSON that a terminal shows as it is: what would move the cursor, end the line or turn
@@ -53,7 +52,7 @@ pub(super) struct Line<'a, T> {
 pub(super) struct Counted<'a> {
     version: u32,
     #[serde(flatten)]
-    counts: Counts,
+    counts: &'a Counts,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
     /// Lines that there was no room for.
@@ -66,7 +65,7 @@ impl<'a> Counted<'a> {
         let lines_left_out = Some(left_out).filter(|left_out| *left_out > 0);
         Self {
             version: summary.version,
-            counts: summary.counts,
+            counts: &summary.counts,
             error: summary.error.as_deref(),
             lines_left_out,
         }
@@ -99,41 +98,6 @@ pub(super) struct StrangerLine<'a> {
     pub(super) mistake: &'a str,
 }
 
-/// An error is what a person must look at; a warning what goes on by itself, or waits for its
-/// owner.
-pub(super) fn service_level(line: &ServiceLine) -> Level {
-    let result = match line.result {
-        Some(ResultCode::Throttled | ResultCode::OutOfTime | ResultCode::Failed)
-            if line.will_retry =>
-        {
-            Level::Warn
-        }
-        Some(
-            ResultCode::Denied
-            | ResultCode::Failed
-            | ResultCode::Throttled
-            | ResultCode::OutOfTime
-            | ResultCode::Abandoned
-            | ResultCode::RolloutFailed,
-        ) => Level::Error,
-        Some(ResultCode::Started) | None => Level::Info,
-    };
-    let decision = match line.decision {
-        // What was told before needs nobody's eyes again.
-        Some(Decision::Refuse | Decision::Hold) if line.attempts == 0 => Level::Warn,
-        Some(Decision::Refuse | Decision::Hold | Decision::Skip | Decision::Restart) | None => {
-            Level::Info
-        }
-    };
-    let noted = line.changes.iter().any(|change| change.note.is_some());
-    let tags = if line.missing_key || noted || !line.mistakes.is_empty() {
-        Level::Warn
-    } else {
-        Level::Info
-    };
-    result.max(decision).max(tags)
-}
-
 /// Looked for by day where somebody watches it; else by those who look for a fault.
 pub(super) fn change_level(change: &ReceivedChange) -> Level {
     if change.is_notable() {
@@ -144,7 +108,7 @@ pub(super) fn change_level(change: &ReceivedChange) -> Level {
 }
 
 /// The same of services that are told together.
-pub(super) fn services_level(services: &SummedServices) -> Level {
+pub(super) fn services_level(services: &MoreServices) -> Level {
     match services.decision {
         Decision::Refuse | Decision::Hold if !services.repeated => Level::Warn,
         Decision::Refuse | Decision::Hold | Decision::Skip | Decision::Restart => Level::Info,
@@ -157,13 +121,8 @@ pub(super) fn summary_level(summary: &Summary) -> Level {
     } else {
         Level::Warn
     };
-    let services = summary
-        .services
-        .iter()
-        .map(service_level)
-        .max()
-        .unwrap_or(Level::Info)
-        .max(listings);
+    let levels = summary.lines.services.iter().map(|line| line.level);
+    let services = levels.max().unwrap_or(Level::Info).max(listings);
     if summary.counts.malformed > 0 || summary.error.is_some() {
         Level::Error
     } else {

@@ -1,14 +1,11 @@
 //! CloudWatch metrics in embedded metric format: a line of JSON that CloudWatch Logs turns into
 //! metrics. "Specification: Embedded metric format", Amazon CloudWatch User Guide.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::Level;
-use crate::domain::reason::Reason;
-use crate::domain::summary::{ServiceLine, Summary};
+use super::telemetry::Level;
+use super::v1::Summary;
 
 const NAMESPACE: &str = "ecs-reloader";
 
@@ -21,11 +18,8 @@ pub(super) struct Metrics<'a> {
 }
 
 /// One line for the invocation, and one for each reason that was given.
-pub(super) fn of<'a>(summary: &Summary, function: &'a str) -> impl Iterator<Item = Metrics<'a>> {
+pub(super) fn of<'a>(summary: &'a Summary, function: &'a str) -> impl Iterator<Item = Metrics<'a>> {
     let counts = &summary.counts;
-    let services = |which: &dyn Fn(&ServiceLine) -> bool| {
-        summary.services.iter().filter(|line| which(line)).count()
-    };
     let counted = [
         ("Changes", counts.changes),
         ("EventsIgnored", counts.ignored),
@@ -33,10 +27,10 @@ pub(super) fn of<'a>(summary: &Summary, function: &'a str) -> impl Iterator<Item
         ("ServicesWatching", counts.watching),
         ("ServicesAffected", counts.affected),
         ("RestartsStarted", counts.started),
-        ("RestartsDeferred", services(&|line| line.will_retry)),
-        ("RestartsFailed", services(&ServiceLine::has_failed)),
+        ("RestartsDeferred", counts.will_retry),
+        ("RestartsFailed", counts.restarts_failed),
         ("ChangesRefused", counts.refused_changes),
-        ("ServicesMissingKey", services(&|line| line.missing_key)),
+        ("ServicesMissingKey", counts.missing_key),
         ("ListingsFailed", usize::from(summary.error.is_some())),
         ("ListingsIncomplete", counts.incomplete_listings),
         ("TagMistakes", counts.mistakes),
@@ -59,14 +53,13 @@ pub(super) fn of<'a>(summary: &Summary, function: &'a str) -> impl Iterator<Item
         values,
     };
 
-    let mut reasons: BTreeMap<Reason, u64> = BTreeMap::new();
-    for reason in summary.services.iter().filter_map(|line| line.reason) {
-        *reasons.entry(reason).or_default() += 1;
-    }
-    let reasons = reasons.into_iter().map(move |(reason, services)| Metrics {
-        dimensions: vec![("FunctionName", function), ("Reason", reason.code())],
-        values: vec![("Services", "Count", services)],
-    });
+    let reasons = counts
+        .reasons
+        .iter()
+        .map(move |(reason, services)| Metrics {
+            dimensions: vec![("FunctionName", function), ("Reason", reason.code())],
+            values: vec![("Services", "Count", *services as u64)],
+        });
     std::iter::once(invocation).chain(reasons)
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Level;
+use super::telemetry::Level;
 
 /// Bytes of the lines of one invocation, but for its summary and its metrics, which are always
 /// written. CloudWatch Logs charges by the byte.

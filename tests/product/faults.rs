@@ -68,8 +68,8 @@ async fn a_restart_whose_answer_was_lost_and_that_was_rolled_back_at_once_is_not
         scenario.service("web/api").history[0].deployment.clone(),
     );
     assert_eq!(
-        (told["result"].as_str(), told["deployment"].as_str()),
-        (Some("rollout-failed"), Some(deployment.as_str())),
+        (told["outcome"].as_str(), told["deployment"].as_str()),
+        (Some("rolled-back"), Some(deployment.as_str())),
         "{answer:#}"
     );
 }
@@ -149,7 +149,7 @@ async fn a_restart_whose_answer_was_lost_is_told_whatever_its_owner_does_meanwhi
             told["detail"]
                 .as_str()
                 .unwrap()
-                .contains("found by looking"),
+                .contains("found by describing"),
             "{does}: {answer:#}"
         );
         assert_eq!(scenario.restarted(), ["web/api"], "{does}");

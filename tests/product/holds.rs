@@ -487,8 +487,8 @@ async fn a_deployment_that_failed_for_this_change_is_told_and_not_tried_again() 
         .find(|line| line["result"] == "started")
         .unwrap();
     assert_eq!(
-        (&failed["result"], &failed["deployment"]),
-        (&json!("rollout-failed"), &started["deployment"]),
+        (&failed["outcome"], &failed["deployment"]),
+        (&json!("rolled-back"), &started["deployment"]),
         "{failed:#}"
     );
     assert_eq!(

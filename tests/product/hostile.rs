@@ -118,7 +118,7 @@ async fn a_limit_that_a_direct_request_raised_holds_for_what_it_starts_and_not_f
     let held = line(&answer, "web/s004")["detail"].as_str().unwrap();
     assert_eq!(
         held,
-        "4 rollouts of this change run at once; it goes on under RELOADER_MAX_SERVICES=2"
+        "4 rollouts of this change run at once; it is retried under RELOADER_MAX_SERVICES=2"
     );
     assert_eq!(scenario.restarted(), &names_of_many(9)[..4]);
     let last = scenario

@@ -70,7 +70,7 @@ async fn a_look_up_that_fails_or_hangs_loses_and_delays_nothing_and_is_told() {
                 line(&answer, "web/api")["changes"][0]["note"]
                     .as_str()
                     .unwrap()
-                    .contains("is not known"),
+                    .contains("not known"),
                 "{answer:#}"
             );
         }

@@ -484,9 +484,6 @@ async fn what_was_started_is_followed_however_long_it_had_to_wait() {
     scenario.account.trigger_alarm("web/api");
     scenario.account.run_for(AN_HOUR).await;
 
-    assert_eq!(
-        first(&scenario, "result", "rollout-failed")["level"],
-        "ERROR"
-    );
+    assert_eq!(first(&scenario, "outcome", "rolled-back")["level"], "ERROR");
     assert_eq!(scenario.restarted(), ["web/api"]);
 }

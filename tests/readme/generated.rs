@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use ecs_reloader::domain::reason::{IgnoredReason, Reason};
+use ecs_reloader::domain::rollout::Outcome;
 use ecs_reloader::domain::start::ResultCode;
 use serde_json::to_value;
 
@@ -49,6 +50,17 @@ fn results() -> String {
     table(["result", "when", "what to do"], rows)
 }
 
+fn outcomes() -> String {
+    let rows = Outcome::ALL.iter().map(|outcome| {
+        [
+            code(outcome),
+            outcome.when().to_owned(),
+            outcome.what_to_do().to_owned(),
+        ]
+    });
+    table(["outcome", "when", "what to do"], rows)
+}
+
 fn ignored() -> String {
     let rows = IgnoredReason::ALL.iter().map(|reason| {
         [
@@ -77,6 +89,7 @@ fn the_tables_of_decisions_are_those_of_the_code() {
     let tables = [
         ("reasons", reasons()),
         ("results", results()),
+        ("outcomes", outcomes()),
         ("ignored", ignored()),
     ];
 
@@ -101,7 +114,10 @@ fn no_text_breaks_its_table() {
         .iter()
         .map(|it| [it.when(), it.what_to_do()]);
 
-    for text in reasons.chain(results).chain(ignored).flatten() {
+    let outcomes = Outcome::ALL.iter().map(|it| [it.when(), it.what_to_do()]);
+
+    let texts = reasons.chain(results).chain(ignored).chain(outcomes);
+    for text in texts.flatten() {
         let is_plain = !text.contains(['|', '\n']) && !text.contains("  ");
         assert!(is_plain && !text.is_empty(), "{text}");
     }

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 
 use ecs_reloader::domain::reason::Reason;
+use ecs_reloader::domain::rollout::Outcome;
+use ecs_reloader::domain::start::ResultCode;
 use sim::{Call, CallResult};
 
 use crate::function::{End, FUNCTION};
@@ -13,17 +15,6 @@ use crate::history::History;
 /// How often each thing happened.
 #[derive(Default)]
 pub(crate) struct Coverage(BTreeMap<String, u64>);
-
-/// The results of a start, and of a rollout.
-const RESULTS: [&str; 7] = [
-    "started",
-    "throttled",
-    "out-of-time",
-    "denied",
-    "failed",
-    "abandoned",
-    "rollout-failed",
-];
 
 /// Other things that must happen.
 const EXPECTED: [&str; 16] = [
@@ -77,8 +68,10 @@ impl Coverage {
                     self.count(format!("reason of a change {reason}"), 1);
                 }
             }
-            if let Some(result) = line["result"].as_str() {
-                self.count(format!("result {result}"), 1);
+            for field in ["result", "outcome"] {
+                if let Some(word) = line[field].as_str() {
+                    self.count(format!("{field} {word}"), 1);
+                }
             }
         }
     }
@@ -163,13 +156,14 @@ impl Coverage {
                     .all(|kind| !self.0.contains_key(&format!("{kind} {code}")))
             })
             .map(|code| format!("reason {code}"));
-        let results = RESULTS.map(|result| format!("result {result}"));
+        let results = ResultCode::ALL.iter().map(|code| format!("result {code}"));
+        let outcomes = Outcome::ALL.iter().map(|code| format!("outcome {code}"));
         let happenings = Happening::ALL
             .iter()
             .map(|happening| format!("happening: {}", happening.name()));
         let others = EXPECTED.map(str::to_owned);
         results
-            .into_iter()
+            .chain(outcomes)
             .chain(happenings)
             .chain(others)
             .filter(|what| !self.0.contains_key(what))

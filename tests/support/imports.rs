@@ -75,27 +75,13 @@ pub(crate) fn imports_of(texts: &BTreeMap<String, String>, library: &str) -> BTr
     imports
 }
 
-/// Fails where two files import each other and are no pair of the table `still_to_mend`, in
-/// alphabetical order; and where a pair of the table no longer does.
-pub(crate) fn assert_no_circles(imports: &BTreeSet<Import>, still_to_mend: &[[&str; 2]]) {
-    let circles = circles(imports);
-    let new: Vec<_> = circles
-        .iter()
-        .filter(|(pair, _)| !still_to_mend.contains(pair))
-        .map(|(_, lines)| lines.as_str())
-        .collect();
-    let mended: Vec<_> = still_to_mend
-        .iter()
-        .filter(|pair| !circles.contains_key(*pair))
-        .collect();
+/// Fails where two files import each other.
+pub(crate) fn assert_no_circles(imports: &BTreeSet<Import>) {
+    let circles: Vec<_> = circles(imports).into_values().collect();
     assert!(
-        new.is_empty(),
+        circles.is_empty(),
         "files that import each other:\n{}",
-        new.join("\n")
-    );
-    assert!(
-        mended.is_empty(),
-        "no longer circles, to be taken out of the table: {mended:?}"
+        circles.join("\n")
     );
 }
 

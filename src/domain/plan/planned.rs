@@ -62,6 +62,22 @@ impl Plan {
 }
 
 impl Planned {
+    /// A decision that no change or request has asked for yet.
+    #[must_use]
+    pub fn of(reason: Reason, now: Timestamp) -> Self {
+        Self {
+            reason,
+            would_be: None,
+            action: None,
+            detail: None,
+            asked_by: Arc::default(),
+            requested: false,
+            not_before: now,
+            until: None,
+            ended: None,
+        }
+    }
+
     /// True where it is to be restarted.
     #[must_use]
     pub fn is_restart(&self) -> bool {

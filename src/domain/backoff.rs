@@ -1,0 +1,278 @@
+//! The times at which deferred work returns.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::reason::Reason;
+use super::rollout::Rollout;
+
+/// The time before the first further attempt at what has no known end; it doubles with each.
+const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(30);
+
+/// The longest time between two attempts.
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(5);
+
+/// What has a known end returns on the next multiple of this.
+const STEP: SignedDuration = SignedDuration::from_secs(10);
+
+/// A batch is listed for once more after this: a service that was tagged a moment before the change
+/// may be missing from the tag index.
+const TAG_LAG: SignedDuration = SignedDuration::from_mins(5);
+
+/// Work that is requeued at once has waited for about as long as an invocation takes.
+const AN_INVOCATION: SignedDuration = SignedDuration::from_mins(2);
+
+/// The longest delay of a message. "Amazon SQS message timers", Amazon SQS Developer Guide.
+const LONGEST_DELAY: SignedDuration = SignedDuration::from_mins(15);
+
+/// The attempts at one service so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Attempt {
+    /// The reason that was reported last.
+    pub last_reason: Option<Reason>,
+    /// The time that it has waited for something without a known end. It is the sum of the pauses,
+    /// so that a queue that stands still makes nothing older.
+    pub waited: SignedDuration,
+    /// The number of attempts in a row.
+    pub count: u32,
+    /// The rollout that is followed.
+    pub rollout: Option<Rollout>,
+    /// True where a restart is owed, and not only the end of a rollout awaited.
+    pub owes_restart: bool,
+}
+
+/// The time of the next attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Requeue {
+    /// As soon as possible: only time was lacking.
+    Now,
+    /// At the known end of what it waits for.
+    At(Timestamp),
+    /// After a pause that grows, or at `by` where that comes first.
+    Backoff {
+        /// The latest time.
+        by: Option<Timestamp>,
+        /// True where it is abandoned some day: false where its owner, or Amazon ECS itself, ends
+        /// the wait.
+        ages: bool,
+    },
+}
+
+impl Requeue {
+    /// Whenever it ends; abandoned some day.
+    pub const LATER: Self = Self::Backoff {
+        by: None,
+        ages: true,
+    };
+}
+
+impl Attempt {
+    /// The same attempt without age: a newer change asks for it, or another restart is owed.
+    #[must_use]
+    pub fn anew(self) -> Self {
+        Self {
+            waited: SignedDuration::ZERO,
+            ..self
+        }
+    }
+
+    /// The same attempt, made earlier by `by`.
+    #[must_use]
+    pub fn sooner(self, by: SignedDuration) -> Self {
+        Self {
+            waited: self.waited.saturating_sub(by).max(SignedDuration::ZERO),
+            ..self
+        }
+    }
+
+    /// The time of the next attempt, and the attempt with its new age and count. Times lie on a
+    /// grid, so that messages about the same service return together and become one.
+    #[must_use]
+    pub fn requeued(self, when: Requeue, now: Timestamp) -> (Timestamp, Self) {
+        match when {
+            Requeue::Now => {
+                let waited = self.waited.saturating_add(AN_INVOCATION);
+                (now, Self { waited, ..self })
+            }
+            Requeue::At(end) => (on_the_grid(end, STEP), Self { count: 0, ..self }),
+            Requeue::Backoff { by, ages } => {
+                let at = self.after_pause(by, now);
+                let waited = if ages {
+                    self.waited.saturating_add(at.duration_since(now))
+                } else {
+                    self.waited
+                };
+                let count = self.count.saturating_add(1);
+                (
+                    at,
+                    Self {
+                        waited,
+                        count,
+                        ..self
+                    },
+                )
+            }
+        }
+    }
+
+    /// Between half a pause and one and a half.
+    fn after_pause(&self, by: Option<Timestamp>, now: Timestamp) -> Timestamp {
+        let pause = FIRST_PAUSE
+            .saturating_mul(1 << self.count.min(4))
+            .min(LONGEST_PAUSE);
+        let earliest = now.saturating_add(pause / 2).unwrap_or(Timestamp::MAX);
+        let at = on_the_grid(earliest, pause);
+        by.map_or(at, |by| at.min(on_the_grid(by, STEP)))
+    }
+
+    /// One attempt of two that two messages carry for a service. The younger wait counts, since a
+    /// newer change asks for it.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let rollouts = self.rollout.into_iter().chain(other.rollout);
+        Self {
+            last_reason: self.last_reason.or(other.last_reason),
+            waited: self.waited.min(other.waited),
+            count: self.count.max(other.count),
+            rollout: rollouts.max_by_key(|rollout| rollout.started_at),
+            owes_restart: self.owes_restart || other.owes_restart,
+        }
+    }
+}
+
+/// The time of the next try after listing the services has failed `failures` times in a row before
+/// now; `None` once that has lasted `limit`.
+#[must_use]
+pub fn retry_listing_at(failures: u32, limit: SignedDuration, now: Timestamp) -> Option<Timestamp> {
+    let lasted = LONGEST_PAUSE.saturating_mul(i32::try_from(failures).unwrap_or(i32::MAX));
+    let attempt = Attempt {
+        count: failures,
+        ..Attempt::default()
+    };
+    (lasted <= limit).then(|| attempt.after_pause(None, now))
+}
+
+/// The time at which the services are listed once more for the changes of a batch.
+#[must_use]
+pub fn second_listing_at(now: Timestamp) -> Timestamp {
+    now.saturating_add(TAG_LAG).unwrap_or(Timestamp::MAX)
+}
+
+/// The delay, in seconds, of a message that is due at `not_before`: at most 15 minutes. A longer
+/// way is gone in several messages.
+#[must_use]
+pub fn delay(not_before: Timestamp, now: Timestamp) -> i32 {
+    let furthest = now.saturating_add(LONGEST_DELAY).unwrap_or(Timestamp::MAX);
+    let arrives = if not_before > furthest {
+        floor(furthest, LONGEST_PAUSE)
+    } else {
+        not_before
+    };
+    let seconds = arrives
+        .duration_since(now)
+        .max(SignedDuration::ZERO)
+        .as_millis()
+        .saturating_add(999)
+        / 1000;
+    i32::try_from(seconds.min(LONGEST_DELAY.as_millis() / 1000)).unwrap_or_default()
+}
+
+/// The first multiple of `step` that is not before `at`.
+fn on_the_grid(at: Timestamp, step: SignedDuration) -> Timestamp {
+    let floor = floor(at, step);
+    if floor == at {
+        at
+    } else {
+        floor.saturating_add(step).unwrap_or(Timestamp::MAX)
+    }
+}
+
+fn floor(at: Timestamp, step: SignedDuration) -> Timestamp {
+    let step = step.as_secs().max(1);
+    Timestamp::from_second(at.as_second().div_euclid(step) * step).unwrap_or(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn attempts_come_after_half_a_minute_and_then_ever_later_up_to_five_minutes() {
+        let mut now = at("2026-01-31T10:00:03Z");
+        let mut attempt = Attempt::default();
+        let mut times = Vec::new();
+
+        for _ in 0..6 {
+            (now, attempt) = attempt.requeued(Requeue::LATER, now);
+            times.push(now.to_string()[11..19].to_owned());
+        }
+
+        let expected = [
+            "10:00:30", "10:01:00", "10:02:00", "10:04:00", "10:10:00", "10:15:00",
+        ];
+        assert_eq!(times, expected);
+        assert_eq!(attempt.waited, SignedDuration::from_secs(14 * 60 + 57));
+    }
+
+    #[test]
+    fn two_messages_about_one_service_meet() {
+        let late = Attempt {
+            count: 9,
+            ..Attempt::default()
+        };
+
+        let [one, other] = ["2026-01-31T10:00:03Z", "2026-01-31T10:02:11Z"]
+            .map(|now| late.clone().requeued(Requeue::LATER, at(now)).0);
+
+        assert_eq!(one, other);
+    }
+
+    #[test]
+    fn a_wait_that_its_owner_wants_and_a_known_end_leave_the_age_as_it_is() {
+        let attempt = Attempt {
+            waited: SignedDuration::from_hours(1),
+            count: 20,
+            ..Attempt::default()
+        };
+        let paused = Requeue::Backoff {
+            by: None,
+            ages: false,
+        };
+        let window = Requeue::At(at("2026-01-31T12:00:01Z"));
+        let now = at("2026-01-31T10:00:00Z");
+
+        let (_, kept) = attempt.clone().requeued(paused, now);
+        let (end, until_then) = attempt.clone().requeued(window, now);
+
+        assert_eq!(kept.waited, attempt.waited);
+        assert_eq!((until_then.waited, until_then.count), (attempt.waited, 0));
+        assert_eq!(end, at("2026-01-31T12:00:10Z"));
+    }
+
+    #[test]
+    fn a_long_way_is_gone_in_steps_of_at_most_fifteen_minutes_that_end_together() {
+        let due = at("2026-02-02T10:00:00Z");
+
+        assert_eq!(delay(due, at("2026-01-31T10:01:00Z")), 14 * 60);
+        assert_eq!(delay(due, at("2026-01-31T10:04:59Z")), 10 * 60 + 1);
+        assert_eq!(delay(due, at("2026-02-02T09:59:58.5Z")), 2);
+        assert_eq!(delay(due, at("2026-02-02T10:00:00.5Z")), 0);
+    }
+
+    #[test]
+    fn a_listing_that_fails_for_longer_than_the_limit_is_given_up() {
+        let (limit, now) = (SignedDuration::from_mins(15), at("2026-01-31T10:00:03Z"));
+
+        let tries = [0, 3, 4].map(|failures| retry_listing_at(failures, limit, now));
+
+        let expected = [
+            Some("2026-01-31T10:00:30Z"),
+            Some("2026-01-31T10:04:00Z"),
+            None,
+        ];
+        assert_eq!(tries, expected.map(|time| time.map(at)));
+    }
+}

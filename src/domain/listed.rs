@@ -1,0 +1,29 @@
+//! A service in the tag index.
+
+use super::arn::{AccountRegion, ServiceId};
+use super::key::Key;
+use super::reference::References;
+use super::tags::Tags;
+use super::watch::Match;
+
+/// A service as the tag index knows it. The index lags, and remembers services that are gone: what
+/// it says is confirmed before it is believed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listed {
+    /// Its cluster and name.
+    pub id: ServiceId,
+    /// Its account and Region.
+    pub home: AccountRegion,
+    /// Its tags, as the index has them.
+    pub tags: Tags,
+}
+
+impl Listed {
+    /// Its relation to a key, as far as its tags alone decide it.
+    #[must_use]
+    pub fn match_of(&self, key: &Key) -> Match {
+        self.tags.watch.as_ref().map_or(Match::None, |watch| {
+            watch.match_of(key, &self.home, &References::default(), None)
+        })
+    }
+}

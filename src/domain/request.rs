@@ -1,0 +1,36 @@
+//! A person's request.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::arn::{AccountRegion, ServiceId};
+
+/// What a person asked for by a manual invocation.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Request {
+    /// Services to restart whatever their freshness says; with the account and Region, where an ARN
+    /// names them.
+    pub services: BTreeMap<ServiceId, Option<AccountRegion>>,
+    /// The time of the request.
+    pub asked_at: Timestamp,
+    /// True where only the decisions are asked for.
+    pub dry_run: bool,
+    /// A limit instead of the function's own, `RELOADER_MAX_SERVICES`.
+    pub max_services: Option<usize>,
+    /// The person's own words about it.
+    pub reason: Option<String>,
+    /// The sender, where it came through the queue.
+    pub sender: Option<String>,
+}
+
+impl Request {
+    /// The same request without the services that it names.
+    #[must_use]
+    pub fn without_services(&self) -> Self {
+        Self {
+            services: BTreeMap::new(),
+            ..self.clone()
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Planning with the evidence that it needs, and carrying the plan out: the same for changes,
+//! requests and the sweep.
+
+use std::collections::BTreeMap;
+
+use tokio::time::Instant;
+
+use crate::aws::Ecs;
+use crate::clock::{Clock, Deadline};
+use crate::domain::arn::ServiceId;
+use crate::domain::change::Change;
+use crate::domain::history::Needed;
+use crate::domain::key::Key;
+use crate::domain::plan::{Plan, plan};
+use crate::domain::policy::Policy;
+use crate::domain::reason::{Decision, Reason};
+use crate::domain::service::Service;
+use crate::domain::start::Executed;
+use crate::execute::Executor;
+use crate::pace::Pace;
+
+/// Plans, and restarts what is stale.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Restarts<'a> {
+    pub(super) ecs: &'a Ecs,
+    pub(super) pace: &'a Pace,
+    pub(super) tag_prefix: &'a str,
+    pub(super) clock: &'a Clock,
+    pub(super) deadline: Deadline,
+}
+
+impl Restarts<'_> {
+    /// Decides about services that were described at an instant, and restarts the stale ones: one
+    /// record of each that the plan is about.
+    pub(crate) async fn carry_out(
+        &self,
+        changes: &BTreeMap<Key, Change>,
+        mut services: Vec<Service>,
+        policy: &Policy,
+        described_at: Instant,
+    ) -> BTreeMap<ServiceId, Executed> {
+        let (mut plan, needed) = self.plan(changes, &mut services, policy).await;
+        let executor = Executor {
+            ecs: self.ecs,
+            changes,
+            policy,
+            tag_prefix: self.tag_prefix,
+            pace: self.pace,
+            clock: self.clock,
+            needed: &needed,
+            looked_at: described_at,
+            until: self.deadline.until,
+        };
+        let mut executed = executor.execute(&plan, &services).await;
+        for seen in services {
+            let Some(planned) = plan.services.remove(&seen.id) else {
+                continue;
+            };
+            executed.entry(seen.id.clone()).or_insert_with(|| Executed {
+                planned,
+                start: None,
+                seen,
+            });
+        }
+        executed
+    }
+
+    /// Plans, and names the evidence to read of services shortly before they are restarted. It is
+    /// read at once where nothing is to be restarted, since it decides the reason; and where others
+    /// wait for the restart to end, since perhaps there is none.
+    async fn plan(
+        &self,
+        changes: &BTreeMap<Key, Change>,
+        services: &mut [Service],
+        policy: &Policy,
+    ) -> (Plan, BTreeMap<ServiceId, Needed>) {
+        loop {
+            let plan = plan(changes, services, policy, self.clock.now());
+            let mut reasons = plan.services.values().map(|planned| planned.reason);
+            let others_wait = reasons.any(|reason| reason == Reason::InFlightLimit);
+            let is_restart = |id: &ServiceId| {
+                let planned = plan.services.get(id);
+                planned.is_some_and(|planned| planned.reason.decision() == Decision::Restart)
+            };
+            let needed = plan.evidence_needed(changes, services, policy, self.clock.now());
+            let (later, now): (BTreeMap<_, _>, BTreeMap<_, _>) = needed
+                .into_iter()
+                .partition(|(id, _)| is_restart(id) && !others_wait);
+            if now.is_empty() {
+                return (plan, later);
+            }
+            let mut evidence = self.ecs.evidence(now, self.deadline.share(3)).await;
+            for service in services.iter_mut() {
+                if let Some(evidence) = evidence.remove(&service.id) {
+                    *service = service.clone().with_evidence(evidence);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! The line of a service.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+
+use super::change::{ChangeLine, ChangeLines, MOST_CHANGES};
+use super::zero::is_zero;
+use crate::domain::reason::{Decision, Reason};
+use crate::domain::request::Request;
+use crate::domain::resolution::{EndedRollout, FollowUp, Remaining, Resolution, Unreadable};
+use crate::domain::rollout::Outcome;
+use crate::domain::service::ServiceEvent;
+use crate::domain::start::{ErrorKind, ResultCode, StartResult};
+use crate::domain::text::bounded;
+use crate::report::telemetry::Level;
+
+/// One service.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are members of the JSON"
+)]
+pub struct ServiceLine {
+    /// `cluster/name`.
+    pub service: String,
+    /// The decision; none where the service could not be described.
+    pub decision: Option<Decision>,
+    /// The reason for it.
+    pub reason: Option<Reason>,
+    /// The reason that would have been given, were a restart wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub would_be: Option<Reason>,
+    /// What a person needs to know beyond the reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// True where a request names it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub requested: bool,
+    /// The person's own words, where a request asked for this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_reason: Option<String>,
+    /// The sender of that request, where it came through the queue.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sender_id: Option<String>,
+    /// The result of starting a restart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<ResultCode>,
+    /// The deployment that was started, or else the one that has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployment: Option<String>,
+    /// The time at which it was created.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployed_at: Option<Timestamp>,
+    /// The end of the rollout that was followed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+    /// The deployment that `outcome` is of, where `deployment` is a newer one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome_of: Option<String>,
+    /// Seconds from the start of that rollout until its end was seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration_seconds: Option<i64>,
+    /// The time at which it is described again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_check: Option<Timestamp>,
+    /// The attempts before this one that gave the same reason.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub attempts: u32,
+    /// The error, in AWS's words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// True where it is done again with nobody's help.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub will_retry: bool,
+    /// The first [`MOST_CHANGES`] of the changes that affect it. Services that the same changes
+    /// affect alike share the lines.
+    #[serde(serialize_with = "as_list")]
+    pub changes: Arc<[ChangeLine]>,
+    /// The number of the others.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub more_changes: usize,
+    /// True where a key that its task definition refers to is gone: its next task will not start.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub missing_key: bool,
+    /// Tags, and references of its task definition, that do not parse.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mistakes: Vec<String>,
+    /// The newest events of the service, as `DescribeServices` shows them.
+    pub ecs_events: Vec<EventLine>,
+    /// The level of its log line.
+    #[serde(skip)]
+    pub level: Level,
+    /// True where a restart failed, or its rollout did, and nothing retries it.
+    #[serde(skip)]
+    pub has_failed: bool,
+    /// True where the rollout that ended is one that this function had started, and failed.
+    #[serde(skip)]
+    pub rollout_failed: bool,
+}
+
+/// One event of a service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct EventLine {
+    /// Its time.
+    pub at: Timestamp,
+    /// The words of Amazon ECS.
+    pub message: String,
+}
+
+impl ServiceLine {
+    /// The line of a service. `limit` is the function's own `RELOADER_MAX_SERVICES`, where the
+    /// request asks for more than a queued message may.
+    pub(super) fn of(
+        resolution: &Resolution,
+        changes: &mut ChangeLines<'_>,
+        request: Option<&Request>,
+        limit: Option<usize>,
+    ) -> Self {
+        let mut line = Self {
+            service: resolution.service.to_string(),
+            attempts: resolution.repeats(),
+            will_retry: resolution.will_retry(),
+            ..Self::default()
+        };
+        line.add_plan(resolution, changes);
+        line.add_request(resolution, request);
+        line.add_end(resolution.ended.as_ref());
+        line.add_start(resolution.start.as_ref());
+        line.add_follow_up(resolution, limit);
+        for note in &resolution.notes {
+            line.add_detail(note);
+        }
+        line.has_failed = line.rollout_failed || line.could_not_start();
+        line.level = line.level(resolution.ended.as_ref());
+        line
+    }
+
+    fn add_plan(&mut self, resolution: &Resolution, changes: &mut ChangeLines<'_>) {
+        let planned = match &resolution.planned {
+            Ok(planned) => planned,
+            Err(Unreadable { kind, message }) => {
+                self.result = Some(match kind {
+                    ErrorKind::Denied => ResultCode::Denied,
+                    _ => ResultCode::Failed,
+                });
+                self.error = Some(message.clone());
+                return;
+            }
+        };
+        self.decision = Some(planned.reason.decision());
+        self.reason = Some(planned.reason);
+        self.would_be = planned.would_be;
+        self.detail.clone_from(&planned.detail);
+        self.requested = planned.requested;
+        self.more_changes = planned.asked_by.len().saturating_sub(MOST_CHANGES);
+        let Some(seen) = &resolution.seen else { return };
+        let deleted = planned
+            .asked_by
+            .iter()
+            .filter(|(_, reason)| **reason == Reason::Deleted);
+        self.missing_key = deleted
+            .filter_map(|(key, _)| changes.changes.get(key))
+            .any(|change| seen.misses(change));
+        self.changes = changes.of(planned, seen);
+        self.mistakes = seen.mistakes().collect();
+        self.ecs_events = seen.events.iter().map(EventLine::from).collect();
+    }
+
+    fn add_request(&mut self, resolution: &Resolution, request: Option<&Request>) {
+        let Some(request) = request else { return };
+        self.requested |= request.services.contains_key(&resolution.service);
+        self.request_reason.clone_from(&request.reason);
+        self.sender_id.clone_from(&request.sender);
+    }
+
+    fn add_end(&mut self, ended: Option<&EndedRollout>) {
+        let Some(ended) = ended else { return };
+        self.deployment = Some(ended.rollout.id.to_string());
+        self.deployed_at = Some(ended.rollout.started_at);
+        self.outcome = Some(ended.outcome);
+        self.duration_seconds = Some(ended.duration.as_secs());
+        self.rollout_failed = ended.is_failure();
+        self.error = ended.status_reason.as_deref().map(bounded);
+    }
+
+    fn add_start(&mut self, start: Option<&StartResult>) {
+        let Some(start) = start else { return };
+        self.result = Some(start.result());
+        match start {
+            StartResult::Started { rollout, found } => {
+                let before = self.deployment.replace(rollout.id.to_string());
+                self.outcome_of = before.filter(|_| self.outcome.is_some());
+                self.deployed_at = Some(rollout.started_at);
+                if *found {
+                    self.add_detail(
+                        "the answer to the call was lost; this deployment was found by \
+                         describing the service",
+                    );
+                }
+            }
+            StartResult::Denied { cause } | StartResult::Failed { cause, .. } => {
+                self.error = Some(cause.clone());
+            }
+            StartResult::Throttled | StartResult::OutOfTime => {}
+        }
+    }
+
+    fn add_follow_up(&mut self, resolution: &Resolution, limit: Option<usize>) {
+        match resolution.follow_up {
+            FollowUp::Retry { at, .. } => {
+                self.next_check = Some(at);
+                if let Some(limit) = limit {
+                    self.add_detail(&format!(
+                        "it is retried under RELOADER_MAX_SERVICES={limit}"
+                    ));
+                }
+            }
+            FollowUp::Follow { at, .. } => self.next_check = Some(at),
+            FollowUp::Abandoned { after } => {
+                if matches!(resolution.remaining(), Some(Remaining::Rollout(_))) {
+                    self.add_detail(&format!("no longer followed after {after:#}"));
+                } else {
+                    let reason = self.reason.unwrap_or(Reason::Stale);
+                    self.result = Some(ResultCode::Abandoned);
+                    self.error = Some(format!("waited {after:#} in vain: {reason}"));
+                }
+            }
+            FollowUp::LeftToSweep if self.decision == Some(Decision::Hold) => {
+                self.add_detail("there is no queue for held work: only the sweep takes it up");
+            }
+            FollowUp::Done | FollowUp::LeftToSweep | FollowUp::Redeliver(_) => {}
+        }
+    }
+
+    pub(super) fn add_detail(&mut self, text: &str) {
+        let detail = self.detail.take();
+        self.detail =
+            Some(detail.map_or_else(|| text.to_owned(), |detail| format!("{detail}; {text}")));
+    }
+
+    fn could_not_start(&self) -> bool {
+        let result = self
+            .result
+            .is_some_and(|result| result != ResultCode::Started);
+        result && !self.will_retry
+    }
+
+    /// An error is what a person must look at; a warning what goes on by itself, or waits for its
+    /// owner. A reason is a warning once, and information when it is repeated.
+    fn level(&self, ended: Option<&EndedRollout>) -> Level {
+        let result = match self.result {
+            _ if self.has_failed => Level::Error,
+            Some(ResultCode::Denied) => Level::Error,
+            Some(ResultCode::Started) | None => Level::Info,
+            Some(_) => Level::Warn,
+        };
+        let decision = match self.decision {
+            Some(Decision::Refuse | Decision::Hold) if self.attempts == 0 => Level::Warn,
+            _ => Level::Info,
+        };
+        let outcome = match ended
+            .filter(|ended| ended.rollout.own)
+            .map(|ended| ended.outcome)
+        {
+            Some(Outcome::Rejected | Outcome::Unknown) => Level::Warn,
+            _ => Level::Info,
+        };
+        let has_notes = self.changes.iter().any(|change| change.note.is_some());
+        let mistakes = if self.missing_key || has_notes || !self.mistakes.is_empty() {
+            Level::Warn
+        } else {
+            Level::Info
+        };
+        result.max(decision).max(outcome).max(mistakes)
+    }
+
+    /// Takes note that nothing retries it.
+    pub(super) fn is_not_retried(&mut self) {
+        self.will_retry = false;
+        if self.could_not_start() {
+            (self.has_failed, self.level) = (true, Level::Error);
+        }
+    }
+
+    /// The same line without its texts, of a service that is written together with others.
+    pub(super) fn without_texts(self) -> Self {
+        Self {
+            detail: None,
+            mistakes: Vec::new(),
+            ecs_events: Vec::new(),
+            ..self
+        }
+    }
+
+    /// The line with the end of the rollout that another line of the same service reports, where
+    /// this one reports none.
+    pub(super) fn with_end_of(mut self, other: Self) -> Self {
+        if self.outcome.is_none() && other.outcome.is_some() {
+            self.outcome = other.outcome;
+            self.outcome_of = other.outcome_of.or(other.deployment);
+            self.duration_seconds = other.duration_seconds;
+            self.rollout_failed = other.rollout_failed;
+            self.has_failed |= other.rollout_failed;
+            self.level = self.level.max(other.level);
+        }
+        self.requested |= other.requested;
+        self
+    }
+
+    /// True where nothing was done about it, and the reason says all.
+    pub(super) fn is_ordinary(&self) -> bool {
+        let is_idle = matches!(
+            self.decision,
+            Some(Decision::Skip | Decision::Refuse | Decision::Hold)
+        );
+        let is_noted = self.missing_key || self.requested;
+        is_idle
+            && self.result.is_none()
+            && self.error.is_none()
+            && self.outcome.is_none()
+            && !is_noted
+    }
+}
+
+impl From<&ServiceEvent> for EventLine {
+    fn from(event: &ServiceEvent) -> Self {
+        Self {
+            at: event.at,
+            message: bounded(&event.message),
+        }
+    }
+}
+
+fn as_list<S: Serializer>(lines: &[ChangeLine], to: S) -> Result<S::Ok, S::Error> {
+    lines.serialize(to)
+}

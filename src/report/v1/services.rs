@@ -1,0 +1,225 @@
+//! The lines of all services of an invocation, one a service.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Serialize, Serializer};
+
+use super::change::ChangeLines;
+use super::counts::Counts;
+use super::service::ServiceLine;
+use crate::domain::arn::ServiceId;
+use crate::domain::change::Change;
+use crate::domain::key::Key;
+use crate::domain::reason::{Decision, Reason};
+use crate::domain::request::Request;
+use crate::domain::resolution::Resolution;
+
+/// So many services of one reason have lines of their own, where nothing was done about them. The
+/// others are written together: three thousand refusals of one change say no more than twenty.
+pub const MOST_OF_A_REASON: usize = 20;
+
+/// The services of an answer.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct ServiceLines {
+    /// Services with lines of their own.
+    pub services: Vec<ServiceLine>,
+    /// The others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub more_services: Vec<MoreServices>,
+}
+
+/// Services that nothing was done about for the same reason, beside those that have lines of their
+/// own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MoreServices {
+    /// The decision.
+    pub decision: Decision,
+    /// The reason for it.
+    pub reason: Reason,
+    /// The reason that would have been given, were a restart wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub would_be: Option<Reason>,
+    /// The number of services.
+    pub services: usize,
+    /// The first of them, as `cluster/name`.
+    #[serde(serialize_with = "as_names")]
+    pub first: Vec<ServiceId>,
+    /// True where the same was reported before.
+    #[serde(skip)]
+    pub repeated: bool,
+}
+
+/// What services have in common that are written together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Common {
+    decision: Decision,
+    reason: Reason,
+    would_be: Option<Reason>,
+    repeated: bool,
+}
+
+/// Makes the lines of an invocation, one a service, whatever number of batches resolved it.
+#[derive(Debug, Default)]
+pub struct Services {
+    made: BTreeMap<ServiceId, Made>,
+    /// The number of ordinary services by what they have in common.
+    ordinary: BTreeMap<Common, usize>,
+}
+
+/// The line of a service, and how far the resolution got that it was made of.
+#[derive(Debug)]
+struct Made {
+    progress: Progress,
+    line: ServiceLine,
+    /// True where it is written together with others, so that only its numbers count.
+    together: bool,
+    /// True where nothing carries it on but a redelivery of its messages.
+    left_to_redelivery: bool,
+}
+
+/// Of two resolutions of one service the greater one is reported: a start comes before a decision,
+/// a decision before a service that could not be described, and of two decisions the last in the
+/// table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Progress {
+    is_started: bool,
+    reason: Option<Reason>,
+}
+
+impl Services {
+    /// Adds what was resolved of one batch. `limit` is the function's own `RELOADER_MAX_SERVICES`,
+    /// where the request asks for more than a queued message may.
+    pub fn add(
+        &mut self,
+        changes: &BTreeMap<Key, Change>,
+        request: Option<&Request>,
+        limit: Option<usize>,
+        resolutions: impl IntoIterator<Item = Resolution>,
+    ) {
+        let mut changes = ChangeLines::new(changes);
+        for resolution in resolutions {
+            let made = Made {
+                line: ServiceLine::of(&resolution, &mut changes, request, limit),
+                progress: Progress::of(&resolution),
+                together: false,
+                left_to_redelivery: resolution.is_left_to_redelivery(),
+            };
+            self.insert(resolution.service, made);
+        }
+    }
+
+    /// The services that are known already.
+    pub fn ids(&self) -> impl Iterator<Item = &ServiceId> {
+        self.made.keys()
+    }
+
+    /// Takes note that Lambda retries nothing: what was left to a redelivery has failed.
+    pub fn nothing_is_redelivered(&mut self) {
+        let left = self
+            .made
+            .values_mut()
+            .filter(|made| made.left_to_redelivery);
+        left.for_each(|made| made.line.is_not_retried());
+    }
+
+    fn insert(&mut self, id: ServiceId, made: Made) {
+        let made = match self.made.remove(&id) {
+            None if self.is_one_more(&made.line) => Made {
+                line: made.line.without_texts(),
+                together: true,
+                ..made
+            },
+            None => made,
+            Some(known) if known.progress >= made.progress => known.with_end_of(made),
+            Some(known) => made.with_end_of(known),
+        };
+        self.made.insert(id, made);
+    }
+
+    /// True where enough others say the same.
+    fn is_one_more(&mut self, line: &ServiceLine) -> bool {
+        let Some(common) = Common::of(line).filter(|_| line.is_ordinary()) else {
+            return false;
+        };
+        let number = self.ordinary.entry(common).or_default();
+        *number += 1;
+        *number > MOST_OF_A_REASON
+    }
+
+    /// The lines, and the numbers of all of them.
+    #[must_use]
+    pub fn finish(self) -> (ServiceLines, Counts) {
+        let mut counts = Counts::default();
+        let mut notes = BTreeSet::new();
+        let (mut lines, mut together) = (ServiceLines::default(), BTreeMap::new());
+        for (id, made) in self.made {
+            counts.add(&made.line);
+            let with_note = made
+                .line
+                .changes
+                .iter()
+                .filter(|change| change.note.is_some());
+            notes.extend(with_note.map(|change| change.key.clone()));
+            match Common::of(&made.line).filter(|_| made.together) {
+                Some(common) => MoreServices::add(&mut together, common, id),
+                None => lines.services.push(made.line),
+            }
+        }
+        counts.lookups_failed = notes.len();
+        lines.more_services = together.into_values().collect();
+        (lines, counts)
+    }
+}
+
+impl Made {
+    fn with_end_of(self, other: Self) -> Self {
+        Self {
+            line: self.line.with_end_of(other.line),
+            together: false,
+            ..self
+        }
+    }
+}
+
+impl MoreServices {
+    fn add(known: &mut BTreeMap<Common, Self>, common: Common, id: ServiceId) {
+        let none = || Self {
+            decision: common.decision,
+            reason: common.reason,
+            would_be: common.would_be,
+            services: 0,
+            first: Vec::new(),
+            repeated: common.repeated,
+        };
+        let more = known.entry(common).or_insert_with(none);
+        more.services += 1;
+        if more.first.len() < MOST_OF_A_REASON {
+            more.first.push(id);
+        }
+    }
+}
+
+impl Common {
+    fn of(line: &ServiceLine) -> Option<Self> {
+        Some(Self {
+            decision: line.decision?,
+            reason: line.reason?,
+            would_be: line.would_be,
+            repeated: line.attempts > 0,
+        })
+    }
+}
+
+impl Progress {
+    fn of(resolution: &Resolution) -> Self {
+        let planned = resolution.planned.as_ref().ok();
+        Self {
+            is_started: resolution.start.is_some(),
+            reason: planned.map(|planned| planned.reason),
+        }
+    }
+}
+
+fn as_names<S: Serializer>(ids: &[ServiceId], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(ids.iter().map(ToString::to_string))
+}
