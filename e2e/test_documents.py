@@ -9,8 +9,8 @@ from botocore import xform_name
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "template.yaml", *sorted((ROOT / "docs").glob("*.md"))]
-# Flags of the CLI itself, and a service of the CLI that has other names than the API.
-OF_THE_CLI = {"query", "output", "region", "profile", "endpoint-url", "stack-name"}
+# Flags of the CLI itself, and commands of the CLI that are no call of an API.
+OF_THE_CLI = {"query", "output", "region", "cli-binary-format"}
 NOT_AN_API = {("logs", "tail"), ("s3", "cp")}
 COMMAND = re.compile(r"aws ([a-z0-9]+) ([a-z][a-z0-9-]+)((?:[^`\n])*)")
 

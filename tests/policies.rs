@@ -1,5 +1,5 @@
-//! Who may do what: the policies of `template.yaml`, and those that the documents have to paste, are
-//! evaluated as IAM does.
+//! The policies of `template.yaml`, and those that the documents have to paste, are evaluated as IAM
+//! does: those who may, and those who may not.
 
 #![expect(
     clippy::unwrap_used,
@@ -59,7 +59,7 @@ impl Evaluated for Stack {
         self.properties("QueuePolicy")["PolicyDocument"].clone()
     }
 
-    /// Whether messages may be sent to the queue, and to the dead-letter queue.
+    /// True if messages may be sent to the queue, and to the dead-letter queue.
     fn may_send(&self, caller: Caller, source: Option<&str>) -> [bool; 2] {
         ["Queue", "DeadLetters"].map(|queue| {
             let request = Request::new(caller.clone(), "sqs:SendMessage", &self.arn(queue));
@@ -70,7 +70,7 @@ impl Evaluated for Stack {
         })
     }
 
-    /// Whether the function may, in its Region.
+    /// True if the function may, in its Region.
     fn may(&self, action: &'static str, resource: &str, context: &[(&str, &str)]) -> bool {
         let request = Request::new(self.role_of("Role"), action, resource)
             .with("aws:RequestedRegion", REGION);

@@ -19,8 +19,8 @@ use serde_json::{Value, json};
 
 use cloudformation::{EVERYTHING, Stack, read, template};
 
-/// What Lambda and SQS themselves do with the role: feed the function from the queue, decrypt its
-/// messages, and take its log and traces.
+/// Actions that Lambda and SQS themselves take with the role: they feed the function from the queue,
+/// decrypt its messages, and take its log and traces.
 const NOT_OURS: [&str; 6] = [
     "sqs:ReceiveMessage",
     "sqs:DeleteMessage",
@@ -61,7 +61,7 @@ const CALLERS: [Caller; 6] = [
     Caller::new("sqs.rs", "sqs", &["self.client"]),
 ];
 
-/// Where IAM's word is another one than the API's ("Actions, resources, and condition keys for
+/// IAM's word, if it is another one than the API's ("Actions, resources, and condition keys for
 /// Amazon S3", Service Authorization Reference).
 const NAMED_OTHERWISE: [(&str, &str); 2] = [
     ("s3:ListObjectVersions", "s3:ListBucketVersions"),

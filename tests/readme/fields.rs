@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::{document, documents, files_below, read};
 
-/// What Lambda and CloudWatch Logs add to a line.
+/// The fields that CloudWatch Logs adds to a line.
 const OF_AWS: [&str; 2] = ["@timestamp", "@message"];
 
 /// Words of the query language.

@@ -17,7 +17,7 @@ pub(super) struct Document {
 pub(super) struct Block {
     /// The word behind the fence.
     pub(super) language: String,
-    /// What it holds.
+    /// The text between the fences.
     pub(super) text: String,
 }
 

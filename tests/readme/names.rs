@@ -173,7 +173,7 @@ fn kebab(variant: &str) -> String {
     word
 }
 
-/// What a name in code style is checked as.
+/// True if code in a sentence is one word, and not a command or an example.
 fn is_name(code: &str) -> bool {
     !code.is_empty()
         && code

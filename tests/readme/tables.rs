@@ -126,7 +126,7 @@ fn actions_of_the_role() -> BTreeSet<String> {
         .collect()
 }
 
-/// What looks like `service:Action`.
+/// The words of the form `service:Action`.
 fn actions_in(text: &str) -> Vec<String> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != ':');
     let actions = words.filter(|word| {

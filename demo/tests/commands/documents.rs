@@ -25,7 +25,7 @@ fn shown_after<'a>(page: &'a str, command: &str) -> &'a str {
     block.split("\n```").next().unwrap()
 }
 
-/// Whether a line is shown as it was printed: an ellipsis stands for its rest.
+/// True if a line is shown as it was printed: an ellipsis stands for its rest.
 fn is(shown: &str, printed: &str) -> bool {
     match shown.strip_suffix('…') {
         Some(start) => printed.starts_with(start.trim_end()),
