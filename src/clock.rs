@@ -5,8 +5,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-/// The wall clock of one invocation: read once, at its start, since Lambda freezes the process
-/// between invocations; tokio's clock tells what has passed since.
+/// The wall clock of one invocation. It is read once, at the start, since Lambda freezes the process
+/// between invocations. Tokio's clock measures the time since then.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     wall: Timestamp,
@@ -39,7 +39,7 @@ impl Deadline {
 }
 
 impl Clock {
-    /// A clock that tells `wall` now.
+    /// A clock whose time is `wall` now.
     #[must_use]
     pub fn starting_at(wall: Timestamp) -> Self {
         Self {
@@ -56,13 +56,14 @@ impl Clock {
             .unwrap_or(self.wall)
     }
 
-    /// The moment of tokio's clock at which the time of day is `at`; now, where that has passed.
+    /// The instant of tokio's clock at which the time of day is `at`; the start of the invocation,
+    /// where that was before it.
     #[must_use]
     pub fn instant(&self, at: Timestamp) -> Instant {
         self.read + Duration::try_from(at.duration_since(self.wall)).unwrap_or_default()
     }
 
-    /// What has passed since the invocation began.
+    /// The time since the invocation began.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.read.elapsed()

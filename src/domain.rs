@@ -24,6 +24,7 @@ pub mod resolution;
 pub mod rollout;
 pub mod service;
 pub mod shared;
+mod spelling;
 pub mod start;
 pub mod tags;
 pub mod term;

@@ -14,14 +14,14 @@ use serde_path_to_error::{Path, Segment};
 
 use crate::domain::received::Origin;
 
-/// Something that is not what it should be.
+/// A mistake in a text: its place, and what was expected there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
 pub struct Malformed {
-    /// Where: `Records[0].body: detail.object.key`.
+    /// The place: `Records[0].body: detail.object.key`.
     pub at: String,
-    /// What was expected there.
+    /// The text that was expected there.
     pub expected: String,
-    /// What the event is found by.
+    /// The names that the event is found by.
     pub origin: Origin,
 }
 
@@ -82,8 +82,8 @@ impl fmt::Display for Malformed {
     }
 }
 
-/// Reads a document. A bad one is read a second time, to learn where it is bad: good ones do not
-/// pay for that.
+/// Reads a document. A bad one is read a second time, to find the mistake: good ones do not pay for
+/// that.
 pub(super) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Malformed> {
     serde_json::from_str(text).map_err(|error| {
         let mut document = serde_json::Deserializer::from_str(text);
@@ -92,24 +92,29 @@ pub(super) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Malformed
                 let at = known(error.path());
                 Malformed::at(at, expected(&error.into_inner()))
             }
-            // What stands behind the document.
+            // The mistake stands behind the document.
             Ok(_) => Malformed::at("", expected(&error)),
         }
     })
 }
 
-/// How deep the documents are that we read, and characters of the longest field in them.
+/// Most parts of a path that are shown: as many as the documents have that we read.
 const DEEPEST: usize = 4;
+
+/// Characters of the longest field that we read.
 const LONGEST_FIELD: usize = 24;
 
-/// The part of a path that may be told: a key that we do not read may be anything, and as long as
+/// The part of a path that may be shown: a field that we do not read may have any name, as long as
 /// the document.
 fn known(path: &Path) -> String {
     let letters = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
-    let foreign = |segment: &Segment| matches!(segment, Segment::Map { key } if key.len() > LONGEST_FIELD || !key.chars().all(letters));
+    let is_ours = |segment: &&Segment| match segment {
+        Segment::Map { key } => key.len() <= LONGEST_FIELD && key.chars().all(letters),
+        _ => true,
+    };
     path.iter()
         .take(DEEPEST)
-        .take_while(|segment| !foreign(segment))
+        .take_while(is_ours)
         .fold(String::new(), |at, segment| {
             let joint = if at.is_empty() || matches!(segment, Segment::Seq { .. }) {
                 ""
@@ -128,7 +133,7 @@ pub(super) fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::E
     read_time(&text)
 }
 
-/// The same where it may be missing; it then needs `#[serde(default)]` too.
+/// Reads a time that may be missing; it then needs `#[serde(default)]` too.
 pub(super) fn maybe_time<'de, D: Deserializer<'de>>(
     from: D,
 ) -> Result<Option<Timestamp>, D::Error> {
@@ -136,8 +141,8 @@ pub(super) fn maybe_time<'de, D: Deserializer<'de>>(
     text.map(|text| read_time(&text)).transpose()
 }
 
-/// A time of this century: one that is thousands of years away is a mistake, and whoever computes
-/// with it makes another.
+/// Reads a time of this century. One that is thousands of years away is a mistake, and a
+/// computation with it would be another.
 fn read_time<E: Error>(text: &str) -> Result<Timestamp, E> {
     let time = text
         .parse()
@@ -146,7 +151,7 @@ fn read_time<E: Error>(text: &str) -> Result<Timestamp, E> {
     time.ok_or_else(|| E::invalid_value(Unexpected::Str(text), &A_TIME))
 }
 
-/// Most entries of a list in a message. What is longer is malformed: no message may use the memory
+/// Most entries of a list in a message. A longer list is malformed: no message may use the memory
 /// and the time of its neighbours.
 pub(super) const MOST_ENTRIES: usize = 1_000;
 
@@ -155,16 +160,18 @@ pub(super) const MOST_ENTRIES: usize = 1_000;
 const LONGEST_TEXT: usize = 2_048;
 const SHORT: &str = "a text of at most 2048 bytes";
 
-/// The longest time that a message may tell, in seconds: a hundred years.
+/// The longest duration in a message, in seconds: a hundred years.
 const LONGEST_TIME: u32 = 100 * 366 * 24 * 60 * 60;
 const SECONDS: &str = "a number of seconds from 0 to 3162240000";
 
-/// The most services that a message may speak of.
+/// The largest number of services in a message.
 const MOST_SERVICES: usize = 1_000_000;
 const SERVICES: &str = "a number of services from 1 to 1000000";
 
-/// The times that a message may tell.
+/// The first time that may be in a message.
 const FIRST: Timestamp = Timestamp::constant(946_684_800, 0); // 2000-01-01T00:00:00Z
+
+/// The end of the times that may be in a message.
 const LAST: Timestamp = Timestamp::constant(4_102_444_800, 0); // 2100-01-01T00:00:00Z
 
 /// A text of bounded length.
@@ -246,22 +253,22 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Few<BTreeMap<String, T>> {
     }
 }
 
-/// Reads what may be `null`, which is as good as not there. This and the following are to be named
-/// in `#[serde(default, deserialize_with)]`.
+/// Reads a value that may be `null`, which means the same as a missing field. This function and the
+/// following ones are for `#[serde(default, deserialize_with)]`.
 pub(super) fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     from: D,
 ) -> Result<T, D::Error> {
     Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
-/// Reads a list of at most [`MOST_ENTRIES`], or none.
+/// Reads a list of at most [`MOST_ENTRIES`]; an empty one where it is missing.
 pub(super) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     from: D,
 ) -> Result<Vec<T>, D::Error> {
     Ok(maybe_list(from)?.unwrap_or_default())
 }
 
-/// The same, where it matters whether there is one.
+/// Reads a list that may be missing.
 pub(super) fn maybe_list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     from: D,
 ) -> Result<Option<Vec<T>>, D::Error> {
@@ -276,7 +283,7 @@ pub(super) fn texts<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D
         .collect())
 }
 
-/// The same, where it matters whether there is one.
+/// Reads a list of texts that may be missing.
 pub(super) fn maybe_texts<'de, D: Deserializer<'de>>(
     from: D,
 ) -> Result<Option<Vec<String>>, D::Error> {
@@ -286,7 +293,7 @@ pub(super) fn maybe_texts<'de, D: Deserializer<'de>>(
     )
 }
 
-/// Reads an object of at most [`MOST_ENTRIES`] members, or none.
+/// Reads an object of at most [`MOST_ENTRIES`] members; an empty one where it is missing.
 pub(super) fn members<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     from: D,
 ) -> Result<BTreeMap<String, T>, D::Error> {
@@ -310,13 +317,14 @@ pub(super) fn any_text<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::
     Ok(maybe_text(from)?.unwrap_or_default())
 }
 
-/// Reads a duration, which has no sign: what waited for less than no time would never grow old.
+/// Reads a duration in seconds. It has no sign: work that waited for less than no time would never
+/// grow old.
 pub(super) fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
-    let told = Option::<i64>::deserialize(from)?.unwrap_or_default();
-    let seconds = u32::try_from(told)
+    let number = Option::<i64>::deserialize(from)?.unwrap_or_default();
+    let seconds = u32::try_from(number)
         .ok()
         .filter(|seconds| *seconds <= LONGEST_TIME);
-    seconds.ok_or_else(|| D::Error::invalid_value(Unexpected::Signed(told), &SECONDS))
+    seconds.ok_or_else(|| D::Error::invalid_value(Unexpected::Signed(number), &SECONDS))
 }
 
 /// The seconds of a duration, as [`seconds`] takes them.
@@ -330,19 +338,19 @@ pub(super) fn to_seconds(duration: SignedDuration) -> u32 {
 pub(super) fn maybe_services<'de, D: Deserializer<'de>>(
     from: D,
 ) -> Result<Option<usize>, D::Error> {
-    let Some(told) = Option::<i64>::deserialize(from)? else {
+    let Some(number) = Option::<i64>::deserialize(from)? else {
         return Ok(None);
     };
-    let services = usize::try_from(told)
+    let services = usize::try_from(number)
         .ok()
         .filter(|services| (1..=MOST_SERVICES).contains(services));
     services
         .map(Some)
-        .ok_or_else(|| D::Error::invalid_value(Unexpected::Signed(told), &SERVICES))
+        .ok_or_else(|| D::Error::invalid_value(Unexpected::Signed(number), &SERVICES))
 }
 
-/// What serde expected. Its text begins with what it found instead, which may be anything and is
-/// left out.
+/// The part of serde's message that says what was expected. The part about what was found instead
+/// is left out, as it may be anything.
 fn expected(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let text = text
@@ -369,7 +377,7 @@ fn expected(error: &serde_json::Error) -> String {
     }
 }
 
-/// What serde expected, as people call it: its own words are those of Rust.
+/// The words of people for what serde expected in the words of Rust.
 fn in_plain_words(expected: &str) -> &str {
     match expected {
         "a boolean" => "true or false",

@@ -1,9 +1,8 @@
-//! How fast calls are made: a burst, then a steady rate, below the bucket that the account has for
-//! them.
+//! The pace of calls: a burst, then a steady rate, below the bucket that the account has for them.
 //!
 //! Such buckets belong to the account and Region, not to a process ("Request throttling for the
 //! Amazon ECS API", Amazon ECS API Reference). So a limit is one of the whole function, and each of
-//! its processes keeps to its part.
+//! its processes keeps to its share.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -21,8 +20,8 @@ pub struct Limit {
 
 impl Limit {
     /// The pace of one process of a function that runs at most `concurrency` processes at once. The
-    /// burst is rounded down, to one at least: a limit with a smaller burst than the function
-    /// has processes is kept by the rate alone.
+    /// burst is rounded down, and is at least one. Where the function has more processes than the
+    /// burst has calls, the rate alone keeps the limit.
     #[must_use]
     pub fn share(self, concurrency: u32) -> Pace {
         let processes = concurrency.max(1);
@@ -38,9 +37,9 @@ impl Limit {
 #[derive(Debug)]
 pub struct Pace {
     interval: Duration,
-    /// How far ahead of the steady rate a turn may be.
+    /// The most that a turn may be ahead of the steady rate.
     ahead: Duration,
-    /// When the next turn would be due at the steady rate.
+    /// The time of the next turn at the steady rate.
     due: Mutex<Instant>,
 }
 
@@ -55,7 +54,7 @@ impl Pace {
         }
     }
 
-    /// Waits for a turn; `false`, at once, where none will come before `until`.
+    /// Waits for a turn. Answers `false` at once where none comes before `until`.
     pub async fn admit(&self, until: Instant) -> bool {
         let Some(turn) = self.take_turn(until) else {
             return false;
@@ -76,7 +75,7 @@ impl Pace {
         Some(turn)
     }
 
-    /// The account's bucket is empty, whoever emptied it: from now on only the steady rate.
+    /// Ends the burst, after a throttle: the account's bucket is empty, whoever emptied it.
     pub fn throttled(&self) {
         let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
         *due = (*due).max(Instant::now() + self.ahead + self.interval);
@@ -144,7 +143,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_start_that_would_come_too_late_is_told_at_once_and_takes_no_turn() {
+    async fn a_start_that_would_come_too_late_is_refused_at_once_and_takes_no_turn() {
         let pace = Pace::new(1, 0.5);
         let began = Instant::now();
         assert!(pace.admit(began).await);
@@ -155,7 +154,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_unused_pace_gathers_its_burst_again() {
+    async fn an_unused_pace_has_its_burst_again() {
         let pace = Pace::new(5, 1.0);
         starts(&pace, 5).await;
 

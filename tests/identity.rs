@@ -4,7 +4,8 @@ use ecs_reloader::domain::arn::AccountRegion;
 use ecs_reloader::domain::key::{Key, Kind};
 use ecs_reloader::domain::reference::References;
 use ecs_reloader::domain::tags::Tags;
-use ecs_reloader::domain::watch::{Match, Term};
+use ecs_reloader::domain::term::Term;
+use ecs_reloader::domain::watch::Match;
 use ecs_reloader::event::{Content, decode};
 use proptest::prelude::*;
 

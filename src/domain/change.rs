@@ -1,134 +1,38 @@
-//! What changed, when, and how the function came to know.
+//! Changes: what happened to a key, when, and how the function came to know.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+mod scope;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::arn::ServiceId;
 use super::key::Key;
 
-/// What happened to a key. The order is the order of weight: within one second a write beats a
+pub use scope::Scope;
+use scope::Unions;
+
+/// The kind of a change. The order is that of precedence: within one second a write beats a
 /// deletion, and a label beats nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ChangeKind {
-    /// A label moved to another version of a parameter; its newest version is the one it was.
+    /// A label moved to another version of a parameter. Its newest version is the same as before.
     Labelled,
-    /// The key is gone.
+    /// The key was deleted.
     Deleted,
     /// The key has a new version.
     Written,
 }
 
-/// Which of the services that listen to a change are to be looked at. Changes that mean the same
-/// services share the list of them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Scope {
-    /// All of them: it was just told.
-    #[default]
-    All,
-    /// Those that were not looked at before.
-    AllExcept(Arc<BTreeSet<ServiceId>>),
-    /// Those about which something is left to do.
-    Only(Arc<BTreeSet<ServiceId>>),
-}
-
-impl Scope {
-    /// These services and no other.
-    #[must_use]
-    pub fn only(these: BTreeSet<ServiceId>) -> Self {
-        Self::Only(Arc::new(these))
-    }
-
-    /// All services but these.
-    #[must_use]
-    pub fn all_except(others: BTreeSet<ServiceId>) -> Self {
-        Self::AllExcept(Arc::new(others))
-    }
-
-    /// Whether a service is one of them.
-    #[must_use]
-    pub fn includes(&self, id: &ServiceId) -> bool {
-        match self {
-            Self::All => true,
-            Self::AllExcept(others) => !others.contains(id),
-            Self::Only(these) => these.contains(id),
-        }
-    }
-
-    /// Whether a service is one of them by name.
-    #[must_use]
-    pub fn names(&self, id: &ServiceId) -> bool {
-        matches!(self, Self::Only(these) if these.contains(id))
-    }
-
-    /// The services that either includes.
-    fn or(&self, other: &Self) -> Self {
-        match (self, other) {
-            (Self::All, _) | (_, Self::All) => Self::All,
-            (Self::AllExcept(one), Self::AllExcept(other)) => Self::all_except(&**one & &**other),
-            (Self::Only(one), Self::Only(other)) => Self::only(&**one | &**other),
-            (Self::AllExcept(others), Self::Only(these))
-            | (Self::Only(these), Self::AllExcept(others)) => {
-                Self::all_except(&**others - &**these)
-            }
-        }
-    }
-
-    /// Where its list is in memory: changes that share their list have the same place, and are told
-    /// apart from others by it at no cost.
-    #[must_use]
-    pub fn list_id(&self) -> usize {
-        match self {
-            Self::All => 0,
-            Self::AllExcept(services) | Self::Only(services) => Arc::as_ptr(services).addr(),
-        }
-    }
-}
-
-/// The lists of services that changes mean, each once.
-pub fn distinct<'a>(
-    changes: impl IntoIterator<Item = &'a Change>,
-) -> impl Iterator<Item = &'a Scope> {
-    let lists: BTreeMap<_, _> = changes
-        .into_iter()
-        .map(|change| (change.scope.list_id(), &change.scope))
-        .collect();
-    lists.into_values()
-}
-
-/// Joins lists of services, the same two once: a thousand changes that two messages tell share one
-/// list afterwards, as they did before.
-#[derive(Default)]
-struct Joined {
-    /// By where the two were, with the two themselves, so that no other comes to lie there.
-    known: BTreeMap<(usize, usize), [Scope; 3]>,
-}
-
-impl Joined {
-    fn or(&mut self, one: Scope, other: Scope) -> Scope {
-        if one == other {
-            return one;
-        }
-        let [_, _, both] = self
-            .known
-            .entry((one.list_id(), other.list_id()))
-            .or_insert_with(|| {
-                let both = one.or(&other);
-                [one, other, both]
-            });
-        both.clone()
-    }
-}
-
 /// One key that changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// What changed.
+    /// The key.
     pub key: Key,
-    /// The instant *t* that a deployment must have been created after to have read the change.
+    /// The instant *t*: a deployment covers the change only if it was created after it.
     pub at: Timestamp,
-    /// What happened to it.
+    /// What happened to the key.
     pub kind: ChangeKind,
     /// The version that the change made, where known.
     pub version: Option<String>,
@@ -136,22 +40,22 @@ pub struct Change {
     pub previous: Option<String>,
     /// An object's entity tag.
     pub etag: Option<String>,
-    /// Who changed it, where known.
+    /// The one who changed it, where known.
     pub by: Option<String>,
-    /// Whether the owner of the key wants nobody to be restarted for it.
+    /// Whether the owner of the key tagged it to restart nothing.
     pub ignored: bool,
     /// Whether metadata was asked about it.
     pub enriched: bool,
-    /// Whether another event named the same second for this key: which of them a source tells of
-    /// is not known then.
+    /// Whether another event named the same second for this key. A time of the source may then be
+    /// that of either.
     pub shares_second: bool,
-    /// What could not be enriched of it.
+    /// What could not be found out about it.
     pub note: Option<String>,
-    /// The id of the event that told of it.
+    /// The id of its event.
     pub event: String,
-    /// Who sent that event, one of [`SOURCES`]; empty where that is not known.
+    /// The source of its event, one of [`SOURCES`]; empty where that is not known.
     pub source: &'static str,
-    /// For which services it is to be looked at.
+    /// The services that it is planned for.
     pub scope: Scope,
 }
 
@@ -159,61 +63,59 @@ impl Change {
     /// A change of which no more is known.
     #[must_use]
     pub fn new(key: Key, at: Timestamp, kind: ChangeKind, event: &str) -> Self {
-        let event = event.to_owned();
-        let (version, previous, etag, by, note) = (None, None, None, None, None);
-        let (ignored, enriched, shares_second, source, scope) =
-            (false, false, false, "", Scope::All);
         Self {
             key,
             at,
             kind,
-            version,
-            previous,
-            etag,
-            by,
-            ignored,
-            enriched,
-            shares_second,
-            note,
-            event,
-            source,
-            scope,
+            version: None,
+            previous: None,
+            etag: None,
+            by: None,
+            ignored: false,
+            enriched: false,
+            shares_second: false,
+            note: None,
+            event: event.to_owned(),
+            source: "",
+            scope: Scope::All,
         }
     }
 
-    /// Keeps what else was enriched of it, beside what is known already.
+    /// Adds something that could not be found out.
     pub fn note(&mut self, note: &str) {
-        let note = self
-            .note
-            .take()
-            .map_or_else(|| note.to_owned(), |known| format!("{known}; {note}"));
-        self.note = Some(note);
+        self.note = Some(match self.note.take() {
+            Some(known) => format!("{known}; {note}"),
+            None => note.to_owned(),
+        });
     }
 
-    /// Takes the time that the source itself tells, which was asked for at `asked_at`. A later one
-    /// moves the change later. One within the event's own second is exact, where it was told so
-    /// late that no replica lags, and where no other event named that second. None moves it before
-    /// that second: a source may lag, and tell of the version before.
-    pub fn is_dated(&mut self, told: Timestamp, asked_at: Timestamp) {
+    /// Takes the time of the source itself, which was read at `read_at`:
+    ///
+    /// * A later time moves the change later.
+    /// * A time within the second of the event is exact, where no replica can lag any more, and
+    ///   where no other event named that second.
+    /// * No time moves the change before that second: a source that lags has the time of the
+    ///   version before.
+    pub fn date(&mut self, at: Timestamp, read_at: Timestamp) {
         let is_exact = self.has_whole_second()
-            && self.is_in_second(told)
+            && self.is_in_second(at)
             && !self.shares_second
-            && asked_at >= self.tells_exactly_from();
-        if told >= self.at || is_exact {
-            self.at = told;
+            && read_at >= self.exact_from();
+        if at >= self.at || is_exact {
+            self.at = at;
         }
     }
 
-    /// From when on the source's own time is exact.
+    /// The instant from which the source's own time is exact.
     #[must_use]
-    pub fn tells_exactly_from(&self) -> Timestamp {
+    pub fn exact_from(&self) -> Timestamp {
         self.at
             .saturating_add(REPLICAS_LAG)
             .unwrap_or(Timestamp::MAX)
     }
 
-    /// Whether all that is known of its time is the second, which a source may tell better: whoever
-    /// deployed in that second may have read the change.
+    /// Whether only the second of the change is known. Its source may know more: a deployment of
+    /// that second may have read the change.
     #[must_use]
     pub fn has_whole_second(&self) -> bool {
         self.at.subsec_nanosecond() == 0
@@ -234,11 +136,11 @@ impl Change {
         }
     }
 
-    /// Whether metadata knows of something that was written at `told`, which is not before the
-    /// second of this deletion: it was written again.
+    /// Whether the key of this deletion was written again: metadata has a time of writing that is
+    /// not before the second of the deletion.
     #[must_use]
-    pub fn was_undone(&self, told: Timestamp) -> bool {
-        self.kind == ChangeKind::Deleted && told.as_second() >= self.second()
+    pub fn was_undone(&self, written_at: Timestamp) -> bool {
+        self.kind == ChangeKind::Deleted && written_at.as_second() >= self.second()
     }
 
     /// Whether the key is gone for all that can be known: metadata was asked, and left nothing
@@ -248,18 +150,17 @@ impl Change {
         self.kind == ChangeKind::Deleted && self.enriched && self.note.is_none()
     }
 
-    /// Whether one event told of both.
-    fn is_told_with(&self, other: &Self) -> bool {
+    /// Whether both are of one event.
+    fn has_event_of(&self, other: &Self) -> bool {
         self.event == other.event
             && self.source != REQUEST
             && !["", SWEEP].contains(&self.event.as_str())
     }
 
-    /// Takes what an event about the same version knows more: two roads tell of one change, each in
-    /// part.
+    /// Adds what another event about the same version has: each of the two may have a part.
     fn completed_by(mut self, other: Self) -> Self {
-        if let Some(perhaps) = other.key.alternative() {
-            self.key = self.key.with_alternative(&perhaps);
+        if let Some(alternative) = other.key.alternative() {
+            self.key = self.key.with_alternative(&alternative);
         }
         if self.version.is_some() && other.version.is_some() && self.version != other.version {
             return self;
@@ -278,21 +179,35 @@ impl Change {
         }
     }
 
-    /// A label that moves after a write must not hide the write; and what was enriched of an event is
-    /// not forgotten where that comes again.
+    /// Whether this change of a key is kept, and not the other:
+    ///
+    /// * of one event that was delivered twice, the enriched one;
+    /// * otherwise a write or a deletion, since a label that moves later must not hide it;
+    /// * otherwise the later one.
     fn beats(&self, other: &Self) -> bool {
-        if self.is_told_with(other) && self.enriched != other.enriched {
+        if self.has_event_of(other) && self.enriched != other.enriched {
             return self.enriched;
         }
-        let told = |change: &Self| (change.kind != ChangeKind::Labelled, change.at, change.kind);
-        told(self) > told(other)
+        let rank = |change: &Self| (change.kind != ChangeKind::Labelled, change.at, change.kind);
+        rank(self) > rank(other)
     }
 }
 
-/// The source of a change that a person's request tells.
+/// The scopes of changes, each list once.
+pub fn distinct<'a>(
+    changes: impl IntoIterator<Item = &'a Change>,
+) -> impl Iterator<Item = &'a Scope> {
+    let lists: BTreeMap<_, _> = changes
+        .into_iter()
+        .map(|change| (change.scope.list_id(), &change.scope))
+        .collect();
+    lists.into_values()
+}
+
+/// The source of a change that a person requests.
 pub const REQUEST: &str = "request";
 
-/// Who tells of changes: the sources of events as AWS writes them, and people.
+/// The sources of changes: those of events as AWS writes them, and people.
 pub const SOURCES: [&str; 6] = [
     "aws.ssm",
     "aws.secretsmanager",
@@ -314,75 +229,69 @@ pub fn known_source(name: &str) -> &'static str {
 /// The id of the event of a change that the sweep found.
 pub const SWEEP: &str = "sweep";
 
-/// How long after a write an answer of a replica may not know of it.
+/// The time after a write in which an answer of a replica may not have it.
 const REPLICAS_LAG: SignedDuration = SignedDuration::from_secs(2);
 
-/// The instant *t* of an event time. Several services tell whole seconds: the change may have come
-/// at any moment of that second, so only a deployment created after its end is certain to have read
-/// it. A time ahead of `clock`, when the message was sent, is that instant: a clock that goes wrong
-/// must hide no later change.
+/// The instant *t* of an event's time, which several services send in whole seconds. The change may
+/// have come at any moment of that second, so that only a deployment created after its end is
+/// certain to have read it. A time ahead of `clock`, when the message was sent, is that instant: a
+/// clock that is wrong must hide no later change.
 #[must_use]
-pub fn end_of_event_time(told: Timestamp, clock: Timestamp) -> Timestamp {
-    let told = told.min(clock);
-    if told.subsec_nanosecond() == 0 {
-        end_of_second(told)
+pub fn end_of_event_time(time: Timestamp, clock: Timestamp) -> Timestamp {
+    let time = time.min(clock);
+    if time.subsec_nanosecond() == 0 {
+        end_of_second(time)
     } else {
-        told
+        time
     }
 }
 
-/// The instant *t* that somebody worked out before `clock`: it may be the end of the second that
-/// `clock` is in, and no later.
+/// The instant *t* that was computed before `clock`: at the latest the end of the second of `clock`.
 #[must_use]
 pub fn not_ahead_of(t: Timestamp, clock: Timestamp) -> Timestamp {
     t.min(end_of_second(clock))
 }
 
-/// The instant *t* of a time that a source tells exactly, where an event of whole seconds may tell
-/// of the same change.
+/// The end of the second of a time: the instant *t* of an exact time, where an event in whole
+/// seconds may be of the same change.
 #[must_use]
-pub fn end_of_second(told: Timestamp) -> Timestamp {
-    Timestamp::from_second(told.as_second().saturating_add(1)).unwrap_or(Timestamp::MAX)
+pub fn end_of_second(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second().saturating_add(1)).unwrap_or(Timestamp::MAX)
 }
 
-/// The last change of each key: of thirty writes only the newest must have been read, by all that
-/// any of them is to be looked at for.
+/// The last change of each key, with the scopes of all its changes: of thirty writes only the newest
+/// must be read.
 #[must_use]
 pub fn coalesce(changes: impl IntoIterator<Item = Change>) -> BTreeMap<Key, Change> {
     let mut newest: BTreeMap<Key, Change> = BTreeMap::new();
-    let mut joined = Joined::default();
-    for mut change in changes {
+    let mut unions = Unions::default();
+    for change in changes {
         let newer = match newest.remove(&change.key) {
             None => change,
-            Some(mut other) => {
-                let scope = joined.or(
-                    std::mem::take(&mut change.scope),
-                    std::mem::take(&mut other.scope),
-                );
-                let is_label = [&change, &other]
-                    .iter()
-                    .any(|one| one.kind == ChangeKind::Labelled);
-                let meet = !is_label && change.second() == other.second();
-                let shares_second = meet
-                    && (change.shares_second
-                        || other.shares_second
-                        || !change.is_told_with(&other));
-                let newer = if change.beats(&other) {
-                    change.completed_by(other)
-                } else {
-                    other.completed_by(change)
-                };
-                Change {
-                    scope,
-                    shares_second: newer.shares_second || shares_second,
-                    ..newer
-                }
-            }
+            Some(other) => newer_of(change, other, &mut unions),
         };
         newest.insert(newer.key.clone(), newer);
     }
     newest
 }
 
-#[cfg(test)]
-mod tests;
+fn newer_of(mut one: Change, mut other: Change, unions: &mut Unions) -> Change {
+    let scopes = [&mut one, &mut other].map(|change| std::mem::take(&mut change.scope));
+    let [scope, other_scope] = scopes;
+    let scope = unions.of(scope, other_scope);
+    let has_label = [&one, &other]
+        .iter()
+        .any(|change| change.kind == ChangeKind::Labelled);
+    let is_same_second = !has_label && one.second() == other.second();
+    let are_several = one.shares_second || other.shares_second || !one.has_event_of(&other);
+    let newer = if one.beats(&other) {
+        one.completed_by(other)
+    } else {
+        other.completed_by(one)
+    };
+    Change {
+        scope,
+        shares_second: newer.shares_second || (is_same_second && are_several),
+        ..newer
+    }
+}

@@ -1,26 +1,19 @@
 //! The canonical identity of a thing that can change.
 
+#[cfg(test)]
+mod tests;
+
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use super::arn::{AccountRegion, Arn};
+use super::arn::AccountRegion;
+use super::spelling::{is_suffix, moving_label, without_slash};
 
-/// The stage that a secret's readers read, unless they name another one.
-pub const CURRENT: &str = "AWSCURRENT";
+pub use super::spelling::{CURRENT, PREVIOUS, without_suffix};
 
-/// The stage that Secrets Manager attaches to the version which [`CURRENT`] leaves.
-pub const PREVIOUS: &str = "AWSPREVIOUS";
-
-/// The label, unless it is one that moves whenever the current version does. [`PREVIOUS`] has no
-/// event of its own: whoever reads it is to be restarted when [`CURRENT`] moves. "What's in a
-/// Secrets Manager secret?", AWS Secrets Manager User Guide.
-pub(super) fn moving_label(label: &str) -> Option<&str> {
-    (label != CURRENT && label != PREVIOUS).then_some(label)
-}
-
-/// What kind of thing a key names.
+/// The kind of a thing that can change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
     /// A parameter of Systems Manager Parameter Store.
@@ -49,8 +42,8 @@ impl Kind {
     }
 }
 
-/// A thing that can change: a kind, where it lives, and a path within that. Two spellings of one
-/// thing are one `Key`.
+/// A thing that can change: its kind, its account and Region, and its path there. Two spellings of
+/// one thing are one `Key`.
 ///
 /// A copy shares the parts of the original: a plan names each key once for every service that
 /// watches it.
@@ -60,77 +53,77 @@ pub struct Key(Arc<Parts>);
 #[derive(Clone, Debug)]
 struct Parts {
     kind: Kind,
-    place: AccountRegion,
+    home: AccountRegion,
     path: String,
-    /// Which of a secret's versions, where it is neither [`CURRENT`] nor [`PREVIOUS`]: a label of
-    /// the owner's own moves without the current version.
+    /// The label of a secret's version, where it is neither [`CURRENT`] nor [`PREVIOUS`]: a label
+    /// of the owner's own moves without the current version.
     stage: Option<String>,
     /// The six characters at the end of a secret's ARN, where known. A name has one ARN at a time,
     /// so they are no part of the identity.
     suffix: Option<String>,
-    /// Another path that may be meant: what told of a change does not say which of the two it is.
-    /// No part of the identity either.
-    also: Option<String>,
+    /// Another path that may be meant, where an event does not say which of the two it is. No part
+    /// of the identity either.
+    alternative: Option<String>,
 }
 
 impl Key {
     /// A parameter. `/app/db` and `app/db` have the same ARN and are the same parameter.
     #[must_use]
-    pub fn parameter(place: AccountRegion, name: &str) -> Self {
-        Self::of_kind(Kind::Parameter, place, without_slash(name))
+    pub fn parameter(home: AccountRegion, name: &str) -> Self {
+        Self::of_kind(Kind::Parameter, home, without_slash(name))
     }
 
     /// An object; its key is taken as it is.
     #[must_use]
     pub fn object(partition: &str, bucket: &str, key: &str) -> Self {
-        let place = AccountRegion {
+        let home = AccountRegion {
             partition: partition.to_owned(),
             ..AccountRegion::default()
         };
-        Self::of_kind(Kind::Object, place, &format!("{bucket}/{key}"))
+        Self::of_kind(Kind::Object, home, &format!("{bucket}/{key}"))
     }
 
     /// The current version of a secret.
     #[must_use]
-    pub fn secret(place: AccountRegion, name: &str) -> Self {
-        Self::of_kind(Kind::Secret, place, name)
+    pub fn secret(home: AccountRegion, name: &str) -> Self {
+        Self::of_kind(Kind::Secret, home, name)
     }
 
     /// A configuration profile, all three by name or all three by id.
     #[must_use]
     pub fn profile(
-        place: AccountRegion,
+        home: AccountRegion,
         application: &str,
         environment: &str,
         profile: &str,
     ) -> Self {
         Self::of_kind(
             Kind::Profile,
-            place,
+            home,
             &format!("{application}/{environment}/{profile}"),
         )
     }
 
-    /// A thing of this kind, its path as [`Key::path`] tells it.
+    /// A thing of this kind, with the path that [`Key::path`] has.
     #[must_use]
-    pub fn of_kind(kind: Kind, place: AccountRegion, path: &str) -> Self {
-        let place = if kind == Kind::Object {
-            place.partition_only()
+    pub fn of_kind(kind: Kind, home: AccountRegion, path: &str) -> Self {
+        let home = if kind == Kind::Object {
+            home.partition_only()
         } else {
-            place
+            home
         };
         Self(Arc::new(Parts {
             kind,
-            place,
+            home,
             path: path.to_owned(),
             stage: None,
             suffix: None,
-            also: None,
+            alternative: None,
         }))
     }
 
-    /// The version of a secret that a label stands at. The previous version changes with the
-    /// current one, and is the same key.
+    /// The version of a secret that has a label. The previous version changes with the current one,
+    /// and is the same key.
     #[must_use]
     pub fn at_stage(self, stage: &str) -> Self {
         let stage = moving_label(stage).map(str::to_owned);
@@ -140,7 +133,7 @@ impl Key {
         }))
     }
 
-    /// The same secret, whose ARN is known to end in these six characters; others are none.
+    /// The same secret, whose ARN ends in these six characters. Any other text is no such end.
     #[must_use]
     pub fn with_suffix(self, suffix: Option<&str>) -> Self {
         let suffix = suffix.filter(|suffix| is_suffix(suffix)).map(str::to_owned);
@@ -150,15 +143,15 @@ impl Key {
         }))
     }
 
-    /// The same change, which may be one of `other`, of the same kind and place: whoever watches
-    /// either of them is concerned.
+    /// The same key, or perhaps `other`, of the same kind, account and Region: an event of it affects
+    /// the services that watch either.
     #[must_use]
     pub fn with_alternative(self, other: &Self) -> Self {
-        if self.0.also.is_some() || other.path() == self.path() {
+        if self.0.alternative.is_some() || other.path() == self.path() {
             return self;
         }
         Self(Arc::new(Parts {
-            also: Some(other.path().to_owned()),
+            alternative: Some(other.path().to_owned()),
             ..Arc::unwrap_or_clone(self.0)
         }))
     }
@@ -166,11 +159,11 @@ impl Key {
     /// The same without the other key that may be meant.
     #[must_use]
     pub fn without_alternative(self) -> Self {
-        if self.0.also.is_none() {
+        if self.0.alternative.is_none() {
             self
         } else {
             Self(Arc::new(Parts {
-                also: None,
+                alternative: None,
                 ..Arc::unwrap_or_clone(self.0)
             }))
         }
@@ -179,24 +172,24 @@ impl Key {
     /// The other key that may be meant.
     #[must_use]
     pub fn alternative(&self) -> Option<Self> {
-        let path = self.0.also.clone()?;
+        let path = self.0.alternative.clone()?;
         Some(Self(Arc::new(Parts {
             path,
-            also: None,
+            alternative: None,
             ..Parts::clone(&self.0)
         })))
     }
 
-    /// What the key names.
+    /// The kind of the thing.
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.0.kind
     }
 
-    /// Where it lives.
+    /// The account and Region of the thing.
     #[must_use]
     pub fn home(&self) -> &AccountRegion {
-        &self.0.place
+        &self.0.home
     }
 
     /// The name without its leading slash, `bucket/key`, or `application/environment/profile`.
@@ -221,24 +214,24 @@ impl Key {
     #[must_use]
     pub fn is_at(&self, home: &AccountRegion) -> bool {
         match self.0.kind {
-            Kind::Object => self.0.place.partition == home.partition,
-            Kind::Parameter | Kind::Secret | Kind::Profile => self.0.place == *home,
+            Kind::Object => self.0.home.partition == home.partition,
+            Kind::Parameter | Kind::Secret | Kind::Profile => self.0.home == *home,
         }
     }
 
-    /// Whether it is the same thing, whatever the stage.
+    /// Whether both are of the same thing, whatever their stages.
     #[must_use]
     pub fn is_the_thing_of(&self, other: &Self) -> bool {
-        (self.0.kind, &self.0.place, &self.0.path) == (other.0.kind, &other.0.place, &other.0.path)
+        (self.0.kind, &self.0.home, &self.0.path) == (other.0.kind, &other.0.home, &other.0.path)
     }
 
-    /// Its ARN; a secret's without the six characters where they are not known, which Secrets
-    /// Manager takes as well.
+    /// Its ARN. Where the six characters at the end of a secret's ARN are not known, it ends before
+    /// them: Secrets Manager takes that as well.
     #[must_use]
     pub fn arn(&self) -> String {
         let Parts {
             kind,
-            place:
+            home:
                 AccountRegion {
                     partition,
                     account,
@@ -247,7 +240,7 @@ impl Key {
             path,
             stage: _,
             suffix,
-            also: _,
+            alternative: _,
         } = &*self.0;
         match kind {
             Kind::Parameter => format!("arn:{partition}:ssm:{region}:{account}:parameter/{path}"),
@@ -304,13 +297,13 @@ impl Key {
     fn identity(&self) -> (Kind, &AccountRegion, &str, Option<&str>) {
         let Parts {
             kind,
-            place,
+            home,
             path,
             stage,
             suffix: _,
-            also: _,
+            alternative: _,
         } = &*self.0;
-        (*kind, place, path, stage.as_deref())
+        (*kind, home, path, stage.as_deref())
     }
 }
 
@@ -347,136 +340,6 @@ impl Ord for Key {
 /// The term that watches this key from its own account and Region.
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.seen_from(&self.0.place))
-    }
-}
-
-/// What an ARN of one of the four sources names; `None` for any other. What follows a secret's
-/// name, after a colon, is left out.
-pub(super) fn named_by(arn: &Arn<'_>) -> Option<(Kind, String)> {
-    match arn.service {
-        "ssm" => Some((
-            Kind::Parameter,
-            arn.resource.strip_prefix("parameter/")?.to_owned(),
-        )),
-        "s3" => Some((Kind::Object, arn.resource.to_owned())),
-        "secretsmanager" => Some((
-            Kind::Secret,
-            arn.resource
-                .strip_prefix("secret:")?
-                .split(':')
-                .next()?
-                .to_owned(),
-        )),
-        "appconfig" => {
-            let path = arn.resource.strip_prefix("application/")?;
-            let (application, path) = path.split_once("/environment/")?;
-            let (environment, profile) = path.split_once("/configuration/")?;
-            Some((
-                Kind::Profile,
-                format!("{application}/{environment}/{profile}"),
-            ))
-        }
-        _ => None,
-    }
-}
-
-pub(super) fn without_slash(name: &str) -> &str {
-    name.strip_prefix('/').unwrap_or(name)
-}
-
-/// The name and the six characters of what may be a whole ARN: `prod/db-AbCdEf`. A name may itself
-/// end like that, so that this is a guess where the name is not told.
-#[must_use]
-pub fn without_suffix(path: &str) -> Option<(&str, &str)> {
-    let (name, suffix) = path.rsplit_once('-')?;
-    (!name.is_empty() && is_suffix(suffix)).then_some((name, suffix))
-}
-
-fn is_suffix(text: &str) -> bool {
-    text.len() == 6 && text.chars().all(|c| c.is_ascii_alphanumeric())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn home() -> AccountRegion {
-        AccountRegion::of_region("123456789012", "eu-west-1")
-    }
-
-    #[test]
-    fn a_leading_slash_makes_no_other_parameter() {
-        assert_eq!(
-            Key::parameter(home(), "/app/db"),
-            Key::parameter(home(), "app/db")
-        );
-    }
-
-    #[test]
-    fn another_account_or_region_makes_another_parameter() {
-        let here = Key::parameter(home(), "/app/db");
-
-        assert_ne!(
-            here,
-            Key::parameter(
-                AccountRegion::of_region("210987654321", "eu-west-1"),
-                "/app/db"
-            )
-        );
-        assert_ne!(
-            here,
-            Key::parameter(
-                AccountRegion::of_region("123456789012", "eu-west-2"),
-                "/app/db"
-            )
-        );
-    }
-
-    #[test]
-    fn the_end_of_an_arn_makes_no_other_secret_and_a_label_does() {
-        let secret = Key::secret(home(), "prod/db");
-
-        assert_eq!(secret, secret.clone().with_suffix(Some("AbCdEf")));
-        assert_eq!(secret, secret.clone().at_stage("AWSCURRENT"));
-        assert_eq!(
-            secret,
-            secret.clone().at_stage("AWSPREVIOUS"),
-            "it moves with the current version"
-        );
-        assert_ne!(secret, secret.clone().at_stage("CANARY"));
-        assert_eq!(secret.clone().with_suffix(Some("-AbCdEf")).suffix(), None);
-    }
-
-    #[test]
-    fn a_key_is_shown_as_the_term_that_watches_it() {
-        assert_eq!(
-            Key::parameter(home(), "MyParameter").to_string(),
-            "ssm:/MyParameter"
-        );
-        assert_eq!(
-            Key::object("aws", "bucket", "app/prod.yaml").to_string(),
-            "s3:bucket/app/prod.yaml"
-        );
-        assert_eq!(
-            Key::secret(home(), "prod/db")
-                .at_stage("CANARY")
-                .to_string(),
-            "secret:prod/db at stage CANARY"
-        );
-    }
-
-    #[test]
-    fn from_elsewhere_a_key_is_shown_as_its_arn() {
-        let elsewhere = AccountRegion::of_region("123456789012", "us-east-1");
-
-        assert_eq!(
-            Key::parameter(home(), "/app/db").seen_from(&elsewhere),
-            "arn:aws:ssm:eu-west-1:123456789012:parameter/app/db"
-        );
-        assert_eq!(
-            Key::object("aws", "bucket", "key").seen_from(&elsewhere),
-            "s3:bucket/key"
-        );
+        f.write_str(&self.seen_from(&self.0.home))
     }
 }

@@ -34,7 +34,7 @@ use super::key::Key;
 use super::policy::Policy;
 use super::reason::Reason;
 use super::service::Service;
-use super::shared::Found;
+use super::shared::Memo;
 
 use counts::{InFlight, Reach};
 use judged::{Judged, Judgement, SharedJudgements};
@@ -63,7 +63,7 @@ pub fn plan(
         reach: Reach::of(&judged, changes, services),
     };
     let scopes: Vec<_> = distinct(changes.values()).collect();
-    let mut in_scope = Found::default();
+    let mut in_scope = Memo::default();
     let mut plan = Plan::default();
     for service in services {
         let Some(judged) = judged.get(&service.id) else {
@@ -73,7 +73,7 @@ pub fn plan(
             .iter()
             .map(|scope| scope.includes(&service.id))
             .collect();
-        let asked_by = in_scope.of(&judged.reasons, scopes, || {
+        let asked_by = in_scope.get(&judged.reasons, scopes, || {
             let asked_by = planning.in_scope(service, &judged.reasons);
             shared.reasons.share(asked_by)
         });

@@ -2,20 +2,20 @@
 
 use super::arn::Arn;
 
-/// An Amazon SQS queue, as its URL tells it.
+/// An Amazon SQS queue, from its URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Queue {
     account: String,
     name: String,
-    /// The URLs of servers for tests tell none.
+    /// `None` for the URLs of some servers for tests.
     region: Option<String>,
 }
 
 impl Queue {
     /// Reads the URL of a queue: account and name are the last two parts of its path, on AWS
-    /// (`https://sqs.eu-west-1.amazonaws.com/123456789012/changes`) as on a server for tests (`http://127.0.0.1:4566/123456789012/changes`). The
-    /// Region stands in the name of the host, or, in the URLs of some of those servers, in the
-    /// path. `None` where there is no such path.
+    /// (`https://sqs.eu-west-1.amazonaws.com/123456789012/changes`) as on a server for tests
+    /// (`http://127.0.0.1:4566/123456789012/changes`). The Region is in the name of the host, or, in
+    /// the URLs of some of those servers, in the path. `None` where there is no such path.
     #[must_use]
     pub fn from_url(url: &str) -> Option<Self> {
         let (host, path) = url.split_once("://")?.1.split_once('/')?;
@@ -35,7 +35,7 @@ impl Queue {
         })
     }
 
-    /// The same queue. Where its URL tells no Region, it is in that of the function with this ARN.
+    /// The same queue. Where its URL has no Region, it is in that of the function with this ARN.
     #[must_use]
     pub fn of_function(self, function_arn: &str) -> Self {
         let of_function = || Some(Arn::parse(function_arn)?.region.to_owned());
@@ -96,7 +96,7 @@ mod tests {
     ];
 
     #[test]
-    fn a_queue_is_told_by_its_url_in_every_form() {
+    fn a_queue_is_known_by_its_url_in_every_form() {
         for url in [
             "https://sqs.eu-west-1.amazonaws.com/123456789012/changes",
             "https://sqs-fips.eu-west-1.amazonaws.com/123456789012/changes",
@@ -130,7 +130,7 @@ mod tests {
 
             assert!(
                 queue.is_named_by(OWN) && queue.is_named_by(ELSEWHERE[0]),
-                "nothing tells the Region"
+                "no Region is known"
             );
             assert!(of_function.is_named_by(OWN));
             assert_eq!(
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_account_and_queue_is_no_url_of_a_queue() {
+    fn a_url_without_account_and_queue_is_none_of_a_queue() {
         for url in [
             "",
             "changes",

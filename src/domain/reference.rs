@@ -1,4 +1,5 @@
-//! What a task definition, or a service, refers to: the things that a task reads when it starts.
+//! The references of a task definition, or of a service: the things that a task reads when it
+//! starts.
 
 use super::arn::AccountRegion;
 use super::key::{Key, Kind};
@@ -8,25 +9,25 @@ use super::text::bounded;
 /// The references of one task definition, or of one service itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct References {
-    /// What new tasks read anew.
+    /// Things that each new task reads anew.
     pub followed: Vec<Term>,
     /// Versions of secrets, named by their ids: they never change.
     pub pinned: Vec<Term>,
-    /// What does not parse.
+    /// References that do not parse.
     pub unread: Vec<UnreadReference>,
 }
 
 /// A reference that does not parse.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnreadReference {
-    /// Where it stands: `containerDefinitions[app].secrets[DB_URL]`.
+    /// The field that has it: `containerDefinitions[app].secrets[DB_URL]`.
     pub field: String,
-    /// What was expected there.
+    /// The text that was expected there.
     pub expected: &'static str,
 }
 
 impl UnreadReference {
-    /// The mistake in words, where `owner` is what has the field: `the task definition`.
+    /// The mistake in words. `owner` is the owner of the field: `the task definition`.
     #[must_use]
     pub fn in_words(&self, owner: &str) -> String {
         let Self { field, expected } = self;
@@ -38,8 +39,8 @@ impl UnreadReference {
 }
 
 impl References {
-    /// Adds the reference `text` that stands in `field`; where it is not an ARN, it is the name of
-    /// a `bare`.
+    /// Adds the reference `text` of a `field`. Text that is no ARN is the name of a thing of the kind
+    /// `bare`.
     ///
     /// "Specifying sensitive data", "Pass environment variables" and "Task definition parameters",
     /// Amazon ECS Developer Guide.
@@ -54,8 +55,8 @@ impl References {
         }
     }
 
-    /// Whether any version of a thing is among them, for a service whose account and Region are
-    /// `home`: without it a task does not start.
+    /// Whether any version of the key's thing is among them, for a service in the account and Region
+    /// `home`. Without that thing a task does not start.
     #[must_use]
     pub fn name(&self, key: &Key, home: &AccountRegion) -> bool {
         self.followed
@@ -64,13 +65,13 @@ impl References {
             .any(|term| term.names_thing(key, home))
     }
 
-    /// How much there is to keep.
+    /// The number of references, those that do not parse included.
     #[must_use]
     pub fn len(&self) -> usize {
         self.followed.len() + self.pinned.len() + self.unread.len()
     }
 
-    /// Whether nothing is referred to.
+    /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

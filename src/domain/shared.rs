@@ -1,10 +1,10 @@
-//! What is the same for many services is kept once.
+//! Values that many services have in common, each kept once.
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Values, each kept once. Three thousand services that a hundred changes concern alike would
+/// Values, each kept once. Three thousand services that a hundred changes affect alike would
 /// otherwise have three hundred thousand reasons.
 #[derive(Debug)]
 pub struct Shared<T>(BTreeSet<Arc<T>>);
@@ -16,7 +16,7 @@ impl<T> Default for Shared<T> {
 }
 
 impl<T: Ord> Shared<T> {
-    /// The value that is kept already and equals this one, or else this one.
+    /// The kept value that equals this one; otherwise this one, which is kept.
     pub fn share(&mut self, value: T) -> Arc<T>
     where
         Arc<T>: Borrow<T>,
@@ -30,26 +30,32 @@ impl<T: Ord> Shared<T> {
     }
 }
 
-/// What was found out about shared values, once for each of them and for what else it depends on.
-/// They are told apart by where they are in memory; each is kept, so that no other comes to lie
-/// there.
+/// Results that are computed once for each shared value, and for each key beside it. Values are
+/// compared by their addresses. Each value is kept, so that no other value gets its address.
 #[derive(Debug)]
-pub struct Found<T, K, V>(BTreeMap<(usize, K), (Arc<T>, V)>);
+pub struct Memo<T, K, V>(BTreeMap<(usize, K), Entry<T, V>>);
 
-impl<T, K, V> Default for Found<T, K, V> {
+#[derive(Debug)]
+struct Entry<T, V> {
+    _value: Arc<T>,
+    result: V,
+}
+
+impl<T, K, V> Default for Memo<T, K, V> {
     fn default() -> Self {
         Self(BTreeMap::new())
     }
 }
 
-impl<T, K: Ord, V: Clone> Found<T, K, V> {
-    /// What was found out before, or else what `find` finds.
-    pub fn of(&mut self, value: &Arc<T>, beside: K, find: impl FnOnce() -> V) -> V {
-        let (_, found) = self
-            .0
-            .entry((Arc::as_ptr(value).addr(), beside))
-            .or_insert_with(|| (Arc::clone(value), find()));
-        found.clone()
+impl<T, K: Ord, V: Clone> Memo<T, K, V> {
+    /// The known result of a value and a key; otherwise that of `compute`.
+    pub fn get(&mut self, value: &Arc<T>, key: K, compute: impl FnOnce() -> V) -> V {
+        let address = Arc::as_ptr(value).addr();
+        let entry = self.0.entry((address, key)).or_insert_with(|| Entry {
+            _value: Arc::clone(value),
+            result: compute(),
+        });
+        entry.result.clone()
     }
 }
 
@@ -67,14 +73,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_found_out_about_a_value_is_found_out_once() {
+    fn a_result_is_computed_once_for_a_value() {
         let (one, equal) = (Arc::new(1), Arc::new(1));
-        let (mut found, mut asked) = (Found::default(), 0);
+        let (mut memo, mut computed) = (Memo::default(), 0);
 
         for value in [&one, &one, &equal] {
-            found.of(value, (), || asked += 1);
+            memo.get(value, (), || computed += 1);
         }
 
-        assert_eq!(asked, 2);
+        assert_eq!(computed, 2);
     }
 }

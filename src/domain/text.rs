@@ -1,6 +1,6 @@
-//! Text that others wrote, made fit to be shown.
+//! Text of others becomes fit to be shown.
 
-/// Characters of one text of others that are shown.
+/// Most characters of one text of others that are shown.
 pub const LONGEST: usize = 256;
 
 /// Text of others (keys, names, senders, reasons of Amazon ECS, service events), as it may be shown
@@ -34,7 +34,10 @@ pub fn bounded(text: &str) -> String {
 #[must_use]
 pub fn is_shown(character: char) -> bool {
     let breaks_line = matches!(character, '\u{2028}' | '\u{2029}');
-    let turns = matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let turns = matches!(
+        character,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
     !character.is_control() && !breaks_line && !turns
 }
 
@@ -43,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_short_and_plain_stays_as_it_is() {
+    fn short_and_plain_text_stays_as_it_is() {
         let longest = "é".repeat(LONGEST);
 
         assert_eq!(
@@ -54,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_longer_ends_in_an_ellipsis() {
+    fn longer_text_ends_in_an_ellipsis() {
         let shown = bounded(&"é".repeat(LONGEST + 1));
 
         assert_eq!(shown.chars().count(), LONGEST);

@@ -1,40 +1,40 @@
-//! What a service listens to: the terms of its `reloader:watch` tags.
+//! The keys that a service watches: the terms of its `reloader:watch` tags.
 
 use super::arn::AccountRegion;
 use super::key::Key;
 use super::reference::References;
-pub use super::term::Term;
+use super::term::Term;
 
 /// The terms of a service's watch tags.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Watch {
-    /// Listens to whatever the service and its task definition refer to.
+    /// Watches everything that the service and its task definition refer to.
     pub auto: bool,
-    /// Listens to these.
+    /// Watches these.
     pub terms: Vec<Term>,
-    /// But never to these.
+    /// Never watches these.
     pub exclusions: Vec<Term>,
 }
 
-/// How a service stands to a key.
+/// The relation of a service to a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Match {
-    /// A term, or a reference of its task definition, names it.
+    /// A term, or a reference of its task definition, names the key.
     Watched,
-    /// Something would name it, and an exclusion forbids it.
+    /// A term or a reference names the key, and an exclusion forbids it.
     Excluded,
-    /// Its task definition names a version of it that never changes.
+    /// Its task definition names a version of the key that never changes.
     Pinned,
     /// The task definition decides, and was not read.
     NeedsTaskDefinition,
-    /// Nothing names it.
+    /// Nothing names the key.
     None,
 }
 
 impl Watch {
-    /// The relation to `key` of a service whose account and Region are `home`. It has references of
-    /// its `own`, and those of its task `definition`, where that was read. Of two keys that may
-    /// be meant, the one counts that it listens to.
+    /// The relation of a service in the account and Region `home` to `key`. The service has
+    /// references of its `own`, and those of its task `definition`, where that was read. Of two
+    /// keys that may be meant, the one that it watches counts.
     #[must_use]
     pub fn match_of(
         &self,
@@ -43,47 +43,57 @@ impl Watch {
         own: &References,
         definition: Option<&References>,
     ) -> Match {
-        let listens = |key: &Key| self.listens_to(key, home, own, definition);
-        match (listens(key), key.alternative().map(|other| listens(&other))) {
-            (listening, None | Some(Match::None)) | (Match::None, Some(listening)) => listening,
-            (Match::Watched, Some(_)) | (_, Some(Match::Watched)) => Match::Watched,
-            (Match::NeedsTaskDefinition, Some(_)) | (_, Some(Match::NeedsTaskDefinition)) => {
-                Match::NeedsTaskDefinition
-            }
-            (listening, Some(_)) => listening,
-        }
+        let one = self.match_of_one(key, home, own, definition);
+        let Some(alternative) = key.alternative() else {
+            return one;
+        };
+        let other = self.match_of_one(&alternative, home, own, definition);
+        let either = [one, other];
+        let deciding = [Match::Watched, Match::NeedsTaskDefinition];
+        deciding
+            .into_iter()
+            .find(|deciding| either.contains(deciding))
+            .unwrap_or(if one == Match::None { other } else { one })
     }
 
-    fn listens_to(
+    fn match_of_one(
         &self,
         key: &Key,
         home: &AccountRegion,
         own: &References,
         definition: Option<&References>,
     ) -> Match {
-        let names = |terms: &[Term]| terms.iter().any(|term| term.matches(key, home));
-        let listening = match definition {
-            _ if names(&self.terms) => Match::Watched,
-            _ if !self.auto => Match::None,
-            _ if names(&own.followed) => Match::Watched,
-            None => Match::NeedsTaskDefinition,
-            Some(definition) if names(&definition.followed) => Match::Watched,
-            Some(definition) if names(&definition.pinned) || names(&own.pinned) => Match::Pinned,
-            Some(_) => Match::None,
+        let name = |terms: &[Term]| terms.iter().any(|term| term.matches(key, home));
+        let unless_excluded = |found| {
+            let exclude = |term: &Term| term.names_thing(key, home);
+            if self.exclusions.iter().any(exclude) {
+                Match::Excluded
+            } else {
+                found
+            }
         };
-        let excluded = || {
-            self.exclusions
-                .iter()
-                .any(|term| term.names_thing(key, home))
+        if name(&self.terms) {
+            return unless_excluded(Match::Watched);
+        }
+        if !self.auto {
+            return Match::None;
+        }
+        if name(&own.followed) {
+            return unless_excluded(Match::Watched);
+        }
+        let Some(definition) = definition else {
+            return Match::NeedsTaskDefinition;
         };
-        if matches!(listening, Match::Watched | Match::Pinned) && excluded() {
-            Match::Excluded
+        if name(&definition.followed) {
+            unless_excluded(Match::Watched)
+        } else if name(&definition.pinned) || name(&own.pinned) {
+            unless_excluded(Match::Pinned)
         } else {
-            listening
+            Match::None
         }
     }
 
-    /// Whether such a service refers to any version of the thing, pinned ones among them.
+    /// Whether such a service refers to any version of the key's thing, pinned ones included.
     #[must_use]
     pub fn refers_to(
         &self,
@@ -93,13 +103,10 @@ impl Watch {
         definition: Option<&References>,
     ) -> bool {
         let refers = |key: &Key| {
-            let names = |terms: &[Term]| terms.iter().any(|term| term.names_thing(key, home));
-            let by_reference = || {
-                self.auto
-                    && (own.name(key, home)
-                        || definition.is_some_and(|definition| definition.name(key, home)))
-            };
-            (names(&self.terms) || by_reference()) && !names(&self.exclusions)
+            let name = |terms: &[Term]| terms.iter().any(|term| term.names_thing(key, home));
+            let mut references = [own].into_iter().chain(definition);
+            let by_reference = self.auto && references.any(|references| references.name(key, home));
+            (name(&self.terms) || by_reference) && !name(&self.exclusions)
         };
         refers(key) || key.alternative().as_ref().is_some_and(refers)
     }
@@ -146,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn auto_leaves_what_no_term_names_to_the_task_definition() {
+    fn auto_leaves_a_key_that_no_term_names_to_the_task_definition() {
         let watch = Watch {
             auto: true,
             terms: vec![Term::parse("ssm:/app/").unwrap()],
@@ -164,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_service_itself_refers_to_needs_no_task_definition() {
+    fn a_reference_of_the_service_itself_needs_no_task_definition() {
         let watch = Watch {
             auto: true,
             ..Watch::default()

@@ -1,4 +1,4 @@
-//! When restarts may start: between two times of day, on a range of weekdays, in a time zone.
+//! Windows in which restarts may start: between two times of day, on a range of weekdays, in a time zone.
 
 use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::{AmbiguousOffset, TimeZone};
@@ -23,7 +23,7 @@ pub struct Window {
     pub zone: TimeZone,
 }
 
-/// A window that is open for a day or less is found within these many days from yesterday on.
+/// Days, from yesterday on, within which every window opens.
 const DAYS_AHEAD: i32 = 9;
 
 impl Window {
@@ -53,8 +53,8 @@ impl Window {
             .any(|(opens, closes)| opens <= at && at < closes)
     }
 
-    /// The first instant, from `after` on, at which restarts may start; the end of time where there
-    /// is none.
+    /// The first instant, from `after` on, at which restarts may start; [`Timestamp::MAX`] where
+    /// there is none.
     #[must_use]
     pub fn next_opening(&self, after: Timestamp) -> Timestamp {
         let to_come = self.openings(after).filter(|(_, closes)| after < *closes);
@@ -64,7 +64,7 @@ impl Window {
             .unwrap_or(Timestamp::MAX)
     }
 
-    /// When it opens and closes, from the day before `around` on.
+    /// The instants at which it opens and closes, from the day before `around` on.
     fn openings(&self, around: Timestamp) -> impl Iterator<Item = (Timestamp, Timestamp)> {
         let today = self.zone.to_datetime(around).date();
         let days = (-1..DAYS_AHEAD).filter_map(move |days| today.checked_add(days.days()).ok());

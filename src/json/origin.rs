@@ -1,4 +1,4 @@
-//! The names of an event that could not be read: whatever of them can be.
+//! The names of an event that could not be read, as far as they can be.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::domain::received::Origin;
 /// Reads the names of an event, a notification or a record, up to where `text` is no longer JSON.
 pub(super) fn of(text: &str) -> Origin {
     let mut names = Names::default();
-    // What was read before the mistake stays.
+    // Names before the mistake are kept.
     let _ = serde_json::Deserializer::from_str(text).deserialize_map(&mut names);
     let Names {
         id,

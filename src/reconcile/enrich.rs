@@ -114,16 +114,15 @@ impl Enricher<'_> {
         asked_for: &BTreeSet<Key>,
         asked_at: Timestamp,
     ) {
-        let was_early = |change: &Change| {
-            !asked_for.contains(&change.key) || asked_at < change.tells_exactly_from()
-        };
+        let was_early =
+            |change: &Change| !asked_for.contains(&change.key) || asked_at < change.exact_from();
         let changes = batch.changes.values();
         let in_doubt: Vec<_> = changes
             .filter(|change| is_in_doubt(change, services) && was_early(change))
             .cloned()
             .collect();
         let by = self.deadline.share(2);
-        let exact_from = in_doubt.iter().map(Change::tells_exactly_from).max();
+        let exact_from = in_doubt.iter().map(Change::exact_from).max();
         let Some(exact_from) = exact_from.map(|from| self.clock.instant(from)) else {
             return;
         };
@@ -139,7 +138,7 @@ impl Enricher<'_> {
         let dated = in_doubt.into_iter().filter_map(|mut change| {
             let listed = parameters.found.get(change.key.path())?;
             // A newer write has an event of its own.
-            change.is_dated(listed.at.min(now).min(change.at), asked_at);
+            change.date(listed.at.min(now).min(change.at), asked_at);
             Some(change)
         });
         batch.take_enriched(dated.collect());
@@ -310,7 +309,7 @@ fn complete(change: &mut Change, listed: &ListedParameter, asked_at: Timestamp, 
     change.version = Some(listed.version.to_string());
     change.previous = (listed.version > 1).then(|| (listed.version - 1).to_string());
     change.by.clone_from(&listed.by);
-    change.is_dated(listed.at.min(now), asked_at);
+    change.date(listed.at.min(now), asked_at);
 }
 
 /// A deleted key is there, and was written at `at`, which its source names to the second.

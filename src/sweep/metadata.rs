@@ -13,7 +13,7 @@ use crate::domain::arn::AccountRegion;
 use crate::domain::change::{Change, ChangeKind, SWEEP, end_of_second, not_ahead_of};
 use crate::domain::key::{Key, Kind};
 use crate::domain::service::Service;
-use crate::domain::watch::Term;
+use crate::domain::term::Term;
 
 /// Look-ups of one kind at once.
 pub(super) const IN_FLIGHT: usize = 8;
@@ -292,7 +292,7 @@ impl LastChanges {
     fn add_parameter(&mut self, key: Key, listed: &ListedParameter, asked_at: Timestamp) {
         self.add(key, listed.at);
         if let Some(change) = self.changes.last_mut() {
-            change.is_dated(listed.at, asked_at);
+            change.date(listed.at, asked_at);
             change.version = Some(listed.version.to_string());
             change.previous = (listed.version > 1).then(|| (listed.version - 1).to_string());
             change.by.clone_from(&listed.by);

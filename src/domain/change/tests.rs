@@ -1,5 +1,7 @@
+use std::collections::BTreeSet;
+
 use super::*;
-use crate::domain::arn::AccountRegion;
+use crate::domain::arn::{AccountRegion, ServiceId};
 
 fn change(kind: ChangeKind, at: &str) -> Change {
     Change::new(
@@ -53,7 +55,7 @@ fn a_label_never_hides_a_write() {
 }
 
 #[test]
-fn a_change_is_looked_at_for_all_that_any_message_names() {
+fn a_change_is_planned_for_all_services_that_any_message_names() {
     let service = |name: &str| ServiceId {
         cluster: "web".to_owned(),
         name: String::from(name),
@@ -83,12 +85,12 @@ fn a_change_is_looked_at_for_all_that_any_message_names() {
 }
 
 #[test]
-fn changes_that_two_messages_tell_of_the_same_services_share_one_list() {
+fn changes_for_the_same_services_in_two_messages_share_one_list() {
     let service = |name: &str| ServiceId {
         cluster: "web".to_owned(),
         name: String::from(name),
     };
-    let told = |name: &str| {
+    let message = |name: &str| {
         let scope = Scope::only(BTreeSet::from([service(name)]));
         let key = |number| {
             Key::parameter(
@@ -104,13 +106,13 @@ fn changes_that_two_messages_tell_of_the_same_services_share_one_list() {
         (0..100).map(change)
     };
 
-    let merged = coalesce(told("a").chain(told("b")));
+    let merged = coalesce(message("a").chain(message("b")));
 
-    let places: BTreeSet<_> = merged
+    let lists: BTreeSet<_> = merged
         .values()
         .map(|change| change.scope.list_id())
         .collect();
-    assert_eq!((merged.len(), places.len()), (100, 1));
+    assert_eq!((merged.len(), lists.len()), (100, 1));
 }
 
 #[test]
@@ -121,20 +123,19 @@ fn a_whole_second_ends_with_its_last_moment() {
     assert_eq!(t("2026-01-31T10:00:00.250Z"), "2026-01-31T10:00:00.25Z");
 }
 
-/// A write that an event dates to the second from 10:00:00, told by its source to be of `told`,
-/// asked at `asked_at`.
-fn dated(told: &str, asked_at: &str, shares_second: bool) -> String {
+/// The time of a write of the second from 10:00:00, where its source has the time `at`, read at
+/// `read_at`.
+fn dated(at: &str, read_at: &str, shares_second: bool) -> String {
     let mut change = Change {
         shares_second,
         ..change(ChangeKind::Written, "2026-01-31T10:00:01Z")
     };
-    change.is_dated(told.parse().unwrap(), asked_at.parse().unwrap());
+    change.date(at.parse().unwrap(), read_at.parse().unwrap());
     change.at.to_string()
 }
 
 #[test]
-fn the_sources_own_time_is_exact_where_it_was_told_late_enough_and_one_event_alone_names_its_second()
- {
+fn the_sources_own_time_is_exact_where_it_was_read_late_and_one_event_alone_names_its_second() {
     let (within, late) = ("2026-01-31T10:00:00.25Z", "2026-01-31T10:00:03Z");
 
     assert_eq!(dated(within, late, false), within);
@@ -163,7 +164,7 @@ fn a_source_moves_a_change_later_and_never_before_the_second_of_its_event() {
 }
 
 #[test]
-fn two_events_of_one_second_crowd_it_and_one_that_comes_twice_does_not() {
+fn two_events_of_one_second_share_it_and_one_that_comes_twice_does_not() {
     let written = |event: &str, at: &str| Change {
         event: event.to_owned(),
         ..change(ChangeKind::Written, at)
@@ -201,14 +202,14 @@ fn two_events_of_one_second_crowd_it_and_one_that_comes_twice_does_not() {
 }
 
 #[test]
-fn what_was_learnt_of_an_event_outlives_its_repetition() {
-    let told = change(ChangeKind::Written, "2026-01-31T10:00:01Z");
+fn an_event_that_was_enriched_outlives_its_repetition() {
+    let plain = change(ChangeKind::Written, "2026-01-31T10:00:01Z");
     let enriched = Change {
         enriched: true,
         ..change(ChangeKind::Written, "2026-01-31T10:00:00.25Z")
     };
 
-    for changes in [[told.clone(), enriched.clone()], [enriched.clone(), told]] {
+    for changes in [[plain.clone(), enriched.clone()], [enriched.clone(), plain]] {
         assert_eq!(
             coalesce(changes).into_values().next().unwrap().at,
             enriched.at
@@ -220,11 +221,11 @@ fn what_was_learnt_of_an_event_outlives_its_repetition() {
 fn a_time_ahead_of_the_clock_is_now_and_the_second_that_runs_ends_all_the_same() {
     let clock: Timestamp = "2026-01-31T10:00:00.5Z".parse().unwrap();
     let t = |text: &str| end_of_event_time(text.parse().unwrap(), clock).to_string();
-    let worked_out = |text: &str| not_ahead_of(text.parse().unwrap(), clock).to_string();
+    let computed = |text: &str| not_ahead_of(text.parse().unwrap(), clock).to_string();
 
     assert_eq!(t("2026-01-31T11:00:00Z"), "2026-01-31T10:00:00.5Z");
     assert_eq!(t("2026-01-31T10:00:00.75Z"), "2026-01-31T10:00:00.5Z");
     assert_eq!(t("2026-01-31T10:00:00Z"), "2026-01-31T10:00:01Z");
-    assert_eq!(worked_out("2026-01-31T11:00:00Z"), "2026-01-31T10:00:01Z");
-    assert_eq!(worked_out("2026-01-31T10:00:01Z"), "2026-01-31T10:00:01Z");
+    assert_eq!(computed("2026-01-31T11:00:00Z"), "2026-01-31T10:00:01Z");
+    assert_eq!(computed("2026-01-31T10:00:01Z"), "2026-01-31T10:00:01Z");
 }

@@ -14,7 +14,7 @@ use crate::domain::key::Key;
 use crate::domain::plan::Reasons;
 use crate::domain::reason::{Decision, Reason};
 use crate::domain::resolution::{Remaining, Resolution};
-use crate::domain::shared::{Found, Shared};
+use crate::domain::shared::{Memo, Shared};
 
 /// A service, and its next attempt.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ pub(super) struct Due<'a> {
 pub(super) struct KeysDue {
     sets: Shared<BTreeSet<Key>>,
     /// By whether only a rollout is followed.
-    known: Found<Reasons, bool, Arc<BTreeSet<Key>>>,
+    known: Memo<Reasons, bool, Arc<BTreeSet<Key>>>,
 }
 
 impl KeysDue {
@@ -47,7 +47,7 @@ impl KeysDue {
         };
         let follows = matches!(remaining, Remaining::Rollout(_));
         let sets = &mut self.sets;
-        let keys = self.known.of(&planned.asked_by, follows, || {
+        let keys = self.known.get(&planned.asked_by, follows, || {
             sets.share(keys_due(&planned.asked_by, follows))
         });
         if resolution.undecided.is_empty() {

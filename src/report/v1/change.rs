@@ -12,7 +12,7 @@ use crate::domain::key::Key;
 use crate::domain::plan::{Planned, Reasons};
 use crate::domain::reason::Reason;
 use crate::domain::service::Service;
-use crate::domain::shared::Found;
+use crate::domain::shared::Memo;
 use crate::domain::text::bounded;
 
 /// The changes of a service that are written; the others are counted: a log line has a limit.
@@ -68,14 +68,14 @@ impl ChangeLine {
 pub(super) struct ChangeLines<'a> {
     pub(super) changes: &'a BTreeMap<Key, Change>,
     /// By the account and Region of the service, and by what it means with each key.
-    known: Found<Reasons, (AccountRegion, Vec<Key>), Arc<[ChangeLine]>>,
+    known: Memo<Reasons, (AccountRegion, Vec<Key>), Arc<[ChangeLine]>>,
 }
 
 impl<'a> ChangeLines<'a> {
     pub(super) fn new(changes: &'a BTreeMap<Key, Change>) -> Self {
         Self {
             changes,
-            known: Found::default(),
+            known: Memo::default(),
         }
     }
 
@@ -86,7 +86,7 @@ impl<'a> ChangeLines<'a> {
             Some(ChangeLine::new(self.changes.get(key)?, *reason, seen))
         };
         self.known
-            .of(&planned.asked_by, (seen.home.clone(), meant), || {
+            .get(&planned.asked_by, (seen.home.clone(), meant), || {
                 written().filter_map(line).collect()
             })
     }
