@@ -65,7 +65,7 @@ pub struct Executor<'a> {
     /// The evidence that is read of services before they are restarted.
     pub needed: &'a BTreeMap<ServiceId, Needed>,
     /// The instant at which the services were described.
-    pub looked_at: Instant,
+    pub described_at: Instant,
     /// The instant at which to stop. The invocation ends soon after.
     pub until: Instant,
 }
@@ -88,7 +88,7 @@ impl Executor<'_> {
             .collect();
         let groups: Vec<_> = restarts
             .chunks(GROUP_SIZE)
-            .map(|some| Group::of(some.iter().map(|(_, seen)| &seen.id), self.looked_at))
+            .map(|some| Group::of(some.iter().map(|(_, seen)| &seen.id), self.described_at))
             .collect();
         let grouped = restarts
             .chunks(GROUP_SIZE)
@@ -171,7 +171,7 @@ impl<'a> Start<'a> {
                 start: None,
                 seen: seen.clone(),
             },
-            described_at: executor.looked_at,
+            described_at: executor.described_at,
             was_throttled: false,
             lost_at: None,
             failed_calls: 0,

@@ -60,8 +60,8 @@ pub struct PastDeployment {
     pub ended_by: EndedBy,
     /// The PAUSE hook that it stands at.
     pub approval: Option<Approval>,
-    /// The stage of its lifecycle, such as `SCALE_UP` or `BAKE_TIME`, of one that runs, where it was
-    /// read.
+    /// The stage of its lifecycle, such as `SCALE_UP` or `BAKE_TIME`, of one that runs, where it
+    /// was read.
     pub stage: Option<String>,
     /// True while it waits for a lifecycle hook.
     pub at_hook: bool,

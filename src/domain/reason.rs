@@ -82,8 +82,8 @@ reasons! {
     Off = "off" => Skip, Rule::Mode(mode::off),
         "nothing";
 
-    /// Its tag `reloader:mode`, or the mode of the function, is `notify`; or a sweep only reports, or
-    /// the change is too old for it. `would_be` is the reason that would have decided.
+    /// Its tag `reloader:mode`, or the mode of the function, is `notify`; or a sweep only reports,
+    /// or the change is too old for it. `would_be` is the reason that would have decided.
     Notify = "notify" => Skip, Rule::Mode(mode::notify),
         "nothing";
 
@@ -220,8 +220,8 @@ closed_list! {
         /// A list of records with none in it.
         NoRecords = "no-records", "nothing";
 
-        /// An object without content whose key ends in a slash, as "Create folder" of the S3 console
-        /// writes it.
+        /// An object without content whose key ends in a slash, as "Create folder" of the S3
+        /// console writes it.
         Folder = "folder", "nothing";
 
         /// A later version acts on it.

@@ -37,8 +37,8 @@ pub struct Service {
     pub deployment_strategy: DeploymentStrategy,
     /// True where its deployments run lifecycle hooks, which rolling ones may have as well.
     pub has_lifecycle_hooks: bool,
-    /// True where Amazon ECS watches alarms when all tasks of a deployment run, or lets it bake for a
-    /// time of its own.
+    /// True where Amazon ECS watches alarms when all tasks of a deployment run, or lets it bake for
+    /// a time of its own.
     pub bakes: bool,
     /// The time of its creation. Its first deployment is no restart.
     pub created_at: Option<Timestamp>,
@@ -197,8 +197,8 @@ impl Service {
             .unwrap_or_else(|| key.clone())
     }
 
-    /// True where its next task will not start: its task definition, or the service itself, refers to
-    /// a key that is gone, and no deployment since has shown that it no longer needs it. False
+    /// True where its next task will not start: its task definition, or the service itself, refers
+    /// to a key that is gone, and no deployment since has shown that it no longer needs it. False
     /// where neither is known.
     #[must_use]
     pub fn misses(&self, change: &Change) -> bool {

@@ -48,7 +48,7 @@ impl Restarts<'_> {
             pace: self.pace,
             clock: self.clock,
             needed: &needed,
-            looked_at: described_at,
+            described_at,
             until: self.deadline.until,
         };
         let mut executed = executor.execute(&plan, &services).await;

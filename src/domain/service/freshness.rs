@@ -98,8 +98,8 @@ impl Service {
         }
     }
 
-    /// True where a deployment of the history was, or is being, rolled back, or was stopped by anything
-    /// but a newer one.
+    /// True where a deployment of the history was, or is being, rolled back, or was stopped by
+    /// anything but a newer one.
     fn has_ended(&self, past: &PastDeployment) -> bool {
         match past.status {
             ServiceDeploymentStatus::RollingBack | ServiceDeploymentStatus::RolledBack => true,

@@ -6,8 +6,8 @@ use crate::domain::history::ServiceDeploymentStatus;
 use crate::domain::rollout::Rollout;
 
 impl Service {
-    /// True where a deployment runs. Amazon ECS may give no state of one that shifts traffic or runs
-    /// hooks: then a second deployment beside it means that it runs.
+    /// True where a deployment runs. Amazon ECS may give no state of one that shifts traffic or
+    /// runs hooks: then a second deployment beside it means that it runs.
     #[must_use]
     pub fn is_rolling(&self) -> bool {
         self.primary().is_some_and(|primary| match primary.state {
@@ -71,8 +71,8 @@ impl Service {
         self.bakes && self.primary().is_some_and(runs_all_tasks)
     }
 
-    /// True where a deployment that runs, or may run, is perhaps a rollback: the history, which would
-    /// show that, cannot be read.
+    /// True where a deployment that runs, or may run, is perhaps a rollback: the history, which
+    /// would show that, cannot be read.
     fn may_roll_back(&self) -> bool {
         let is_unknown = self
             .primary()

@@ -1,5 +1,5 @@
-//! Deployments that failed, or that a person, a hook or its time-out ended: none is started again by
-//! itself.
+//! Deployments that failed, or that a person, a hook or its time-out ended: none is started again
+//! by itself.
 
 use super::*;
 use crate::domain::rollout::Rollout;
