@@ -1,4 +1,4 @@
-//! How clients outside this process reach the account: its endpoint and dummy credentials.
+//! The access of clients outside this process to the account: its endpoint and dummy credentials.
 
 use sim::server::Server;
 
@@ -8,7 +8,7 @@ const CREDENTIALS: [(&str, &str); 2] = [
     ("AWS_SECRET_ACCESS_KEY", "test"),
 ];
 
-/// Everything that an AWS client needs to be told.
+/// The settings of an AWS client.
 pub(crate) struct Access {
     /// The value of `AWS_ENDPOINT_URL`.
     pub(crate) endpoint: String,

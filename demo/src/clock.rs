@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sim::Account;
 
-/// How far the account is driven at a time.
+/// The time by which the account is driven at once.
 const STRETCH: Duration = Duration::from_hours(1);
 
 /// The time of day.

@@ -1,8 +1,9 @@
 //! `demo demo`: the whole product in half a minute.
 //!
 //! A user rotates a secret and changes an object and a parameter; Secrets Manager, S3 and Parameter
-//! Store send events to EventBridge, whose rules fill the queue; Lambda hands the queue to the real binary;
-//! the services that read what changed roll, and no other does. The account itself proves the result.
+//! Store send events to EventBridge, whose rules fill the queue; Lambda hands the queue to the real
+//! binary; the services that read what changed roll, and no other does. The account itself proves
+//! the result.
 
 mod check;
 mod user;
@@ -29,12 +30,12 @@ use crate::watched::{Moment, Watched};
 
 /// Long enough to gather the changes of one user, short enough to wait for.
 const WINDOW: Duration = Duration::from_secs(2);
-/// How often the services are described.
+/// The time between two descriptions of the services.
 const POLL: Duration = Duration::from_millis(100);
-/// How long everything must have been still after the rollouts: the function might do more than it
-/// should.
+/// The time for which everything must have been still after the rollouts: the function might do
+/// more than it should.
 const STILL: Duration = Duration::from_secs(2);
-/// When the demo stops waiting, so that it ends within half a minute whatever the function does.
+/// The longest wait, so that the demo ends within half a minute whatever the function does.
 const LIMIT: Duration = Duration::from_secs(26);
 
 /// Runs the demo.

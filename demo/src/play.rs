@@ -21,7 +21,8 @@ use crate::stage::Stage;
 use crate::verdict::{Error, Verdict};
 use crate::watched::Watched;
 
-/// How long the queue gathers changes into one batch: short, because a person waits for it.
+/// The time for which the queue gathers changes into one batch: short, because a person waits for
+/// it.
 const WINDOW: Duration = Duration::from_secs(2);
 /// The services of the cluster `production` that read the parameter.
 const READERS: &str = "api worker orders";

@@ -1,4 +1,4 @@
-//! What the function logged, for people: the table of decisions, then everything else of interest.
+//! The function's log for people: the table of decisions, then everything else of interest.
 
 use std::fmt;
 

@@ -21,9 +21,9 @@ pub(crate) struct Progress {
     pub(crate) running: usize,
     /// Tasks that should run.
     pub(crate) desired: usize,
-    /// Whether it has been restarted.
+    /// True if it has been restarted.
     pub(crate) restarted: bool,
-    /// Whether a deployment is in progress.
+    /// True if a deployment is in progress.
     pub(crate) rolling: bool,
 }
 
@@ -93,7 +93,7 @@ impl Screen {
         self.line(format_args!("  {mark} {text}"))
     }
 
-    /// What happened just now.
+    /// Something that happened just now, with the time since the beginning.
     pub(crate) fn moment(&self, text: impl fmt::Display) -> io::Result<()> {
         let line = format!("{:>6.1} s  {text}", self.began.elapsed().as_secs_f64());
         if self.terminal {

@@ -25,7 +25,7 @@ const VISIBILITY_TIMEOUT: Duration = Duration::from_mins(13);
 const MOST_RECEIVES: u32 = 5;
 /// So quick that the rotation ends before the function is invoked for the other changes.
 const ROTATION: Duration = Duration::from_secs(1);
-/// When the services were deployed: before the events in `events/` happened.
+/// The time at which the services were deployed: before the events in `events/` happened.
 const DEPLOYED_AT: Timestamp = Timestamp::constant(1_767_225_600, 0); // 2026-01-01T00:00:00Z
 
 /// Everything that the commands with a function play on.

@@ -38,7 +38,7 @@ struct Inner {
 /// only while the account is driven.
 pub(crate) type InFlight = FuturesUnordered<BoxFuture<'static, (Batch, InvocationResult)>>;
 
-/// What comes back over the connection.
+/// The answer that comes back over the connection.
 #[derive(Debug)]
 pub enum Answer {
     /// An HTTP response.
@@ -73,7 +73,8 @@ impl Account {
         }
     }
 
-    /// The account's time: its epoch and what tokio's clock, paused or real, has told since.
+    /// The account's time: its epoch plus the time that tokio's clock, paused or real, has measured
+    /// since.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.inner.epoch + self.inner.zero.elapsed()
@@ -100,8 +101,8 @@ impl Account {
     /// Answers one HTTP request to any of the account's APIs. The effect happens halfway through
     /// the round trip; a call that hangs never resolves.
     ///
-    /// Requests are told apart by host where it is one of AWS's, else by `x-amz-target` and, for
-    /// S3, by path.
+    /// Requests are recognized by host if it is one of AWS's, else by `x-amz-target` and, for S3,
+    /// by path.
     pub async fn answer(&self, request: http::Request<Bytes>) -> Answer {
         let half = (self.inner.latency + self.jitter()) / 2;
         pause(half).await;
@@ -117,7 +118,8 @@ impl Account {
         }
     }
 
-    /// Waits until as many more calls have taken effect; nobody has heard of the last one yet.
+    /// Waits until as many more calls have taken effect. The caller of the last one has no answer
+    /// yet.
     pub async fn until_called(&self, times: usize) {
         let end = self.read(|world| world.calls.len()) + times;
         loop {

@@ -1,5 +1,4 @@
-//! AppConfig, as far as its deployments go: an extension association sends their events to
-//! EventBridge.
+//! The deployments of AppConfig: an extension association sends their events to EventBridge.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +35,7 @@ impl Deployments {
 }
 
 impl AppConfig {
-    /// The configuration and the number of the deployment whose value is in force, which may be
+    /// The configuration and the number of the deployment whose value is in force; 0 if there is
     /// none.
     pub(crate) fn versions_of(&self, path: &str) -> Vec<(String, u64)> {
         vec![(

@@ -1,4 +1,5 @@
-//! The record of every API call: what CloudTrail would know, and how it ended for the caller.
+//! The record of every API call: the data that CloudTrail would have, and the result for the
+//! caller.
 
 use std::fmt;
 
@@ -8,21 +9,21 @@ use serde_json::Value;
 /// One API call that reached the account.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// When it took effect, or would have.
+    /// The time at which it took effect, or would have.
     pub time: Timestamp,
     /// The API, by its IAM prefix: `ecs`, `tag`, `ssm`, `secretsmanager`, `s3`, `sqs`.
     pub service: &'static str,
     /// The operation: `UpdateService`.
     pub operation: String,
-    /// What it was about: `cluster/service`, several separated by commas; a parameter; a secret;
-    /// `bucket/key`; a queue; empty where it is about nothing in particular.
+    /// Its target: `cluster/service`, several separated by commas; a parameter; a secret;
+    /// `bucket/key`; a queue; or empty.
     pub target: String,
     /// The access key id that signed it.
     pub principal: String,
-    /// How it ended.
+    /// Its result.
     pub result: CallResult,
-    /// The request as JSON; for S3 the bucket, the key and the query. Values of parameters,
-    /// secrets and objects are not kept.
+    /// The request as JSON; for S3 the bucket, the key and the query. Values of parameters, secrets
+    /// and objects are left out.
     pub input: Value,
     /// The deployment that an `UpdateService` started: `ecs-svc/…`.
     pub deployment: Option<String>,
@@ -35,7 +36,7 @@ impl Call {
         format!("{}:{}", self.service, self.operation)
     }
 
-    /// Whether the call did what it asked for, whatever its caller learnt of it.
+    /// Returns whether the call took effect, also if its caller has no answer.
     #[must_use]
     pub fn took_effect(&self) -> bool {
         match self.result {
@@ -55,7 +56,7 @@ impl fmt::Display for Call {
     }
 }
 
-/// How an API call ended.
+/// The result of an API call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CallResult {
     /// Answered with success.
@@ -64,9 +65,9 @@ pub enum CallResult {
     Error(String),
     /// The connection broke before anything happened.
     Reset,
-    /// The call took effect, and its caller was not told so.
+    /// The call took effect, and its answer was lost.
     AnswerLost,
-    /// Nothing happened and nothing was ever answered.
+    /// The call had no effect and no answer.
     Hung,
 }
 

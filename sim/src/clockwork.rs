@@ -1,4 +1,4 @@
-//! Simulated time, the agenda of what is still to happen, and the one source of chance.
+//! Simulated time, the agenda of jobs, and the one source of chance.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::job::Job;
 
-/// The account's time as the world has reached it, and all that is due later, in order.
+/// The account's time as the world has reached it, and the jobs that are due later, in order.
 pub(crate) struct Clockwork {
     /// The instant that the world has reached.
     pub(crate) now: Timestamp,
@@ -91,7 +91,7 @@ impl Clockwork {
         span.mul_f64(0.1 + 0.8 * self.random.f64())
     }
 
-    /// Whether something of this probability happens this time.
+    /// Returns whether something of this probability happens this time.
     pub(crate) fn chance(&mut self, probability: f64) -> bool {
         probability > 0.0 && self.random.f64() < probability
     }

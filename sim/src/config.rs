@@ -8,7 +8,7 @@ use crate::event_bus::EventDelivery;
 use crate::events::cloudtrail::ArnSpelling;
 use crate::limits::RateLimits;
 
-/// How a simulated account is set up.
+/// The settings of a simulated account.
 #[derive(Clone, Debug)]
 pub struct AccountConfig {
     /// Twelve digits.
@@ -17,33 +17,34 @@ pub struct AccountConfig {
     pub region: String,
     /// The account's time at the moment it is opened; on loopback the wall clock.
     pub epoch: Timestamp,
-    /// Decides everything that is left to chance.
+    /// The seed of everything that is left to chance.
     pub seed: u64,
-    /// How long a tag, or a new service, takes to reach the index behind `GetResources`.
+    /// The time that a tag, or a new service, takes to reach the index behind `GetResources`.
     pub tag_index_lag: Duration,
     /// Round trip of every API call. The effect happens in the middle of it.
     pub latency: Duration,
-    /// As much longer an answer may take, by chance.
+    /// The most that chance adds to the latency of an answer.
     pub latency_jitter: Duration,
-    /// How long the ECS service scheduler takes to turn to a service that was changed.
+    /// The time that the ECS service scheduler takes to turn to a service that was changed.
     pub scheduler_delay: Duration,
-    /// Where the account is served on loopback, for the URLs that it gives out: `http://127.0.0.1:4566`. In process they are AWS's own.
+    /// The URL that the account is served at on loopback, `http://127.0.0.1:4566`. The URLs of its
+    /// queues begin with it. In process they are AWS's own.
     pub endpoint: Option<String>,
-    /// How events travel through EventBridge.
+    /// The way of events through EventBridge.
     pub event_delivery: EventDelivery,
-    /// How CloudTrail tells of calls.
+    /// The trail of CloudTrail.
     pub trail: Trail,
-    /// How long after a write `DescribeParameters` still tells of the version before it.
+    /// The time after a write for which `DescribeParameters` still shows the version before it.
     pub parameter_metadata_lag: Duration,
-    /// How long after a write of a parameter a task may still read the version before it.
+    /// The time after a write of a parameter for which a task may still read the version before it.
     pub parameter_replica_lag: Duration,
-    /// How far the clock is ahead that dates what `DescribeParameters`, `ListObjectsV2`,
-    /// `ListSecrets` and `ListSecretVersionIds` tell.
+    /// The time by which the clock is ahead that dates the answers of `DescribeParameters`,
+    /// `ListObjectsV2`, `ListSecrets` and `ListSecretVersionIds`.
     pub metadata_clock_ahead: Duration,
-    /// How long a rotation takes, from `RotateSecret` to the move of `AWSCURRENT`; the pending
+    /// The length of a rotation, from `RotateSecret` to the move of `AWSCURRENT`; the pending
     /// version is there after a quarter of it.
     pub rotation: Duration,
-    /// Whether calls are throttled at the rates AWS documents.
+    /// The throttling of calls.
     pub rate_limits: RateLimits,
 }
 
@@ -87,7 +88,7 @@ impl AccountConfig {
         )
     }
 
-    /// The ARN of who signs with this access key id, or of the owner of the account.
+    /// The ARN of the signer with this access key id, or of the owner of the account.
     pub(crate) fn user_arn(&self, principal: &str) -> String {
         format!("arn:aws:iam::{}:user/{principal}", self.account_id)
     }

@@ -1,4 +1,4 @@
-//! Errors as AWS's JSON and REST protocols tell them.
+//! Errors as AWS's JSON and REST protocols write them.
 
 use std::fmt::Display;
 
@@ -31,7 +31,7 @@ impl ApiError {
         Self::new("InvalidParameterException", message)
     }
 
-    /// What a JSON service answers to an operation that it does not have.
+    /// The answer of a JSON service to an operation that it does not have.
     pub(crate) fn unknown_operation() -> Self {
         Self::new("UnknownOperationException", "").with_status(404)
     }

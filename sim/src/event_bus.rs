@@ -7,12 +7,12 @@ use serde_json::Value;
 use crate::clockwork::Clockwork;
 use crate::job::{Delivery, Job};
 
-/// How events travel to a rule's target.
+/// The way of events to a rule's target.
 #[derive(Clone, Copy, Debug)]
 pub struct EventDelivery {
     /// From the change to the queue, at least.
     pub delay: Duration,
-    /// What chance adds to the delay at most: events overtake each other.
+    /// The most that chance adds to the delay: events overtake each other.
     pub jitter: Duration,
     /// The probability that an event never arrives.
     pub loss: f64,
@@ -82,7 +82,7 @@ impl EventRule {
         Self::new("aws.secretsmanager", &["Secret Label Updated"], queue)
     }
 
-    /// All that CloudTrail tells of Secrets Manager, calls that write and rotations, goes to
+    /// All events of CloudTrail from Secrets Manager, calls that write and rotations, go to
     /// `queue`, minutes later.
     #[must_use]
     pub fn cloudtrail_secrets(queue: &str) -> Self {
@@ -146,8 +146,8 @@ impl EventBus {
         self.delivery = delivery;
     }
 
-    /// Sends an event that its source holds back for `late` to the queue of every rule that it
-    /// matches.
+    /// Sends an event to the queue of every rule that it matches. Its source holds it back for
+    /// `late`.
     pub(crate) fn emit(&self, clock: &mut Clockwork, late: Duration, event: &Value) {
         for rule in self.rules.iter().filter(|rule| rule.matches(event)) {
             self.deliver(clock, late, &rule.queue, event);

@@ -1,5 +1,5 @@
 //! Lambda's event source mapping for SQS: pollers gather messages into batches and invoke the
-//! function; what it fails comes back later.
+//! function; messages that fail come back later.
 //!
 //! "Using Lambda with Amazon SQS", "Configuring scaling behavior" and "Handling errors for an SQS
 //! event source" of the Lambda Developer Guide.
@@ -16,7 +16,7 @@ use crate::lambda::{Function, InvocationResult};
 use crate::shared::Shared;
 use crate::sqs::{Message, Queues, api};
 
-/// How a queue feeds a function.
+/// The connection from a queue to a function.
 #[derive(Clone, Debug)]
 pub struct EventSourceMapping {
     /// The queue's name.
@@ -27,7 +27,8 @@ pub struct EventSourceMapping {
     pub timeout: Duration,
     /// The most messages that one invocation gets.
     pub batch_size: usize,
-    /// `MaximumBatchingWindowInSeconds`: how long a poller gathers after its first message.
+    /// `MaximumBatchingWindowInSeconds`: the time for which a poller gathers after its first
+    /// message.
     pub window: Duration,
     /// The most invocations at once.
     pub maximum_concurrency: usize,
@@ -76,11 +77,11 @@ struct Mapping {
 #[derive(Default)]
 struct Poller {
     gathered: Vec<Message>,
-    /// Tells the window of this batch from those of earlier ones.
+    /// Distinguishes the window of this batch from those of earlier ones.
     batch: u64,
 }
 
-/// Messages that one invocation gets, and all it needs.
+/// The messages of one invocation, and everything else that it needs.
 pub(crate) struct Batch {
     mapping: usize,
     messages: Vec<Message>,
@@ -133,8 +134,8 @@ impl Mappings {
 }
 
 impl Mappings {
-    /// `UpdateEventSourceMapping` with `Enabled`: while it is not, what is gathered is still handed
-    /// over, and nothing more is received.
+    /// `UpdateEventSourceMapping` with `Enabled`. While it is disabled, gathered messages are still
+    /// handed over, and no others are received.
     pub(crate) fn enable(
         &mut self,
         queues: &mut Queues,
@@ -150,7 +151,7 @@ impl Mappings {
         self.poll(queues, shared, queue);
     }
 
-    /// Lets the mappings of a queue take what is visible in it.
+    /// Lets the mappings of a queue take the messages that are visible in it.
     pub(crate) fn poll(&mut self, queues: &mut Queues, shared: &mut Shared, queue: &str) {
         for id in 0..self.mappings.len() {
             while self
@@ -162,8 +163,8 @@ impl Mappings {
         }
     }
 
-    /// Hands one message to a poller of the mapping; `false` when there is none, or nobody to take
-    /// it.
+    /// Hands one message to a poller of the mapping; returns `false` if there is no message or no
+    /// poller for it.
     fn gather_one(&mut self, queues: &mut Queues, shared: &mut Shared, id: usize) -> bool {
         let Some(mapping) = self.mappings.get(id) else {
             return false;
@@ -262,8 +263,8 @@ impl Mappings {
         self.ready.push(batch);
     }
 
-    /// Deletes what the invocation has done; the rest becomes visible again when its visibility
-    /// time-out has passed.
+    /// Deletes the messages that the invocation has done; the others become visible again after
+    /// their visibility time-out.
     pub(crate) fn finish(
         &mut self,
         queues: &mut Queues,
@@ -308,8 +309,12 @@ fn message_attributes(sent: &Value) -> Value {
     let attributes = sent.as_object().into_iter().flatten();
     let spelt = attributes.map(|(name, attribute)| {
         let member = |key: &str| attribute.get(key).cloned().unwrap_or_default();
-        let value =
-            json!({ "stringValue": member("StringValue"), "dataType": member("DataType"), "stringListValues": [], "binaryListValues": [] });
+        let value = json!({
+            "stringValue": member("StringValue"),
+            "dataType": member("DataType"),
+            "stringListValues": [],
+            "binaryListValues": [],
+        });
         (name.clone(), value)
     });
     Value::Object(spelt.collect())
@@ -327,8 +332,8 @@ struct BatchItemFailure {
     item_identifier: String,
 }
 
-/// The messages that need not come again. A response that cannot be understood, or names a message
-/// that was not in the batch, fails all.
+/// The messages that are done. A response that cannot be understood, or that names a message
+/// outside the batch, fails all of them.
 fn done<'a>(messages: &'a [Message], result: &InvocationResult, partial: bool) -> Vec<&'a Message> {
     let response = match result {
         InvocationResult::Ok(response) => response,

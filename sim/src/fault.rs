@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::page::Turns;
 
-/// What goes wrong with the calls that match. Without an extent it stays for ever.
+/// A fault of the calls that match. Without a limit it stays for ever.
 ///
 /// ```
 /// # use sim::Fault;
@@ -74,7 +74,7 @@ impl Fault {
         Self::of(action, Effect::Denied)
     }
 
-    /// The throttle of the API, whatever its buckets hold.
+    /// The throttle of the API, also if its buckets have tokens.
     #[must_use]
     pub fn throttled(action: &str) -> Self {
         Self::of(action, Effect::Throttled)
@@ -93,7 +93,7 @@ impl Fault {
         )
     }
 
-    /// A fault of the service's own, with status 500 or above.
+    /// An error of the service itself, with status 500 or above.
     #[must_use]
     pub fn server_error(action: &str, status: u16) -> Self {
         Self::error(action, SERVER_ERROR.0, SERVER_ERROR.1, status)
@@ -134,14 +134,14 @@ impl Fault {
         Self::of(action, Effect::LateSilence)
     }
 
-    /// The call takes effect; the answer has status 200 and is not what the API answers, as of a
+    /// The call takes effect; the answer has status 200 and is not one of the API, as if from a
     /// proxy on the way.
     #[must_use]
     pub fn garbled(action: &str) -> Self {
         Self::of(action, Effect::Garbled)
     }
 
-    /// Nothing happens, and nothing is ever answered.
+    /// The call has no effect and no answer.
     #[must_use]
     pub fn hang(action: &str) -> Self {
         Self::of(action, Effect::Hang)
@@ -217,7 +217,7 @@ impl Faults {
         self.0.clear();
     }
 
-    /// The fault that befalls this call, counted as used.
+    /// The fault of this call, counted as used.
     pub(crate) fn strike(
         &mut self,
         service: &str,

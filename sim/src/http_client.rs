@@ -28,8 +28,8 @@ impl Account {
         SharedHttpClient::new(SimulatedHttp(self.clone()))
     }
 
-    /// What `aws_config` would have loaded in this account: Region, test credentials, the pinned
-    /// behaviour, tokio's sleep, and the client.
+    /// The configuration that `aws_config` would have loaded in this account: Region, test
+    /// credentials, the pinned behaviour, tokio's sleep, and the client.
     #[must_use]
     pub fn sdk_config(&self) -> SdkConfig {
         let region = self.read(|world| world.shared.config.region.clone());

@@ -1,24 +1,23 @@
-//! What the simulated account needs of an AWS Lambda function: something that answers an
-//! invocation.
+//! The part of AWS Lambda that the simulated account needs: a function that answers invocations.
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
-/// One call of the function, with what the Lambda Runtime API tells about it.
+/// One call of the function, with the data that the Lambda Runtime API passes on.
 #[derive(Clone, Debug)]
 pub struct Invocation {
     /// `Lambda-Runtime-Aws-Request-Id`.
     pub request_id: String,
     /// The event, as JSON.
     pub payload: Bytes,
-    /// `Lambda-Runtime-Deadline-Ms`: when the function is stopped.
+    /// `Lambda-Runtime-Deadline-Ms`: the function is stopped then.
     pub deadline: Instant,
     /// `Lambda-Runtime-Invoked-Function-Arn`.
     pub function_arn: String,
 }
 
-/// How an invocation ended.
+/// The end of an invocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InvocationResult {
     /// The function's response, as JSON.

@@ -1,12 +1,16 @@
 //! A simulated AWS account, at the wire: the one test double of ecs-reloader, never shipped.
 //!
 //! ```text
-//!  SDK clients ── http_client ─┐                       ┌─ ecs        clusters, services, tasks that roll
-//!  AWS CLI, boto3 ── server ───┴─▶ account ─▶ wire ─▶ world ─ tagging    the index behind `GetResources`, late
-//!                                    ▲                 ├─ ssm, s3, secrets, appconfig    configuration, in versions
-//!  the function ◀── driver ──────────┘                 └─ sqs, event_source_mapping    the way to the function
-//!                                                           │
-//!                                            shared: config, clockwork, event_bus ─▶ events
+//!  SDK clients ── http_client ─┐
+//!  AWS CLI, boto3 ── server ───┴─▶ account ─▶ wire ─▶ world ─▶ the services
+//!                                     ▲
+//!  the function ◀── driver ───────────┘
+//!
+//!  ecs                          clusters, services, tasks that roll
+//!  ssm, s3, secrets, appconfig  configuration, in versions
+//!  tagging                      the index behind `GetResources`, which is late
+//!  sqs, event_source_mapping    the way of messages to the function
+//!  shared                       configuration, clockwork, and event_bus for the events
 //! ```
 //!
 //! Arrows point one way. Each service has its own state and knows only what all of them share: the

@@ -1,5 +1,5 @@
-//! Paging as most AWS APIs do it: so many a page, an opaque token for the rest. And as no API
-//! should.
+//! Paging as most AWS APIs do it: a number of items a page, and an opaque token for the rest. Also
+//! paging that goes wrong.
 
 use serde_json::{Value, json};
 
@@ -11,10 +11,9 @@ pub(crate) struct Page<'a, T> {
     pub(crate) next: Option<String>,
 }
 
-/// The page of `items` that begins where `token` says.
+/// The page of `items` that begins at `token`.
 ///
-/// # Errors
-/// The token is none that this account gave.
+/// The token is not one of this account.
 pub(crate) fn of<'a, T>(
     items: &'a [T],
     size: usize,
@@ -36,7 +35,7 @@ fn start_of(token: &str) -> Option<usize> {
     token.strip_prefix("page-")?.parse().ok()
 }
 
-/// How a listing goes wrong.
+/// The way in which a listing goes wrong.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Turns {
     /// The fourth page has the token of the second.
@@ -44,7 +43,7 @@ pub(crate) enum Turns {
     WithoutEnd,
 }
 
-/// What a listing that never ends answers instead of its next page.
+/// The answer of a listing that never ends, in place of its next page.
 #[derive(Clone, Debug)]
 pub(crate) struct Turn {
     /// Nothing is on the page; else the first page's content.

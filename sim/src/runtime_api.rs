@@ -34,8 +34,8 @@ pub struct RuntimeApi {
 }
 
 impl RuntimeApi {
-    /// Starts the binary and waits until it asks for its first event. What it writes from then on
-    /// goes to `lines`, in the order written.
+    /// Starts the binary and waits until it asks for its first event. The lines that it writes go
+    /// to `lines`, in the order written.
     ///
     /// # Errors
     /// If the binary does not get so far.

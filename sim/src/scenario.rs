@@ -1,5 +1,5 @@
-//! Scenarios without the wire: what a test sets up, what it does as the owner of the account, and
-//! what it sees.
+//! Scenarios without the wire: the setting of a test, the acts of the account's owner, and views
+//! for the test.
 
 mod configuration;
 
@@ -19,8 +19,8 @@ use crate::lambda::Function;
 use crate::sqs::Redrive;
 
 impl Account {
-    /// Adds a service that has been running, and known to the tag index, for a while. Its cluster
-    /// comes to be with it.
+    /// Adds a service that has been running, and in the tag index, for a while. Its cluster comes
+    /// to be with it.
     pub fn add(&self, service: Service) {
         self.change(|world| world.add_service(service));
     }
@@ -28,7 +28,7 @@ impl Account {
     /// Deploys another task definition to a service that ECS deploys, as its owner does: a new
     /// revision, and an `UpdateService` that names it.
     pub fn deploy(&self, service: &str, definition: impl Into<TaskDefinition>) {
-        // What does not exist, or is deployed by others, stays as it is.
+        // A service that does not exist, or has another controller, stays as it is.
         let _ = self.change(|world| {
             world
                 .ecs
@@ -36,16 +36,16 @@ impl Account {
         });
     }
 
-    /// Forces a deployment of what a service runs already, as its owner does. It counts among
+    /// Forces a deployment of the running task definition, as its owner does. It counts among
     /// [`restarted`](Self::restarted).
     pub fn force(&self, service: &str) {
-        // What does not exist, or is deployed by others, stays as it is.
+        // A service that does not exist, or has another controller, stays as it is.
         let _ = self.change(|world| world.ecs.force(&mut world.shared, service));
     }
 
     /// A person continues the deployment that stands at a PAUSE hook.
     pub fn approve(&self, service: &str) {
-        // Where none stands at a hook there is nothing to approve.
+        // Without a deployment at a hook there is nothing to approve.
         let _ = self.change(|world| {
             world
                 .ecs
@@ -55,7 +55,7 @@ impl Account {
 
     /// A person has the deployment rolled back that stands at a PAUSE hook.
     pub fn reject(&self, service: &str) {
-        // Where none stands at a hook there is nothing to reject.
+        // Without a deployment at a hook there is nothing to reject.
         let _ = self.change(|world| {
             world
                 .ecs
@@ -66,7 +66,7 @@ impl Account {
     /// A person stops the deployment under way, which is rolled back: `aws ecs
     /// stop-service-deployment`.
     pub fn stop_deployment(&self, service: &str) {
-        // Where none is under way there is nothing to stop.
+        // Without a deployment under way there is nothing to stop.
         let _ = self.change(|world| world.ecs.stop_deployment(&mut world.shared, service));
     }
 
@@ -77,23 +77,23 @@ impl Account {
 
     /// Changes how many tasks a service should have, as its owner or Application Auto Scaling does.
     pub fn scale(&self, service: &str, desired: usize) {
-        // What does not exist has no tasks.
+        // A service that does not exist has no tasks.
         let _ = self.change(|world| world.ecs.scale(&mut world.shared, service, desired));
     }
 
-    /// Lets the tag index list a resource that nothing else here knows: a service whose ARN has the
-    /// short format, or one of a kind that came later.
+    /// Lets the tag index list a resource that only the index knows: a service whose ARN has the
+    /// short format, or one of a later kind.
     pub fn index(&self, arn: &str, tags: &[(&str, &str)]) {
         let tags = tags
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect();
-        self.change(|world| world.tag_index.learn(arn.to_owned(), tags));
+        self.change(|world| world.tag_index.insert(arn.to_owned(), tags));
     }
 
-    /// Sets a tag of a service, or takes it away; the index learns of it later.
+    /// Sets a tag of a service, or removes it; the tag index has it later.
     pub fn tag_service(&self, service: &str, key: &str, value: Option<&str>) {
-        // What does not exist has no tags.
+        // Only an existing resource has tags.
         let _ = self.change(|world| {
             world
                 .ecs
@@ -101,13 +101,13 @@ impl Account {
         });
     }
 
-    /// Lets other callers take this part, 0 to 1, of what the buckets of the API hold and are
-    /// refilled with from now on.
+    /// Lets other callers take this part, 0 to 1, of the tokens in the buckets of the API, from now
+    /// on.
     pub fn share_rate_limits(&self, taken: f64) {
         self.change(|world| world.limiter.share(taken));
     }
 
-    /// Tells the account where it is served: the URLs of its queues begin with it.
+    /// Sets the URL that the account is served at: the URLs of its queues begin with it.
     pub fn set_endpoint(&self, url: &str) {
         self.change(|world| world.shared.config.endpoint = Some(url.to_owned()));
     }
@@ -129,8 +129,8 @@ impl Account {
         });
     }
 
-    /// Stops feeding functions from a queue, or goes on with it: `aws lambda
-    /// update-event-source-mapping --no-enabled`.
+    /// Stops feeding functions from a queue, or continues: `aws lambda update-event-source-mapping
+    /// --no-enabled`.
     pub fn enable_mapping(&self, queue: &str, enabled: bool) {
         self.change(|world| {
             let (queues, shared) = (&mut world.queues, &mut world.shared);
@@ -168,17 +168,18 @@ impl Account {
         self.change(|world| world.shared.config.trail = trail);
     }
 
-    /// Changes how long `DescribeParameters` tells of the version before the newest from now on.
+    /// Changes for how long `DescribeParameters` shows the version before the newest, from now on.
     pub fn set_parameter_metadata_lag(&self, lag: Duration) {
         self.change(|world| world.shared.config.parameter_metadata_lag = lag);
     }
 
-    /// Changes how long tasks still read the version of a parameter before the newest from now on.
+    /// Changes for how long tasks still read the version of a parameter before the newest, from now
+    /// on.
     pub fn set_parameter_replica_lag(&self, lag: Duration) {
         self.change(|world| world.shared.config.parameter_replica_lag = lag);
     }
 
-    /// Changes how far ahead the clock is that dates what metadata tells from now on.
+    /// Changes by how much the clock of metadata is ahead, from now on.
     pub fn set_metadata_clock_ahead(&self, ahead: Duration) {
         self.change(|world| world.shared.config.metadata_clock_ahead = ahead);
     }
@@ -208,7 +209,7 @@ impl Account {
         self.read(|world| world.calls.clone())
     }
 
-    /// One look at `cluster/name`; `None` if there never was such a service.
+    /// The state of `cluster/name`; `None` if there never was such a service.
     #[must_use]
     pub fn service(&self, name: &str) -> Option<ServiceView> {
         self.read(|world| world.ecs.view(name))
@@ -226,14 +227,13 @@ impl Account {
         })
     }
 
-    /// Services whose deployments were forced, in order, each as often as it happened:
-    /// `cluster/name`.
+    /// Services with forced deployments, `cluster/name`, in order and once for each deployment.
     #[must_use]
     pub fn restarted(&self) -> Vec<String> {
         self.read(|world| world.ecs.restarted().to_vec())
     }
 
-    /// Running tasks that hold an older version of something than there is.
+    /// Running tasks that hold an older version of something than the current one.
     #[must_use]
     pub fn stale_tasks(&self) -> Vec<StaleTask> {
         self.read(|world| {

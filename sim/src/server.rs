@@ -2,7 +2,7 @@
 //! AWS CLI, boto3.
 //!
 //! Plain HTTP/1.1 on 127.0.0.1. A client is pointed at it with `AWS_ENDPOINT_URL`, so requests are
-//! told apart by path and headers, not by host.
+//! recognized by path and headers, not by host.
 
 use std::io;
 use std::net::SocketAddr;
@@ -35,7 +35,7 @@ impl Server {
         Ok(server)
     }
 
-    /// Where the server listens.
+    /// The address that the server listens on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.loopback.address

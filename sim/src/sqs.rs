@@ -1,7 +1,8 @@
-//! SQS standard queues: messages that hide while they are worked on, come back, and end in a
+//! SQS standard queues: a received message is hidden for a while, comes back, and ends in a
 //! dead-letter queue.
 
 pub(crate) mod api;
+mod attributes;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -29,7 +30,7 @@ struct Queue {
     messages: BTreeMap<u64, Message>,
 }
 
-/// Where a message goes that was received `most_receives` times in vain.
+/// The queue for messages that were received `most_receives` times in vain.
 #[derive(Clone, Debug)]
 pub(crate) struct Redrive {
     pub(crate) dead_letters: String,
@@ -44,7 +45,7 @@ pub(crate) struct Message {
     pub(crate) sent_at: Timestamp,
     pub(crate) first_received_at: Option<Timestamp>,
     pub(crate) receives: u32,
-    /// Of the newest receive; earlier handles delete nothing.
+    /// The handle of the newest receive; earlier handles have no effect.
     pub(crate) receipt: String,
     visible_at: Timestamp,
 }
@@ -111,7 +112,7 @@ impl Queues {
 }
 
 impl Queues {
-    /// A message from an AWS service; to a queue that does not exist it is lost, as with AWS.
+    /// A message from an AWS service. If the queue does not exist it is lost, as with AWS.
     pub(crate) fn deliver(&mut self, clock: &mut Clockwork, queue: &str, body: String) {
         // The error says only that there is no such queue.
         let _ = self.send(clock, queue, body, Value::Null, None);
@@ -143,8 +144,8 @@ impl Queues {
         Ok(id)
     }
 
-    /// Receives the next visible message, which hides for `visibility` or the queue's own time. A
-    /// message received too often already goes to the dead-letter queue instead.
+    /// Receives the next visible message and hides it for `visibility` or the queue's own time. A
+    /// message that was received too often goes to the dead-letter queue instead.
     pub(crate) fn receive(
         &mut self,
         clock: &mut Clockwork,

@@ -18,14 +18,13 @@ pub(crate) struct ParameterStore {
     parameters: BTreeMap<String, Stored>,
 }
 
-/// A parameter, or what is left of a deleted one.
+/// A parameter, or the rest of a deleted one.
 #[derive(Debug, Default)]
 struct Stored {
     kind: String,
     description: Option<String>,
-    /// How often it was written, deletions notwithstanding: AWS counts anew after a deletion, and
-    /// a task that holds version 1 of the deleted parameter does not hold version 1 of the new
-    /// one.
+    /// The number of writes, also before a deletion. AWS counts anew after a deletion, and a task
+    /// that holds version 1 of the deleted parameter does not hold version 1 of the new one.
     writes: u64,
     /// Oldest first; empty once it is deleted.
     versions: Vec<Version>,
@@ -41,7 +40,14 @@ struct Version {
     labels: Vec<String>,
 }
 
-/// What `PutParameter` is given.
+/// A parameter and its newest version.
+struct Live<'a> {
+    name: &'a str,
+    stored: &'a Stored,
+    newest: &'a Version,
+}
+
+/// The input of `PutParameter`.
 pub(crate) struct Put {
     pub(crate) name: String,
     pub(crate) value: String,
@@ -63,13 +69,13 @@ impl ParameterStore {
                 bare(known) == bare(name)
             }
         };
-        let live = self.live().filter(|(known, ..)| matches(known));
-        live.map(|(known, stored, _)| (format!("ssm:{known}"), stored.writes))
+        let live = self.live().filter(|live| matches(live.name));
+        live.map(|live| (format!("ssm:{}", live.name), live.stored.writes))
             .collect()
     }
 
-    /// How many versions of a parameter are newer than what a replica has that knows of nothing
-    /// since; it always has one.
+    /// The number of versions of a parameter that a replica does not have: those after `since`. It
+    /// always has one.
     pub(crate) fn not_replicated(&self, name: &str, since: Timestamp) -> u64 {
         let written = self.written_at(name);
         let newer = written.iter().filter(|at| **at > since).count();
@@ -92,22 +98,27 @@ impl ParameterStore {
         }
     }
 
-    /// Parameters that exist, with their newest version.
-    fn live(&self) -> impl Iterator<Item = (&String, &Stored, &Version)> {
-        self.parameters
-            .iter()
-            .filter_map(|(name, stored)| Some((name, stored, stored.versions.last()?)))
+    /// Parameters that exist.
+    fn live(&self) -> impl Iterator<Item = Live<'_>> {
+        self.parameters.iter().filter_map(|(name, stored)| {
+            Some(Live {
+                name,
+                stored,
+                newest: stored.versions.last()?,
+            })
+        })
     }
 
-    /// Parameters as someone sees them who knows nothing that was written after `time`.
-    fn live_at(&self, time: Timestamp) -> impl Iterator<Item = (&String, &Stored, &Version)> {
+    /// Parameters as they were at this time, to a reader without newer writes.
+    fn live_at(&self, time: Timestamp) -> impl Iterator<Item = Live<'_>> {
         self.parameters.iter().filter_map(move |(name, stored)| {
-            let newest = stored
-                .versions
-                .iter()
-                .rev()
-                .find(|version| version.modified_at <= time)?;
-            Some((name, stored, newest))
+            let mut newest_first = stored.versions.iter().rev();
+            let newest = newest_first.find(|version| version.modified_at <= time)?;
+            Some(Live {
+                name,
+                stored,
+                newest,
+            })
         })
     }
 

@@ -1,5 +1,5 @@
-//! The Resource Groups Tagging API, AWS JSON 1.1: an index that learns of tags late and never
-//! forgets a resource.
+//! The Resource Groups Tagging API, AWS JSON 1.1: an index that has tags late and keeps every
+//! resource.
 //!
 //! `GetResources` "returns all the tagged or previously tagged resources": a service that was
 //! deleted stays listed with the tags it had.
@@ -18,7 +18,7 @@ use crate::tags::{Tags, pairs};
 const MOST_A_PAGE: usize = 100;
 const TOKEN_LIFE: SignedDuration = SignedDuration::from_mins(15);
 
-/// What a call is about: types of resources.
+/// The target of a call: types of resources.
 pub(crate) fn target_of(input: &Value) -> String {
     let types = input
         .get("ResourceTypeFilters")
@@ -38,7 +38,7 @@ pub(crate) struct TagIndex {
     tokens: BTreeMap<String, Token>,
 }
 
-/// Where the next page begins. Each token serves once.
+/// The beginning of the next page. Each token serves once.
 #[derive(Debug)]
 struct Token {
     after: String,
@@ -46,7 +46,7 @@ struct Token {
 }
 
 impl TagIndex {
-    pub(crate) fn learn(&mut self, arn: String, tags: Tags) {
+    pub(crate) fn insert(&mut self, arn: String, tags: Tags) {
         self.resources.insert(arn, tags);
     }
 

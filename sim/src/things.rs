@@ -1,5 +1,4 @@
-//! The things that tasks read, by whatever name: a watch term, an ARN, or what a task definition
-//! refers to.
+//! The things that tasks read, named by a watch term, an ARN, or a reference of a task definition.
 
 use crate::config::AccountConfig;
 use crate::secrets::selector::Selector;
@@ -69,7 +68,7 @@ fn parameter_name(in_arn: &str) -> String {
     }
 }
 
-/// Whether a task of this account can be expected to find what it refers to.
+/// Returns whether a task of this account can be expected to find a reference.
 pub(crate) fn is_known(reference: &str, config: &AccountConfig) -> bool {
     Thing::parse(reference, config).is_some()
 }

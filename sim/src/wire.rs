@@ -1,5 +1,4 @@
-//! From an HTTP request to the world and back: which API, which operation, which fault, which
-//! answer.
+//! From an HTTP request to the world and back: the API, the operation, the fault, the answer.
 
 mod api;
 mod protocol;
@@ -17,10 +16,10 @@ use crate::error::{ApiError, ApiResult};
 use crate::fault::{Effect, SERVER_ERROR};
 use crate::world::World;
 
-/// What no API answers.
+/// An answer that no API gives.
 const GARBLED: &[u8] = b"<html><body>hunter2</body>";
 
-/// What the account does about a request.
+/// The account's reply to a request.
 #[derive(Debug)]
 pub(crate) enum Reply {
     Answer {
@@ -52,71 +51,61 @@ pub(crate) fn handle(world: &mut World, request: &Request<Bytes>) -> Reply {
         &request.target,
         world.shared.clock.now,
     );
-    match fault {
-        None => {
+    let Some(fault) = fault else {
+        let outcome = admit_and_perform(world, &request);
+        return Reply::at_once(answer(world, request, outcome));
+    };
+    strike(world, request, fault)
+}
+
+/// Answers a request that a fault befalls.
+fn strike(world: &mut World, request: ApiRequest, fault: Effect) -> Reply {
+    let outcome = match fault {
+        Effect::Turn(turns) => admit(world, &request, |world| request.turn(world, turns)),
+        Effect::Slow(delay) => {
             let outcome = admit_and_perform(world, &request);
-            Reply::at_once(answer(world, request, outcome))
+            let response = answer(world, request, outcome);
+            return Reply::Answer { response, delay };
         }
-        Some(Effect::Turn(turns)) => {
-            let outcome = admit(world, &request, |world| request.turn(world, turns));
-            Reply::at_once(answer(world, request, outcome))
-        }
-        Some(Effect::Slow(delay)) => {
-            let outcome = admit_and_perform(world, &request);
-            Reply::Answer {
-                response: answer(world, request, outcome),
-                delay,
-            }
-        }
-        Some(Effect::Denied) => {
-            let denial = denial(world, &request);
-            Reply::at_once(answer(world, request, Err(denial)))
-        }
-        Some(Effect::Throttled) => {
-            let throttle = request.api.throttle();
-            Reply::at_once(answer(world, request, Err(throttle)))
-        }
-        Some(Effect::Error {
+        Effect::Denied => Err(denial(world, &request)),
+        Effect::Throttled => Err(request.api.throttle()),
+        Effect::Error {
             code,
             message,
             status,
-        }) => Reply::at_once(answer(
-            world,
-            request,
-            Err(ApiError {
-                code,
-                message,
-                status,
-            }),
-        )),
-        Some(Effect::LateServerError) => {
+        } => Err(ApiError {
+            code,
+            message,
+            status,
+        }),
+        Effect::LateServerError => {
             let error = ApiError::new(SERVER_ERROR.0, SERVER_ERROR.1).with_status(500);
             let response = request.api.error_response(&error, request.has_body());
-            lose(world, request, Reply::at_once(response))
+            return lose(world, request, Reply::at_once(response));
         }
-        Some(Effect::LateReset) => lose(world, request, Reply::Reset),
-        Some(Effect::Garbled) => lose(
-            world,
-            request,
-            Reply::at_once(Response::new(Bytes::from_static(GARBLED))),
-        ),
-        Some(Effect::LateSilence) => lose(world, request, Reply::Silence),
-        Some(Effect::Reset) => {
+        Effect::LateReset => return lose(world, request, Reply::Reset),
+        Effect::Garbled => {
+            let response = Response::new(Bytes::from_static(GARBLED));
+            return lose(world, request, Reply::at_once(response));
+        }
+        Effect::LateSilence => return lose(world, request, Reply::Silence),
+        Effect::Reset => {
             record(world, request, CallResult::Reset);
-            Reply::Reset
+            return Reply::Reset;
         }
-        Some(Effect::Hang) => {
+        Effect::Hang => {
             record(world, request, CallResult::Hung);
-            Reply::Silence
+            return Reply::Silence;
         }
-    }
+    };
+    Reply::at_once(answer(world, request, outcome))
 }
 
 fn admit_and_perform(world: &mut World, request: &ApiRequest) -> ApiResult<Response<Bytes>> {
     admit(world, request, |world| request.perform(world))
 }
 
-/// Throttled where the bucket is empty.
+/// Performs the call, or throttles it if its bucket is empty.
 fn admit(
     world: &mut World,
     request: &ApiRequest,
@@ -133,7 +122,7 @@ fn admit(
     }
 }
 
-/// The call takes effect where it can, and nobody hears of it.
+/// Lets the call take effect, and loses its answer.
 fn lose(world: &mut World, request: ApiRequest, reply: Reply) -> Reply {
     let result = match admit_and_perform(world, &request) {
         Ok(_) => CallResult::AnswerLost,

@@ -82,7 +82,7 @@ impl World {
             }
             Job::TaskHealthy(task) => self.ecs.task_healthy(clock, &task),
             Job::TaskStops(task) => self.ecs.task_stops(clock, &task),
-            Job::IndexTags(arn, tags) => self.tag_index.learn(arn, tags),
+            Job::IndexTags(arn, tags) => self.tag_index.insert(arn, tags),
             Job::Rotate(step) => self.secrets.rotate(&mut self.shared, step),
             Job::Deliver(delivery) => self.queues.deliver(clock, &delivery.queue, delivery.body),
             Job::MessagesVisible(queue) => self.poll(&queue),

@@ -244,7 +244,12 @@ mod tests {
 
     async fn call(account: &Account, operation: &str, service: &str) {
         let (cluster, name) = service.split_once('/').unwrap();
-        let body = json!({ "cluster": cluster, "service": name, "forceNewDeployment": true, "Name": PARAMETER }).to_string();
+        let body = json!({
+            "cluster": cluster,
+            "service": name,
+            "forceNewDeployment": true,
+            "Name": PARAMETER,
+        });
         let request = http::Request::post("/")
             .header("Host", "127.0.0.1")
             .header("X-Amz-Target", operation)
@@ -256,7 +261,7 @@ mod tests {
                 ),
             );
         let _ = account
-            .answer(request.body(Bytes::from(body)).unwrap())
+            .answer(request.body(Bytes::from(body.to_string())).unwrap())
             .await;
     }
 

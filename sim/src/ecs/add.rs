@@ -37,8 +37,8 @@ impl NewService {
 }
 
 impl Ecs {
-    /// Registers the task definition of a service to be, in its first revision. Tasks that read
-    /// nothing by their own read what the service watches.
+    /// Registers the task definition of a service to be, in its first revision. Tasks without reads
+    /// of their own read the watched terms.
     pub(crate) fn prepare(&mut self, shared: &Shared, mut service: Service) -> NewService {
         if service.behaviour.reads.is_empty() {
             let watched = service.watched.iter().map(|term| Read {

@@ -51,7 +51,7 @@ pub(crate) fn perform(
     }
 }
 
-/// What a call is about: services as `cluster/name`, a resource's ARN or service, a cluster.
+/// The target of a call: services as `cluster/name`, a resource's ARN or service, or a cluster.
 pub(crate) fn target_of(input: &Value) -> String {
     let text = |name: &str| input.get(name).and_then(Value::as_str);
     let cluster = text("cluster");

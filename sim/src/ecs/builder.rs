@@ -38,9 +38,9 @@ pub struct Service {
     pub(super) behaviour: Behaviour,
 }
 
-/// Describes a service, `cluster/name`. Unless told otherwise it has two tasks, 100 and 200
-/// percent, the ECS deployment controller, and a deployment that completed an hour ago; its tasks
-/// take 20 s to start, 10 s to become healthy and 10 s to stop.
+/// Describes a service, `cluster/name`. By default it has two tasks, 100 and 200 percent, the ECS
+/// deployment controller, and a deployment that completed an hour ago; its tasks take 20 s to
+/// start, 10 s to become healthy and 10 s to stop.
 pub fn service(id: &str) -> Service {
     let behaviour = Behaviour {
         reads: Vec::new(),
@@ -95,7 +95,7 @@ impl Service {
         self
     }
 
-    /// How many tasks it should have.
+    /// The number of tasks that it should have.
     pub fn desired(mut self, count: usize) -> Self {
         self.desired = count;
         self
@@ -107,7 +107,7 @@ impl Service {
         self
     }
 
-    /// What deploys it.
+    /// The controller that deploys it.
     pub fn controller(mut self, controller: Controller) -> Self {
         self.controller = controller;
         self
@@ -120,9 +120,9 @@ impl Service {
         self.desired(instances).percent(0, 100)
     }
 
-    /// What a task reads between its creation and its start: `ssm:/app/db`, `s3:bucket/key`, or all
-    /// below a prefix that ends in `/`. Single things exist from the start, in version 1; a
-    /// task that does not find them does not start.
+    /// The things that a task reads between its creation and its start: `ssm:/app/db`,
+    /// `s3:bucket/key`, or everything below a prefix that ends in `/`. Single things exist from the
+    /// start, in version 1; a task that does not find them does not start.
     pub fn reading<'a>(mut self, things: impl IntoIterator<Item = &'a str>) -> Self {
         let read = |thing: &str| Read {
             pattern: thing.to_owned(),
@@ -161,7 +161,7 @@ impl Service {
         self
     }
 
-    /// How long ago its deployment was created; an hour, unless told otherwise.
+    /// The age of its deployment; by default an hour.
     pub fn deployed_ago(mut self, age: Duration) -> Self {
         self.age = age;
         self
@@ -255,7 +255,7 @@ impl Service {
         self
     }
 
-    /// How containers behave of which nothing is known.
+    /// The behaviour of containers about which nothing else is known.
     pub(super) fn into_behaviour(self) -> Behaviour {
         self.behaviour
     }

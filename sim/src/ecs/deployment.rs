@@ -12,7 +12,7 @@ const MOST_ACTIVE: usize = 5;
 /// Makes a new deployment the primary one; the scheduler turns to it a little later.
 ///
 /// `references` are those of the task definition and the Service Connect configuration that the
-/// service has by now.
+/// service has now.
 ///
 /// # Errors
 /// Five active deployments exist already.
@@ -52,7 +52,8 @@ pub(super) fn start(
     Ok(())
 }
 
-/// The scheduler has taken the newest deployment up, or the wish to have it rolled back.
+/// Begins the newest deployment, or the rollback that was requested: the scheduler has turned to
+/// it.
 pub(super) fn begin(service: &mut EcsService, clock: &mut Clockwork) {
     let Some(current) = service.current_history() else {
         return;
@@ -64,8 +65,8 @@ pub(super) fn begin(service: &mut EcsService, clock: &mut Clockwork) {
     }
 }
 
-/// Notes that a person wants the deployment under way rolled back; the scheduler turns to it a
-/// little later. Answers false where none is under way.
+/// Notes the request to roll the deployment under way back; the scheduler turns to it a little
+/// later. Returns false if none is under way.
 pub(super) fn request_rollback(service: &mut EcsService, clock: &Clockwork, by: EndedBy) -> bool {
     let Some(current) = service.current_history() else {
         return false;
@@ -80,7 +81,7 @@ pub(super) fn request_rollback(service: &mut EcsService, clock: &Clockwork, by: 
     true
 }
 
-/// Fails the deployment under way, because an alarm of the service goes off.
+/// Fails the deployment under way: an alarm of the service goes off.
 pub(super) fn alarm_triggers(service: &mut EcsService, clock: &mut Clockwork) {
     let Some(alarms) = service.alarms.clone() else {
         return;
@@ -95,7 +96,7 @@ pub(super) fn alarm_triggers(service: &mut EcsService, clock: &mut Clockwork) {
     fail(service, clock, EndedBy::Alarm, alarms.rollback);
 }
 
-/// All tasks are the primary's and healthy: a deployment that is in progress is completed.
+/// Completes a deployment that is in progress: all tasks are the primary's and healthy.
 pub(super) fn complete(service: &mut EcsService, clock: &mut Clockwork) {
     let now = clock.now;
     let Some(primary) = service
@@ -144,13 +145,13 @@ pub(super) fn task_failed(service: &mut EcsService, clock: &mut Clockwork, revis
     }
 }
 
-/// The threshold by default: half of the desired count, between 3 and 200.
+/// The default threshold of the circuit breaker: half of the desired count, between 3 and 200.
 pub(super) fn breaker_threshold(desired: usize) -> usize {
     desired.div_ceil(2).clamp(3, 200)
 }
 
-/// The primary deployment has failed, or was ended; where there is one, the last deployment that
-/// completed takes its place again.
+/// Ends the primary deployment, which has failed or was stopped. With `rollback`, the last
+/// deployment that completed takes its place.
 pub(super) fn fail(service: &mut EcsService, clock: &mut Clockwork, by: EndedBy, rollback: bool) {
     let now = clock.now;
     let what = match by {
@@ -201,7 +202,7 @@ pub(super) fn fail(service: &mut EcsService, clock: &mut Clockwork, by: EndedBy,
     }
 }
 
-/// As `rolloutStateReason` begins.
+/// The beginning of `rolloutStateReason`.
 fn prefix(by: EndedBy) -> &'static str {
     match by {
         EndedBy::CircuitBreaker => "ECS deployment circuit breaker",

@@ -1,5 +1,5 @@
-//! Service deployments and service revisions: what `ListServiceDeployments` remembers of each
-//! rollout.
+//! Service deployments and service revisions: the record of each rollout that
+//! `ListServiceDeployments` shows.
 
 use std::collections::BTreeMap;
 
@@ -48,7 +48,7 @@ impl HistoryStatus {
 }
 
 /// The cause that ended a deployment before it was successful: the simulation's own record, which
-/// AWS tells only in part.
+/// AWS shows only in part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndedBy {
     /// Its tasks failed.
@@ -68,7 +68,7 @@ pub enum EndedBy {
 }
 
 impl EndedBy {
-    /// True where it was ended on purpose: by a person, a hook or its time-out.
+    /// Returns true if it was ended on purpose: by a person, a hook or its time-out.
     #[must_use]
     pub fn is_a_decision(self) -> bool {
         match self {
@@ -77,7 +77,7 @@ impl EndedBy {
         }
     }
 
-    /// Words that nobody may rely on: AWS documents none.
+    /// The text of `statusReason`. AWS documents none, so no client may rely on it.
     pub(super) fn reason(self) -> &'static str {
         match self {
             Self::CircuitBreaker => {
@@ -103,11 +103,11 @@ impl EndedBy {
 /// A task that failed to start: the simulation's own record, longer than that of AWS.
 #[derive(Clone, Debug)]
 pub struct TaskFailure {
-    /// When it failed.
+    /// The time at which it failed.
     pub at: Timestamp,
     /// References that it could not read.
     pub missing: Vec<String>,
-    /// What it read, and in which version.
+    /// The things that it read, with their versions.
     pub read: BTreeMap<String, u64>,
 }
 

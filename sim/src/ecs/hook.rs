@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-/// A stage of a deployment; those that only Lambda hooks know are passed at once.
+/// A stage of a deployment; stages that only Lambda hooks have are left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
     /// No task of the new revision exists yet.
@@ -50,21 +50,21 @@ impl Stage {
 pub struct Hook {
     pub(super) stage: Stage,
     pub(super) target: HookTarget,
-    /// After which Amazon ECS does not wait any longer.
+    /// Amazon ECS waits no longer than this.
     pub(super) timeout: Duration,
-    /// At the time-out the deployment goes on; it is rolled back otherwise.
+    /// At the time-out the deployment continues; otherwise it is rolled back.
     pub(super) continues: bool,
     pub(super) approver: Option<Approver>,
 }
 
-/// A person who looks after a PAUSE hook, and now and then forgets to.
+/// A person who acts on PAUSE hooks, and sometimes forgets.
 #[derive(Clone, Copy, Debug)]
 pub struct Approver {
-    /// How probable it is that a deployment is continued.
+    /// The probability that a deployment is continued.
     pub approves: f64,
-    /// How probable it is that a deployment is rolled back.
+    /// The probability that a deployment is rolled back.
     pub rejects: f64,
-    /// How long that takes at most.
+    /// The longest time until the person acts.
     pub within: Duration,
 }
 
@@ -94,9 +94,8 @@ impl HookTarget {
 }
 
 impl Hook {
-    /// A PAUSE hook: Amazon ECS waits for a person, for 24 hours unless told otherwise, and rolls
-    /// back then (Amazon ECS Developer Guide, "Pause hooks for Amazon ECS service
-    /// deployments").
+    /// A PAUSE hook: Amazon ECS waits for a person, by default for 24 hours, and rolls back then
+    /// (Amazon ECS Developer Guide, "Pause hooks for Amazon ECS service deployments").
     #[must_use]
     pub fn pause(stage: Stage) -> Self {
         Self {
@@ -131,7 +130,7 @@ impl Hook {
         self
     }
 
-    /// The deployment goes on at the time-out.
+    /// The deployment continues at the time-out.
     #[must_use]
     pub fn continuing(mut self) -> Self {
         self.continues = true;
@@ -184,7 +183,7 @@ impl HookRun {
         self.ended_at = Some(now);
     }
 
-    /// A deployment that is stopped or rolled back waits for nobody.
+    /// Ends an open run: a deployment that is stopped or rolled back waits no longer.
     pub(super) fn void(&mut self, now: Timestamp) {
         if self.status.is_open() {
             self.end(HookStatus::Failed, now);
@@ -192,11 +191,11 @@ impl HookRun {
     }
 }
 
-/// Watches the alarms of a service while it is deployed: `deploymentConfiguration.alarms`.
+/// The alarms that are watched while a service is deployed: `deploymentConfiguration.alarms`.
 #[derive(Clone, Debug)]
 pub(crate) struct Alarms {
     pub(super) names: Vec<String>,
     pub(super) rollback: bool,
-    /// How long a rolling deployment bakes; Amazon ECS computes it from the alarms.
+    /// The bake time of a rolling deployment; Amazon ECS computes it from the alarms.
     pub(super) bake: Duration,
 }

@@ -11,8 +11,8 @@ use super::model::{Deployment, EcsService, Rollout, Strategy};
 use crate::clockwork::Clockwork;
 use crate::job::Job;
 
-/// Answers true where the deployment under way may leave a stage: each of its hooks has been run
-/// and has succeeded. The first look starts them. A rollback stops at no hook.
+/// Returns true if the deployment under way may leave a stage: each of its hooks has been run and
+/// has succeeded. The first call starts them. A rollback stops at no hook.
 pub(super) fn passes(service: &mut EcsService, clock: &mut Clockwork, stage: Stage) -> bool {
     let hooks: Vec<_> = service
         .hooks
@@ -108,8 +108,8 @@ pub(super) fn hook_ends(service: &mut EcsService, clock: &mut Clockwork, id: &st
     true
 }
 
-/// Lets the deployment go on, or rolls it back, as a person wants. Answers false where the hook
-/// does not await that.
+/// Continues the deployment, or rolls it back, as a person decides. Returns false if the hook does
+/// not await that.
 pub(super) fn act(
     service: &mut EcsService,
     clock: &mut Clockwork,
@@ -140,7 +140,7 @@ fn open_run<'a>(service: &'a mut EcsService, id: &str) -> Option<&'a mut HookRun
         .find(|run| run.id == id && run.status.is_open())
 }
 
-/// Answers true where the deployment under way stands at a hook.
+/// Returns true if the deployment under way stands at a hook.
 pub(super) fn stands_at_hook(service: &mut EcsService) -> bool {
     let current = service
         .current_history()
@@ -148,8 +148,8 @@ pub(super) fn stands_at_hook(service: &mut EcsService) -> bool {
     current.is_some_and(|current| current.hooks.iter().any(|run| run.status.is_open()))
 }
 
-/// Answers true while a deployment keeps the old tasks beside all the new ones: until its traffic
-/// has gone over and it has baked. Rolling deployments do not, nor do rollbacks.
+/// Returns true while a deployment keeps the old tasks beside all the new ones: until its traffic
+/// has gone over and it has baked. Rolling deployments and rollbacks never do.
 pub(super) fn keeps_old(service: &mut EcsService, clock: &mut Clockwork) -> bool {
     let (step, bake) = match service.strategy {
         Strategy::Rolling => return false,
@@ -189,8 +189,8 @@ pub(super) fn keeps_old(service: &mut EcsService, clock: &mut Clockwork) -> bool
     clock.now < shifted_at + bake || !passes(service, clock, Stage::CleanUp)
 }
 
-/// Answers true where a rolling deployment whose tasks all run and are healthy is over: its hooks
-/// have succeeded, and it has baked where alarms watch it.
+/// Returns true if a rolling deployment whose tasks all run and are healthy is over: its hooks have
+/// succeeded, and with alarms it has baked.
 pub(super) fn is_baked(service: &mut EcsService, clock: &mut Clockwork) -> bool {
     let under_way = service
         .current_history()
@@ -223,7 +223,8 @@ pub(super) fn is_baked(service: &mut EcsService, clock: &mut Clockwork) -> bool 
     clock.now >= shifted_at + bake
 }
 
-/// Notes that the primary deployment has come to a point, and looks again when it may leave it.
+/// Notes that the primary deployment has come to a point, and schedules the scheduler for the time
+/// at which it may leave it.
 fn mark(
     service: &mut EcsService,
     clock: &mut Clockwork,

@@ -1,4 +1,4 @@
-//! The state of a service: what ECS knows about it, and what the simulation notes beside that.
+//! The state of a service: the part that ECS knows, and the notes of the simulation beside it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
@@ -25,7 +25,7 @@ pub(crate) enum Status {
     Inactive,
 }
 
-/// What deploys a service: `deploymentController.type`.
+/// The controller of a service: `deploymentController.type`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Controller {
     /// ECS itself, rolling.
@@ -73,7 +73,7 @@ pub(crate) struct EcsService {
     pub(super) service_connect: Option<Value>,
     /// The primary first, then the active ones, newest first.
     pub(super) deployments: Vec<Deployment>,
-    /// What a rollback goes back to.
+    /// The target of a rollback.
     pub(super) last_completed: Option<Deployment>,
     /// Newest last.
     pub(super) history: Vec<ServiceDeployment>,
@@ -85,7 +85,8 @@ pub(crate) struct EcsService {
     pub(crate) tags: Tags,
     pub(super) behaviour: Behaviour,
     pub(super) guard: Guard,
-    /// Tasks that failed to start in a row, and until when ECS waits because of them.
+    /// The number of tasks that failed to start in a row. ECS waits because of them until
+    /// `wait_until`.
     pub(super) failures_in_a_row: u32,
     pub(super) wait_until: Option<Timestamp>,
 }
@@ -107,7 +108,7 @@ pub(crate) enum Strategy {
     Canary { step: Duration, bake: Duration },
 }
 
-/// Where the tasks of a service run.
+/// The machines on which the tasks of a service run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LaunchType {
     Fargate,
@@ -124,7 +125,7 @@ impl LaunchType {
     }
 }
 
-/// How the containers of a service behave.
+/// The behaviour of a service's containers.
 #[derive(Clone, Debug)]
 pub(crate) struct Behaviour {
     /// Patterns of the things that a task reads at start.
@@ -136,11 +137,11 @@ pub(crate) struct Behaviour {
     /// From the order to stop to stopped.
     pub(super) stopping: Duration,
     pub(super) failing: Failing,
-    /// A parameter that each task writes when it starts, and how many of them still do.
+    /// A parameter that each task writes when it starts, and the number of tasks that still do.
     pub(super) writing: Option<(String, u32)>,
 }
 
-/// Which new tasks fail to start.
+/// The new tasks that fail to start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Failing {
     Never,
@@ -160,15 +161,15 @@ pub(crate) struct Deployment {
     pub(super) rollout: Rollout,
     pub(super) reason: String,
     pub(super) failed_tasks: usize,
-    /// When all tasks of a deployment that shifts traffic were healthy, and its traffic began to
-    /// go over.
+    /// The time at which all tasks of a deployment that shifts traffic were healthy, and its
+    /// traffic began to go over.
     pub(super) scaled_at: Option<Timestamp>,
-    /// When its traffic had gone over, or a rolling deployment had all its tasks healthy, and its
-    /// bake time began.
+    /// The start of its bake time: its traffic had gone over, or all tasks of a rolling deployment
+    /// were healthy.
     pub(super) shifted_at: Option<Timestamp>,
     /// `serviceConnectConfiguration`, as it was given.
     pub(super) service_connect: Option<Value>,
-    /// What its task definition and its Service Connect proxy refer to.
+    /// The references of its task definition and its Service Connect proxy.
     pub(super) references: Vec<Read>,
 }
 
@@ -199,9 +200,9 @@ pub(crate) struct Task {
     pub(super) stopped_at: Option<Timestamp>,
     pub(super) stopped_reason: String,
     pub(super) doomed: bool,
-    /// What it read, and in which version.
+    /// The things that it read, with their versions.
     pub(super) read: BTreeMap<String, u64>,
-    /// Patterns that named nothing when the task read them, although it cannot start without.
+    /// Required patterns that named nothing when the task read them.
     pub(super) missing: Vec<String>,
 }
 
@@ -226,12 +227,12 @@ pub(crate) struct Event {
     pub(super) message: String,
 }
 
-/// The watch over promise 2: the fewest running tasks ever seen, against what the deployment
-/// configuration allowed at that moment.
+/// The fewest running tasks ever seen, against the floor of the deployment configuration at that
+/// moment.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Guard {
-    /// The floor in force. Below the configured one while a service starts up, scales out, or has
-    /// lost tasks that failed by themselves.
+    /// The floor in force. It is below the configured one while a service starts up, scales out, or
+    /// has lost tasks that failed by themselves.
     pub(super) floor: usize,
     pub(super) lowest: Option<Lowest>,
 }
@@ -324,17 +325,18 @@ impl EcsService {
         }
     }
 
-    /// Tasks that fail by themselves, and tasks that have yet to come, break no promise.
+    /// Lowers the floor: tasks that fail by themselves, and tasks that have yet to come, break no
+    /// promise.
     pub(super) fn excuse_missing(&mut self) {
         self.guard.floor = self.guard.floor.min(self.running()).min(self.floor());
     }
 
-    /// The service is steady: from here on its whole floor is owed.
+    /// Raises the floor to the configured one: the service is steady.
     pub(super) fn owe_floor(&mut self) {
         self.guard.floor = self.floor();
     }
 
-    /// Remembers that a deployment of `revision` was asked for.
+    /// Adds a deployment of `revision` to the history.
     pub(super) fn note_deployment(
         &mut self,
         clock: &mut Clockwork,

@@ -1,4 +1,4 @@
-//! What a task definition refers to: every field whose value ECS reads for a task between its
+//! The references of a task definition: every field whose value ECS reads for a task between its
 //! creation and its start.
 
 use serde_json::{Map, Value};
@@ -7,9 +7,9 @@ use crate::config::AccountConfig;
 use crate::job::Read;
 use crate::things;
 
-/// The references of a task definition that was registered like this, and of the Service Connect
-/// proxy beside it, each once. A task does not start without what they name; what another account
-/// has is taken to be there.
+/// The references of a registered task definition and of the Service Connect proxy beside it, each
+/// once. A task does not start if one of them is missing. References to another account are taken
+/// to exist.
 pub(super) fn of(
     content: &Map<String, Value>,
     service_connect: Option<&Value>,

@@ -1,5 +1,5 @@
-//! The service scheduler: one look at a service, and what it starts and stops within the deployment
-//! configuration.
+//! The service scheduler: it compares a service with its configuration, and starts and stops tasks
+//! within the limits of the deployment configuration.
 
 use super::hook::Stage;
 use super::model::{Deployment, EcsService, Rollout, Status, Strategy, Task};
@@ -10,7 +10,11 @@ const STUCK: &str = "was unable to stop or start tasks during a deployment becau
                      deployment configuration. Update the minimumHealthyPercent or maximumPercent \
                      value and try again.";
 
-/// Brings the service one step nearer to what it should be. Each change of a task leads back here.
+/// The reasons for which ECS stops a task.
+const BY_DEPLOYMENT: &str = "Scaling activity initiated by deployment";
+const BY_SERVICE: &str = "Scaling activity initiated by service";
+
+/// Brings the service one step nearer to its configuration. Each change of a task leads back here.
 pub(super) fn reconcile(service: &mut EcsService, clock: &mut Clockwork) {
     match service.status {
         Status::Active => roll(service, clock),
@@ -46,8 +50,8 @@ fn roll(service: &mut EcsService, clock: &mut Clockwork) {
     service.observe_floor();
 }
 
-/// The primary deployment stands at a hook before its first task: lost tasks are replaced by their
-/// own revision, and scaling goes on.
+/// Keeps the old tasks running while the primary deployment stands at a hook before its first task:
+/// lost tasks are replaced by their own revision, and scaling continues.
 fn keep_up(service: &mut EcsService, clock: &mut Clockwork) {
     let completed = service
         .last_completed
@@ -67,12 +71,7 @@ fn keep_up(service: &mut EcsService, clock: &mut Clockwork) {
         .collect();
     let surplus: Vec<_> = live.iter().skip(service.desired).cloned().collect();
     for task in &surplus {
-        tasks::stop(
-            service,
-            clock,
-            task,
-            "Scaling activity initiated by service",
-        );
+        tasks::stop(service, clock, task, BY_SERVICE);
     }
     add_stopped_event(service, clock, &surplus);
     let waiting = service.wait_until.is_some_and(|until| clock.now < until);
@@ -87,65 +86,43 @@ fn keep_up(service: &mut EcsService, clock: &mut Clockwork) {
     service.observe_floor();
 }
 
-/// Stops tasks of earlier deployments: those that never became healthy first, then healthy ones
-/// down to the floor.
+/// Stops tasks of earlier deployments, in this order: all that are pending, then running ones that
+/// are not healthy and healthy ones, down to the floor. Returns the number of running ones.
 fn stop_old(service: &mut EcsService, clock: &mut Clockwork) -> usize {
-    let Some(primary) = service
-        .deployments
-        .first()
-        .filter(|primary| primary.rollout != Rollout::Failed)
-    else {
+    let primary = service.deployments.first();
+    let Some(primary) = primary.filter(|primary| primary.rollout != Rollout::Failed) else {
         return 0;
     };
     let revision = primary.revision.clone();
     let floor = service.floor();
     let old = |service: &EcsService, wanted: &dyn Fn(&Task) -> bool| {
-        let mut tasks = service
-            .tasks
-            .iter()
-            .filter(|task| task.revision != revision && !task.is_stopping() && wanted(task));
-        tasks.next().map(|task| task.id.clone())
+        let mut live = service.tasks.iter().filter(|task| !task.is_stopping());
+        let task = live.find(|task| task.revision != revision && wanted(task))?;
+        Some(task.id.clone())
     };
 
     let mut stopped = Vec::new();
-    while let Some(task) = old(service, &|task| task.is_pending()) {
-        tasks::stop(
-            service,
-            clock,
-            &task,
-            "Scaling activity initiated by deployment",
-        );
+    while let Some(task) = old(service, &Task::is_pending) {
+        tasks::stop(service, clock, &task, BY_DEPLOYMENT);
     }
-    while service.running() > floor {
-        let Some(task) = old(service, &|task| !task.healthy) else {
-            break;
-        };
-        tasks::stop(
-            service,
-            clock,
-            &task,
-            "Scaling activity initiated by deployment",
-        );
+    while service.running() > floor
+        && let Some(task) = old(service, &|task| !task.healthy)
+    {
+        tasks::stop(service, clock, &task, BY_DEPLOYMENT);
         stopped.push(task);
     }
-    while service.healthy() > floor {
-        let Some(task) = old(service, &|task| task.healthy) else {
-            break;
-        };
-        tasks::stop(
-            service,
-            clock,
-            &task,
-            "Scaling activity initiated by deployment",
-        );
+    while service.healthy() > floor
+        && let Some(task) = old(service, &|task| task.healthy)
+    {
+        tasks::stop(service, clock, &task, BY_DEPLOYMENT);
         stopped.push(task);
     }
     add_stopped_event(service, clock, &stopped);
     stopped.len()
 }
 
-/// After a scale-in: the newest tasks of the primary go, of whatever deployment where the primary
-/// has failed and starts none.
+/// Stops tasks after a scale-in: the newest of the primary, or the newest of all if the primary has
+/// failed and starts none.
 fn stop_surplus(service: &mut EcsService, clock: &mut Clockwork) -> usize {
     let Some(primary) = service.deployments.first() else {
         return 0;
@@ -161,18 +138,13 @@ fn stop_surplus(service: &mut EcsService, clock: &mut Clockwork) -> usize {
         .map(|task| task.id.clone())
         .collect();
     for task in &surplus {
-        tasks::stop(
-            service,
-            clock,
-            task,
-            "Scaling activity initiated by service",
-        );
+        tasks::stop(service, clock, task, BY_SERVICE);
     }
     add_stopped_event(service, clock, &surplus);
     surplus.len()
 }
 
-/// Starts tasks of the primary deployment up to the desired count, as far as the ceiling allows.
+/// Starts tasks of the primary deployment up to the desired count, within the ceiling.
 fn start_new(service: &mut EcsService, clock: &mut Clockwork) -> usize {
     let waiting = service.wait_until.is_some_and(|until| clock.now < until);
     let Some(primary) = service.deployments.first() else {
@@ -215,8 +187,7 @@ fn is_stuck(service: &EcsService) -> bool {
         && service.desired > 0
 }
 
-/// An active deployment without a task has been drained, but for one that may still have to start
-/// some.
+/// Removes active deployments without a task; one that may still have to start some is kept.
 fn forget_drained(service: &mut EcsService, kept: Option<&str>) {
     let tasks = &service.tasks;
     let has_tasks = |deployment: &Deployment| {
@@ -233,7 +204,7 @@ fn forget_drained(service: &mut EcsService, kept: Option<&str>) {
     });
 }
 
-/// Nothing but the primary's tasks, all of them wanted, running and healthy.
+/// Returns whether all tasks are the primary's, wanted, running and healthy.
 fn is_steady(service: &EcsService) -> bool {
     service.deployments.len() == 1
         && service.tasks.len() == service.desired
@@ -256,12 +227,7 @@ fn drain(service: &mut EcsService, clock: &mut Clockwork) {
         .map(|task| task.id.clone())
         .collect();
     for task in &live {
-        tasks::stop(
-            service,
-            clock,
-            task,
-            "Scaling activity initiated by service",
-        );
+        tasks::stop(service, clock, task, BY_SERVICE);
     }
     add_stopped_event(service, clock, &live);
     if service.tasks.is_empty() {

@@ -66,8 +66,7 @@ impl Ecs {
         self.services.get_mut(id).ok_or_else(service_not_found)
     }
 
-    /// The revision that a family, `family:revision` or ARN stands for; a family alone is its
-    /// newest.
+    /// The revision that a family, `family:revision` or ARN names; a family alone names its newest.
     pub(super) fn task_definition(&self, reference: &str) -> Option<&TaskDefinition> {
         let name = reference
             .rsplit_once("task-definition/")
@@ -83,7 +82,7 @@ impl Ecs {
         }
     }
 
-    /// Adds a revision to a family; answers its ARN.
+    /// Adds a revision to a family; returns its ARN.
     pub(crate) fn register(
         &mut self,
         config: &AccountConfig,
@@ -103,8 +102,7 @@ impl Ecs {
         arn
     }
 
-    /// What the tasks of a task definition read, and the Service Connect proxy beside their
-    /// containers.
+    /// The references of a task definition, and of the Service Connect proxy beside its containers.
     pub(crate) fn references_of(
         &self,
         config: &AccountConfig,

@@ -1,4 +1,4 @@
-//! Task definitions as a test or the demo describes them: containers, and what they refer to.
+//! Task definitions as a test or the demo describes them: containers, and their references.
 
 use serde_json::{Map, Value, json};
 
@@ -57,7 +57,8 @@ impl TaskDefinition {
         self.append("credentialSpecs", json!(location))
     }
 
-    /// `dockerSecurityOptions`: `credentialspec:ARN`, `credentialspecdomainless:ARN`, `credentialspec:file://FILE` or another option.
+    /// `dockerSecurityOptions`: `credentialspec:ARN`, `credentialspecdomainless:ARN`,
+    /// `credentialspec:file://FILE` or another option.
     pub fn docker_security_option(self, option: &str) -> Self {
         self.append("dockerSecurityOptions", json!(option))
     }
@@ -98,14 +99,18 @@ impl TaskDefinition {
     /// secret with the credentials.
     pub fn volume_credentials(mut self, arn: &str) -> Self {
         let authorization = json!({ "credentialsParameter": arn, "domain": "example.com" });
-        let configuration = json!({ "fileSystemId": "fs-0123456789abcdef0", "rootDirectory": "share", "authorizationConfig": authorization });
+        let configuration = json!({
+            "fileSystemId": "fs-0123456789abcdef0",
+            "rootDirectory": "share",
+            "authorizationConfig": authorization,
+        });
         let volume =
             json!({ "name": "share", "fsxWindowsFileServerVolumeConfiguration": configuration });
         self.rest.insert("volumes".to_owned(), json!([volume]));
         self
     }
 
-    /// The members of `RegisterTaskDefinition`, but for the family.
+    /// The members of `RegisterTaskDefinition` without the family.
     pub(crate) fn into_content(self) -> Map<String, Value> {
         let Self {
             containers,
@@ -135,7 +140,7 @@ impl TaskDefinition {
     }
 }
 
-/// The members of `RegisterTaskDefinition`; of what is no object, nothing.
+/// The members of `RegisterTaskDefinition`; none if the value is not an object.
 impl From<Value> for TaskDefinition {
     fn from(members: Value) -> Self {
         let Value::Object(mut rest) = members else {

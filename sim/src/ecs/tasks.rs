@@ -17,8 +17,8 @@ const START_IMPAIRED: &str = "is unable to consistently start tasks successfully
                               information, see the Troubleshooting section of the Amazon ECS \
                               Developer Guide.";
 
-/// Creates a task of `deployment`. What it refers to is read at instants of its own between its
-/// creation and its start.
+/// Creates a task of `deployment`. Each of its references is read at an instant of its own between
+/// its creation and its start.
 pub(super) fn launch(
     service: &mut EcsService,
     clock: &mut Clockwork,
@@ -190,7 +190,7 @@ pub(super) fn becomes_healthy(service: &mut EcsService, task: &str) -> bool {
     true
 }
 
-/// Orders a task to stop. It counts no longer as running from here on.
+/// Orders a task to stop. It no longer counts as running.
 pub(super) fn stop(service: &mut EcsService, clock: &mut Clockwork, task: &str, reason: &str) {
     let owner = TaskId {
         service: service.id.clone(),

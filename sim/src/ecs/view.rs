@@ -1,4 +1,4 @@
-//! What a test or the demo may see of a service: more than AWS would tell.
+//! A service as tests and the demo see it, in more detail than AWS shows.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::hook::{HookRun, Stage};
 use super::model::{Deployment, EcsService, Lowest, Rollout, Status, Task};
 use super::state::Ecs;
 
-/// One look at a service.
+/// The state of a service at one instant.
 #[derive(Clone, Debug)]
 pub struct ServiceView {
     /// `cluster/name`.
@@ -18,7 +18,7 @@ pub struct ServiceView {
     pub status: &'static str,
     /// `desiredCount`.
     pub desired: usize,
-    /// Tasks that run and were not told to stop.
+    /// Tasks that run and were not ordered to stop.
     pub running: usize,
     /// Tasks that are being started.
     pub pending: usize,
@@ -32,21 +32,21 @@ pub struct ServiceView {
     pub history: Vec<HistoryView>,
     /// The fewest running tasks ever seen, at the moment that was worst against the floor.
     pub lowest_running: usize,
-    /// The fewest tasks that the deployment configuration allowed at that moment; tasks that
-    /// failed by themselves are not held against it.
+    /// The fewest tasks that the deployment configuration allowed at that moment, without those
+    /// that had failed by themselves.
     pub floor: usize,
 }
 
 impl ServiceView {
-    /// Whether the service always had as many running tasks as its deployment configuration asks
-    /// for.
+    /// Returns whether the service always had as many running tasks as its deployment configuration
+    /// asks for.
     #[must_use]
     pub fn kept_its_floor(&self) -> bool {
         self.lowest_running >= self.floor
     }
 
-    /// Whether nothing moves: one deployment, completed or failed for good, and as many healthy
-    /// tasks as desired.
+    /// Returns whether nothing moves: one deployment, completed or failed for good, and as many
+    /// healthy tasks as desired.
     #[must_use]
     pub fn is_steady(&self) -> bool {
         self.deployments.len() <= 1
@@ -59,7 +59,7 @@ impl ServiceView {
     }
 }
 
-/// A deployment as `DescribeServices` tells it.
+/// A deployment as `DescribeServices` shows it.
 #[derive(Clone, Debug)]
 pub struct DeploymentView {
     /// `ecs-svc/…`.
@@ -68,7 +68,7 @@ pub struct DeploymentView {
     pub status: &'static str,
     /// `IN_PROGRESS`, `COMPLETED` or `FAILED`.
     pub rollout_state: &'static str,
-    /// When it was created; a rollback does not change it.
+    /// Its creation time; a rollback does not change it.
     pub created_at: Timestamp,
     /// Its running tasks.
     pub running: usize,
@@ -85,41 +85,41 @@ pub struct TaskView {
     pub id: String,
     /// The deployment that started it: `ecs-svc/…`.
     pub deployment: String,
-    /// When ECS created it.
+    /// The time at which ECS created it.
     pub created_at: Timestamp,
-    /// When its containers ran; `None` before.
+    /// The time at which its containers started; `None` before.
     pub started_at: Option<Timestamp>,
-    /// Whether it counts for a deployment.
+    /// True if it counts for a deployment.
     pub healthy: bool,
-    /// Whether it was told to stop.
+    /// True if it was ordered to stop.
     pub stopping: bool,
-    /// What it read, between creation and start, and in which version.
+    /// The versions that it read between its creation and its start.
     pub read: BTreeMap<String, u64>,
 }
 
-/// A service deployment as `ListServiceDeployments` tells it.
+/// A service deployment as `ListServiceDeployments` shows it.
 #[derive(Clone, Debug)]
 pub struct HistoryView {
     /// The deployment that it carried out: `ecs-svc/…`.
     pub deployment: String,
     /// `SUCCESSFUL`, `ROLLBACK_SUCCESSFUL` and so on.
     pub status: &'static str,
-    /// When it was asked for.
+    /// The time of the request for it.
     pub created_at: Timestamp,
-    /// When it began to be rolled back.
+    /// The time at which its rollback began.
     pub rolled_back_at: Option<Timestamp>,
-    /// When it ended.
+    /// The time at which it ended.
     pub finished_at: Option<Timestamp>,
     /// The ARN of the task definition that it deploys.
     pub task_definition: String,
-    /// Why it has its status, as AWS says it; empty where AWS says nothing.
+    /// The reason of its status, in the words of AWS; empty if AWS gives none.
     pub status_reason: String,
-    /// The cause that ended it before it was successful; where a newer deployment stops a
-    /// rollback, the cause of the rollback.
+    /// The cause that ended it before it was successful. If a newer deployment stopped a rollback,
+    /// it is the cause of the rollback.
     pub ended_by: Option<EndedBy>,
     /// Its stage, `PRE_SCALE_UP` and so on, while it goes forward; its last one afterwards.
     pub stage: Option<&'static str>,
-    /// When its bake began.
+    /// The time at which its bake began.
     pub baking_since: Option<Timestamp>,
     /// Runs of its lifecycle hooks, oldest first.
     pub hooks: Vec<HookView>,
@@ -127,33 +127,33 @@ pub struct HistoryView {
     pub failures: Vec<TaskFailure>,
 }
 
-/// A run of a lifecycle hook as `DescribeServiceDeployments` tells it, and when it was.
+/// A run of a lifecycle hook as `DescribeServiceDeployments` shows it, and its times.
 #[derive(Clone, Debug)]
 pub struct HookView {
     /// Names this run alone.
     pub id: String,
     /// `AWAITING_ACTION`, `IN_PROGRESS`, `SUCCEEDED`, `FAILED` or `TIMED_OUT`.
     pub status: &'static str,
-    /// When the deployment came to it.
+    /// The time at which the deployment came to it.
     pub began_at: Timestamp,
-    /// When it ends by itself.
+    /// The time at which it ends by itself.
     pub expires_at: Timestamp,
-    /// When it ended.
+    /// The time at which it ended.
     pub ended_at: Option<Timestamp>,
 }
 
-/// A running task that holds an older version than there is.
+/// A running task that holds an older version than the current one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StaleTask {
     /// `cluster/name`.
     pub service: String,
     /// 32 hexadecimal digits.
     pub task: String,
-    /// What it read: `ssm:/app/db`.
+    /// The thing that it read: `ssm:/app/db`.
     pub thing: String,
     /// The version it read.
     pub read: u64,
-    /// The version there is.
+    /// The current version.
     pub current: u64,
 }
 

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::envelope::Envelope;
 
-/// Something in `AppConfig` that has an id and a name.
+/// The id and the name of something in `AppConfig`.
 #[derive(Clone, Copy, Debug)]
 pub struct Named<'a> {
     /// Seven lowercase letters and digits.
@@ -38,7 +38,7 @@ pub fn appconfig_deployment_complete(
     appconfig_deployment(envelope, deployment, "On Deployment Complete")
 }
 
-/// The same at another action point: `On Deployment Start`, and what AWS's pages call `On
+/// The same at another action point: `On Deployment Start`, and the one that AWS's pages call `On
 /// Deployment Rollback` or `On Deployment Rolled Back`.
 #[must_use]
 pub fn appconfig_deployment(

@@ -2,7 +2,7 @@ use serde_json::{Map, Value, json};
 
 use super::envelope::{Envelope, whole_second};
 
-/// How CloudTrail spells the member `ARN` of a response of Secrets Manager: it has had all three
+/// The spelling of the member `ARN` of a response of Secrets Manager. CloudTrail has used all three
 /// (Secrets Manager User Guide, "Match events with EventBridge").
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ArnSpelling {
@@ -30,16 +30,16 @@ impl ArnSpelling {
 pub struct ApiCall<'a> {
     /// `PutSecretValue`.
     pub operation: &'a str,
-    /// The ARN of who called.
+    /// The ARN of the caller.
     pub user: &'a str,
     /// The request's members without values, as CloudTrail spells them: `{"secretId": …,
     /// "versionStages": […]}`.
     pub parameters: Value,
-    /// The secret's full ARN; `None` where the response does not tell it.
+    /// The secret's full ARN; `None` if the response does not have it.
     pub arn: Option<&'a str>,
-    /// How the response's ARN is spelt.
+    /// The spelling of the response's ARN.
     pub spelling: ArnSpelling,
-    /// The error with which the call ended: failed calls are told as well.
+    /// The error with which the call ended: failed calls send events as well.
     pub error: Option<&'a str>,
 }
 
@@ -61,7 +61,13 @@ pub fn secret_api_call(envelope: &Envelope<'_>, call: &ApiCall<'_>) -> Value {
     detail.extend([
         (
             "userIdentity".to_owned(),
-            json!({ "type": "IAMUser", "principalId": name, "arn": user, "accountId": envelope.account, "userName": name }),
+            json!({
+                "type": "IAMUser",
+                "principalId": name,
+                "arn": user,
+                "accountId": envelope.account,
+                "userName": name,
+            }),
         ),
         ("sourceIPAddress".to_owned(), json!("192.0.2.1")),
         ("userAgent".to_owned(), json!("aws-cli/2.15.0")),
@@ -81,7 +87,7 @@ pub fn secret_api_call(envelope: &Envelope<'_>, call: &ApiCall<'_>) -> Value {
 }
 
 /// `AWS Service Event via CloudTrail`: `name` is `RotationStarted`, `RotationSucceeded`,
-/// `RotationFailed` and so on. Nobody called, so there are no request parameters.
+/// `RotationFailed` and so on. It has no caller, and so no request parameters.
 #[must_use]
 pub fn secret_rotation(envelope: &Envelope<'_>, name: &str, arn: &str) -> Value {
     let mut detail = common(envelope, name, "AwsServiceEvent");

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::envelope::Envelope;
 
-/// An object, as far as its events tell of it.
+/// The members of an object that its events have.
 #[derive(Clone, Copy, Debug)]
 pub struct Object<'a> {
     /// The bucket's name.
@@ -63,14 +63,14 @@ pub fn object_deleted(envelope: &Envelope<'_>, object: &Object<'_>) -> Value {
 }
 
 fn object_detail(envelope: &Envelope<'_>, object: &Object<'_>, reason: &str) -> Value {
-    let mut told = json!({ "key": object.key, "sequencer": object.sequencer });
-    if let (Some(version), Some(fields)) = (object.version_id, told.as_object_mut()) {
+    let mut members = json!({ "key": object.key, "sequencer": object.sequencer });
+    if let (Some(version), Some(fields)) = (object.version_id, members.as_object_mut()) {
         fields.insert("version-id".to_owned(), json!(version));
     }
     json!({
         "version": "0",
         "bucket": { "name": object.bucket },
-        "object": told,
+        "object": members,
         "request-id": object.request_id,
         "requester": envelope.account,
         "source-ip-address": "192.0.2.1",
@@ -78,9 +78,9 @@ fn object_detail(envelope: &Envelope<'_>, object: &Object<'_>, reason: &str) -> 
     })
 }
 
-/// What S3 sends to a queue, topic or function by itself: the key is form-URL-encoded, the time has
-/// milliseconds (Amazon S3 User Guide, "Event message structure"). `name` is `ObjectCreated:Put`,
-/// without `s3:`.
+/// The notification that S3 sends to a queue, topic or function by itself: the key is
+/// form-URL-encoded, the time has milliseconds (Amazon S3 User Guide, "Event message structure").
+/// `name` is `ObjectCreated:Put`, without `s3:`.
 #[must_use]
 pub fn object_notification(
     envelope: &Envelope<'_>,
@@ -88,8 +88,8 @@ pub fn object_notification(
     name: &str,
     configuration: &str,
 ) -> Value {
-    let mut told = json!({ "key": form_encoded(object.key), "sequencer": object.sequencer });
-    if let Some(fields) = told.as_object_mut() {
+    let mut members = json!({ "key": form_encoded(object.key), "sequencer": object.sequencer });
+    if let Some(fields) = members.as_object_mut() {
         if name.starts_with("ObjectCreated") {
             fields.insert("size".to_owned(), json!(object.size));
             fields.insert("eTag".to_owned(), json!(object.etag));
@@ -115,12 +115,12 @@ pub fn object_notification(
                 "ownerIdentity": { "principalId": envelope.account },
                 "arn": format!("arn:aws:s3:::{}", object.bucket),
             },
-            "object": told,
+            "object": members,
         },
     }] })
 }
 
-/// What S3 sends once when notifications are configured: no records at all.
+/// The message that S3 sends once when notifications are configured: it has no records.
 #[must_use]
 pub fn notification_test(envelope: &Envelope<'_>, bucket: &str, request_id: &str) -> Value {
     json!({
@@ -133,7 +133,8 @@ pub fn notification_test(envelope: &Envelope<'_>, bucket: &str, request_id: &str
     })
 }
 
-/// A key as S3 notifications write it: space as `+`, slashes as they are, all else percent-encoded.
+/// A key as S3 notifications write it: space as `+`, slashes as they are, everything else
+/// percent-encoded.
 fn form_encoded(key: &str) -> String {
     const KEPT: &AsciiSet = &NON_ALPHANUMERIC
         .remove(b'/')

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::envelope::Envelope;
 
-/// A secret, as far as its events tell of it.
+/// The members of a secret that its events have.
 #[derive(Clone, Copy, Debug)]
 pub struct Secret<'a> {
     /// Its friendly name.
@@ -11,7 +11,7 @@ pub struct Secret<'a> {
     pub arn: &'a str,
 }
 
-/// `Secret Label Updated`: a staging label was attached to a version. Secrets Manager tells of
+/// `Secret Label Updated`: a staging label was attached to a version. Secrets Manager sends it for
 /// every label but `AWSPENDING` and `AWSPREVIOUS` (Secrets Manager User Guide, "Secret Label
 /// Updated").
 #[must_use]

@@ -4,14 +4,14 @@ use serde_json::{Value, json};
 
 use super::envelope::Envelope;
 
-/// A parameter, as far as its events tell of it: neither version nor value.
+/// The members of a parameter that its events have: neither version nor value.
 #[derive(Clone, Copy, Debug)]
 pub struct Parameter<'a> {
     /// With its leading slash, if it has one.
     pub name: &'a str,
     /// `String`, `StringList` or `SecureString`.
     pub kind: &'a str,
-    /// Told only where there is one.
+    /// Left out of the event if there is none.
     pub description: Option<&'a str>,
 }
 

@@ -10,7 +10,7 @@ pub struct FunctionConfiguration {
     pub binary: PathBuf,
     /// `AWS_LAMBDA_FUNCTION_NAME`.
     pub function_name: String,
-    /// `AWS_LAMBDA_FUNCTION_MEMORY_SIZE`, in MiB. The process knows it, and nothing enforces it.
+    /// `AWS_LAMBDA_FUNCTION_MEMORY_SIZE`, in MiB. The process reads it; no limit is enforced.
     pub memory_size: u32,
     /// `AWS_REGION` and `AWS_DEFAULT_REGION`.
     pub region: String,
@@ -25,7 +25,7 @@ pub struct FunctionConfiguration {
 /// A line that the function wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
-    /// Where it was written.
+    /// The stream that it was written to.
     pub stream: Stream,
     /// The line, without its end.
     pub text: String,

@@ -18,8 +18,8 @@ use crate::account::Answer;
 use crate::lambda::{Invocation, InvocationResult};
 use crate::loopback::Loopback;
 
-/// How long the last lines of an ended process are waited for: a grandchild may hold the streams
-/// open for ever.
+/// The longest wait for the last lines of an ended process: a grandchild may hold the streams open
+/// for ever.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
@@ -106,8 +106,7 @@ impl Environment {
     /// Has the process work on `invocation`, until its deadline at most.
     pub(super) async fn work(&mut self, invocation: Invocation) -> InvocationResult {
         let deadline = invocation.deadline;
-        // Until it is known how this ends: a future dropped midway leaves a process of unknown
-        // state.
+        // A future that is dropped midway leaves a process of unknown state.
         self.reusable = false;
         if self.invocations.send(invocation).is_err() {
             return InvocationResult::Crashed;
@@ -123,7 +122,7 @@ impl Environment {
         }
     }
 
-    /// Whether the process answered its last invocation and can be given another.
+    /// Returns whether the process answered its last invocation and can be given another.
     pub(super) fn is_reusable(&self) -> bool {
         self.reusable
     }
@@ -133,7 +132,7 @@ impl Environment {
         self.child.id()
     }
 
-    /// Whether the process still runs.
+    /// Returns whether the process still runs.
     pub(super) fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
@@ -153,7 +152,7 @@ impl Environment {
     }
 }
 
-/// The invocation's result, and whether the process is fit for another. `None` when the Runtime API
+/// The invocation's result, and whether the process is fit for another; `None` if the Runtime API
 /// is gone.
 async fn answered(signals: &mut UnboundedReceiver<Signal>) -> Option<(InvocationResult, bool)> {
     loop {
@@ -211,7 +210,7 @@ fn command(binary: &Path, configuration: &FunctionConfiguration, runtime_api: &s
     command
 }
 
-/// Hands on the lines of one stream until it ends. It reads on when nobody wants them: a full pipe
+/// Hands on the lines of one stream until it ends. It reads on without a listener: a full pipe
 /// would stop the process.
 async fn hand_on(stream: impl AsyncRead + Unpin, name: Stream, lines: UnboundedSender<LogLine>) {
     let mut reader = BufReader::new(stream);

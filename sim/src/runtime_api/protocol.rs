@@ -23,7 +23,7 @@ const RESPONSE_LIMIT: usize = 6_291_556;
 pub(super) enum Signal {
     /// It asked for an event: it is idle.
     Ready,
-    /// It cannot initialize, and says why.
+    /// It cannot initialize, for this reason.
     InitError(Bytes),
     /// The invocation it works on has this result.
     Answered(InvocationResult),
@@ -122,7 +122,7 @@ impl Protocol {
         accepted()
     }
 
-    /// Whether `id` is the invocation being worked on; from now on none is.
+    /// Ends the invocation that is being worked on; returns `false` if that is not `id`.
     fn finish(&self, id: &str) -> bool {
         self.working_on
             .lock()
@@ -167,7 +167,7 @@ fn epoch_ms(deadline: Instant) -> u128 {
     (real_now() + deadline.saturating_duration_since(Instant::now())).as_millis()
 }
 
-/// An X-Ray trace header, not sampled: nothing is traced here.
+/// An X-Ray trace header that asks for no trace.
 fn trace_id() -> String {
     format!(
         "Root=1-{:08x}-{:024x};Parent={:016x};Sampled=0",

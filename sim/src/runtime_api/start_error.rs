@@ -31,7 +31,7 @@ pub enum StartError {
     Exited {
         /// The binary as it was named.
         path: PathBuf,
-        /// How it ended.
+        /// Its exit status.
         status: ExitStatus,
     },
     /// The function reported an initialization error.
@@ -39,7 +39,7 @@ pub enum StartError {
     Init {
         /// The binary as it was named.
         path: PathBuf,
-        /// What it posted to `/init/error`.
+        /// The error that it posted to `/init/error`.
         error: String,
     },
     /// The process did not ask for an event within 10 s, which is what Lambda allows.

@@ -43,7 +43,7 @@ pub(crate) fn perform(
     }
 }
 
-/// As with AWS, a new bucket is not versioned and tells EventBridge nothing.
+/// Creates a bucket that, as with AWS, is not versioned and sends no events.
 fn create_bucket(
     buckets: &mut Buckets,
     shared: &mut Shared,

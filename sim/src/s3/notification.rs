@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The document of `PutBucketNotificationConfiguration`, as far as queues and EventBridge go.
+/// The document of `PutBucketNotificationConfiguration`: the part about queues and EventBridge.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename = "NotificationConfiguration")]
 pub(super) struct Notifications {
@@ -16,7 +16,7 @@ pub(super) struct Notifications {
     pub(super) event_bridge: Option<EventBridge>,
 }
 
-/// An element whose presence says all.
+/// An element without content: it is there or not.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(super) struct EventBridge {}
 
@@ -83,7 +83,7 @@ impl QueueConfiguration {
 }
 
 impl Notifications {
-    /// EventBridge gets everything, no queue anything.
+    /// All events go to EventBridge, none to a queue.
     pub(super) fn to_event_bridge() -> Self {
         Self {
             queues: Vec::new(),

@@ -22,12 +22,12 @@ pub(crate) struct S3Request {
     pub(super) key: String,
     query: BTreeMap<String, String>,
     pub(super) body: Bytes,
-    /// Where the listing that it asks for never ends.
+    /// The page of a listing that never ends, if it asks for one.
     pub(super) turn: Option<Turn>,
 }
 
 impl S3Request {
-    /// `bucket` is what the host names, in the virtual-host style.
+    /// `bucket` is the bucket that the host names, in the virtual-host style.
     pub(crate) fn parse(request: &Request<Bytes>, bucket: Option<String>) -> Self {
         let path = request.uri().path().trim_start_matches('/');
         let (bucket, key) = bucket.map_or_else(

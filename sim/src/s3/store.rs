@@ -24,7 +24,7 @@ pub(super) struct Bucket {
 /// An object, or the rest of a deleted one.
 #[derive(Debug, Default)]
 pub(super) struct Stored {
-    /// How often it was written, deletions notwithstanding.
+    /// The number of writes, also before a deletion.
     writes: u64,
     /// Oldest first, delete markers among them.
     pub(super) versions: Vec<Version>,
@@ -63,7 +63,7 @@ impl Stored {
         self.versions.push(version);
     }
 
-    /// A bucket that was never versioned keeps nothing of what was deleted.
+    /// Deletes the object. A bucket that was never versioned keeps no trace of it.
     pub(super) fn mark_deleted(&mut self, marker: Option<String>, now: Timestamp) {
         let versioned = marker.is_some();
         self.push(Version {

@@ -28,7 +28,7 @@ pub(super) fn xml(content: &impl Serialize) -> Response<Bytes> {
     )
 }
 
-/// An error as S3 tells it.
+/// An error as S3 writes it.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase", rename = "Error")]
 struct ErrorDocument<'a> {
@@ -43,7 +43,7 @@ pub(crate) fn error_document(error: &ApiError) -> String {
     })
 }
 
-/// XML of anything that S3 answers: plain structs, which always have a form in XML.
+/// The XML of an answer: plain structs, which always have a form in XML.
 fn document(content: &impl Serialize) -> String {
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{}",

@@ -1,4 +1,4 @@
-//! What the owner of the account does to configuration: parameters, objects, secrets and AppConfig,
+//! The acts of the account's owner on configuration: parameters, objects, secrets and AppConfig,
 //! without a call on record.
 
 use jiff::Timestamp;
@@ -7,29 +7,30 @@ use serde_json::{Value, json};
 use crate::account::Account;
 use crate::appconfig::Configuration;
 use crate::error::ApiResult;
+use crate::tags::Tags;
 
 impl Account {
-    /// Writes a parameter; answers its new version. An event tells of it.
+    /// Writes a parameter; returns its new version. An event is sent.
     #[expect(clippy::must_use_candidate, reason = "the version is a by-product")]
     pub fn put_parameter(&self, name: &str) -> u64 {
         self.change(|world| world.put_parameter(name))
     }
 
-    /// The times at which a parameter was written, oldest first, by whomever.
+    /// The times at which a parameter was written, oldest first, by any writer.
     #[must_use]
     pub fn parameter_writes(&self, name: &str) -> Vec<Timestamp> {
         self.read(|world| world.parameters.written_at(name))
     }
 
-    /// Deletes a parameter, if there is one. An event tells of it.
+    /// Deletes a parameter, if there is one. An event is sent.
     pub fn delete_parameter(&self, name: &str) {
-        // A parameter that does not exist stays so.
+        // Without such a parameter there is nothing to delete.
         let _ = self.change(|world| world.parameters.delete(&mut world.shared, name));
     }
 
-    /// Moves a label to the newest version of a parameter, if there is one. An event tells of it.
+    /// Moves a label to the newest version of a parameter, if there is one. An event is sent.
     pub fn label_parameter(&self, name: &str, label: &str) {
-        // What does not exist has no labels.
+        // Only an existing parameter has labels.
         let _ = self.change(|world| {
             let labels = [label.to_owned()];
             world
@@ -38,9 +39,9 @@ impl Account {
         });
     }
 
-    /// Tags a parameter, if there is one; the index learns of it later.
+    /// Tags a parameter, if there is one; the tag index has it later.
     pub fn tag_parameter(&self, name: &str, key: &str, value: &str) {
-        // What does not exist has no tags.
+        // Only an existing resource has tags.
         let _ = self.change(|world| {
             world.parameters.tag(&mut world.shared, name, |tags| {
                 drop(tags.insert(key.to_owned(), value.to_owned()));
@@ -48,17 +49,16 @@ impl Account {
         });
     }
 
-    /// Takes a tag of a parameter away; the index learns of it later.
+    /// Removes a tag of a parameter; the tag index has it later.
     pub fn untag_parameter(&self, name: &str, key: &str) {
-        // What does not exist has no tags.
+        // Only an existing parameter has tags.
         let _ = self.change(|world| {
-            world
-                .parameters
-                .tag(&mut world.shared, name, |tags| drop(tags.remove(key)))
+            let untag = |tags: &mut Tags| drop(tags.remove(key));
+            world.parameters.tag(&mut world.shared, name, untag)
         });
     }
 
-    /// Writes an object; answers how often it was written. The bucket comes to be with it,
+    /// Writes an object; returns the number of its writes. The bucket comes to be with it,
     /// versioned and with EventBridge on.
     #[expect(clippy::must_use_candidate, reason = "the count is a by-product")]
     pub fn put_object(&self, bucket: &str, key: &str) -> u64 {
@@ -73,8 +73,8 @@ impl Account {
         })
     }
 
-    /// Writes an object without content, as "Create folder" of the S3 console does where the key
-    /// ends in a slash.
+    /// Writes an object without content. With a key that ends in a slash this is "Create folder" of
+    /// the S3 console.
     pub fn create_folder(&self, bucket: &str, key: &str) {
         self.change(|world| {
             let now = world.shared.clock.now;
@@ -84,9 +84,9 @@ impl Account {
         });
     }
 
-    /// Deletes an object, if there is one. An event tells of it.
+    /// Deletes an object, if there is one. An event is sent.
     pub fn delete_object(&self, bucket: &str, key: &str) {
-        // What does not exist stays so.
+        // Without such a thing there is nothing to delete.
         let _ = self.change(|world| world.buckets.delete(&mut world.shared, bucket, key));
     }
 
@@ -95,9 +95,9 @@ impl Account {
         self.change(|world| world.buckets.ensure_bucket(name, world.shared.clock.now));
     }
 
-    /// Gives a secret, new, known or marked for deletion, a new value: its next version, whose id
-    /// this answers, becomes the current one. Secrets Manager tells of it by itself, and
-    /// through CloudTrail as `CreateSecret` or `PutSecretValue`.
+    /// Gives a secret, new, known or marked for deletion, a new value: its next version becomes the
+    /// current one. Returns the id of that version. Secrets Manager sends an event of its own, and
+    /// CloudTrail one for `CreateSecret` or `PutSecretValue`.
     #[expect(clippy::must_use_candidate, reason = "the version is a by-product")]
     pub fn put_secret(&self, name: &str) -> String {
         // Whatever would be in the way is put right first: it cannot fail.
@@ -108,7 +108,7 @@ impl Account {
     /// Attaches a staging label to a version, wherever it was before: `UpdateSecretVersionStage`.
     /// Nothing happens if either does not exist.
     pub fn move_stage(&self, name: &str, stage: &str, version: &str) {
-        // What does not exist wears no labels.
+        // Only an existing version has labels.
         let _ = self.change(|world| {
             let shared = &mut world.shared;
             world.secrets.move_stage(shared, name, stage, version)
@@ -119,21 +119,21 @@ impl Account {
     /// which six seconds after the call is the current one, unless the account is configured
     /// otherwise.
     pub fn rotate_secret(&self, name: &str) {
-        // What does not exist does not rotate.
+        // Only an existing secret rotates.
         let _ = self.as_secret_owner("RotateSecret", json!({ "SecretId": name }));
     }
 
-    /// Marks a secret, if there is one, for deletion in 30 days: nobody can read it any more. Only
-    /// CloudTrail tells of it.
+    /// Marks a secret, if there is one, for deletion in 30 days: it cannot be read any more. Only
+    /// CloudTrail sends an event.
     pub fn delete_secret(&self, name: &str) {
-        // What does not exist stays so.
+        // Without such a thing there is nothing to delete.
         let _ = self.as_secret_owner("DeleteSecret", json!({ "SecretId": name }));
     }
 
-    /// Tags a secret, if there is one; the index learns of it later.
+    /// Tags a secret, if there is one; the tag index has it later.
     pub fn tag_secret(&self, name: &str, key: &str, value: &str) {
         let tags = json!([{ "Key": key, "Value": value }]);
-        // What does not exist has no tags.
+        // Only an existing resource has tags.
         let _ = self.as_secret_owner("TagResource", json!({ "SecretId": name, "Tags": tags }));
     }
 
@@ -150,7 +150,7 @@ impl Account {
         self.read(|world| world.secrets.arn(name))
     }
 
-    /// A deployment of an AppConfig configuration reaches its last target. An event tells of it.
+    /// A deployment of an AppConfig configuration reaches its last target. An event is sent.
     pub fn complete_appconfig_deployment(
         &self,
         application: &str,
@@ -165,8 +165,8 @@ impl Account {
         self.change(|world| world.appconfig.complete(&mut world.shared, configuration));
     }
 
-    /// A deployment of an AppConfig configuration begins: what reads the configuration from now on
-    /// has the new value. An event tells of it.
+    /// A deployment of an AppConfig configuration begins: whoever reads the configuration from now
+    /// on has the new value. An event is sent.
     pub fn start_appconfig_deployment(&self, application: &str, environment: &str, profile: &str) {
         let configuration = Configuration {
             application,
@@ -176,9 +176,8 @@ impl Account {
         self.change(|world| world.appconfig.start(&mut world.shared, configuration));
     }
 
-    /// The deployment that was begun last is rolled back: the value before it is in force again. An
-    /// event tells of it; AWS's pages call it `On Deployment Rollback` or `On Deployment Rolled
-    /// Back`.
+    /// The newest deployment is rolled back: the value before it is in force again. An event is
+    /// sent; AWS's pages call it `On Deployment Rollback` or `On Deployment Rolled Back`.
     pub fn roll_back_appconfig_deployment(
         &self,
         application: &str,

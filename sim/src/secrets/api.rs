@@ -58,7 +58,7 @@ fn write(secrets: &mut Secrets, shared: &mut Shared, operation: &str, input: Val
     }
 }
 
-/// The secret's name, as far as the call tells it.
+/// The secret's name, if the call has one.
 pub(crate) fn target_of(input: &Value) -> String {
     let text = |name: &str| input.get(name).and_then(Value::as_str);
     let id = text("SecretId").or(text("Name")).unwrap_or_default();

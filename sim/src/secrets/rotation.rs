@@ -26,7 +26,12 @@ impl Secrets {
             return;
         }
         shared.trail_rotation("RotationStarted", &arn);
-        let put = json!({ "SecretId": arn, "ClientRequestToken": version, "SecretString": "rotated", "VersionStages": [PENDING] });
+        let put = json!({
+            "SecretId": arn,
+            "ClientRequestToken": version,
+            "SecretString": "rotated",
+            "VersionStages": [PENDING],
+        });
         if api::perform(self, shared, "PutSecretValue", put, ROTATION_FUNCTION).is_ok() {
             shared.clock.after(
                 shared.config.rotation * 3 / 4,
@@ -45,7 +50,12 @@ impl Secrets {
             .ok()
             .and_then(|secret| secret.holder(CURRENT))
             .map(str::to_owned);
-        let finish = json!({ "SecretId": arn, "VersionStage": CURRENT, "MoveToVersionId": version, "RemoveFromVersionId": current });
+        let finish = json!({
+            "SecretId": arn,
+            "VersionStage": CURRENT,
+            "MoveToVersionId": version,
+            "RemoveFromVersionId": current,
+        });
         if api::perform(
             self,
             shared,

@@ -18,17 +18,17 @@ pub(crate) struct Selector<'a> {
     pub(super) version: &'a str,
 }
 
-/// How a secret is named.
+/// The name of a secret in a reference.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum SecretId<'a> {
     Name(&'a str),
-    /// What follows `:secret:` in an ARN: the name, mostly with its suffix.
+    /// The part after `:secret:` in an ARN: the name, mostly with its suffix.
     Arn(&'a str),
 }
 
 impl<'a> Selector<'a> {
-    /// `text` is what follows `secret:` in a term, or in an ARN if `in_arn`. The JSON key is of no
-    /// consequence: a version is read whole.
+    /// `text` is the part after `secret:` in a term, or in an ARN if `in_arn`. The JSON key does
+    /// not matter: a version is read whole.
     pub(crate) fn parse(text: &'a str, in_arn: bool) -> Self {
         let mut parts = text.splitn(4, ':');
         let id = parts.next().unwrap_or_default();
@@ -49,7 +49,7 @@ impl<'a> Selector<'a> {
         }
     }
 
-    /// `text` is what follows `/aws/reference/secretsmanager/` in a parameter's name: `NAME`,
+    /// `text` is the part after `/aws/reference/secretsmanager/` in a parameter's name: `NAME`,
     /// `NAME:version-stage` or `NAME:version-id`.
     pub(crate) fn of_parameter(text: &'a str) -> Self {
         let (name, version) = text.split_once(':').unwrap_or((text, CURRENT));
@@ -74,7 +74,7 @@ impl<'a> SecretId<'a> {
     }
 }
 
-/// The name in `name-AbCdEf`; `None` if it does not end so.
+/// The name in `name-AbCdEf`; `None` without such an end.
 pub(crate) fn name_in(resource: &str) -> Option<&str> {
     let (name, suffix) = resource.rsplit_once('-')?;
     (suffix.len() == SUFFIX && suffix.bytes().all(|byte| byte.is_ascii_alphanumeric()))

@@ -22,14 +22,14 @@ pub(super) struct Secret {
     pub(super) arn: String,
     pub(super) description: Option<String>,
     pub(super) created_at: Timestamp,
-    /// Moves on every change, be it of the description alone.
+    /// Moves on every change, even of the description alone.
     pub(super) changed_at: Timestamp,
     pub(super) rotated_at: Option<Timestamp>,
-    /// Marked for deletion, since when.
+    /// The time at which it was marked for deletion.
     pub(super) deleted_at: Option<Timestamp>,
     /// Oldest first.
     pub(super) versions: Vec<Version>,
-    /// How often each label came to a version.
+    /// The number of times that each label came to a version.
     moves: BTreeMap<String, u64>,
     pub(super) tags: Tags,
 }
@@ -44,8 +44,8 @@ pub(super) struct Version {
 }
 
 impl Secrets {
-    /// The secret of this name or ARN. A full ARN goes before a partial one: a name may itself end
-    /// in a hyphen and six characters.
+    /// The secret of this name or ARN. A full ARN takes precedence over a partial one: a name may
+    /// itself end in a hyphen and six characters.
     pub(super) fn find(&self, id: SecretId<'_>) -> Option<&Secret> {
         match id {
             SecretId::Name(name) => self.0.get(name),
@@ -57,8 +57,9 @@ impl Secrets {
         }
     }
 
-    /// What a selector names and how often its label has come to a version; a version named by its
-    /// id never changes. A name that ends in `/` stands for all secrets below it.
+    /// The things that a selector names, with the number of times that the label has come to a
+    /// version. A version that is named by its id never changes. A name that ends in `/` stands for
+    /// all secrets below it.
     pub(crate) fn versions_of(&self, selector: Selector<'_>) -> Vec<(String, u64)> {
         if let SecretId::Name(prefix) | SecretId::Arn(prefix) = selector.id
             && prefix.ends_with('/')
@@ -77,8 +78,8 @@ impl Secrets {
             .collect()
     }
 
-    /// Creates the secret and the version that a selector names, as far as they do not exist,
-    /// without an event.
+    /// Creates the secret and the version that a selector names, if they do not exist, without an
+    /// event.
     pub(crate) fn ensure_exists(
         &mut self,
         config: &AccountConfig,
@@ -133,7 +134,7 @@ impl Version {
 }
 
 impl Secret {
-    /// A secret without a version, whose ARN ends as chance has it.
+    /// A secret without a version, with a random end of its ARN.
     pub(super) fn new(config: &AccountConfig, clock: &mut Clockwork, name: &str) -> Self {
         let arn = config.arn(
             "secretsmanager",
@@ -167,8 +168,7 @@ impl Secret {
         }
     }
 
-    /// Creates the version and attaches the labels that a selector asks for, as far as they are not
-    /// there.
+    /// Creates the version and attaches the labels that a selector asks for, if they are not there.
     fn ensure_version(&mut self, clock: &mut Clockwork, selector: Selector<'_>) {
         let wanted = |id: &str| selector.version.is_empty() || id == selector.version;
         let mut newest_first = self.versions.iter().rev();

@@ -1,12 +1,12 @@
 //! The SQS API, AWS JSON 1.0. Long polling is not waited for: `ReceiveMessage` answers at once.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::{Message, Queue, Queues, Redrive};
+use super::attributes::{Attributes, name_of};
+use super::{Message, Queue, Queues};
 use crate::config::AccountConfig;
 use crate::error::{ApiError, ApiResult};
 use crate::input::parse;
@@ -48,13 +48,6 @@ pub(crate) fn target_of(input: &Value) -> String {
         .to_owned()
 }
 
-/// The last part of a queue's URL or ARN.
-fn name_of(reference: &str) -> &str {
-    reference.rsplit(['/', ':']).next().unwrap_or_default()
-}
-
-type Attributes = BTreeMap<String, String>;
-
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct CreateQueue {
@@ -71,58 +64,6 @@ fn create(queues: &mut Queues, shared: &mut Shared, input: &CreateQueue) -> ApiR
         .entry(input.queue_name.clone())
         .or_insert(queue);
     Ok(json!({ "QueueUrl": queue_url(&shared.config, &input.queue_name) }))
-}
-
-impl Queue {
-    fn apply(&mut self, attributes: &Attributes) -> ApiResult<()> {
-        if let Some(timeout) = seconds_in(attributes, "VisibilityTimeout")? {
-            self.visibility_timeout = timeout;
-        }
-        if let Some(delay) = seconds_in(attributes, "DelaySeconds")? {
-            self.delay = delay;
-        }
-        if let Some(policy) = attributes.get("RedrivePolicy") {
-            self.redrive = redrive_in(policy)?;
-        }
-        Ok(())
-    }
-}
-
-fn seconds_in(attributes: &Attributes, name: &str) -> ApiResult<Option<Duration>> {
-    let invalid = |_| {
-        ApiError::new(
-            "InvalidAttributeValue",
-            format!("Invalid value for the parameter {name}."),
-        )
-    };
-    attributes
-        .get(name)
-        .map(|text| text.parse().map(Duration::from_secs).map_err(invalid))
-        .transpose()
-}
-
-/// `{"deadLetterTargetArn": "arn:…", "maxReceiveCount": 5}`, the count also as text; an empty
-/// policy takes the redrive away.
-fn redrive_in(policy: &str) -> ApiResult<Option<Redrive>> {
-    if policy.is_empty() {
-        return Ok(None);
-    }
-    let policy: Value = serde_json::from_str(policy).unwrap_or_default();
-    let target = policy.get("deadLetterTargetArn").and_then(Value::as_str);
-    let count = policy
-        .get("maxReceiveCount")
-        .and_then(|count| count.as_u64().or_else(|| count.as_str()?.parse().ok()));
-    let parsed = target.zip(count.and_then(|count| u32::try_from(count).ok()));
-    let (target, most_receives) = parsed.ok_or_else(|| {
-        ApiError::new(
-            "InvalidAttributeValue",
-            "Invalid value for the parameter RedrivePolicy.",
-        )
-    })?;
-    Ok(Some(Redrive {
-        dead_letters: name_of(target).to_owned(),
-        most_receives,
-    }))
 }
 
 #[derive(Deserialize)]
@@ -148,44 +89,9 @@ struct OfQueue {
     queue_url: String,
 }
 
-/// All attributes, whichever were asked for.
-fn get_attributes(queues: &mut Queues, shared: &mut Shared, input: &OfQueue) -> ApiResult {
+fn get_attributes(queues: &Queues, shared: &Shared, input: &OfQueue) -> ApiResult {
     let name = name_of(&input.queue_url);
-    let queue = queues.queue(name)?;
-    let now = shared.clock.now;
-    let (visible, hidden): (Vec<_>, Vec<_>) = queue
-        .messages
-        .values()
-        .partition(|message| message.visible_at <= now);
-    let (delayed, in_flight): (Vec<_>, Vec<_>) = hidden
-        .into_iter()
-        .partition(|message| message.receives == 0);
-    let counts = [
-        ("ApproximateNumberOfMessages", visible.len()),
-        ("ApproximateNumberOfMessagesDelayed", delayed.len()),
-        ("ApproximateNumberOfMessagesNotVisible", in_flight.len()),
-    ];
-    let mut attributes: Map<String, Value> = counts
-        .map(|(name, count)| (name.to_owned(), json!(count.to_string())))
-        .into_iter()
-        .collect();
-    attributes.insert("QueueArn".to_owned(), json!(shared.config.arn("sqs", name)));
-    attributes.insert(
-        "VisibilityTimeout".to_owned(),
-        json!(queue.visibility_timeout.as_secs().to_string()),
-    );
-    attributes.insert(
-        "DelaySeconds".to_owned(),
-        json!(queue.delay.as_secs().to_string()),
-    );
-    if let Some(Redrive {
-        dead_letters,
-        most_receives,
-    }) = &queue.redrive
-    {
-        let policy = json!({ "deadLetterTargetArn": shared.config.arn("sqs", dead_letters), "maxReceiveCount": most_receives });
-        attributes.insert("RedrivePolicy".to_owned(), json!(policy.to_string()));
-    }
+    let attributes = queues.queue(name)?.attributes(shared, name);
     Ok(json!({ "Attributes": attributes }))
 }
 
@@ -296,7 +202,12 @@ fn send_batch(queues: &mut Queues, shared: &mut Shared, input: SendMessageBatch)
                 }
                 successful.push(sent);
             }
-            Err(error) => failed.push(json!({ "Id": id, "SenderFault": true, "Code": error.code, "Message": error.message })),
+            Err(error) => failed.push(json!({
+                "Id": id,
+                "SenderFault": true,
+                "Code": error.code,
+                "Message": error.message,
+            })),
         }
     }
     Ok(json!({ "Successful": successful, "Failed": failed }))

@@ -1,4 +1,4 @@
-//! The SSM API, AWS JSON 1.1, as far as Parameter Store goes.
+//! The part of the SSM API, AWS JSON 1.1, that is Parameter Store.
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -207,14 +207,19 @@ fn describe(store: &ParameterStore, shared: &Shared, input: &DescribeParameters)
     }
     let seen_until = shared.clock.now - shared.config.parameter_metadata_lag;
     let mut found = Vec::new();
-    for (name, stored, version) in store.live_at(seen_until) {
+    for live in store.live_at(seen_until) {
         let verdicts: ApiResult<Vec<bool>> = input
             .parameter_filters
             .iter()
-            .map(|filter| filter.accepts(name, &stored.kind))
+            .map(|filter| filter.accepts(live.name, &live.stored.kind))
             .collect();
         if verdicts?.into_iter().all(|accepted| accepted) {
-            found.push(metadata(&shared.config, name, stored, version));
+            found.push(metadata(
+                &shared.config,
+                live.name,
+                live.stored,
+                live.newest,
+            ));
         }
     }
     let page = page::of(&found, size, input.next_token.as_deref())?;
@@ -239,7 +244,7 @@ fn metadata(config: &AccountConfig, name: &str, stored: &Stored, version: &Versi
     fields
 }
 
-/// Works, so that a test which finds it in the record of calls proves something.
+/// Returns the value, so that a test which finds the call on record proves something.
 fn get(store: &ParameterStore, config: &AccountConfig, input: &Named) -> ApiResult {
     let (stored, version) = store.current(&input.name).ok_or_else(not_found)?;
     let arn = config.parameter_arn(&input.name);

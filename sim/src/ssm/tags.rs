@@ -6,7 +6,7 @@ use crate::error::{ApiError, ApiResult};
 use crate::shared::Shared;
 use crate::tags::{TagPair, Tags, pairs, to_tags};
 
-/// What a tag of Systems Manager is attached to.
+/// The resource that a tag of Systems Manager is attached to.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Resource {
@@ -72,7 +72,7 @@ pub(super) fn list(store: &ParameterStore, input: &Resource) -> ApiResult {
 }
 
 impl ParameterStore {
-    /// Changes a parameter's tags, which the index behind `GetResources` learns of later.
+    /// Changes a parameter's tags; the index behind `GetResources` has them later.
     pub(crate) fn tag(
         &mut self,
         shared: &mut Shared,

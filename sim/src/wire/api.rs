@@ -1,4 +1,4 @@
-//! The APIs of the account, and what tells one from another.
+//! The APIs of the account, and the names that they have in requests, policies and answers.
 
 use serde_json::Value;
 
@@ -45,7 +45,7 @@ impl Api {
         }
     }
 
-    /// What this API calls its page tokens, in questions and answers.
+    /// The name of page tokens in this API's requests and answers.
     pub(super) fn token_name(self) -> &'static str {
         match self {
             Self::Ecs => "nextToken",
@@ -84,7 +84,7 @@ impl Api {
         }
     }
 
-    /// The input without what is nobody's business: the value of a parameter or a secret.
+    /// The input without values of parameters and secrets.
     pub(super) fn redacted(self, mut input: Value) -> Value {
         let values: &[&str] = match self {
             Self::Ssm => &["Value"],

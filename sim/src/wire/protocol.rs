@@ -1,4 +1,4 @@
-//! The AWS JSON and REST-XML protocols: how answers and errors look on the wire.
+//! The AWS JSON and REST-XML protocols: answers and errors on the wire.
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode};
@@ -34,8 +34,13 @@ impl Api {
             StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = match self {
             Self::S3 => error_document(error),
-            Self::Sqs => json!({ "__type": format!("com.amazonaws.sqs#{}", error.code), "message": error.message }).to_string(),
-            Self::Ecs | Self::Tagging | Self::Ssm | Self::Secrets => json!({ "__type": error.code, "message": error.message }).to_string(),
+            Self::Sqs => {
+                let kind = format!("com.amazonaws.sqs#{}", error.code);
+                json!({ "__type": kind, "message": error.message }).to_string()
+            }
+            Self::Ecs | Self::Tagging | Self::Ssm | Self::Secrets => {
+                json!({ "__type": error.code, "message": error.message }).to_string()
+            }
         };
         let body = if with_body {
             Bytes::from(body)
@@ -51,7 +56,7 @@ impl Api {
         response
     }
 
-    /// How this API says that too many calls came.
+    /// The error with which this API answers too many calls.
     pub(super) fn throttle(self) -> ApiError {
         match self {
             Self::Ecs | Self::Ssm | Self::Secrets => {

@@ -1,4 +1,4 @@
-//! Which of the account's APIs a request is for, what it asks, and who signed it.
+//! From a request to the API and the operation that it asks for, and to its signer.
 
 use bytes::Bytes;
 use http::{Method, Request, Response, header};
@@ -12,7 +12,7 @@ use crate::s3::request::S3Request;
 use crate::world::World;
 use crate::{ecs, s3, secrets, sqs, ssm, tagging};
 
-/// A request, understood.
+/// A request, parsed.
 #[derive(Debug)]
 pub(crate) struct ApiRequest {
     pub(crate) api: Api,
@@ -24,7 +24,7 @@ pub(crate) struct ApiRequest {
 }
 
 impl ApiRequest {
-    /// Whether an error to this request may have a body.
+    /// Returns whether an error to this request may have a body.
     pub(super) fn has_body(&self) -> bool {
         self.s3
             .as_ref()

@@ -14,7 +14,7 @@ impl World {
         let versions = new.reads().flat_map(|read| self.versions_of(&read.pattern));
         let versions = versions.collect();
         let arn = self.shared.config.arn("ecs", &new.path());
-        self.tag_index.learn(arn, new.tags().clone());
+        self.tag_index.insert(arn, new.tags().clone());
         self.ecs.add(&mut self.shared, new, &versions);
     }
 }

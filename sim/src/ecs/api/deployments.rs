@@ -15,7 +15,7 @@ pub(super) struct StopServiceDeployment {
     stop_type: Option<String>,
 }
 
-/// Rolls the deployment under way back, whatever its configuration says of rollbacks.
+/// Rolls the deployment under way back, whatever its configuration says about rollbacks.
 pub(super) fn stop(ecs: &mut Ecs, shared: &mut Shared, input: &StopServiceDeployment) -> ApiResult {
     if input
         .stop_type
@@ -75,8 +75,8 @@ pub(super) fn resume(
     Ok(json!({ "serviceDeploymentArn": input.service_deployment_arn }))
 }
 
-/// The service, `cluster/name`, whose newest deployment this is; only that one can be stopped or
-/// continued.
+/// The service, `cluster/name`, that has this as its newest deployment; only that one can be
+/// stopped or continued.
 fn service_of(ecs: &Ecs, arn: &str) -> ApiResult<String> {
     let not_found = || {
         ApiError::new(

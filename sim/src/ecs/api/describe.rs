@@ -4,8 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::hook::Hook;
-use super::super::model::Controller;
-use super::super::model::{Deployment, EcsService, LaunchType, Strategy};
+use super::super::model::{Controller, Deployment, EcsService, Event, LaunchType, Strategy};
 use super::super::names;
 use super::super::state::{Ecs, cluster_not_found};
 use super::super::view::{counts, deployment_status, rollout_name, status_name};
@@ -42,32 +41,34 @@ pub(super) fn describe(ecs: &mut Ecs, shared: &mut Shared, input: &DescribeServi
     let (mut found, mut failures) = (Vec::new(), Vec::new());
     for reference in &input.services {
         let id = names::service_id(Some(&cluster), reference);
-        match ecs.services.get(&id).filter(|service| service.cluster == cluster) {
-            Some(service) => found.push(service_json(&shared.config, service, with_tags)),
-            None => failures.push(json!({ "arn": shared.config.arn("ecs", &format!("service/{id}")), "reason": "MISSING" })),
+        let service = ecs.services.get(&id);
+        if let Some(service) = service.filter(|service| service.cluster == cluster) {
+            found.push(service_json(&shared.config, service, with_tags));
+        } else {
+            let arn = shared.config.arn("ecs", &format!("service/{id}"));
+            failures.push(json!({ "arn": arn, "reason": "MISSING" }));
         }
     }
     Ok(json!({ "services": found, "failures": failures }))
 }
 
+/// A service as ECS describes it. Services that ECS does not deploy itself have task sets in place
+/// of deployments.
 pub(super) fn service_json(config: &AccountConfig, service: &EcsService, with_tags: bool) -> Value {
     let deployments = service.deployments.iter();
-    let (deployments, task_sets) = match service.controller {
-        Controller::Ecs => (
-            deployments
-                .enumerate()
-                .map(|(position, deployment)| deployment_json(service, position, deployment))
-                .collect(),
-            Vec::new(),
-        ),
-        Controller::CodeDeploy | Controller::External => (
-            Vec::new(),
-            deployments
-                .map(|deployment| task_set_json(config, service, deployment))
-                .collect(),
-        ),
+    let (deployments, task_sets): (Vec<_>, Vec<_>) = match service.controller {
+        Controller::Ecs => {
+            let deployments = deployments.enumerate();
+            let deployments = deployments
+                .map(|(position, deployment)| deployment_json(service, position, deployment));
+            (deployments.collect(), Vec::new())
+        }
+        Controller::CodeDeploy | Controller::External => {
+            let task_sets =
+                deployments.map(|deployment| task_set_json(config, service, deployment));
+            (Vec::new(), task_sets.collect())
+        }
     };
-    let events = service.events.iter();
     let mut fields = json!({
         "serviceArn": service.arn,
         "serviceName": service.name,
@@ -83,19 +84,11 @@ pub(super) fn service_json(config: &AccountConfig, service: &EcsService, with_ta
         "deployments": deployments,
         "taskSets": task_sets,
         "schedulingStrategy": if service.daemon { "DAEMON" } else { "REPLICA" },
-        "events": events.map(|event| json!({ "id": event.id, "createdAt": seconds(event.created_at), "message": event.message })).collect::<Vec<_>>(),
+        "events": service.events.iter().map(event_json).collect::<Vec<_>>(),
         "createdAt": seconds(service.created_at),
-        "loadBalancers": [],
-        "serviceRegistries": [],
-        "placementConstraints": [],
-        "placementStrategy": [],
-        "healthCheckGracePeriodSeconds": 0,
-        "enableECSManagedTags": false,
-        "propagateTags": "NONE",
-        "enableExecuteCommand": false,
-        "availabilityZoneRebalancing": "DISABLED",
     });
     if let Some(fields) = fields.as_object_mut() {
+        fields.extend(unused_features());
         fields.extend(platform(service.launch_type, "LATEST"));
         // A service in Express Mode names none; its deployments do.
         if !service.express {
@@ -106,6 +99,30 @@ pub(super) fn service_json(config: &AccountConfig, service: &EcsService, with_ta
         }
     }
     fields
+}
+
+/// Members with the value that they have in a service that does not use them.
+fn unused_features() -> [(String, Value); 9] {
+    [
+        ("loadBalancers", json!([])),
+        ("serviceRegistries", json!([])),
+        ("placementConstraints", json!([])),
+        ("placementStrategy", json!([])),
+        ("healthCheckGracePeriodSeconds", json!(0)),
+        ("enableECSManagedTags", json!(false)),
+        ("propagateTags", json!("NONE")),
+        ("enableExecuteCommand", json!(false)),
+        ("availabilityZoneRebalancing", json!("DISABLED")),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+}
+
+fn event_json(event: &Event) -> Value {
+    json!({
+        "id": event.id,
+        "createdAt": seconds(event.created_at),
+        "message": event.message,
+    })
 }
 
 /// Fargate alone has platform versions.
@@ -122,13 +139,16 @@ pub(super) fn platform(launch_type: LaunchType, version: &str) -> Vec<(String, V
 /// `deploymentConfiguration`, as a service and its deployments have it.
 pub(super) fn configuration_json(service: &EcsService) -> Value {
     let breaker = service.circuit_breaker;
-    let (strategy, bake, canary) = match service.strategy {
-        Strategy::Rolling => ("ROLLING", Duration::ZERO, None),
-        Strategy::BlueGreen { bake } => ("BLUE_GREEN", bake, None),
-        Strategy::Canary { step, bake } => ("CANARY", bake, Some(step)),
+    let (strategy, bake) = match service.strategy {
+        Strategy::Rolling => ("ROLLING", Duration::ZERO),
+        Strategy::BlueGreen { bake } => ("BLUE_GREEN", bake),
+        Strategy::Canary { bake, .. } => ("CANARY", bake),
     };
     let mut fields = json!({
-        "deploymentCircuitBreaker": { "enable": breaker.is_some(), "rollback": breaker.is_some_and(|breaker| breaker.rollback) },
+        "deploymentCircuitBreaker": {
+            "enable": breaker.is_some(),
+            "rollback": breaker.is_some_and(|breaker| breaker.rollback),
+        },
         "minimumHealthyPercent": service.minimum_percent,
         "maximumPercent": service.maximum_percent,
         "strategy": strategy,
@@ -136,14 +156,20 @@ pub(super) fn configuration_json(service: &EcsService) -> Value {
         "lifecycleHooks": service.hooks.iter().map(hook_json).collect::<Vec<_>>(),
     });
     let alarms = service.alarms.as_ref().map(|alarms| {
-        let told =
-            json!({ "alarmNames": alarms.names, "enable": true, "rollback": alarms.rollback });
-        ("alarms".to_owned(), told)
+        let alarms = json!({
+            "alarmNames": alarms.names,
+            "enable": true,
+            "rollback": alarms.rollback,
+        });
+        ("alarms".to_owned(), alarms)
     });
-    let canary = canary.map(|step| {
-        let told = json!({ "canaryPercent": 5.0, "canaryBakeTimeInMinutes": minutes(step) });
-        ("canaryConfiguration".to_owned(), told)
-    });
+    let canary = match service.strategy {
+        Strategy::Canary { step, .. } => {
+            let canary = json!({ "canaryPercent": 5.0, "canaryBakeTimeInMinutes": minutes(step) });
+            Some(("canaryConfiguration".to_owned(), canary))
+        }
+        Strategy::Rolling | Strategy::BlueGreen { .. } => None,
+    };
     if let Some(fields) = fields.as_object_mut() {
         fields.extend(alarms.into_iter().chain(canary));
     }
@@ -193,7 +219,7 @@ fn deployment_json(service: &EcsService, position: usize, deployment: &Deploymen
                 service_connect.clone(),
             );
         }
-        // The API reference tells the rollout state of rolling deployments alone.
+        // By the API reference, rolling deployments alone have a rollout state.
         if service.strategy == Strategy::Rolling {
             fields.insert(
                 "rolloutState".to_owned(),
@@ -205,7 +231,6 @@ fn deployment_json(service: &EcsService, position: usize, deployment: &Deploymen
     fields
 }
 
-/// Services that ECS does not deploy itself have task sets in place of deployments.
 fn task_set_json(config: &AccountConfig, service: &EcsService, deployment: &Deployment) -> Value {
     let (running, pending) = counts(service, deployment);
     let (started_by, external_id) = match service.controller {

@@ -147,13 +147,13 @@ pub(super) fn describe_revisions(
 
 type Found = (Vec<Value>, Vec<Value>);
 
-/// Looks up `arn:…:KIND/cluster/service/id`, up to twenty at once.
+/// Describes each `arn:…:KIND/cluster/service/id`, up to twenty at once.
 fn describe(
     ecs: &Ecs,
     shared: &Shared,
     arns: &[String],
     kind: &str,
-    look_up: impl Fn(&AccountConfig, &EcsService, &str) -> Option<Value>,
+    find: impl Fn(&AccountConfig, &EcsService, &str) -> Option<Value>,
 ) -> ApiResult<Found> {
     if arns.len() > MOST_DESCRIBED {
         return Err(ApiError::invalid_parameter(
@@ -166,7 +166,7 @@ fn describe(
             .split_once(&format!(":{kind}/"))
             .and_then(|(_, path)| path.rsplit_once('/'));
         let described =
-            parts.and_then(|(service, id)| look_up(&shared.config, ecs.services.get(service)?, id));
+            parts.and_then(|(service, id)| find(&shared.config, ecs.services.get(service)?, id));
         match described {
             Some(described) => found.push(described),
             None => failures.push(json!({ "arn": arn, "reason": "MISSING" })),
@@ -227,7 +227,14 @@ fn common(
 
 fn whole(config: &AccountConfig, service: &EcsService, deployment: &ServiceDeployment) -> Value {
     let mut fields = common(config, service, deployment);
-    let revision = |id: &str| json!({ "arn": arn(config, service, "service-revision", id), "requestedTaskCount": service.desired, "runningTaskCount": running(service, id), "pendingTaskCount": 0 });
+    let revision = |id: &str| {
+        json!({
+            "arn": arn(config, service, "service-revision", id),
+            "requestedTaskCount": service.desired,
+            "runningTaskCount": running(service, id),
+            "pendingTaskCount": 0,
+        })
+    };
     fields.remove("targetServiceRevisionArn");
     fields.insert(
         "targetServiceRevision".to_owned(),
@@ -251,8 +258,12 @@ fn whole(config: &AccountConfig, service: &EcsService, deployment: &ServiceDeplo
     );
     if let Some(rollback) = &deployment.rollback {
         let arn = arn(config, service, "service-revision", &rollback.to_revision);
-        let told = json!({ "reason": rollback.reason, "startedAt": seconds(rollback.started_at), "serviceRevisionArn": arn });
-        fields.insert("rollback".to_owned(), told);
+        let rollback = json!({
+            "reason": rollback.reason,
+            "startedAt": seconds(rollback.started_at),
+            "serviceRevisionArn": arn,
+        });
+        fields.insert("rollback".to_owned(), rollback);
     }
     fields.insert(
         "deploymentCircuitBreaker".to_owned(),
@@ -308,7 +319,11 @@ fn breaker_json(service: &EcsService, deployment: &ServiceDeployment) -> Value {
         service.circuit_breaker.is_some(),
         EndedBy::CircuitBreaker,
     );
-    json!({ "status": status, "failureCount": failures.map_or(0, |known| known.failed_tasks), "threshold": breaker_threshold(service.desired) })
+    json!({
+        "status": status,
+        "failureCount": failures.map_or(0, |known| known.failed_tasks),
+        "threshold": breaker_threshold(service.desired),
+    })
 }
 
 fn alarms_json(service: &EcsService, deployment: &ServiceDeployment) -> Value {
@@ -318,11 +333,14 @@ fn alarms_json(service: &EcsService, deployment: &ServiceDeployment) -> Value {
         .map(|alarms| alarms.names.as_slice())
         .unwrap_or_default();
     let status = monitor_status(deployment, service.alarms.is_some(), EndedBy::Alarm);
-    json!({ "status": status, "alarmNames": names, "triggeredAlarmNames": deployment.triggered })
+    json!({
+        "status": status,
+        "alarmNames": names,
+        "triggeredAlarmNames": deployment.triggered,
+    })
 }
 
-/// The state of the circuit breaker or of the alarms, which is triggered where it ended the
-/// deployment.
+/// The state of the circuit breaker or of the alarms; it is triggered if it ended the deployment.
 fn monitor_status(deployment: &ServiceDeployment, is_on: bool, triggers: EndedBy) -> &'static str {
     match deployment.status {
         _ if !is_on => "DISABLED",

@@ -80,7 +80,7 @@ pub(super) fn tasks(ecs: &mut Ecs, shared: &mut Shared, input: &ListTasks) -> Ap
     Ok(json!({ "taskArns": page.items, "nextToken": page.next }))
 }
 
-/// By desired status: a task that was told to stop should be STOPPED, although it still runs.
+/// By desired status: a task that was ordered to stop has STOPPED, although it still runs.
 fn listed(service: &EcsService, stopped: bool) -> Vec<&Task> {
     let live = service
         .tasks

@@ -39,7 +39,7 @@ pub(super) fn describe(ecs: &mut Ecs, input: &DescribeTaskDefinition) -> ApiResu
 }
 
 impl TaskDefinition {
-    /// What was registered, and what AWS adds to it.
+    /// The registered members, and those that AWS adds.
     fn json(&self, family: &str) -> Value {
         let mut fields: Map<String, Value> = self.content.clone();
         let added = [

@@ -45,8 +45,8 @@ struct Filter {
 }
 
 impl Filter {
-    /// By name: all that begins so, and with `!` all that does not ("Search for secrets", AWS
-    /// Secrets Manager User Guide).
+    /// Accepts names that begin with one of the values; after a `!`, names that do not ("Search for
+    /// secrets", AWS Secrets Manager User Guide).
     fn accepts(&self, secret: &Secret) -> ApiResult<bool> {
         let begins = |value: &String| match value.strip_prefix('!') {
             Some(value) => !secret.name.starts_with(value),
@@ -104,8 +104,8 @@ pub(super) fn versions(
         .iter()
         .filter(wanted)
         .map(|version| {
-            let mut fields =
-                json!({ "VersionId": version.id, "CreatedDate": seconds(version.created_at + shared.config.metadata_clock_ahead) });
+            let created_at = version.created_at + shared.config.metadata_clock_ahead;
+            let mut fields = json!({ "VersionId": version.id, "CreatedDate": seconds(created_at) });
             if let (false, Some(fields)) = (version.labels.is_empty(), fields.as_object_mut()) {
                 fields.insert("VersionStages".to_owned(), json!(version.labels));
             }
@@ -117,9 +117,12 @@ pub(super) fn versions(
         size(input.max_results)?,
         input.next_token.as_deref(),
     )?;
-    Ok(
-        json!({ "ARN": secret.arn, "Name": secret.name, "Versions": page.items, "NextToken": page.next }),
-    )
+    Ok(json!({
+        "ARN": secret.arn,
+        "Name": secret.name,
+        "Versions": page.items,
+        "NextToken": page.next,
+    }))
 }
 
 #[derive(Deserialize)]
@@ -130,7 +133,7 @@ pub(super) struct GetSecretValue {
     version_stage: Option<String>,
 }
 
-/// Works, so that a test which finds it in the record of calls proves something.
+/// Returns the value, so that a test which finds the call on record proves something.
 pub(super) fn value(secrets: &mut Secrets, input: &GetSecretValue) -> ApiResult {
     let secret = secrets.live(&input.secret_id)?;
     let stage = input.version_stage.as_deref().unwrap_or(CURRENT);
@@ -166,7 +169,7 @@ fn labels_by_version(secret: &Secret) -> Value {
     )
 }
 
-/// What is told of a secret, as far as it is known, by a clock that is so far ahead.
+/// The metadata of a secret, by a clock that is so far ahead.
 fn metadata(secret: &Secret, ahead: Duration) -> Map<String, Value> {
     let known = [
         ("ARN", Some(json!(secret.arn))),

@@ -15,8 +15,8 @@ pub(super) struct UpdateSecretVersionStage {
     remove_from_version_id: Option<String>,
 }
 
-/// Moves a label to a version, or removes it from one. A label is moved only by who knows where it
-/// is.
+/// Moves a label to a version, or removes it from one. A caller that moves a label must name the
+/// version that has it.
 pub(super) fn update(
     secrets: &mut Secrets,
     shared: &mut Shared,

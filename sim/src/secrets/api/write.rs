@@ -131,7 +131,7 @@ pub(super) struct RotateSecret {
     rotate_immediately: Option<bool>,
 }
 
-/// Answers before anything has rotated.
+/// Answers before the rotation begins.
 pub(super) fn rotate(secrets: &mut Secrets, shared: &mut Shared, input: RotateSecret) -> ApiResult {
     let (name, arn) = named(secrets.live(&input.secret_id)?);
     let version = input
@@ -159,8 +159,8 @@ pub(super) struct DeleteSecret {
     force_delete_without_recovery: bool,
 }
 
-/// Nothing can be read from then on. Until the recovery window ends the secret can be restored;
-/// without one it is gone at once.
+/// Marks the secret for deletion: its values cannot be read from then on, and until the recovery
+/// window ends it can be restored. Without a window it is gone at once.
 pub(super) fn delete(
     secrets: &mut Secrets,
     shared: &mut Shared,
@@ -202,8 +202,8 @@ fn named(secret: &Secret) -> (String, String) {
 }
 
 impl Secrets {
-    /// Makes a version, `token` being its id, and attaches labels to it; the first version of a
-    /// secret becomes the current one, and so does one for which no labels are asked for.
+    /// Makes a version with `token` as its id, and attaches labels to it. The first version of a
+    /// secret becomes the current one, and so does one without labels of its own.
     fn add_version(
         &mut self,
         shared: &mut Shared,
