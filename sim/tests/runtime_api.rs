@@ -17,7 +17,7 @@ use sim::{Function as _, Invocation, InvocationResult};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::Instant;
 
-/// What every script begins with: `next` sets `id` and `event`, `post PATH BODY` posts, both
+/// The beginning of every script: `next` sets `id` and `event`, `post PATH BODY` posts, both
 /// through bash's own sockets.
 const PRELUDE: &str = r#"#!/usr/bin/env bash
 host=${AWS_LAMBDA_RUNTIME_API%:*} port=${AWS_LAMBDA_RUNTIME_API#*:} api=/2018-06-01/runtime
@@ -39,7 +39,8 @@ next() {
 }
 post() {
     exec 3<>"/dev/tcp/$host/$port"
-    printf 'POST %s/%s HTTP/1.1\r\nHost: lambda\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s' "$api" "$1" "${#2}" "$2" >&3
+    printf 'POST %s/%s HTTP/1.1\r\nHost: lambda\r\nConnection: close\r\n' "$api" "$1" >&3
+    printf 'Content-Length: %d\r\n\r\n%s' "${#2}" "$2" >&3
     IFS= read -r -u 3 status
     status=${status%$'\r'}
     exec 3<&-
@@ -144,7 +145,10 @@ async fn an_event_comes_back_as_the_functions_answer() {
 
 #[tokio::test]
 async fn an_event_carries_its_request_id_its_arn_a_trace_and_a_deadline_by_the_real_clock() {
-    let script = r#"while next; do post "invocation/$id/response" "$id $arn ${trace%%=*} $((deadline - $(date +%s) * 1000))"; done"#;
+    let script = r#"while next; do
+        left=$((deadline - $(date +%s) * 1000))
+        post "invocation/$id/response" "$id $arn ${trace%%=*} $left"
+    done"#;
     let headers = Script::new("headers", script);
     let (function, _lines) = headers.start().await;
 
@@ -169,9 +173,12 @@ async fn an_event_carries_its_request_id_its_arn_a_trace_and_a_deadline_by_the_r
 
 #[tokio::test]
 async fn the_process_has_lambdas_environment_and_nothing_of_ours() {
-    let script = r#"while next; do post "invocation/$id/response" "$AWS_LAMBDA_FUNCTION_NAME $AWS_LAMBDA_FUNCTION_VERSION \
-$AWS_LAMBDA_FUNCTION_MEMORY_SIZE $AWS_REGION $AWS_DEFAULT_REGION $AWS_ENDPOINT_URL $AWS_LAMBDA_LOG_FORMAT $RELOADER_MODE \
-${CARGO_MANIFEST_DIR:-clean}"; done"#;
+    let script = r#"while next; do
+        lambda="$AWS_LAMBDA_FUNCTION_NAME $AWS_LAMBDA_FUNCTION_VERSION"
+        lambda="$lambda $AWS_LAMBDA_FUNCTION_MEMORY_SIZE $AWS_REGION $AWS_DEFAULT_REGION"
+        lambda="$lambda $AWS_ENDPOINT_URL $AWS_LAMBDA_LOG_FORMAT"
+        post "invocation/$id/response" "$lambda $RELOADER_MODE ${CARGO_MANIFEST_DIR:-clean}"
+    done"#;
     let environment = Script::new("environment", script);
     let (function, _lines) = environment.start().await;
 
@@ -184,8 +191,9 @@ ${CARGO_MANIFEST_DIR:-clean}"; done"#;
 }
 
 #[tokio::test]
-async fn a_function_error_is_told_and_the_process_works_on() {
-    let script = r#"next; post "invocation/$id/error" '{"errorType":"settings"}'; next; post "invocation/$id/response" '"well"'; next"#;
+async fn a_function_error_is_returned_and_the_process_works_on() {
+    let script = r#"next; post "invocation/$id/error" '{"errorType":"settings"}'
+        next; post "invocation/$id/response" '"well"'; next"#;
     let erring = Script::new("erring", script);
     let (function, _lines) = erring.start().await;
 
@@ -201,7 +209,8 @@ async fn a_function_error_is_told_and_the_process_works_on() {
 
 #[tokio::test]
 async fn an_answer_to_another_invocation_is_refused() {
-    let script = r#"next; post invocation/other/response '"stray"'; post "invocation/$id/response" "$status"; next"#;
+    let script = r#"next; post invocation/other/response '"stray"'
+        post "invocation/$id/response" "$status"; next"#;
     let straying = Script::new("straying", script);
     let (function, _lines) = straying.start().await;
 
@@ -213,7 +222,8 @@ async fn an_answer_to_another_invocation_is_refused() {
 
 #[tokio::test]
 async fn a_process_that_misses_its_deadline_is_killed_and_the_next_invocation_starts_another() {
-    let script = r#"next; [ "$event" = '"hang"' ] && exec sleep 60; post "invocation/$id/response" "$$"; next"#;
+    let script = r#"next; [ "$event" = '"hang"' ] && exec sleep 60
+        post "invocation/$id/response" "$$"; next"#;
     let hanging = Script::new("hanging", script);
     let (function, _lines) = hanging.start().await;
     let began = Instant::now();
@@ -233,8 +243,9 @@ async fn a_process_that_misses_its_deadline_is_killed_and_the_next_invocation_st
 }
 
 #[tokio::test]
-async fn a_process_that_crashes_is_told_and_the_next_invocation_starts_another() {
-    let script = r#"next; [ "$event" = '"crash"' ] && { echo dying >&2; exit 3; }; post "invocation/$id/response" '"alive"'; next"#;
+async fn a_process_that_crashes_is_noticed_and_the_next_invocation_starts_another() {
+    let script = r#"next; [ "$event" = '"crash"' ] && { echo dying >&2; exit 3; }
+        post "invocation/$id/response" '"alive"'; next"#;
     let crashing = Script::new("crashing", script);
     let (function, mut lines) = crashing.start().await;
 
@@ -343,7 +354,8 @@ async fn a_binary_that_ends_at_once_is_not_a_function() {
 
 #[tokio::test]
 async fn an_initialization_error_is_the_reason_not_to_start() {
-    let script = r#"post init/error '{"errorType":"settings","errorMessage":"RELOADER_MODE is wrong"}'; exit 1"#;
+    let script = r#"post init/error \
+        '{"errorType":"settings","errorMessage":"RELOADER_MODE is wrong"}'; exit 1"#;
     let refusing = Script::new("refusing", script);
     let (lines, _written) = unbounded_channel();
 

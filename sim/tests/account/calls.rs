@@ -185,7 +185,7 @@ async fn lists_come_in_pages() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tasks_tell_who_started_them_and_when() {
+async fn tasks_show_their_starter_and_their_times() {
     let account = account();
     account.add(service("web/api").desired(1));
     let client = ecs(&account);
@@ -214,76 +214,60 @@ async fn tasks_tell_who_started_them_and_when() {
     assert_eq!(task.last_status(), Some("RUNNING"));
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_service_can_be_made_over_the_wire_and_deleted_again() {
-    let account = account();
-    let client = ecs(&account);
-    client
-        .create_cluster()
-        .cluster_name("web")
-        .send()
-        .await
-        .unwrap();
+/// Creates the service `web/api` with a task definition and a tag, and waits until it runs.
+async fn create_over_the_wire(account: &Account) {
+    let client = ecs(account);
+    let create = client.create_cluster().cluster_name("web");
+    create.send().await.unwrap();
     let container = aws_sdk_ecs::types::ContainerDefinition::builder()
         .name("app")
         .image("app:1")
         .environment(KeyValuePair::builder().name("A").value("B").build())
         .build();
-    client
-        .register_task_definition()
-        .family("api")
+    let register = client.register_task_definition().family("api");
+    register
         .container_definitions(container)
         .send()
         .await
         .unwrap();
-    let tag = Tag::builder()
-        .key("reloader:watch")
-        .value("ssm:/app/")
-        .build();
-    client
+    let tag = Tag::builder().key("reloader:watch").value("ssm:/app/");
+    let create = client
         .create_service()
         .cluster("web")
         .service_name("api")
         .task_definition("api")
         .desired_count(2)
-        .tags(tag)
-        .send()
-        .await
-        .unwrap();
+        .tags(tag.build());
+    create.send().await.unwrap();
     account.settle().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_can_be_made_over_the_wire() {
+    let account = account();
+
+    create_over_the_wire(&account).await;
+
     assert!(account.service("web/api").unwrap().is_steady());
-
-    let definition = client
+    let call = ecs(&account)
         .describe_task_definition()
-        .task_definition("api:1")
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(
-        definition
-            .task_definition()
-            .unwrap()
-            .container_definitions()[0]
-            .image(),
-        Some("app:1")
-    );
+        .task_definition("api:1");
+    let definition = call.send().await.unwrap().task_definition.unwrap();
+    assert_eq!(definition.container_definitions()[0].image(), Some("app:1"));
+}
 
-    client
-        .delete_service()
-        .cluster("web")
-        .service("api")
-        .force(true)
-        .send()
-        .await
-        .unwrap();
+#[tokio::test(start_paused = true)]
+async fn a_service_that_was_deleted_over_the_wire_stays_in_the_tag_index() {
+    let account = account();
+    create_over_the_wire(&account).await;
+
+    let call = ecs(&account).delete_service().cluster("web").service("api");
+    call.force(true).send().await.unwrap();
     account.settle().await;
+
     assert_eq!(account.service("web/api").unwrap().status, "INACTIVE");
-    let tag_index = tagging(&account).get_resources().send().await.unwrap();
-    assert_eq!(
-        tag_index.resource_tag_mapping_list().len(),
-        1,
-        "the index does not forget"
-    );
+    let index = tagging(&account).get_resources().send().await.unwrap();
+    assert_eq!(index.resource_tag_mapping_list().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

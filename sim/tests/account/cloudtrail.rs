@@ -1,4 +1,4 @@
-//! What CloudTrail tells of Secrets Manager, minutes later.
+//! The events of CloudTrail from Secrets Manager, minutes later.
 
 use std::time::Duration;
 
@@ -6,22 +6,13 @@ use serde_json::{Value, json};
 use sim::events::ArnSpelling;
 use sim::{Account, EventRule, Trail};
 
-use crate::{account, call, secrets_manager};
+use crate::{account, call, events_after, secrets_manager};
 
 fn listening() -> Account {
     let account = account();
     account.add_queue("changes", Duration::from_mins(1), 3);
     account.add_rule(EventRule::cloudtrail_secrets("changes"));
     account
-}
-
-async fn told(account: &Account) -> Vec<Value> {
-    account.run_for(Duration::from_mins(10)).await;
-    account
-        .messages("changes")
-        .iter()
-        .map(|body| serde_json::from_str(body).unwrap())
-        .collect()
 }
 
 fn names(events: &[Value]) -> Vec<&str> {
@@ -32,14 +23,14 @@ fn names(events: &[Value]) -> Vec<&str> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_is_told_minutes_later_with_the_time_it_was_made() {
+async fn a_call_has_an_event_minutes_later_with_the_time_of_the_call() {
     let account = listening();
     let version = account.put_secret("prod/db");
 
     account.run_for(Duration::from_mins(2)).await;
     assert!(account.messages("changes").is_empty());
 
-    let events = told(&account).await;
+    let events = events_after(&account, Duration::from_mins(10)).await;
     let event = &events[0];
     assert_eq!(
         (&event["detail-type"], &event["source"]),
@@ -85,7 +76,7 @@ async fn the_arn_is_spelt_as_the_trail_spells_it() {
 
         account.put_secret("prod/db");
 
-        let events = told(&account).await;
+        let events = events_after(&account, Duration::from_mins(10)).await;
         let elements = events.last().unwrap()["detail"]["responseElements"]
             .as_object()
             .unwrap();
@@ -100,7 +91,7 @@ async fn a_rotation_is_a_call_two_service_events_and_what_the_rotation_function_
 
     account.rotate_secret("prod/db");
 
-    let events = told(&account).await;
+    let events = events_after(&account, Duration::from_mins(10)).await;
     let expected = [
         "CreateSecret",
         "RotateSecret",
@@ -131,7 +122,7 @@ async fn a_rotation_is_a_call_two_service_events_and_what_the_rotation_function_
 }
 
 #[tokio::test(start_paused = true)]
-async fn calls_that_fail_are_told_and_calls_that_read_are_not() {
+async fn calls_that_fail_have_events_and_calls_that_read_have_none() {
     let account = listening();
     account.put_secret("prod/db");
 
@@ -145,7 +136,7 @@ async fn calls_that_fail_are_told_and_calls_that_read_are_not() {
         .unwrap();
     account.delete_secret("prod/db");
 
-    let events = told(&account).await;
+    let events = events_after(&account, Duration::from_mins(10)).await;
     assert_eq!(
         names(&events),
         ["CreateSecret", "PutSecretValue", "DeleteSecret"]

@@ -1,23 +1,13 @@
-//! Parameters and objects, and the events that tell of them.
+//! Parameters and objects, and their events.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use sim::{Account, EventDelivery, EventRule, service};
 
-use crate::{account, call, s3};
+use crate::{account, call, events_after, s3};
 
 const SSM: &str = "AmazonSSM";
-
-/// The bodies that reached a queue to which every event goes.
-async fn told(account: &Account) -> Vec<Value> {
-    account.run_for(Duration::from_secs(10)).await;
-    account
-        .messages("changes")
-        .iter()
-        .map(|body| serde_json::from_str(body).unwrap())
-        .collect()
-}
 
 fn listening(buckets: &[&str]) -> Account {
     let account = account();
@@ -28,23 +18,38 @@ fn listening(buckets: &[&str]) -> Account {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_parameter_change_is_told_in_the_shape_of_aws() {
+async fn a_parameter_change_has_an_event_of_the_shape_of_aws() {
     let account = listening(&[]);
-    let put = json!({ "Name": "/app/db", "Value": "v", "Type": "SecureString", "Description": "the database" });
+    let put = json!({
+        "Name": "/app/db",
+        "Value": "v",
+        "Type": "SecureString",
+        "Description": "the database",
+    });
 
     let (_, output) = call(&account, &format!("{SSM}.PutParameter"), put).await;
 
     assert_eq!(output, json!({ "Version": 1, "Tier": "Standard" }));
-    let mut events = told(&account).await;
+    let mut events = events_after(&account, Duration::from_secs(10)).await;
     let id = events[0]["id"].take();
     assert_eq!(id.as_str().map(str::len), Some(36));
     assert_eq!(
         events,
         [json!({
-            "version": "0", "id": null, "detail-type": "Parameter Store Change", "source": "aws.ssm", "account": "123456789012",
-            "time": "2026-01-31T10:00:00Z", "region": "eu-west-1",
+            "version": "0",
+            "id": null,
+            "detail-type": "Parameter Store Change",
+            "source": "aws.ssm",
+            "account": "123456789012",
+            "time": "2026-01-31T10:00:00Z",
+            "region": "eu-west-1",
             "resources": ["arn:aws:ssm:eu-west-1:123456789012:parameter/app/db"],
-            "detail": { "operation": "Create", "name": "/app/db", "type": "SecureString", "description": "the database" },
+            "detail": {
+                "operation": "Create",
+                "name": "/app/db",
+                "type": "SecureString",
+                "description": "the database",
+            },
         })]
     );
 }
@@ -59,7 +64,7 @@ async fn each_operation_on_a_parameter_has_its_own_name() {
     account.delete_parameter("/app/db");
     account.delete_parameter("/app/db");
 
-    let operations: Vec<_> = told(&account)
+    let operations: Vec<_> = events_after(&account, Duration::from_secs(10))
         .await
         .iter()
         .map(|event| event["detail"]["operation"].clone())
@@ -151,7 +156,7 @@ async fn a_new_parameter_of_an_old_name_begins_at_version_one_and_is_still_anoth
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_upload_is_told_with_its_raw_key() {
+async fn the_event_of_an_upload_has_the_raw_key() {
     let account = listening(&["settings"]);
     account.add_bucket("settings");
     account.add_bucket("elsewhere");
@@ -172,7 +177,7 @@ async fn an_upload_is_told_with_its_raw_key() {
     .await;
 
     assert_eq!(status, 200);
-    let events = told(&account).await;
+    let events = events_after(&account, Duration::from_secs(10)).await;
     assert_eq!(events.len(), 1);
     let detail = &events[0]["detail"];
     assert_eq!(events[0]["detail-type"], "Object Created");
@@ -188,7 +193,7 @@ async fn an_upload_is_told_with_its_raw_key() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bucket_made_over_the_wire_tells_event_bridge_only_when_asked_to() {
+async fn a_bucket_made_over_the_wire_sends_events_only_when_configured() {
     let account = listening(&["settings"]);
     let bucket = "http://127.0.0.1:4566/settings";
 
@@ -205,7 +210,7 @@ async fn a_bucket_made_over_the_wire_tells_event_bridge_only_when_asked_to() {
     .await;
     s3(&account, "PUT", &format!("{bucket}/app/y"), "2").await;
 
-    let events = told(&account).await;
+    let events = events_after(&account, Duration::from_secs(10)).await;
     assert_eq!(events.len(), 1);
     assert_eq!(
         events[0]["detail"]["object"].get("version-id"),
@@ -238,7 +243,7 @@ async fn a_notification_goes_to_its_queue_with_an_encoded_key_after_a_test_event
     account.put_object("settings", "other/x");
     account.delete_object("settings", "app/red flower+é.jpg");
 
-    let events = told(&account).await;
+    let events = events_after(&account, Duration::from_secs(10)).await;
     assert_eq!(events.len(), 2);
     assert_eq!(
         (&events[0]["Event"], &events[0]["Bucket"]),
@@ -366,7 +371,7 @@ async fn events_can_be_lost_and_doubled() {
     });
     account.put_parameter("/app/twice");
 
-    let names: Vec<_> = told(&account)
+    let names: Vec<_> = events_after(&account, Duration::from_secs(10))
         .await
         .iter()
         .map(|event| event["detail"]["name"].clone())

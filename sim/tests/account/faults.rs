@@ -163,11 +163,11 @@ async fn a_fault_ends_at_its_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tokens_in_a_circle_tell_the_same_page_again_and_again() {
+async fn tokens_in_a_circle_return_the_same_page_again_and_again() {
     let account = two_services();
     account.inject(Fault::tokens_in_a_circle("ecs:ListTasks"));
     account.settle().await;
-    let (mut token, mut told) = (None, Vec::new());
+    let (mut token, mut pages) = (None, Vec::new());
 
     for _ in 0..6 {
         let answer = ecs(&account)
@@ -179,16 +179,16 @@ async fn tokens_in_a_circle_tell_the_same_page_again_and_again() {
             .await
             .unwrap();
         token = answer.next_token.clone();
-        told.push((answer.task_arns().len(), token.clone().unwrap()));
+        pages.push((answer.task_arns().len(), token.clone().unwrap()));
     }
 
-    let tasks = told[1].0;
-    assert!(tasks > 0, "{told:?}");
-    let numbers: Vec<_> = told.iter().map(|(number, _)| *number).collect();
+    let tasks = pages[1].0;
+    assert!(tasks > 0, "{pages:?}");
+    let numbers: Vec<_> = pages.iter().map(|(number, _)| *number).collect();
     assert_eq!(numbers, [0, tasks, 0, tasks, 0, tasks]);
     assert_eq!(
-        (&told[1].1, &told[2].1),
-        (&told[3].1, &told[4].1),
+        (&pages[1].1, &pages[2].1),
+        (&pages[3].1, &pages[4].1),
         "the fourth token was handed out before"
     );
 }
@@ -217,4 +217,25 @@ async fn tokens_without_end_are_new_each_time() {
     }
 
     assert_eq!((keys, tokens.len()), (3, 6));
+}
+
+#[tokio::test(start_paused = true)]
+async fn update_service_may_find_more_deployments_than_describe_services_shows() {
+    let account = account();
+    account.add(service("web/api"));
+    account.inject(Fault::too_many_deployments().target("web/api").times(1));
+
+    let call = ecs(&account)
+        .update_service()
+        .cluster("web")
+        .service("api")
+        .force_new_deployment(true);
+    let refused = call.send().await.unwrap_err().into_service_error();
+
+    assert!(refused.is_invalid_parameter_exception());
+    assert_eq!(
+        refused.meta().message(),
+        Some("5 active deployments exist, unable to create new deployment.")
+    );
+    assert_eq!(account.service("web/api").unwrap().deployments.len(), 1);
 }

@@ -1,4 +1,4 @@
-//! The deployment history: what `ListServiceDeployments` and its siblings remember.
+//! The deployment history, as `ListServiceDeployments` and its siblings show it.
 
 use std::time::Duration;
 
@@ -6,75 +6,51 @@ use aws_sdk_ecs::primitives::DateTime;
 use aws_sdk_ecs::types::{CreatedAt, ServiceDeploymentStatus};
 use sim::service;
 
-use crate::{account, ecs, restart};
+use crate::{account, described_deployment, ecs, restart};
 
 #[tokio::test(start_paused = true)]
-async fn a_breaker_rolls_back_and_only_the_history_tells() {
+async fn a_breaker_rolls_back_to_the_old_deployment() {
     let account = account();
-    account.add(
-        service("web/api")
-            .desired(2)
-            .circuit_breaker(true)
-            .reading(["ssm:/app/db"])
-            .failing_next(3),
-    );
+    let service = service("web/api").reading(["ssm:/app/db"]);
+    account.add(service.circuit_breaker(true).failing_next(3));
     let old = account.service("web/api").unwrap().deployments[0].clone();
-    let client = ecs(&account);
+
+    restart(&account, "web/api").await;
+    account.settle().await;
+
+    let seen = account.service("web/api").unwrap();
+    let primary = &seen.deployments[0];
+    assert_eq!(
+        (&primary.id, primary.created_at),
+        (&old.id, old.created_at),
+        "the old one is primary again"
+    );
+    assert_eq!(primary.rollout_state, "COMPLETED");
+    let event = format!("rolling back to deployment {}.", old.id);
+    assert!(seen.events.iter().any(|text| text.ends_with(&event)));
+    assert!(seen.kept_its_floor());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_history_alone_shows_a_rollback() {
+    let account = account();
+    let service = service("web/api").reading(["ssm:/app/db"]);
+    account.add(service.circuit_breaker(true).failing_next(3));
+    let old = account.service("web/api").unwrap().deployments[0]
+        .id
+        .clone();
 
     let started = restart(&account, "web/api").await;
     account.settle().await;
 
-    let seen = account.service("web/api").unwrap();
-    assert_eq!(
-        (&seen.deployments[0].id, seen.deployments[0].created_at),
-        (&old.id, old.created_at),
-        "the old one is primary again"
-    );
-    assert_eq!(seen.deployments[0].rollout_state, "COMPLETED");
-    assert!(
-        seen.events
-            .iter()
-            .any(|event| event.ends_with(&format!("rolling back to deployment {}.", old.id)))
-    );
-    assert!(seen.kept_its_floor());
-
-    let listed = client
-        .list_service_deployments()
-        .cluster("web")
-        .service("api")
-        .send()
-        .await
-        .unwrap();
-    let failed = &listed.service_deployments()[0];
-    assert_eq!(
-        failed.status().unwrap(),
-        &ServiceDeploymentStatus::RollbackSuccessful
-    );
-    let revision = started.deployments()[0]
-        .id()
-        .unwrap()
-        .trim_start_matches("ecs-svc/");
-    assert!(
-        failed
-            .target_service_revision_arn()
-            .unwrap()
-            .ends_with(revision)
-    );
-
-    let arn = failed.service_deployment_arn().unwrap();
-    let described = client
-        .describe_service_deployments()
-        .service_deployment_arns(arn)
-        .send()
-        .await
-        .unwrap();
-    let rollback = described.service_deployments()[0].rollback().unwrap();
-    assert!(
-        rollback
-            .service_revision_arn()
-            .unwrap()
-            .ends_with(old.id.trim_start_matches("ecs-svc/"))
-    );
+    let failed = described_deployment(&account).await;
+    let revision = |id: &str| id.trim_start_matches("ecs-svc/").to_owned();
+    let status = failed.status().unwrap();
+    assert_eq!(status, &ServiceDeploymentStatus::RollbackSuccessful);
+    let target = failed.target_service_revision().unwrap().arn().unwrap();
+    assert!(target.ends_with(&revision(started.deployments()[0].id().unwrap())));
+    let rollback = failed.rollback().unwrap().service_revision_arn();
+    assert!(rollback.unwrap().ends_with(&revision(&old)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -205,7 +181,7 @@ async fn deployments_are_found_by_time_and_status_page_by_page() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_revision_tells_its_task_definition() {
+async fn a_revision_has_its_task_definition() {
     let account = account();
     account.add(service("web/api"));
     let client = ecs(&account);

@@ -7,12 +7,14 @@
     reason = "in tests a panic is the answer, in their helpers as well"
 )]
 
+mod alarms;
 mod calls;
 mod chance;
 mod cloudtrail;
 mod configuration;
 mod faults;
 mod history;
+mod kinds;
 mod lifecycle;
 mod mapping;
 mod metadata;
@@ -22,10 +24,12 @@ mod rollout;
 mod secrets;
 mod tag_index;
 
-use aws_sdk_ecs::types::Service;
+use std::time::Duration;
+
+use aws_sdk_ecs::types::{Service, ServiceDeployment};
 use bytes::Bytes;
 use serde_json::Value;
-use sim::{Account, AccountConfig, Answer};
+use sim::{Account, AccountConfig, Answer, HistoryView};
 
 fn account() -> Account {
     Account::new(AccountConfig::default())
@@ -56,6 +60,46 @@ async fn restart(account: &Account, id: &str) -> Service {
         .service(name)
         .force_new_deployment(true);
     call.send().await.unwrap().service.unwrap()
+}
+
+/// The service `web/api` as `DescribeServices` shows it.
+async fn described(account: &Account) -> Service {
+    let call = ecs(account)
+        .describe_services()
+        .cluster("web")
+        .services("api");
+    call.send().await.unwrap().services.unwrap().remove(0)
+}
+
+/// The newest service deployment of `web/api` as `DescribeServiceDeployments` shows it.
+async fn described_deployment(account: &Account) -> ServiceDeployment {
+    let client = ecs(account);
+    let list = client
+        .list_service_deployments()
+        .cluster("web")
+        .service("api");
+    let listed = list.send().await.unwrap();
+    let arn = listed.service_deployments()[0].service_deployment_arn();
+    let describe = client
+        .describe_service_deployments()
+        .service_deployment_arns(arn.unwrap());
+    let described = describe.send().await.unwrap();
+    described.service_deployments()[0].clone()
+}
+
+/// The newest service deployment of `web/api` as the simulation knows it.
+fn newest(account: &Account) -> HistoryView {
+    account.service("web/api").unwrap().history[0].clone()
+}
+
+/// The events that have reached the queue `changes` after this time.
+async fn events_after(account: &Account, time: Duration) -> Vec<Value> {
+    account.run_for(time).await;
+    let messages = account.messages("changes");
+    messages
+        .iter()
+        .map(|body| serde_json::from_str(body).unwrap())
+        .collect()
 }
 
 /// A call of a JSON API for which there is no client here, as it goes over the wire.

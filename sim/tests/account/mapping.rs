@@ -9,7 +9,7 @@ use sim::{Account, EventRule, EventSourceMapping, Function, Invocation, Invocati
 
 use crate::{account, call};
 
-/// What a function was given: when, in seconds since the test began, and which bodies.
+/// The invocations of a function: the time, in seconds since the test began, and the bodies.
 type Seen = Arc<Mutex<Vec<(i64, Vec<String>)>>>;
 
 fn records(invocation: &Invocation) -> Vec<Value> {

@@ -1,9 +1,11 @@
-//! What is told of parameters, objects and configurations beside their values: versions, times,
+//! The metadata of parameters, objects and configurations: versions, times,
 //! tags.
 
 use std::time::Duration;
 
 use aws_sdk_resourcegroupstagging::types::TagFilter;
+use aws_sdk_s3::operation::list_object_versions::builders::ListObjectVersionsFluentBuilder;
+use aws_sdk_s3::types::ObjectVersion;
 use aws_sdk_ssm::error::ProvideErrorMetadata as _;
 use aws_sdk_ssm::types::{ParameterStringFilter, ResourceTypeForTagging, Tag};
 use serde_json::{Value, json};
@@ -97,7 +99,7 @@ async fn three_descriptions_a_second_are_let_through() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_look_up_may_lag_behind_the_write() {
+async fn a_description_may_lag_behind_the_write() {
     let account = account();
     account.put_parameter("/app/a");
     account.run_for(Duration::from_secs(10)).await;
@@ -122,7 +124,7 @@ async fn a_look_up_may_lag_behind_the_write() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_time_of_a_version_is_told_in_fractions_of_a_second() {
+async fn the_time_of_a_version_has_fractions_of_a_second() {
     let account = account();
     account.run_for(Duration::from_millis(1250)).await;
     account.put_parameter("/app/a");
@@ -138,6 +140,26 @@ async fn the_time_of_a_version_is_told_in_fractions_of_a_second() {
     );
 }
 
+/// The ARNs of the parameters and secrets that the index has with `reloader:ignore` = `true`.
+async fn ignored(account: &Account) -> Vec<String> {
+    let filter = TagFilter::builder().key("reloader:ignore").values("true");
+    let call = tagging(account)
+        .get_resources()
+        .tag_filters(filter.build())
+        .resource_type_filters("ssm:parameter")
+        .resource_type_filters("secretsmanager:secret");
+    let found = call
+        .send()
+        .await
+        .unwrap()
+        .resource_tag_mapping_list
+        .unwrap();
+    found
+        .into_iter()
+        .map(|found| found.resource_arn.unwrap())
+        .collect()
+}
+
 #[tokio::test(start_paused = true)]
 async fn tags_of_parameters_and_secrets_reach_the_index_later() {
     let account = account();
@@ -146,95 +168,87 @@ async fn tags_of_parameters_and_secrets_reach_the_index_later() {
     account.put_secret("prod/db");
     account.tag_secret("prod/db", "reloader:ignore", "true");
     account.tag_parameter("/app/b", "reloader:ignore", "false");
-    let tag = Tag::builder()
-        .key("reloader:ignore")
-        .value("true")
-        .build()
-        .unwrap();
-    let parameter = ResourceTypeForTagging::Parameter;
-    ssm(&account)
+    let tag = Tag::builder().key("reloader:ignore").value("true");
+    let call = ssm(&account)
         .add_tags_to_resource()
-        .resource_type(parameter.clone())
+        .resource_type(ResourceTypeForTagging::Parameter)
         .resource_id("/app/a")
-        .tags(tag)
-        .send()
-        .await
-        .unwrap();
-    let ignored = || async {
-        let filter = TagFilter::builder()
-            .key("reloader:ignore")
-            .values("true")
-            .build();
-        let types = ["ssm:parameter", "secretsmanager:secret"]
-            .map(str::to_owned)
-            .to_vec();
-        let found = tagging(&account)
-            .get_resources()
-            .tag_filters(filter)
-            .set_resource_type_filters(Some(types))
-            .send()
-            .await
-            .unwrap();
-        found
-            .resource_tag_mapping_list()
-            .iter()
-            .map(|found| found.resource_arn().unwrap().to_owned())
-            .collect::<Vec<_>>()
-    };
+        .tags(tag.build().unwrap());
+    call.send().await.unwrap();
 
-    assert!(ignored().await.is_empty());
+    assert!(ignored(&account).await.is_empty());
     account.run_for(Duration::from_secs(4)).await;
+
     let expected = [
         account.secret_arn("prod/db").unwrap(),
         "arn:aws:ssm:eu-west-1:123456789012:parameter/app/a".to_owned(),
     ];
-    assert_eq!(ignored().await, expected);
-
-    let listed = ssm(&account)
+    assert_eq!(ignored(&account).await, expected);
+    let call = ssm(&account)
         .list_tags_for_resource()
-        .resource_type(parameter.clone())
-        .resource_id("/app/a")
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(listed.tag_list()[0].value(), "true");
-    let remove = ssm(&account)
-        .remove_tags_from_resource()
-        .resource_type(parameter)
-        .resource_id("/app/a")
-        .tag_keys("reloader:ignore");
-    remove.send().await.unwrap();
-    secrets_manager(&account)
-        .untag_resource()
-        .secret_id("prod/db")
-        .tag_keys("reloader:ignore")
-        .send()
-        .await
-        .unwrap();
-    account.run_for(Duration::from_secs(4)).await;
-    assert!(ignored().await.is_empty());
+        .resource_type(ResourceTypeForTagging::Parameter)
+        .resource_id("/app/a");
+    assert_eq!(call.send().await.unwrap().tag_list()[0].value(), "true");
 }
 
 #[tokio::test(start_paused = true)]
-async fn versions_of_objects_are_listed_by_key_and_the_newest_first() {
+async fn tags_that_were_removed_leave_the_index_later() {
     let account = account();
+    account.put_parameter("/app/a");
+    account.put_secret("prod/db");
+    account.tag_parameter("/app/a", "reloader:ignore", "true");
+    account.tag_secret("prod/db", "reloader:ignore", "true");
+    account.run_for(Duration::from_secs(4)).await;
+    assert_eq!(ignored(&account).await.len(), 2);
+
+    let call = ssm(&account)
+        .remove_tags_from_resource()
+        .resource_type(ResourceTypeForTagging::Parameter)
+        .resource_id("/app/a")
+        .tag_keys("reloader:ignore");
+    call.send().await.unwrap();
+    let call = secrets_manager(&account)
+        .untag_resource()
+        .secret_id("prod/db")
+        .tag_keys("reloader:ignore");
+    call.send().await.unwrap();
+    account.run_for(Duration::from_secs(4)).await;
+
+    assert!(ignored(&account).await.is_empty());
+}
+
+/// Lists the versions below `app/`, which are these: two and a delete marker of `prod.yaml`, one of
+/// `prod.yaml.bak`.
+fn list_versions(account: &Account) -> ListObjectVersionsFluentBuilder {
+    let client = aws_sdk_s3::Client::new(&account.sdk_config());
+    client
+        .list_object_versions()
+        .bucket("settings")
+        .prefix("app/")
+}
+
+fn put_versions(account: &Account) {
     account.put_object("settings", "app/prod.yaml.bak");
     account.put_object("settings", "app/prod.yaml");
     account.put_object("settings", "app/prod.yaml");
     account.delete_object("settings", "app/prod.yaml");
     account.put_object("settings", "other");
-    let client = aws_sdk_s3::Client::new(&account.sdk_config());
-    let list = || {
-        client
-            .list_object_versions()
-            .bucket("settings")
-            .prefix("app/")
-    };
+}
 
-    let whole = list().send().await.unwrap();
-    let keys: Vec<_> = whole
-        .versions()
-        .iter()
+fn version_ids(versions: &[ObjectVersion]) -> Vec<String> {
+    let ids = versions.iter().map(|version| version.version_id().unwrap());
+    ids.map(str::to_owned).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn versions_of_objects_are_listed_by_key_and_the_newest_first() {
+    let account = account();
+    put_versions(&account);
+
+    let whole = list_versions(&account).send().await.unwrap();
+
+    let versions = whole.versions().iter();
+    let keys: Vec<_> = versions
         .map(|version| (version.key().unwrap(), version.is_latest().unwrap()))
         .collect();
     assert_eq!(
@@ -246,44 +260,33 @@ async fn versions_of_objects_are_listed_by_key_and_the_newest_first() {
         ]
     );
     let marker = &whole.delete_markers()[0];
-    assert_eq!(
-        (marker.key(), marker.is_latest()),
-        (Some("app/prod.yaml"), Some(true))
-    );
+    assert_eq!(marker.key(), Some("app/prod.yaml"));
+    assert_eq!(marker.is_latest(), Some(true));
     assert_eq!(whole.is_truncated(), Some(false));
-    assert_eq!(
-        whole.versions()[0].e_tag(),
-        Some("\"9a0364b9e99bb480dd25e1f0284c8555\"")
-    );
+    let etag = "\"9a0364b9e99bb480dd25e1f0284c8555\"";
+    assert_eq!(whole.versions()[0].e_tag(), Some(etag));
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_of_versions_continue_behind_a_key_and_a_version() {
+    let account = account();
+    put_versions(&account);
+    let whole = list_versions(&account).send().await.unwrap();
 
     let mut ids = Vec::new();
     let (mut key, mut id) = (None, None);
     loop {
-        let page = list()
-            .max_keys(1)
-            .set_key_marker(key)
-            .set_version_id_marker(id)
-            .send()
-            .await
-            .unwrap();
-        ids.extend(
-            page.versions()
-                .iter()
-                .map(|version| version.version_id().unwrap().to_owned()),
-        );
+        let list = list_versions(&account).max_keys(1);
+        let list = list.set_key_marker(key).set_version_id_marker(id);
+        let page = list.send().await.unwrap();
+        ids.extend(version_ids(page.versions()));
         if page.is_truncated() != Some(true) {
             break;
         }
         (key, id) = (page.next_key_marker, page.next_version_id_marker);
     }
-    assert_eq!(
-        ids,
-        whole
-            .versions()
-            .iter()
-            .map(|version| version.version_id().unwrap())
-            .collect::<Vec<_>>()
-    );
+
+    assert_eq!(ids, version_ids(whole.versions()));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,4 @@
-//! What tasks read because their task definition refers to it.
+//! The things that tasks read because their task definition refers to them.
 
 use aws_sdk_ecs::types::{LogConfiguration, LogDriver, ServiceConnectConfiguration};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ fn api(definition: impl Into<TaskDefinition>) -> Service {
         .referring(definition)
 }
 
-/// What the first task of `web/api` holds.
+/// The things that the first task of `web/api` holds.
 fn held(account: &Account) -> Vec<String> {
     account.service("web/api").unwrap().tasks[0]
         .read
@@ -222,11 +222,16 @@ async fn a_task_definition_is_described_as_it_was_registered() {
             "secretOptions": [{ "name": "splunk-token", "valueFrom": "/app/token" }] },
         "repositoryCredentials": { "credentialsParameter": SECRET },
         "firelensConfiguration": { "type": "fluentbit",
-            "options": { "config-file-type": "s3", "config-file-value": "arn:aws:s3:::settings/fluent.conf" } },
+            "options": {
+                "config-file-type": "s3",
+                "config-file-value": "arn:aws:s3:::settings/fluent.conf",
+            } },
         "credentialSpecs": ["credentialspecdomainless:arn:aws:s3:::settings/spec.json"],
     }]);
     let volumes = json!([{ "name": "share", "fsxWindowsFileServerVolumeConfiguration": {
-        "fileSystemId": "fs-1", "rootDirectory": "share", "authorizationConfig": { "credentialsParameter": SECRET, "domain": "example.com" } } }]);
+        "fileSystemId": "fs-1", "rootDirectory": "share",
+        "authorizationConfig": { "credentialsParameter": SECRET, "domain": "example.com" },
+    } }]);
     account.add(api(
         json!({ "containerDefinitions": containers, "volumes": volumes, "cpu": "256" }),
     ));

@@ -1,10 +1,10 @@
-//! Rollouts: floor and ceiling, what tasks read, superseding, and deployments that cannot go on.
+//! Rollouts: floor and ceiling, the reads of tasks, superseding, and deployments that are stuck.
 
 use std::time::Duration;
 
 use sim::service;
 
-use crate::{account, ecs, restart};
+use crate::{account, described, ecs, restart};
 
 #[tokio::test(start_paused = true)]
 async fn a_rollout_replaces_every_task_and_never_goes_below_the_floor() {
@@ -57,31 +57,19 @@ async fn while_it_rolls_both_deployments_are_described() {
     let started = restart(&account, "web/api").await;
     account.run_for(Duration::from_secs(10)).await;
 
-    let seen = ecs(&account)
-        .describe_services()
-        .cluster("web")
-        .services("api")
-        .send()
-        .await
-        .unwrap();
-    let deployments = seen.services()[0].deployments();
-    let told: Vec<_> = deployments
-        .iter()
-        .map(|d| {
-            (
-                d.status().unwrap(),
-                d.rollout_state().unwrap().as_str(),
-                d.running_count(),
-            )
-        })
-        .collect();
+    let api = described(&account).await;
+    let deployments = api.deployments();
+    let [primary, active] = deployments else {
+        panic!("{deployments:#?}")
+    };
+    assert_eq!(primary.status(), Some("PRIMARY"));
+    assert_eq!(primary.rollout_state().unwrap().as_str(), "IN_PROGRESS");
+    assert_eq!((primary.running_count(), primary.pending_count()), (0, 2));
+    assert_eq!(active.status(), Some("ACTIVE"));
+    assert_eq!(active.rollout_state().unwrap().as_str(), "COMPLETED");
+    assert_eq!(active.running_count(), 2);
     assert_eq!(
-        told,
-        [("PRIMARY", "IN_PROGRESS", 0), ("ACTIVE", "COMPLETED", 2)]
-    );
-    assert_eq!(deployments[0].pending_count(), 2);
-    assert_eq!(
-        deployments[0].rollout_state_reason().unwrap(),
+        primary.rollout_state_reason().unwrap(),
         format!(
             "ECS deployment {} in progress.",
             started.deployments()[0].id().unwrap()
@@ -90,7 +78,7 @@ async fn while_it_rolls_both_deployments_are_described() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn events_tell_the_story_in_the_words_of_ecs() {
+async fn events_have_the_words_of_ecs() {
     let account = account();
     account.add(service("web/api").desired(1));
 
@@ -221,7 +209,7 @@ async fn a_service_without_tasks_completes_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tasks_that_fail_are_tried_again_ever_more_slowly_and_held_against_nobody() {
+async fn tasks_that_fail_are_started_again_ever_more_slowly_and_break_no_floor() {
     let account = account();
     account.add(service("web/api").desired(1).failing_next(4));
 
@@ -255,7 +243,7 @@ async fn a_task_whose_parameter_is_gone_does_not_start() {
 
     let seen = account.service("web/api").unwrap();
     assert_eq!(seen.deployments[0].rollout_state, "FAILED");
-    assert_eq!(seen.running, 1, "the old task goes on");
+    assert_eq!(seen.running, 1, "the old task still runs");
 }
 
 #[tokio::test(start_paused = true)]
@@ -314,21 +302,8 @@ async fn stopping_a_task_by_hand_ignores_the_floor_and_is_remembered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_daemon_stops_before_it_starts() {
-    let account = account();
-    account.add(service("web/agent").daemon(3));
-
-    restart(&account, "web/agent").await;
-    account.settle().await;
-
-    let seen = account.service("web/agent").unwrap();
-    assert!(seen.is_steady());
-    assert_eq!((seen.lowest_running, seen.floor), (0, 0));
-}
-
-#[tokio::test(start_paused = true)]
 async fn the_same_seed_makes_the_same_history() {
-    let tell = async || {
+    let history = async || {
         let account = account();
         account.add(
             service("web/api")
@@ -342,81 +317,7 @@ async fn the_same_seed_makes_the_same_history() {
         format!("{:?}", account.service("web/api").unwrap())
     };
 
-    assert_eq!(tell().await, tell().await);
-}
-
-#[tokio::test(start_paused = true)]
-async fn blue_green_keeps_the_old_tasks_until_the_new_ones_have_baked() {
-    let account = account();
-    account.add(
-        service("web/api")
-            .desired(2)
-            .blue_green(Duration::from_mins(5)),
-    );
-
-    restart(&account, "web/api").await;
-    account.run_for(Duration::from_mins(4)).await;
-
-    let seen = ecs(&account)
-        .describe_services()
-        .cluster("web")
-        .services("api")
-        .send()
-        .await
-        .unwrap();
-    let deployments = seen.services()[0].deployments();
-    assert_eq!(
-        deployments
-            .iter()
-            .map(aws_sdk_ecs::types::Deployment::running_count)
-            .collect::<Vec<_>>(),
-        [2, 2]
-    );
-    assert!(
-        deployments
-            .iter()
-            .all(|deployment| deployment.rollout_state().is_none())
-    );
-    let configuration = seen.services()[0].deployment_configuration().unwrap();
-    assert_eq!(
-        (
-            configuration.strategy().unwrap().as_str(),
-            configuration.bake_time_in_minutes()
-        ),
-        ("BLUE_GREEN", Some(5))
-    );
-
-    account.run_for(Duration::from_mins(2)).await;
-    let after = account.service("web/api").unwrap();
-    assert!(after.is_steady() && after.kept_its_floor(), "{after:#?}");
-    assert_eq!(after.history[0].status, "SUCCESSFUL");
-}
-
-#[tokio::test(start_paused = true)]
-async fn blue_green_that_fails_goes_back_at_once() {
-    let account = account();
-    account.add(
-        service("web/api")
-            .desired(2)
-            .blue_green(Duration::from_mins(5))
-            .circuit_breaker(true)
-            .failing_next(3),
-    );
-    let before = account.service("web/api").unwrap();
-
-    restart(&account, "web/api").await;
-    account.settle().await;
-
-    let after = account.service("web/api").unwrap();
-    assert_eq!(after.deployments[0].id, before.deployments[0].id);
-    assert_eq!(
-        (
-            after.history[0].status,
-            after.is_steady(),
-            after.lowest_running
-        ),
-        ("ROLLBACK_SUCCESSFUL", true, 2)
-    );
+    assert_eq!(history().await, history().await);
 }
 
 #[tokio::test(start_paused = true)]
@@ -436,7 +337,7 @@ async fn a_service_scales_to_nothing_and_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tasks_write_what_they_are_told_to_when_they_start() {
+async fn tasks_write_a_parameter_when_they_start() {
     let account = account();
     account.add(
         service("web/api")
@@ -452,4 +353,23 @@ async fn tasks_write_what_they_are_told_to_when_they_start() {
     account.force("web/api");
     account.settle().await;
     assert_eq!(account.put_parameter("/seen"), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn writes_of_a_parameter_are_known_by_any_writer() {
+    let account = account();
+    account.add(service("web/api").desired(1).writing("/own", 1));
+    account.put_parameter("/own");
+
+    restart(&account, "web/api").await;
+    account.settle().await;
+
+    let started_at = account.service("web/api").unwrap().tasks[0]
+        .started_at
+        .unwrap();
+    assert_eq!(
+        account.parameter_writes("/own"),
+        [account.parameter_writes("/own")[0], started_at]
+    );
+    assert!(account.parameter_writes("/other").is_empty());
 }

@@ -4,26 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use aws_sdk_secretsmanager::error::ProvideErrorMetadata as _;
-use serde_json::{Value, json};
+use serde_json::json;
 use sim::{Account, AccountConfig, EventRule, service};
 
-use crate::{account, secrets_manager};
+use crate::{account, events_after, secrets_manager};
 
 fn listening() -> Account {
     let account = account();
     account.add_queue("changes", Duration::from_mins(1), 3);
     account.add_rule(EventRule::secrets("changes"));
     account
-}
-
-/// The events that have reached the queue after a minute.
-async fn told(account: &Account) -> Vec<Value> {
-    account.run_for(Duration::from_mins(1)).await;
-    account
-        .messages("changes")
-        .iter()
-        .map(|body| serde_json::from_str(body).unwrap())
-        .collect()
 }
 
 /// The labels that the versions of a secret wear.
@@ -125,18 +115,19 @@ async fn versions_are_listed_in_pages() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_moved_label_is_told_in_the_shape_of_aws() {
+async fn a_moved_label_has_an_event_of_the_shape_of_aws() {
     let account = listening();
 
     let version = account.put_secret("prod/db");
 
     let arn = account.secret_arn("prod/db").unwrap();
-    let mut events = told(&account).await;
+    let mut events = events_after(&account, Duration::from_mins(1)).await;
     events[0]["id"].take();
     assert_eq!(
         events,
         [json!({
-            "version": "0", "id": null, "detail-type": "Secret Label Updated", "source": "aws.secretsmanager", "account": "123456789012",
+            "version": "0", "id": null, "detail-type": "Secret Label Updated",
+            "source": "aws.secretsmanager", "account": "123456789012",
             "time": "2026-01-31T10:00:00Z", "region": "eu-west-1", "resources": [arn],
             "detail": { "name": "prod/db", "labelUpdated": "AWSCURRENT", "versionId": version },
         })]
@@ -144,14 +135,14 @@ async fn a_moved_label_is_told_in_the_shape_of_aws() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_a_rotation_only_the_move_of_awscurrent_is_told() {
+async fn a_rotation_has_one_event_the_move_of_awscurrent() {
     let account = listening();
     let before = account.put_secret("prod/db");
 
     account.rotate_secret("prod/db");
     account.run_for(Duration::from_secs(3)).await;
     let during = labels(&account, "prod/db").await;
-    let events = told(&account).await;
+    let events = events_after(&account, Duration::from_mins(1)).await;
 
     let after = labels(&account, "prod/db").await;
     let rotated = after
@@ -183,7 +174,7 @@ async fn of_a_rotation_only_the_move_of_awscurrent_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_custom_label_is_told_and_one_on_its_way_back_too() {
+async fn a_custom_label_has_an_event_also_on_its_way_back() {
     let account = listening();
     let first = account.put_secret("prod/db");
     let second = account.put_secret("prod/db");
@@ -192,7 +183,7 @@ async fn a_custom_label_is_told_and_one_on_its_way_back_too() {
     account.move_stage("prod/db", "blue", &first);
     account.move_stage("prod/db", "AWSCURRENT", &first);
 
-    let moves: Vec<_> = told(&account).await[2..]
+    let moves: Vec<_> = events_after(&account, Duration::from_mins(1)).await[2..]
         .iter()
         .map(|event| event["detail"]["labelUpdated"].clone())
         .collect();
@@ -209,7 +200,7 @@ async fn a_custom_label_is_told_and_one_on_its_way_back_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn metadata_and_tags_are_told_by_nobody_but_move_the_last_change() {
+async fn metadata_and_tags_have_no_event_but_move_the_last_change() {
     let account = listening();
     account.put_secret("prod/db");
     account.run_for(Duration::from_mins(1)).await;
@@ -224,7 +215,10 @@ async fn metadata_and_tags_are_told_by_nobody_but_move_the_last_change() {
         .unwrap();
     account.tag_secret("prod/db", "reloader:ignore", "true");
 
-    assert_eq!(told(&account).await.len(), 1);
+    assert_eq!(
+        events_after(&account, Duration::from_mins(1)).await.len(),
+        1
+    );
     let described = client
         .describe_secret()
         .secret_id("prod/db")

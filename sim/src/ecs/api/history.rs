@@ -3,7 +3,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::super::deployment::breaker_threshold;
-use super::super::history::{EndedBy, HistoryStatus, ServiceDeployment};
+use super::super::history::{EndedBy, HistoryStatus, Rollback, ServiceDeployment};
 use super::super::hook::HookRun;
 use super::super::model::EcsService;
 use super::super::state::Ecs;
@@ -226,7 +226,6 @@ fn common(
 }
 
 fn whole(config: &AccountConfig, service: &EcsService, deployment: &ServiceDeployment) -> Value {
-    let mut fields = common(config, service, deployment);
     let revision = |id: &str| {
         json!({
             "arn": arn(config, service, "service-revision", id),
@@ -235,56 +234,46 @@ fn whole(config: &AccountConfig, service: &EcsService, deployment: &ServiceDeplo
             "pendingTaskCount": 0,
         })
     };
+    let sources = deployment.source_revisions.iter().map(|id| revision(id));
+    let hooks = deployment.hooks.iter().map(hook_run_json);
+    let mut fields = common(config, service, deployment);
     fields.remove("targetServiceRevisionArn");
-    fields.insert(
-        "targetServiceRevision".to_owned(),
-        revision(&deployment.target_revision),
-    );
-    fields.insert(
-        "sourceServiceRevisions".to_owned(),
-        deployment
-            .source_revisions
-            .iter()
-            .map(|id| revision(id))
-            .collect(),
-    );
-    fields.insert(
-        "updatedAt".to_owned(),
-        json!(seconds(deployment.updated_at)),
-    );
-    fields.insert(
-        "deploymentConfiguration".to_owned(),
-        configuration_json(service),
-    );
+    let more = [
+        (
+            "targetServiceRevision",
+            revision(&deployment.target_revision),
+        ),
+        ("sourceServiceRevisions", sources.collect()),
+        ("updatedAt", json!(seconds(deployment.updated_at))),
+        ("deploymentConfiguration", configuration_json(service)),
+        (
+            "deploymentCircuitBreaker",
+            breaker_json(service, deployment),
+        ),
+        ("alarms", alarms_json(service, deployment)),
+        ("lifecycleHookDetails", hooks.collect()),
+    ];
+    fields.extend(more.map(|(name, value)| (name.to_owned(), value)));
     if let Some(rollback) = &deployment.rollback {
-        let arn = arn(config, service, "service-revision", &rollback.to_revision);
-        let rollback = json!({
-            "reason": rollback.reason,
-            "startedAt": seconds(rollback.started_at),
-            "serviceRevisionArn": arn,
-        });
+        let rollback = rollback_json(config, service, rollback);
         fields.insert("rollback".to_owned(), rollback);
     }
-    fields.insert(
-        "deploymentCircuitBreaker".to_owned(),
-        breaker_json(service, deployment),
-    );
-    fields.insert("alarms".to_owned(), alarms_json(service, deployment));
-    fields.insert(
-        "lifecycleHookDetails".to_owned(),
-        deployment.hooks.iter().map(hook_run_json).collect(),
-    );
     if let Some(stage) = deployment.stage {
         fields.insert("lifecycleStage".to_owned(), json!(stage.name()));
     }
     if deployment.status == HistoryStatus::Stopped {
-        fields.extend(
-            deployment
-                .finished_at
-                .map(|end| ("stoppedAt".to_owned(), json!(seconds(end)))),
-        );
+        let stopped = deployment.finished_at.map(|end| json!(seconds(end)));
+        fields.extend(stopped.map(|end| ("stoppedAt".to_owned(), end)));
     }
     Value::Object(fields)
+}
+
+fn rollback_json(config: &AccountConfig, service: &EcsService, rollback: &Rollback) -> Value {
+    json!({
+        "reason": rollback.reason,
+        "startedAt": seconds(rollback.started_at),
+        "serviceRevisionArn": arn(config, service, "service-revision", &rollback.to_revision),
+    })
 }
 
 fn hook_run_json(run: &HookRun) -> Value {
