@@ -80,7 +80,7 @@ validate: $(VENV)-sam/.installed ## Check template.yaml with the SAM CLI and cfn
 
 .PHONY: contract
 contract: $(VENV)-e2e/.installed binaries ## Hold the simulated account, and the commands in documents, against others (Python)
-	DEMO=$(DEMO) $(VENV)-e2e/bin/python -m pytest e2e/test_contract.py e2e/test_documents.py
+	DEMO=$(DEMO) FUNCTION=$(BINARY) $(VENV)-e2e/bin/python -m pytest e2e/test_contract.py e2e/test_documents.py e2e/test_play.py
 
 .PHONY: e2e
 e2e: $(VENV)-e2e/.installed binaries ## Deploy template.yaml into ministack and see services restart (Python)

@@ -138,10 +138,10 @@ def wait_for(url: str) -> None:
     eventually(answers, START_SECONDS, f"{url} does not answer")
 
 
-def eventually(look: Callable[[], T], seconds: float, otherwise: str) -> T:
-    """The first answer of `look` that is not falsy."""
+def eventually(read: Callable[[], T], seconds: float, otherwise: str) -> T:
+    """The first answer of `read` that is not falsy."""
     until = time.monotonic() + seconds
-    while not (seen := look()):
+    while not (seen := read()):
         assert time.monotonic() < until, f"{otherwise} after {seconds} s"
         time.sleep(0.1)
     return seen

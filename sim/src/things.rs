@@ -30,8 +30,9 @@ impl<'a> Thing<'a> {
     /// `rest` is the ARN without `arn:`.
     fn parse_arn(rest: &'a str, config: &AccountConfig) -> Option<Self> {
         let mut parts = rest.splitn(5, ':');
-        let (partition, service, region, account) =
-            (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        let partition = parts.next()?;
+        let service = parts.next()?;
+        let (region, account) = (parts.next()?, parts.next()?);
         let resource = parts.next()?;
         let here = region == config.region && account == config.account_id;
         match service {

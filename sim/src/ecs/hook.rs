@@ -84,6 +84,14 @@ impl HookTarget {
         }
     }
 
+    /// The beginning of a hook's id.
+    pub(super) fn id_prefix(&self) -> &'static str {
+        match self {
+            Self::Pause => "ecs-pause",
+            Self::Lambda { .. } => "ecs-lambda",
+        }
+    }
+
     /// A PAUSE hook has none.
     pub(super) fn arn(&self) -> Option<&'static str> {
         match self {

@@ -48,15 +48,11 @@ pub(super) fn passes(service: &mut EcsService, clock: &mut Clockwork, stage: Sta
 
 fn run(clock: &mut Clockwork, service: &str, hook: Hook) -> HookRun {
     let expires_at = clock.now + hook.timeout;
-    let (status, prefix, next) = match &hook.target {
-        HookTarget::Pause => (HookStatus::AwaitingAction, "ecs-pause", hook.timeout),
-        HookTarget::Lambda { takes, .. } => (
-            HookStatus::InProgress,
-            "ecs-lambda",
-            hook.timeout.min(*takes),
-        ),
+    let (status, next) = match &hook.target {
+        HookTarget::Pause => (HookStatus::AwaitingAction, hook.timeout),
+        HookTarget::Lambda { takes, .. } => (HookStatus::InProgress, hook.timeout.min(*takes)),
     };
-    let id = format!("{prefix}-{}", clock.token(43));
+    let id = format!("{}-{}", hook.target.id_prefix(), clock.token(43));
     let ends = Job::HookEnds {
         service: service.to_owned(),
         hook: id.clone(),

@@ -68,11 +68,9 @@ struct Listed<'a> {
 pub(super) fn list(buckets: &Buckets, request: &S3Request) -> ApiResult<Response<Bytes>> {
     let bucket = buckets.bucket(&request.bucket)?;
     let text = |name: &str| request.query(name).unwrap_or_default();
-    let (prefix, key_marker, version_id_marker) = (
-        text("prefix"),
-        text("key-marker"),
-        text("version-id-marker"),
-    );
+    let prefix = text("prefix");
+    let key_marker = text("key-marker");
+    let version_id_marker = text("version-id-marker");
     let max_keys = request
         .query("max-keys")
         .and_then(|size| size.parse().ok())
@@ -123,7 +121,8 @@ impl<'a> Listed<'a> {
     }
 
     fn entry(&self) -> Entry<'a> {
-        let (key, version_id, is_latest) = (self.key, self.id(), self.is_latest);
+        let (key, version_id) = (self.key, self.id());
+        let is_latest = self.is_latest;
         let last_modified = listed_time(self.version.modified_at);
         if self.version.is_delete_marker {
             return Entry::DeleteMarker(MarkerEntry {

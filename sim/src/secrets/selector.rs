@@ -32,11 +32,9 @@ impl<'a> Selector<'a> {
     pub(crate) fn parse(text: &'a str, in_arn: bool) -> Self {
         let mut parts = text.splitn(4, ':');
         let id = parts.next().unwrap_or_default();
-        let (_json_key, stage, version) = (
-            parts.next(),
-            parts.next().unwrap_or_default(),
-            parts.next().unwrap_or_default(),
-        );
+        let _json_key = parts.next();
+        let stage = parts.next().unwrap_or_default();
+        let version = parts.next().unwrap_or_default();
         let id = if in_arn {
             SecretId::Arn(id)
         } else {

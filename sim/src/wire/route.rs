@@ -117,13 +117,12 @@ pub(super) fn parse(request: &Request<Bytes>, config: &AccountConfig) -> Option<
         }
         (None, Some(Api::S3) | None) => {
             let s3 = S3Request::parse(request, bucket);
-            let (operation, target, input) = (s3.operation().to_owned(), s3.target(), s3.input());
             Some(ApiRequest {
                 api: Api::S3,
-                operation,
-                target,
+                operation: s3.operation().to_owned(),
+                target: s3.target(),
                 principal,
-                input,
+                input: s3.input(),
                 s3: Some(s3),
             })
         }

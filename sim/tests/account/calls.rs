@@ -28,36 +28,27 @@ async fn what_cannot_be_forced_is_refused_in_the_words_of_ecs() {
     account.add(service("web/going").draining());
     account.add(service("web/gone").inactive());
 
-    let refusals = [
-        (
-            "blue",
-            "InvalidParameterException",
-            "Cannot force a new deployment on services with a CODE_DEPLOY deployment controller. \
-             Use AWS CodeDeploy to trigger a new deployment.",
-        ),
-        (
-            "third",
-            "InvalidParameterException",
-            "Cannot force a new deployment on services with a EXTERNAL deployment controller.",
-        ),
-        (
-            "going",
-            "ServiceNotActiveException",
-            "Service was not ACTIVE.",
-        ),
-        (
-            "gone",
-            "ServiceNotActiveException",
-            "Service was not ACTIVE.",
-        ),
-        ("never", "ServiceNotFoundException", "Service not found."),
-    ];
-    for (name, code, message) in refusals {
-        assert_eq!(
-            refusal(&account, name).await,
-            (code.to_owned(), message.to_owned()),
-            "{name}"
-        );
+    let force = |name: &str| {
+        format!("Cannot force a new deployment on services with a {name} deployment controller.")
+    };
+    let blue = format!(
+        "{} Use AWS CodeDeploy to trigger a new deployment.",
+        force("CODE_DEPLOY")
+    );
+    let not_active = (
+        "ServiceNotActiveException",
+        "Service was not ACTIVE.".to_owned(),
+    );
+    let not_found = ("ServiceNotFoundException", "Service not found.".to_owned());
+    for (name, (code, message)) in [
+        ("blue", ("InvalidParameterException", blue)),
+        ("third", ("InvalidParameterException", force("EXTERNAL"))),
+        ("going", not_active.clone()),
+        ("gone", not_active),
+        ("never", not_found),
+    ] {
+        let expected = (code.to_owned(), message);
+        assert_eq!(refusal(&account, name).await, expected, "{name}");
     }
     let nowhere = ecs(&account)
         .update_service()

@@ -36,11 +36,9 @@ async fn no_mixture_of_restarts_writes_and_failures_breaks_floor_or_ceiling() {
             seed,
             ..AccountConfig::default()
         });
-        let (desired, minimum, maximum) = (
-            random.usize(1..7),
-            random.usize(0..5) * 25,
-            100 + random.usize(0..5) * 25,
-        );
+        let desired = random.usize(1..7);
+        let minimum = random.usize(0..5) * 25;
+        let maximum = 100 + random.usize(0..5) * 25;
         let (floor, ceiling) = ((desired * minimum).div_ceil(100), desired * maximum / 100);
         let described = service("web/api")
             .desired(desired)

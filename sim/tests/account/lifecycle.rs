@@ -190,9 +190,9 @@ async fn a_time_out_may_continue_the_deployment() {
 
 #[tokio::test(start_paused = true)]
 async fn a_lambda_hook_continues_a_deployment_or_fails_it() {
-    for (succeeds, status, by) in [
-        (true, "SUCCESSFUL", None),
-        (false, "ROLLBACK_SUCCESSFUL", Some(EndedBy::Hook)),
+    for (succeeds, ended) in [
+        (true, ("SUCCESSFUL", None)),
+        (false, ("ROLLBACK_SUCCESSFUL", Some(EndedBy::Hook))),
     ] {
         let account = account();
         account.add(service("web/api").hook(Hook::lambda(Stage::PreScaleUp, 2 * MINUTE, succeeds)));
@@ -209,10 +209,7 @@ async fn a_lambda_hook_continues_a_deployment_or_fails_it() {
         );
         account.settle().await;
 
-        assert_eq!(
-            (newest(&account).status, newest(&account).ended_by),
-            (status, by)
-        );
+        assert_eq!((newest(&account).status, newest(&account).ended_by), ended);
     }
 }
 

@@ -23,7 +23,8 @@ fn noting(
     seen: &Seen,
     answer: impl Fn(&[Value]) -> InvocationResult + Send + Sync + 'static,
 ) -> Arc<dyn Function> {
-    let (account, seen, start) = (account.clone(), Arc::clone(seen), account.now());
+    let start = account.now();
+    let (account, seen) = (account.clone(), Arc::clone(seen));
     Arc::new(move |invocation: Invocation| {
         let records = records(&invocation);
         let bodies = records
