@@ -20,6 +20,7 @@ mod listings;
 mod malformed;
 mod manual;
 mod names;
+mod outcomes;
 mod owner;
 mod pace;
 mod queue;

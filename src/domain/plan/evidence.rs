@@ -28,6 +28,9 @@ const MAY_HAVE_BEEN_READ: SignedDuration = SignedDuration::from_mins(10);
 /// deployment before it, which may be older than the hour.
 const BUDGET_REACHES_BACK: SignedDuration = SignedDuration::from_hours(2);
 
+/// The history lists the deployments after a whole second.
+const A_MOMENT: SignedDuration = SignedDuration::from_secs(1);
+
 impl Plan {
     /// The evidence that must be read of services before their decisions stand:
     ///
@@ -39,7 +42,8 @@ impl Plan {
     ///   its oldest task, unless a request names it;
     /// * of one that shows a failed deployment the history, which says who ended it and why;
     /// * of one with lifecycle hooks whose rollout runs the history, which says whether it awaits
-    ///   an approval.
+    ///   an approval;
+    /// * of one whose rollout is followed, and no longer shown, the history, which says how it ended.
     #[must_use]
     pub fn evidence_needed(
         &self,
@@ -108,8 +112,9 @@ fn history_since(service: &Service, asking: &Asking<'_>, now: Timestamp) -> Opti
     };
     let may_stand_at_a_hook = || service.has_lifecycle_hooks && service.is_rolling();
     if service.history != History::NotAsked {
-        None
-    } else if asking.is_decided(Reason::Stale) {
+        return None;
+    }
+    let decides = if asking.is_decided(Reason::Stale) {
         let oldest = asking.oldest(Reason::Stale, Trigger::not_repeated_after);
         before_restart(service, oldest, now)
     } else if asking.is_decided(Reason::FailedAlready) {
@@ -120,7 +125,20 @@ fn history_since(service: &Service, asking: &Asking<'_>, now: Timestamp) -> Opti
         asking.oldest(Reason::Fresh, Trigger::covered_after)
     } else {
         None
-    }
+    };
+    decides.into_iter().chain(end_of_rollout(service)).min()
+}
+
+/// The start of the rollout that is followed, where only the history says how it ended: it is no
+/// longer shown, or as failed.
+fn end_of_rollout(service: &Service) -> Option<Timestamp> {
+    let rollout = service.followed.as_ref()?;
+    let mut shown = service.deployments.iter();
+    let shown = shown.find(|shown| rollout.is_deployment(&shown.id));
+    let has_ended = shown.is_none_or(|shown| shown.state == RolloutState::Failed);
+    has_ended
+        .then(|| rollout.started_at.saturating_sub(A_MOMENT).ok())
+        .flatten()
 }
 
 fn is_oldest_task_needed(service: &Service, asking: &Asking<'_>, now: Timestamp) -> bool {

@@ -1,0 +1,202 @@
+//! How rollouts end, and how the log says so: once each.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sim::{Fault, Hook, Service, Stage, service};
+
+use crate::support::{QUEUE, Scenario};
+
+const A_MINUTE: Duration = Duration::from_mins(1);
+const AN_HOUR: Duration = Duration::from_hours(1);
+
+fn api() -> Service {
+    service("web/api")
+        .watching("ssm:/app/")
+        .task_seconds(10.0, 10.0, 10.0)
+}
+
+/// The lines of ended rollouts: the outcome and the level of each.
+fn outcomes(scenario: &Scenario) -> Vec<(String, String)> {
+    let lines = scenario.lines("service").into_iter();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    lines
+        .filter(|line| !line["outcome"].is_null())
+        .map(|line| (text(&line["outcome"]), text(&line["level"])))
+        .collect()
+}
+
+fn outcome(name: &str, level: &str) -> (String, String) {
+    (name.to_owned(), level.to_owned())
+}
+
+/// The sum of the metric that raises the alarm.
+fn failures(scenario: &Scenario) -> u64 {
+    let values = scenario.metric("RestartsFailed").into_iter();
+    values.map(|failed| failed.as_u64().unwrap()).sum()
+}
+
+/// The line of the first ended rollout.
+fn first_end(scenario: &Scenario) -> Value {
+    let mut lines = scenario.lines("service").into_iter();
+    lines.find(|line| !line["outcome"].is_null()).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rollout_that_completes_is_reported_once_with_its_duration() {
+    let scenario = Scenario::with([api()]).await.with_queue();
+
+    scenario.account.put_parameter("/app/db");
+    scenario.account.run_for(AN_HOUR).await;
+
+    assert_eq!(outcomes(&scenario), [outcome("completed", "INFO")]);
+    let line = first_end(&scenario);
+    let deployment = scenario.service("web/api").deployments[0].id.clone();
+    let seconds = line["duration_seconds"].as_i64().unwrap();
+    assert_eq!(line["deployment"], deployment);
+    assert!((30..300).contains(&seconds), "{line:#}");
+    assert_eq!(failures(&scenario), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rollout_that_a_person_stops_is_rejected_and_raises_no_alarm() {
+    let scenario = Scenario::with([api()]).await.with_queue();
+
+    scenario.account.put_parameter("/app/db");
+    scenario.account.run_for(Duration::from_secs(20)).await;
+    scenario.account.stop_deployment("web/api");
+    scenario.account.run_for(AN_HOUR).await;
+
+    assert_eq!(outcomes(&scenario), [outcome("rejected", "WARN")]);
+    assert_eq!(failures(&scenario), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rollout_that_a_pipeline_replaces_is_superseded() {
+    let scenario = Scenario::with([api()]).await.with_queue();
+
+    scenario.account.put_parameter("/app/db");
+    scenario.account.run_for(Duration::from_secs(20)).await;
+    scenario.owner.deploys("web/api").await;
+    scenario.account.run_for(AN_HOUR).await;
+
+    let ends = [outcome("superseded", "INFO"), outcome("completed", "INFO")];
+    assert_eq!(
+        outcomes(&scenario),
+        ends,
+        "ours, and the one that covers the change"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rollout_without_progress_is_timed_out_once_and_its_later_end_follows() {
+    let never_healthy = api().failing_next(400);
+    let variables = [("RELOADER_OUTCOME_DEADLINE", "10m")];
+    let scenario = Scenario::set_to(variables, [never_healthy])
+        .await
+        .with_queue();
+
+    scenario.account.put_parameter("/app/db");
+    scenario.account.run_for(AN_HOUR).await;
+    let first = outcomes(&scenario);
+    scenario.owner.deploys("web/api").await;
+    scenario.account.run_for(A_MINUTE * 10).await;
+
+    assert_eq!(first, [outcome("timed-out", "ERROR")]);
+    assert_eq!(outcomes(&scenario)[1], outcome("superseded", "INFO"));
+    assert_eq!(failures(&scenario), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rollout_that_waits_for_a_person_is_not_timed_out() {
+    let waits = api().hook(Hook::pause(Stage::PreScaleUp));
+    let variables = [("RELOADER_OUTCOME_DEADLINE", "10m")];
+    let scenario = Scenario::set_to(variables, [waits]).await.with_queue();
+
+    scenario.account.put_parameter("/app/db");
+    scenario.account.run_for(AN_HOUR * 2).await;
+    let waiting = outcomes(&scenario);
+    scenario.account.approve("web/api");
+    scenario.account.run_for(AN_HOUR).await;
+
+    assert_eq!(waiting, []);
+    assert_eq!(outcomes(&scenario), [outcome("completed", "INFO")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rollout_that_is_gone_and_whose_history_cannot_be_read_is_unknown() {
+    let variables = [("RELOADER_OUTCOME_DEADLINE", "10m")];
+    let scenario = Scenario::set_to(variables, [api()]).await.with_queue();
+    let unreadable = Fault::denied("ecs:ListServiceDeployments");
+
+    scenario.account.put_parameter("/app/db");
+    scenario.account.run_for(Duration::from_secs(20)).await;
+    scenario.account.stop_deployment("web/api");
+    scenario.account.inject(unreadable);
+    scenario.account.run_for(AN_HOUR).await;
+
+    assert_eq!(outcomes(&scenario), [outcome("unknown", "WARN")]);
+    assert_eq!(scenario.restarted(), ["web/api"], "nobody is fought");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rollout_of_others_that_failed_is_information_and_raises_no_alarm() {
+    let bad = api()
+        .reading(["ssm:/app/db"])
+        .circuit_breaker(true)
+        .failing_next(30);
+    let scenario = Scenario::with([bad]).await.with_queue();
+
+    scenario.account.enable_mapping(QUEUE, false);
+    scenario.account.put_parameter("/app/db");
+    scenario.account.run_for(Duration::from_secs(2)).await;
+    scenario.owner.forces("web/api").await;
+    scenario.account.run_for(Duration::from_secs(2)).await;
+    scenario.account.enable_mapping(QUEUE, true);
+    scenario.account.run_for(AN_HOUR).await;
+
+    let ends = outcomes(&scenario);
+    assert_eq!(ends.len(), 1, "{ends:?}");
+    assert_eq!(ends[0].0, "rolled-back");
+    assert_eq!(failures(&scenario), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_service_gets_two_lines_in_one_invocation() {
+    let auto = service("web/api")
+        .watching("auto ssm:/app/")
+        .reading(["ssm:/app/db"]);
+    let term = service("web/term").watching("ssm:/app/");
+    let scenario = Scenario::with([auto, term]).await.with_queue();
+    scenario
+        .account
+        .inject(Fault::denied("ecs:DescribeTaskDefinition"));
+    scenario.account.enable_mapping(QUEUE, false);
+
+    scenario.account.put_parameter("/app/db");
+    scenario.account.put_parameter("/other/key");
+    let request = json!({ "reload": { "services": ["web/api", "web/term"] } });
+    scenario.account.send(QUEUE, &request.to_string());
+    scenario.account.run_for(A_MINUTE).await;
+    scenario.account.enable_mapping(QUEUE, true);
+    scenario.account.run_for(A_MINUTE).await;
+
+    let mut lines: BTreeMap<(String, String), usize> = BTreeMap::new();
+    for line in scenario.lines("service") {
+        let name = |field: &str| line[field].as_str().unwrap().to_owned();
+        *lines
+            .entry((name("request_id"), name("service")))
+            .or_default() += 1;
+    }
+    assert!(
+        lines.len() >= 2 && lines.values().all(|number| *number == 1),
+        "{lines:?}"
+    );
+    let answers = scenario.lines("summary");
+    assert!(
+        answers
+            .iter()
+            .all(|summary| summary["started"].as_u64() <= Some(2))
+    );
+}
