@@ -9,7 +9,7 @@ use crate::{document, documents, files_below, read};
 const OF_AWS: [&str; 2] = ["@timestamp", "@message"];
 
 /// Words of the query language.
-const WORDS: [&str; 18] = [
+const WORDS: [&str; 20] = [
     "fields",
     "filter",
     "stats",
@@ -27,6 +27,8 @@ const WORDS: [&str; 18] = [
     "ispresent",
     "latest",
     "count_distinct",
+    "avg",
+    "max",
     "count",
 ];
 
