@@ -29,7 +29,7 @@ test: ## Run all Rust tests: no network, no AWS
 
 .PHONY: docs
 docs: ## Write the tables of docs/decisions.md from the code
-	WRITE_DOCS=1 cargo test --workspace --locked --test readme generated
+	WRITE_DOCS=1 cargo test --workspace --locked --test documents generated
 
 SEEDS ?= 2000
 FIRST ?= 0
