@@ -58,9 +58,11 @@ fn excuse(history: &History, restart: &Restart, ended: &HistoryView) -> Option<E
             Kind::SupersededInRollback.by(format!("{} of {}", by.deployment, by.created_at))
         })
     };
+    let raced = restart.raced.clone();
     unread
         .map(|call| Kind::HistoryUnread.by(call))
         .or_else(superseded)
+        .or_else(|| raced.map(|other| Kind::Raced.by(other)))
 }
 
 /// The newest deployment of what a restart deploys that was ended on purpose, early enough for it

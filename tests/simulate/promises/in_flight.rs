@@ -52,6 +52,12 @@ fn too_many(history: &History, subject: &Subject, restart: &Restart) -> Option<B
         let is_stale = covered.is_none_or(|covered| covered < *at);
         subject.watches(thing) && known_at < restart.at && is_stale
     })?;
+    let has_changed_since = history
+        .asked_changes(restart.at)
+        .any(|(at, other)| other == thing && at > written);
+    if has_changed_since {
+        return None;
+    }
     let runs = |other: &Subject| {
         let first = record
             .past(&other.name)
@@ -103,8 +109,9 @@ fn held_for_nothing(history: &History, line: &Value) -> Option<Breach> {
     let changes = line["changes"].as_array()?;
     let most = changes
         .iter()
-        .filter_map(|change| change["key"].as_str())
-        .map(|thing| watchers(history, thing, service).filter(runs).count())
+        // An object is named as it is, or as it would be decoded.
+        .filter_map(|change| Some(change["key"].as_str()?.replace("%2B", "+")))
+        .map(|thing| watchers(history, &thing, service).filter(runs).count())
         .max()?;
     // Of the restarts of the same plan, some fail, and start no rollout.
     let has_failed = history.record().calls.iter().any(|call| {

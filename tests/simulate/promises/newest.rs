@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use sim::{HistoryView, StaleTask};
 
+use super::reported::written_at;
 use super::{Breach, Promise};
 use crate::history::History;
 use crate::stale;
@@ -55,23 +56,16 @@ pub(crate) fn last_lines(lines: &[Value]) -> BTreeMap<(&str, &str), &str> {
     last
 }
 
-/// True where the last line about a service reports that a deployment ended, or that the very one
-/// was started: nobody follows what a sweep starts. Where nothing is restarted anyway, behind a
-/// pause, a closed window or in notify mode, the history is not read, and the line before it
-/// counts.
+/// True where a line about a service reports the end of that deployment, or that it was started:
+/// nobody follows what a sweep starts.
 fn reports_end(lines: &[Value], stale: &StaleTask, ended: &HistoryView) -> bool {
-    let reads_history = |line: &Value| {
-        line["reason"].is_string()
-            && line["reason"] != "outside-window"
-            && line["reason"] != "paused"
-            && line["reason"] != "notify"
-    };
-    let last = lines
+    let is_later = |line: &Value| written_at(line).is_some_and(|at| at >= ended.created_at);
+    lines
         .iter()
-        .rfind(|line| line["service"] == *stale.service && reads_history(line));
-    last.is_some_and(|line| {
-        line["reason"] == "rejected"
-            || line["reason"] == "failed-already"
-            || line["deployment"] == *ended.deployment
-    })
+        .filter(|line| line["service"] == *stale.service && is_later(line))
+        .any(|line| {
+            line["reason"] == "rejected"
+                || line["reason"] == "failed-already"
+                || line["deployment"] == *ended.deployment
+        })
 }
