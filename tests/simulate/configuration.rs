@@ -28,7 +28,11 @@ impl History {
 
     pub(crate) fn delete(&mut self, thing: &'static str) {
         match thing.split_once(':').unwrap() {
-            ("ssm", name) => self.account.delete_parameter(name),
+            ("ssm", name) => {
+                // A parameter takes its tags with it.
+                self.account.untag_parameter(name, "reloader:ignore");
+                self.account.delete_parameter(name);
+            }
             ("secret", name) => self.account.delete_secret(name),
             (_, path) => {
                 let (bucket, key) = path.split_once('/').unwrap();
@@ -38,7 +42,6 @@ impl History {
         self.deleted.insert(thing);
         self.deletions.push((self.account.now(), thing));
         self.note(format!("delete {thing}"));
-        // A parameter takes its tags with it.
         self.end_ignoring(thing);
     }
 

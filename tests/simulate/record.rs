@@ -90,11 +90,15 @@ impl Record {
             .find(|past| past.deployment == restart.deployment)
     }
 
-    /// The services that the process described shortly before a restart.
+    /// The services that the invocation described before its restart.
     pub(crate) fn described_for(&self, restart: &Restart) -> BTreeSet<&str> {
-        let is_lately = |call: &&Call| {
-            call.time <= restart.at && restart.at.duration_since(call.time) < BELIEVED
-        };
+        let from = self
+            .ran
+            .iter()
+            .filter(|ran| ran.process == restart.by && ran.from <= restart.at)
+            .map(|ran| ran.from)
+            .max();
+        let is_lately = |call: &&Call| Some(call.time) >= from && call.time <= restart.at;
         self.calls
             .iter()
             .filter(|call| call.operation == "DescribeServices" && call.principal == restart.by)

@@ -148,7 +148,12 @@ fn replica_lag(history: &History, stale: &StaleTask, written: Timestamp) -> Opti
 /// What was written long ago, and whose event was lost, the sweep only reports.
 fn older_than_sweep(history: &History, stale: &StaleTask, written: Timestamp) -> Option<Excuse> {
     let reach = history.choices.sweep_since();
-    let is_old = !history.choices.lossless() && written + reach < history.last_sweep_at;
+    // Nor does the event of a change reach a service that watches the key only later.
+    let is_missed = !history.choices.lossless()
+        || history
+            .subject(&stale.service)
+            .is_some_and(|subject| written < subject.widened_at);
+    let is_old = is_missed && written + reach < history.last_sweep_at;
     is_old.then(|| {
         Kind::OlderThanSweep.by(format!(
             "{} written {written}, for {}",

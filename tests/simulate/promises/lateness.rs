@@ -49,7 +49,15 @@ fn troubles(history: &History) -> Vec<Span> {
         .filter(|call| {
             call.result != sim::CallResult::Ok || !call.input["PaginationToken"].is_null()
         })
-        .map(|call| Span::unknown(call.time, call.time + SignedDuration::from_mins(2)));
+        .map(|call| {
+            // Where the next message cannot be sent, SQS redelivers the one before it.
+            let lasts = if call.operation == "SendMessage" {
+                REDELIVERED_AFTER
+            } else {
+                SignedDuration::from_mins(2)
+            };
+            Span::unknown(call.time, call.time + lasts)
+        });
     let lost = record
         .ran
         .iter()
