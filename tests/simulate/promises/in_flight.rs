@@ -52,10 +52,7 @@ fn too_many(history: &History, subject: &Subject, restart: &Restart) -> Option<B
         let is_stale = covered.is_none_or(|covered| covered < *at);
         subject.watches(thing) && known_at < restart.at && is_stale
     })?;
-    let has_changed_since = history
-        .asked_changes(restart.at)
-        .any(|(at, other)| other == thing && at > written);
-    if has_changed_since {
+    if !is_known(history, subject, thing, written, restart.at) {
         return None;
     }
     let runs = |other: &Subject| {
@@ -81,6 +78,27 @@ fn too_many(history: &History, subject: &Subject, restart: &Restart) -> Option<B
         );
         Breach::about(&restart.deployment, what, None)
     })
+}
+
+/// True where the function must know of a change, and of no newer one of the same thing.
+fn is_known(
+    history: &History,
+    subject: &Subject,
+    thing: &str,
+    written: Timestamp,
+    by: Timestamp,
+) -> bool {
+    let has_changed_since = history
+        .asked_changes(by)
+        .any(|(at, other)| other == thing && at > written);
+    let was_stopped = history
+        .troubles
+        .iter()
+        .any(|stop| written < stop.until && stop.from < by);
+    history.choices.lossless()
+        && subject.has_always_watched(thing)
+        && !has_changed_since
+        && !was_stopped
 }
 
 /// The other services that watch a thing.
