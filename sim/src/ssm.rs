@@ -179,13 +179,16 @@ impl ParameterStore {
         Ok(version)
     }
 
+    /// Deletes a parameter with its tags, which leave the tag index later.
     pub(crate) fn delete(&mut self, shared: &mut Shared, name: &str) -> ApiResult<()> {
         self.current(name).ok_or_else(not_found)?;
         self.emit_change(shared, "Delete", name);
         if let Some(stored) = self.parameters.get_mut(name) {
             stored.versions.clear();
             stored.description = None;
-            stored.tags.clear();
+            if !std::mem::take(&mut stored.tags).is_empty() {
+                shared.index_later(shared.config.parameter_arn(name), Tags::new());
+            }
         }
         Ok(())
     }

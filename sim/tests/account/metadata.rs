@@ -217,6 +217,21 @@ async fn tags_that_were_removed_leave_the_index_later() {
     assert!(ignored(&account).await.is_empty());
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_tags_of_a_deleted_parameter_leave_the_index_with_it() {
+    let account = account();
+    account.put_parameter("/app/a");
+    account.tag_parameter("/app/a", "reloader:ignore", "true");
+    account.run_for(Duration::from_secs(4)).await;
+    assert_eq!(ignored(&account).await.len(), 1);
+
+    account.delete_parameter("/app/a");
+    account.put_parameter("/app/a");
+    account.run_for(Duration::from_secs(4)).await;
+
+    assert!(ignored(&account).await.is_empty());
+}
+
 /// Lists the versions below `app/`, which are these: two and a delete marker of `prod.yaml`, one of
 /// `prod.yaml.bak`.
 fn list_versions(account: &Account) -> ListObjectVersionsFluentBuilder {
