@@ -49,39 +49,31 @@ pub fn plan(
     now: Timestamp,
 ) -> Plan {
     let mut shared = SharedJudgements::default();
-    let judged: BTreeMap<&ServiceId, Judged> = services
+    let judged: Vec<Judged<'_>> = services
         .iter()
-        .map(|service| {
-            let judged = Judged::of(service, changes, policy, now, &mut shared);
-            (&service.id, judged)
-        })
+        .map(|service| Judged::of(service, changes, policy, now, &mut shared))
         .collect();
     let planning = Planning {
         changes,
         policy,
         now,
-        reach: Reach::of(&judged, changes, services),
+        reach: Reach::of(&judged, changes),
     };
     let scopes: Vec<_> = distinct(changes.values()).collect();
     let mut in_scope = Memo::default();
     let mut plan = Plan::default();
-    for service in services {
-        let Some(judged) = judged.get(&service.id) else {
-            continue;
-        };
-        let scopes: Vec<bool> = scopes
-            .iter()
-            .map(|scope| scope.includes(&service.id))
-            .collect();
+    for judged in &judged {
+        let id = &judged.service.id;
+        let scopes: Vec<bool> = scopes.iter().map(|scope| scope.includes(id)).collect();
         let asked_by = in_scope.get(&judged.reasons, scopes, || {
-            let asked_by = planning.in_scope(service, &judged.reasons);
+            let asked_by = planning.in_scope(id, &judged.reasons);
             shared.reasons.share(asked_by)
         });
-        if let Some(planned) = planning.decide(service, judged, asked_by) {
-            plan.services.insert(service.id.clone(), planned);
+        if let Some(planned) = planning.decide(judged, asked_by) {
+            plan.services.insert(id.clone(), planned);
         }
     }
-    InFlight::of(&judged, services).limit(&mut plan, policy);
+    InFlight::of(&judged).limit(&mut plan, policy);
     plan
 }
 
@@ -95,11 +87,11 @@ struct Planning<'a> {
 
 impl Planning<'_> {
     /// The changes whose scope includes a service, limited by their reach.
-    fn in_scope(&self, service: &Service, judged: &Reasons) -> Reasons {
+    fn in_scope(&self, id: &ServiceId, judged: &Reasons) -> Reasons {
         let in_scope = judged.iter().filter(|(key, _)| {
             self.changes
                 .get(key)
-                .is_some_and(|change| change.scope.includes(&service.id))
+                .is_some_and(|change| change.scope.includes(id))
         });
         let limited = in_scope.map(|(key, reason)| {
             let limited = self.reach.limit(key, *reason, self.policy);
@@ -109,12 +101,8 @@ impl Planning<'_> {
     }
 
     /// `None` where nothing asks for a restart of the service.
-    fn decide(
-        &self,
-        service: &Service,
-        judged: &Judged,
-        asked_by: Arc<Reasons>,
-    ) -> Option<Planned> {
+    fn decide(&self, judged: &Judged<'_>, asked_by: Arc<Reasons>) -> Option<Planned> {
+        let service = judged.service;
         let request = judged.request.as_ref();
         let asked = asked_by.values().copied();
         let reason = deciding(asked.chain(request.map(|request| request.reason)))?;
@@ -152,7 +140,7 @@ impl Planning<'_> {
     fn judgement<'j>(
         &self,
         reason: Reason,
-        judged: &'j Judged,
+        judged: &'j Judged<'_>,
         asked_by: &Reasons,
     ) -> Option<&'j Judgement> {
         let instants = self.instants(asked_by, reason);

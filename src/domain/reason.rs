@@ -211,7 +211,7 @@ closed_list! {
         /// effect.
         NotValidated = "not-validated", "correct the value of the parameter";
 
-        /// A new version of a secret that nobody reads yet.
+        /// A new version of a secret that no task reads yet.
         PendingVersion = "pending-version", "nothing: the event of its promotion follows";
 
         /// CloudTrail reports a call that failed, so it changed nothing.

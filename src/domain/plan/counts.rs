@@ -6,12 +6,10 @@ use std::sync::Arc;
 use super::judged::Judged;
 use super::planned::{Plan, Planned, Reasons};
 use super::rule::Rule;
-use crate::domain::arn::ServiceId;
 use crate::domain::change::Change;
 use crate::domain::key::Key;
 use crate::domain::policy::Policy;
 use crate::domain::reason::Reason;
-use crate::domain::service::Service;
 use crate::domain::tags::Mode;
 use crate::domain::watch::Match;
 
@@ -22,21 +20,18 @@ pub(super) struct Reach(BTreeMap<Key, usize>);
 impl Reach {
     /// Services whose task definitions could not be read may be among them, and count. Services
     /// that are off, or only notify, do not.
-    pub(super) fn of(
-        judged: &BTreeMap<&ServiceId, Judged>,
-        changes: &BTreeMap<Key, Change>,
-        services: &[Service],
-    ) -> Self {
+    pub(super) fn of(judged: &[Judged<'_>], changes: &BTreeMap<Key, Change>) -> Self {
         let mut reached: BTreeMap<Key, usize> = BTreeMap::new();
         let mut alike: BTreeMap<usize, (&Reasons, usize)> = BTreeMap::new();
-        let automatic = services
+        let automatic = judged
             .iter()
-            .filter(|service| service.tags.mode == Mode::Auto);
-        for service in automatic {
-            if let Some(Judged { reasons, .. }) = judged.get(&service.id) {
-                let alike = alike.entry(Arc::as_ptr(reasons).addr());
-                alike.or_insert((reasons, 0)).1 += 1;
-            }
+            .filter(|judged| judged.service.tags.mode == Mode::Auto);
+        for Judged {
+            service, reasons, ..
+        } in automatic
+        {
+            let alike = alike.entry(Arc::as_ptr(reasons).addr());
+            alike.or_insert((reasons, 0)).1 += 1;
             let unknown = changes
                 .keys()
                 .filter(|_| service.may_need_its_task_definition());
@@ -86,12 +81,9 @@ enum Origin {
 pub(super) struct InFlight(BTreeMap<Origin, usize>);
 
 impl InFlight {
-    pub(super) fn of(judged: &BTreeMap<&ServiceId, Judged>, services: &[Service]) -> Self {
+    pub(super) fn of(judged: &[Judged<'_>]) -> Self {
         let mut running = BTreeMap::new();
-        let rolling = services
-            .iter()
-            .filter(|service| service.is_rolling())
-            .filter_map(|service| judged.get(&service.id));
+        let rolling = judged.iter().filter(|judged| judged.service.is_rolling());
         for Judged {
             reasons, request, ..
         } in rolling

@@ -38,7 +38,8 @@ pub(super) struct SharedJudgements {
 
 /// The judgements about one service, before its limits are known.
 #[derive(Debug)]
-pub(super) struct Judged {
+pub(super) struct Judged<'a> {
+    pub(super) service: &'a Service,
     /// By each change that affects it, whatever the scope of the change.
     pub(super) reasons: Arc<Reasons>,
     /// About the request, where one names it.
@@ -46,9 +47,9 @@ pub(super) struct Judged {
     judgements: Arc<Judgements>,
 }
 
-impl Judged {
+impl<'a> Judged<'a> {
     pub(super) fn of(
-        service: &Service,
+        service: &'a Service,
         changes: &BTreeMap<Key, Change>,
         policy: &Policy,
         now: Timestamp,
@@ -84,6 +85,7 @@ impl Judged {
         });
         let asked_at = policy.asked_at;
         Self {
+            service,
             reasons: shared.reasons.share(reasons.collect()),
             request: policy
                 .named
