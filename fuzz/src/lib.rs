@@ -1,24 +1,18 @@
-//! What of ecs-reloader reads text that strangers write: the same files, compiled without the AWS
-//! SDKs. These take minutes to build with a sanitizer, and libFuzzer, which looks at every counter
-//! of the program after every execution, would be slower by their size.
+//! The part of ecs-reloader that reads text of strangers: the same files, compiled without the AWS
+//! SDKs. These take minutes to build with a sanitizer, and libFuzzer, which reads every counter of
+//! the program after every execution, would be slower by their size.
 //!
-//! Each of the files in `targets/` says what must hold for any input; a target fails where it does
-//! not.
+//! Each of the files in `targets/` says what must be true for any input, and fails where it is not.
 
-#[path = "../../src"]
-#[allow(
-    clippy::all,
-    clippy::pedantic,
-    reason = "held to the lints of the product, where they are at home"
-)]
-mod product {
-    pub mod domain;
-    pub mod event;
-    pub mod json;
-    pub mod queue;
-}
-
-pub use product::{domain, event, json, queue};
+// Links to the modules of the product, which are held to its lints at home.
+#[allow(clippy::all, clippy::pedantic, reason = "checked with the product")]
+pub mod domain;
+#[allow(clippy::all, clippy::pedantic, reason = "checked with the product")]
+pub mod event;
+#[allow(clippy::all, clippy::pedantic, reason = "checked with the product")]
+pub mod json;
+#[allow(clippy::all, clippy::pedantic, reason = "checked with the product")]
+pub mod queue;
 
 use domain::arn::AccountRegion;
 use domain::queue::Queue;

@@ -1,6 +1,5 @@
-//! Any batch of messages, with lists of any length, is read within its bounds, message by message;
-//! and whatever work for later is read, is written within the same bounds, and read again as it
-//! was. Slow: it tries hundreds of batches a second, where the decoder alone is tried tens of
+//! Any batch of messages, with lists of any length, is read within its bounds, message by message.
+//! Any deferred work that is read is written within the same bounds, and read again as it was. Slow: it tries hundreds of batches a second, where the decoder alone is tried tens of
 //! thousands of times.
 #![no_main]
 
@@ -12,12 +11,12 @@ use ecs_reloader::event::{Content, Inbox, decode};
 use ecs_reloader::queue::encode;
 use ecs_reloader::{now, own_queue};
 use libfuzzer_sys::fuzz_target;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-/// Most entries that the messages of a batch tell together.
-const MOST_TOLD: usize = 20_000;
+/// Most entries of the messages of a batch.
+const MOST_ENTRIES: usize = 20_000;
 
-/// What a queue takes.
+/// Bytes of the longest message that a queue takes.
 const LARGEST: usize = 262_144;
 
 /// Some more entries than are read of a list.
@@ -29,73 +28,80 @@ fuzz_target!(|bytes: &[u8]| {
     // One list alone is long: otherwise a thousand times fewer batches would be tried.
     let lines = bytes.split(|byte| *byte == b'\n').enumerate();
     let bodies: Vec<_> = lines
-        .map(|(place, line)| body(line, if place == 0 { MOST_TIMES } else { 8 }))
+        .map(|(index, line)| body(line, if index == 0 { MOST_TIMES } else { 8 }))
         .filter(|body| body.len() <= LARGEST)
         .collect();
     let inbox = read(&bodies);
 
     assert_eq!(inbox.messages.len(), bodies.len().max(1));
-    let told = || inbox.messages.iter().flat_map(|message| &message.contents);
-    assert!(told().map(weight).sum::<usize>() <= MOST_TOLD);
-    for again in told().filter_map(|told| {
-        if let Content::DeferredWork(again) = told {
-            Some(again)
-        } else {
-            None
+    let contents = || inbox.messages.iter().flat_map(|message| &message.contents);
+    assert!(contents().map(weight).sum::<usize>() <= MOST_ENTRIES);
+    for content in contents() {
+        if let Content::DeferredWork(deferred) = content {
+            assert_eq!(
+                entries(&sent(deferred)),
+                entries(std::slice::from_ref(deferred))
+            );
         }
-    }) {
-        let written = encode(again);
-        let back: Vec<_> = written
-            .iter()
-            .flat_map(|body| read(std::slice::from_ref(body)).messages)
-            .flat_map(|message| message.contents)
-            .collect();
-        let back: Vec<_> = back
-            .into_iter()
-            .map(|told| {
-                if let Content::DeferredWork(again) = told {
-                    *again
-                } else {
-                    panic!("{told:?} of {written:?}")
-                }
-            })
-            .collect();
-        assert_eq!(tells(&back), tells(std::slice::from_ref(again)));
     }
 });
 
-/// A line becomes a message: its first character says what kind, its second how often the rest
-/// stands in a list, each time with another number.
+/// Writes deferred work, and reads it again.
+fn sent(deferred: &DeferredWork) -> Vec<DeferredWork> {
+    let bodies = encode(deferred);
+    let messages = bodies
+        .iter()
+        .flat_map(|body| read(std::slice::from_ref(body)).messages);
+    let contents = messages.flat_map(|message| message.contents);
+    let deferred = contents.map(|content| match content {
+        Content::DeferredWork(deferred) => *deferred,
+        content => panic!("{content:?} of {bodies:?}"),
+    });
+    deferred.collect()
+}
+
+/// A line becomes a message. Its first character chooses the kind, its second how often the rest is
+/// in a list, each time with another number.
 fn body(line: &[u8], most: usize) -> String {
     let text = String::from_utf8_lossy(line);
     let mut characters = text.chars();
-    let (kind, times, rest) = (
-        characters.next().unwrap_or_default(),
-        characters.next().unwrap_or_default(),
-        characters.as_str(),
-    );
+    let kind = characters.next().unwrap_or_default();
+    let times = characters.next().unwrap_or_default();
+    let rest = characters.as_str();
     let times = (u32::from(times) as usize * 5).min(most);
     let list = |entry: &dyn Fn(usize) -> Value| (0..times).map(entry).collect::<Value>();
     let named = |number: usize| json!(format!("{rest}{number}"));
     match kind {
         'c' => json!({ "reload": { "changed": list(&named) } }).to_string(),
         's' => json!({ "reload": { "services": list(&named) } }).to_string(),
-        'r' => json!({ "Records": list(&|number| json!({ "eventSource": "aws:s3", "s3": { "object": { "key": named(number) } } })) })
-            .to_string(),
+        'r' => {
+            let record = |number| {
+                let object = json!({ "key": named(number) });
+                json!({ "eventSource": "aws:s3", "s3": { "object": object } })
+            };
+            json!({ "Records": list(&record) }).to_string()
+        }
         'w' | 'n' | 'e' => {
-            let change = |number: usize| {
+            let change = |number| {
                 json!({
-                    "kind": "ssm", "path": named(number), "partition": "aws", "account": "1", "region": "eu-west-1",
-                    "at": "2026-01-31T10:00:00Z", "change": "written", "event": "e",
+                    "kind": "ssm", "path": named(number), "partition": "aws", "account": "1",
+                    "region": "eu-west-1", "at": "2026-01-31T10:00:00Z", "change": "written",
+                    "event": "e",
                 })
             };
-            let scope = match kind {
-                'w' => json!({ "changes": list(&change), "only": list(&named) }),
-                'n' => json!({ "changes": list(&change), "except": list(&named) }),
-                _ => json!({ "changes": list(&change) }),
-            };
-            let attempts: BTreeMap<_, _> = (0..times).map(|number| (format!("{rest}{number}"), json!({ "count": number }))).collect();
-            json!({ "deferred": { "version": 1, "not_before": "2026-01-31T10:00:00Z", "work": [scope], "attempts": attempts } }).to_string()
+            let mut work = json!({ "changes": list(&change) });
+            match kind {
+                'w' => work["only"] = list(&named),
+                'n' => work["except"] = list(&named),
+                _ => {}
+            }
+            let attempt = |number| (format!("{rest}{number}"), json!({ "count": number }));
+            let attempts: Map<_, _> = (0..times).map(attempt).collect();
+            let deferred = json!({
+                "version": 1, "not_before": "2026-01-31T10:00:00Z", "work": [work],
+                "attempts": attempts,
+            });
+            json!({ "deferred": deferred }).to_string()
         }
         '[' => "{\"Records\":[".repeat(times) + rest,
         _ => text.into_owned(),
@@ -103,39 +109,44 @@ fn body(line: &[u8], most: usize) -> String {
 }
 
 fn read(bodies: &[String]) -> Inbox {
-    let record = |(place, body): (usize, &String)| json!({ "messageId": place.to_string(), "body": body, "eventSource": "aws:sqs", "eventSourceARN": OWN, "attributes": { "SentTimestamp": "1769853600000" } });
+    let record = |(index, body): (usize, &String)| {
+        json!({
+            "messageId": index.to_string(), "body": body, "eventSource": "aws:sqs",
+            "eventSourceARN": OWN, "attributes": { "SentTimestamp": "1769853600000" },
+        })
+    };
     let records: Vec<_> = bodies.iter().enumerate().map(record).collect();
-    decode(
-        &json!({ "Records": records }).to_string(),
-        now(),
-        Some(&own_queue()),
-    )
+    let payload = json!({ "Records": records }).to_string();
+    decode(&payload, now(), Some(&own_queue()))
 }
 
-/// Entries of the lists that it holds.
-fn weight(told: &Content) -> usize {
-    match told {
+/// The entries of its lists.
+fn weight(content: &Content) -> usize {
+    match content {
         Content::Request(manual) => {
             manual.changes(&ecs_reloader::home()).count() + manual.request.services.len()
         }
-        Content::DeferredWork(again) => again.changes.len() + again.attempts.len(),
+        Content::DeferredWork(deferred) => deferred.changes.len() + deferred.attempts.len(),
         Content::Changed(_) | Content::Sweep(_) | Content::Ignored(_) | Content::Malformed(_) => 1,
         Content::TooMuch => 0,
     }
 }
 
-/// Each service of each change, and how often it is told.
-fn tells(agains: &[DeferredWork]) -> BTreeMap<String, usize> {
-    let mut tells = BTreeMap::new();
-    for change in agains.iter().flat_map(|again| &again.changes) {
+/// Each service of each change, and how often it is named.
+fn entries(works: &[DeferredWork]) -> BTreeMap<String, usize> {
+    let mut entries = BTreeMap::new();
+    let mut add = |entry: String| *entries.entry(entry).or_default() += 1;
+    for change in works.iter().flat_map(|deferred| &deferred.changes) {
         let key = &change.key;
         match &change.scope {
-            Scope::All => *tells.entry(format!("{key} for all")).or_default() += 1,
-            Scope::AllExcept(_) => *tells.entry(format!("{key} once more")).or_default() += 1,
-            Scope::Only(these) => these
-                .iter()
-                .for_each(|id| *tells.entry(format!("{key} for {id}")).or_default() += 1),
+            Scope::All => add(format!("{key} for all")),
+            Scope::AllExcept(_) => add(format!("{key} for all except some")),
+            Scope::Only(services) => {
+                for id in services.iter() {
+                    add(format!("{key} for {id}"));
+                }
+            }
         }
     }
-    tells
+    entries
 }

@@ -1,5 +1,5 @@
-//! Any payload decodes: into no more than it tells, into keys that are the terms that watch them,
-//! and without repeating what is malformed.
+//! Any payload decodes: into no more than it has, into keys that are the terms that watch them, and
+//! without repeating malformed text.
 #![no_main]
 
 use std::collections::HashSet;
@@ -13,8 +13,8 @@ use ecs_reloader::json::Malformed;
 use ecs_reloader::{home, now, own_queue};
 use libfuzzer_sys::fuzz_target;
 
-/// How often a part of the payload may be told: a secret has at most 20 labels, and each is a
-/// change by the same caller.
+/// Most copies of a part of the payload: a secret has at most 20 labels, and each is a change by the
+/// same caller.
 const MOST_COPIES: usize = 24;
 
 /// Characters of the longest field that we know.
@@ -23,8 +23,7 @@ const LONGEST_FIELD: usize = 24;
 /// Characters of the longest path, through a queue and a topic.
 const LONGEST_PATH: usize = 160;
 
-/// What may be told that was expected: what the tests have seen told, and every other text of the
-/// decoder.
+/// Texts that may be expected: those that the tests have seen, and every other text of the decoder.
 static OWN_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| {
     let sources = [
         include_str!("../../src/queue/decode.rs"),
@@ -38,7 +37,7 @@ static OWN_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| {
         include_str!("../../src/event/s3.rs"),
         include_str!("../../src/event/secrets.rs"),
         include_str!("../../src/event/ssm.rs"),
-        include_str!("../../src/domain/term.rs"),
+        include_str!("../../src/domain/term/parse.rs"),
     ];
     let texts = sources.into_iter().flat_map(|source| source.split('"'));
     let seen = include_str!("../../events/decoded.txt")
@@ -47,7 +46,7 @@ static OWN_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| {
     texts.chain(seen).chain(OTHER_WORDS).collect()
 });
 
-/// What is put together when it is told, and what serde and `serde_json` say.
+/// Texts that are put together, and those of serde and `serde_json`.
 const OTHER_WORDS: [&str; 30] = [
     "a secret's name of 1 to 512 characters",
     "at most 20 labels",
@@ -86,19 +85,19 @@ fuzz_target!(|bytes: &[u8]| {
     let inbox = decode(&payload, now(), Some(&own_queue()));
     assert!(inbox.from_queue || inbox.messages.len() == 1);
 
-    let (mut things, mut told_of_changes) = (0, 0);
-    for told in inbox.messages.iter().flat_map(|message| &message.contents) {
-        things += 1;
-        match told {
+    let (mut number, mut bytes_of_changes) = (0, 0);
+    for content in inbox.messages.iter().flat_map(|message| &message.contents) {
+        number += 1;
+        match content {
             Content::Changed(change) => {
-                told_of_changes += size(change);
+                bytes_of_changes += size(change);
                 is_named_by_its_term(&change.key);
             }
             Content::Request(manual) => assert!(
                 manual.changes(&home()).count() + manual.request.services.len() <= payload.len()
             ),
-            Content::DeferredWork(again) => {
-                assert!(again.changes.len() + again.attempts.len() <= payload.len())
+            Content::DeferredWork(deferred) => {
+                assert!(deferred.changes.len() + deferred.attempts.len() <= payload.len())
             }
             Content::Sweep(_) => {}
             Content::Ignored(event) => assert!(event.event.chars().count() <= 100),
@@ -107,18 +106,18 @@ fuzz_target!(|bytes: &[u8]| {
         }
     }
     assert!(
-        things <= payload.len().max(1),
-        "{things} things in {} bytes",
+        number <= payload.len().max(1),
+        "{number} contents in {} bytes",
         payload.len()
     );
     assert!(
-        told_of_changes <= MOST_COPIES * payload.len(),
-        "{told_of_changes} bytes told of {}",
+        bytes_of_changes <= MOST_COPIES * payload.len(),
+        "{bytes_of_changes} bytes of changes in {}",
         payload.len()
     );
 });
 
-/// Bytes of everything in a change that a payload tells.
+/// Bytes of everything in a change that is from the payload.
 fn size(change: &Change) -> usize {
     let Change {
         key,
@@ -159,7 +158,7 @@ fn is_named_by_its_term(key: &Key) {
     if key.stage().is_some() || path.ends_with('/') {
         return;
     }
-    // Parameter Store tells nothing of the names by which it hands out secrets.
+    // Parameter Store has no events of the names by which it hands out secrets.
     if key.kind() == Kind::Parameter && path.starts_with("aws/reference/secretsmanager/") {
         return;
     }

@@ -8,7 +8,7 @@ use ecs_reloader::domain::term::Term;
 use ecs_reloader::home;
 use libfuzzer_sys::fuzz_target;
 
-/// Where Parameter Store hands out secrets.
+/// The path at which Parameter Store hands out secrets.
 const SECRETS: &str = "aws/reference/secretsmanager/";
 
 fuzz_target!(|bytes: &[u8]| {
@@ -35,13 +35,13 @@ fuzz_target!(|bytes: &[u8]| {
                 bare == Kind::Parameter && text.trim_start_matches('/').starts_with(SECRETS);
             let kind = if of_parameter { Kind::Secret } else { bare };
             assert!(
-                text.starts_with("arn:") || (key.kind(), key.home()) == (kind, &place_of(kind)),
+                text.starts_with("arn:") || (key.kind(), key.home()) == (kind, &home_of(kind)),
                 "{term:?}"
             );
             is_no_dead_end(&key);
         }
 
-        // Its name and its ARN are two spellings of one parameter, be it one that hands out a
+        // Its name and its ARN are two spellings of one parameter, also of one that hands out a
         // secret.
         if bare == Kind::Parameter && !text.starts_with("arn:") {
             let mut by_arn = References::default();
@@ -72,7 +72,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// What nothing can ever be named is not taken for a name.
+/// A name that nothing can ever have is no name.
 fn is_no_dead_end(key: &Key) {
     match key.kind() {
         Kind::Parameter => assert!(
@@ -91,7 +91,7 @@ fn is_no_dead_end(key: &Key) {
     }
 }
 
-fn place_of(bare: Kind) -> ecs_reloader::domain::arn::AccountRegion {
+fn home_of(bare: Kind) -> ecs_reloader::domain::arn::AccountRegion {
     if bare == Kind::Object {
         home().partition_only()
     } else {

@@ -1,5 +1,5 @@
-//! Any tags parse: a line is a tag, its key before the first equals sign. What does not parse is
-//! told without its value, and no exclusion is lost.
+//! Any tags parse: a line is a tag, its key before the first equals sign. A mistake is reported
+//! without the tag's value, and no exclusion is lost.
 #![no_main]
 
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use ecs_reloader::domain::tags::Tags;
 use ecs_reloader::home;
 use libfuzzer_sys::fuzz_target;
 
-/// Characters in which it is told what was expected.
+/// Most characters of an expected text.
 const LONGEST_SENTENCE: usize = 256;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -58,7 +58,7 @@ fuzz_target!(|bytes: &[u8]| {
         .count();
     assert!(
         watch.exclusions.len() + refused >= forbidden,
-        "an exclusion is heeded or refuses the service"
+        "an exclusion works, or refuses the service"
     );
     for term in watch.terms.iter().chain(&watch.exclusions) {
         assert_eq!(term.key(&home()).is_none(), term.is_prefix());
