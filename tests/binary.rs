@@ -3,7 +3,7 @@
 use std::process::Command;
 
 #[test]
-fn a_wrong_setting_is_told_in_one_line_of_json_and_nowhere_else() {
+fn a_wrong_setting_is_reported_in_one_line_of_json_and_nowhere_else() {
     let mut binary = Command::new(env!("CARGO_BIN_EXE_ecs-reloader-lambda"));
 
     let ended = binary
@@ -29,7 +29,7 @@ fn a_wrong_setting_is_told_in_one_line_of_json_and_nowhere_else() {
         (&lines[0]["level"], &lines[0]["message"]),
         (
             &"ERROR".into(),
-            &"the function cannot start, or not go on".into()
+            &"the function cannot start, or cannot continue".into()
         )
     );
     assert_eq!(

@@ -1,7 +1,7 @@
 //! Every file in `events/` decodes to the line that `events/decoded.txt` records; a file without a
 //! line, and a line without a file, fail.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot continue fails")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -11,7 +11,7 @@ use ecs_reloader::domain::arn::AccountRegion;
 use ecs_reloader::domain::change::Change;
 use ecs_reloader::domain::queue::Queue;
 use ecs_reloader::domain::request::Request;
-use ecs_reloader::event::{Content, decode};
+use ecs_reloader::event::{Content, Manual, decode};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -31,77 +31,21 @@ fn line(payload: &str) -> String {
         String::new()
     };
     let messages = inbox.messages.iter().map(|message| {
-        message
-            .contents
-            .iter()
-            .map(told)
-            .collect::<Vec<_>>()
-            .join(", ")
+        let contents: Vec<_> = message.contents.iter().map(in_words).collect();
+        contents.join(", ")
     });
     text.push_str(&messages.collect::<Vec<_>>().join(" | "));
     text
 }
 
-fn told(told: &Content) -> String {
-    let change = |change: &Change| {
-        let Change {
-            key,
-            at,
-            kind,
-            version,
-            etag,
-            by,
-            event,
-            ..
-        } = change;
-        let mut text = format!("{kind:?} {key} t={at}");
-        let perhaps = key.alternative().map(|other| other.to_string());
-        for (name, value) in [
-            ("perhaps", perhaps.as_deref()),
-            ("version", version.as_deref()),
-            ("etag", etag.as_deref()),
-            ("by", by.as_deref()),
-            ("event", Some(event.as_str())),
-        ] {
-            if let Some(value) = value.filter(|value| !value.is_empty()) {
-                write!(text, " {name}={value}").unwrap();
-            }
-        }
-        text
-    };
-    match told {
-        Content::Changed(one) => change(one),
-        Content::Request(manual) => {
-            let changes: Vec<_> = manual
-                .changes(&AccountRegion::of_region("123456789012", "eu-west-1"))
-                .map(|one| change(&one))
-                .collect();
-            let services: Vec<_> = manual
-                .request
-                .services
-                .keys()
-                .map(ToString::to_string)
-                .collect();
-            let Request {
-                dry_run,
-                max_services,
-                reason,
-                ..
-            } = &manual.request;
-            let reason = reason
-                .as_deref()
-                .map(|reason| format!(" reason={reason:?}"))
-                .unwrap_or_default();
-            format!(
-                "asked: {changes:?} {services:?} dry_run={dry_run} \
-                 max_services={max_services:?}{reason}"
-            )
-        }
+fn in_words(content: &Content) -> String {
+    match content {
+        Content::Changed(change) => change_in_words(change),
+        Content::Request(manual) => request_in_words(manual),
         Content::DeferredWork(work) => {
-            let changes = work
-                .changes
-                .iter()
-                .map(|one| format!("{} for {:?}", change(one), one.scope));
+            let changes = work.changes.iter();
+            let changes =
+                changes.map(|change| format!("{} for {:?}", change_in_words(change), change.scope));
             let changes = changes.collect::<Vec<_>>().join(", ");
             format!(
                 "deferred: not_before={} hops={} {changes} {:?} {:?}",
@@ -115,7 +59,56 @@ fn told(told: &Content) -> String {
     }
 }
 
-/// What serde and Rust call things.
+fn change_in_words(change: &Change) -> String {
+    let Change {
+        key,
+        at,
+        kind,
+        version,
+        etag,
+        by,
+        event,
+        ..
+    } = change;
+    let mut text = format!("{kind:?} {key} t={at}");
+    let perhaps = key.alternative().map(|other| other.to_string());
+    for (name, value) in [
+        ("perhaps", perhaps.as_deref()),
+        ("version", version.as_deref()),
+        ("etag", etag.as_deref()),
+        ("by", by.as_deref()),
+        ("event", Some(event.as_str())),
+    ] {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            write!(text, " {name}={value}").unwrap();
+        }
+    }
+    text
+}
+
+fn request_in_words(manual: &Manual) -> String {
+    let home = AccountRegion::of_region("123456789012", "eu-west-1");
+    let changes: Vec<_> = manual
+        .changes(&home)
+        .map(|change| change_in_words(&change))
+        .collect();
+    let Request {
+        services,
+        dry_run,
+        max_services,
+        reason,
+        ..
+    } = &manual.request;
+    let services: Vec<_> = services.keys().map(ToString::to_string).collect();
+    let reason = reason.as_deref();
+    let reason = reason.map(|reason| format!(" reason={reason:?}"));
+    format!(
+        "asked: {changes:?} {services:?} dry_run={dry_run} max_services={max_services:?}{}",
+        reason.unwrap_or_default()
+    )
+}
+
+/// Words of serde and of Rust.
 const WORDS_OF_RUST: [&str; 24] = [
     "u8",
     "u16",
@@ -153,7 +146,7 @@ fn pointers(part: &Value, at: &str) -> Vec<String> {
         Value::Array(items) => items
             .iter()
             .enumerate()
-            .flat_map(|(place, part)| pointers(part, &format!("{at}/{place}")))
+            .flat_map(|(index, part)| pointers(part, &format!("{at}/{index}")))
             .collect(),
         _ => Vec::new(),
     };
@@ -161,22 +154,19 @@ fn pointers(part: &Value, at: &str) -> Vec<String> {
 }
 
 fn malformed(payload: &str) -> Vec<String> {
-    let told = decode(payload, NOW.parse().unwrap(), own_queue().as_ref())
+    let contents = decode(payload, NOW.parse().unwrap(), own_queue().as_ref())
         .messages
         .into_iter()
         .flat_map(|message| message.contents);
-    told.filter_map(|told| {
-        if let Content::Malformed(malformed) = told {
-            Some(malformed.to_string())
-        } else {
-            None
-        }
-    })
-    .collect()
+    let texts = contents.filter_map(|content| match content {
+        Content::Malformed(malformed) => Some(malformed.to_string()),
+        _ => None,
+    });
+    texts.collect()
 }
 
 #[test]
-fn nothing_malformed_is_told_in_the_words_of_rust() {
+fn no_mistake_is_reported_in_the_words_of_rust() {
     let others = [
         json!(null),
         json!(true),
@@ -193,7 +183,7 @@ fn nothing_malformed_is_told_in_the_words_of_rust() {
     let files = std::fs::read_dir(&folder)
         .unwrap()
         .map(|entry| entry.unwrap().path());
-    let mut told = BTreeSet::new();
+    let mut mistakes = BTreeSet::new();
     for path in files.filter(|path| {
         path.extension()
             .is_some_and(|extension| extension == "json")
@@ -205,21 +195,21 @@ fn nothing_malformed_is_told_in_the_words_of_rust() {
             for other in &others {
                 let mut changed = document.clone();
                 *changed.pointer_mut(&pointer).unwrap() = other.clone();
-                told.extend(malformed(&changed.to_string()));
+                mistakes.extend(malformed(&changed.to_string()));
             }
         }
-        // Members twice, and what ends too early.
-        told.extend(malformed(&text.replacen(
+        // Members that stand twice, and a text that ends too early.
+        mistakes.extend(malformed(&text.replacen(
             '{',
             r#"{"source": "a", "source": "b", "reload": {"dry_run": true, "dry_run": true},"#,
             1,
         )));
-        told.extend(malformed(
+        mistakes.extend(malformed(
             &text.chars().take(text.len() / 2).collect::<String>(),
         ));
     }
-    assert!(told.len() > 100, "{}", told.len());
-    for text in told {
+    assert!(mistakes.len() > 100, "{}", mistakes.len());
+    for text in mistakes {
         let words: BTreeSet<_> = text.split(|c: char| !c.is_ascii_alphanumeric()).collect();
         assert!(
             WORDS_OF_RUST.iter().all(|word| !words.contains(word)) && !text.contains("::"),
@@ -258,9 +248,9 @@ fn every_event_file_decodes_to_its_recorded_line() {
     );
 }
 
-/// A clock an hour before all that the files tell, to which a queue's records are set as well.
+/// The clock, and the records of a queue, are an hour before every event of the files.
 #[test]
-fn no_source_tells_of_what_is_yet_to_come() {
+fn no_source_changes_anything_in_the_future() {
     let clock: Timestamp = "2026-01-31T09:00:00.25Z".parse().unwrap();
     let latest: Timestamp = "2026-01-31T09:00:01Z".parse().unwrap();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("events");
@@ -271,13 +261,13 @@ fn no_source_tells_of_what_is_yet_to_come() {
         let sent_at = format!("\"{}\"", clock.as_millisecond());
         let payload = ["\"1769853601000\"", "\"1769853604000\""]
             .iter()
-            .fold(payload, |payload, told| payload.replace(told, &sent_at));
-        for told in decode(&payload, clock, own_queue().as_ref())
+            .fold(payload, |payload, time| payload.replace(time, &sent_at));
+        for content in decode(&payload, clock, own_queue().as_ref())
             .messages
             .into_iter()
             .flat_map(|message| message.contents)
         {
-            let told = match told {
+            let of_content = match content {
                 Content::Changed(change) => vec![*change],
                 Content::DeferredWork(work) => work.changes,
                 Content::Request(manual) => manual.changes(&AccountRegion::default()).collect(),
@@ -286,8 +276,8 @@ fn no_source_tells_of_what_is_yet_to_come() {
                 | Content::Malformed(_)
                 | Content::TooMuch => Vec::new(),
             };
-            changes += told.len();
-            for change in told {
+            changes += of_content.len();
+            for change in of_content {
                 assert!(change.at <= latest, "{}: {change:?}", path.display());
             }
         }

@@ -88,7 +88,7 @@ fn by_parameter(key: &Key) -> Vec<String> {
     }
 }
 
-/// Where a service is that means `key` by a bare term.
+/// The account and Region of a service that means `key` by a bare term.
 fn home(key: &Key) -> AccountRegion {
     if key.home().region.is_empty() {
         AccountRegion {
@@ -108,7 +108,7 @@ proptest! {
             let term = Term::parse(&text).unwrap();
             prop_assert!(term.matches(&key, &home(&key)), "{text}");
         }
-        // A secret's partial ARN may look like a whole one; its name and its whole ARN never mislead.
+        // A secret's partial ARN may look like a whole one. Its name and its whole ARN are certain.
         for text in [key.to_string(), key.arn()].into_iter().chain(by_parameter(&key)) {
             prop_assert_eq!(Term::parse(&text).unwrap().key(&home(&key)), Some(key.clone()), "{}", text);
         }
@@ -117,14 +117,20 @@ proptest! {
     #[test]
     fn no_two_keys_share_a_term_or_an_arn(one in key(), other in key()) {
         let same = one == other;
-        prop_assert_eq!(same, Term::parse(&one.to_string()).unwrap().matches(&other, &home(&one)) && one.home() == other.home());
+        let term = Term::parse(&one.to_string()).unwrap();
+        let is_named = term.matches(&other, &home(&one)) && one.home() == other.home();
+        prop_assert_eq!(same, is_named);
         if !same && one.suffix() == other.suffix() {
             prop_assert_ne!(one.arn(), other.arn());
         }
     }
 
     #[test]
-    fn a_whole_arn_of_a_secret_names_no_other(place in place(), name in segments(), suffixes in (suffix(), suffix())) {
+    fn a_whole_arn_of_a_secret_names_no_other(
+        place in place(),
+        name in segments(),
+        suffixes in (suffix(), suffix()),
+    ) {
         let longer = format!("{name}-{}", suffixes.0);
         let secret = Key::secret(place.clone(), &name).with_suffix(Some(suffixes.0));
         let named_alike = Key::secret(place.clone(), &longer).with_suffix(Some(suffixes.1));
@@ -147,12 +153,17 @@ proptest! {
     }
 
     #[test]
-    fn a_decoded_key_is_watched_by_its_own_display(place in place(), name in segments(), suffix in suffix()) {
+    fn a_decoded_key_is_watched_by_its_own_display(
+        place in place(),
+        name in segments(),
+        suffix in suffix(),
+    ) {
         let AccountRegion { account, region, partition } = &place;
         let arn = format!("arn:{partition}:secretsmanager:{region}:{account}:secret:{name}-{suffix}");
         let event = serde_json::json!({
-            "detail-type": "Secret Label Updated", "source": "aws.secretsmanager", "account": account, "region": region,
-            "time": "2026-01-31T10:00:00Z", "resources": [arn], "detail": {"name": name, "labelUpdated": "AWSCURRENT"},
+            "detail-type": "Secret Label Updated", "source": "aws.secretsmanager",
+            "account": account, "region": region, "time": "2026-01-31T10:00:00Z",
+            "resources": [arn], "detail": { "name": name, "labelUpdated": "AWSCURRENT" },
         });
 
         let inbox = decode(&event.to_string(), "2026-01-31T10:00:00Z".parse().unwrap(), None);
@@ -160,7 +171,9 @@ proptest! {
         let Content::Changed(change) = &inbox.messages[0].contents[0] else { panic!("{inbox:?}") };
         for text in [change.key.to_string(), arn] {
             let tags = Tags::parse("reloader", [("reloader:watch", text.as_str())]);
-            prop_assert_eq!(tags.watch.unwrap().match_of(&change.key, &place, &References::default(), None), Match::Watched, "{}", text);
+            let watch = tags.watch.unwrap();
+            let found = watch.match_of(&change.key, &place, &References::default(), None);
+            prop_assert_eq!(found, Match::Watched, "{}", text);
         }
     }
 }

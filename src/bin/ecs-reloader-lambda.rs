@@ -39,7 +39,7 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         // A `main` that returns the error would write its debug text as well.
         Err(error) => {
-            tracing::error!(%error, "the function cannot start, or not go on");
+            tracing::error!(%error, "the function cannot start, or cannot continue");
             ExitCode::FAILURE
         }
     }

@@ -249,8 +249,8 @@ impl ApiCall {
 }
 
 impl ResponseElements {
-    /// The secret with this ARN. Without a name beside it, the name ends before what looks like the
-    /// ARN's last six characters.
+    /// The secret with this ARN. Without a name beside it, the name ends before the ARN's last six
+    /// characters, where it has them.
     fn key(&self, arn: &Arn<'_>) -> Result<Key, Malformed> {
         let at = "detail.responseElements.arn";
         let path = arn

@@ -93,8 +93,11 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_before_the_mistake_is_read() {
-        let cut = r#"{"id": "e1", "source": "aws.ssm", "detail": {"name": "x"}, "detail-type": "Parameter St"#;
+    fn names_before_the_mistake_are_read() {
+        let cut = concat!(
+            r#"{"id": "e1", "source": "aws.ssm", "detail": {"name": "x"}, "#,
+            r#""detail-type": "Parameter St"#
+        );
 
         assert_eq!(names(cut), some(["e1", "aws.ssm", ""]));
         assert_eq!(
@@ -106,7 +109,10 @@ mod tests {
 
     #[test]
     fn records_and_notifications_have_names_too() {
-        let record = r#"{"eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "responseElements": {"x-amz-request-id": "C3D1"}}"#;
+        let record = concat!(
+            r#"{"eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "#,
+            r#""responseElements": {"x-amz-request-id": "C3D1"}}"#
+        );
 
         assert_eq!(names(record), some(["C3D1", "aws:s3", "ObjectCreated:Put"]));
         assert_eq!(
@@ -120,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_wrote_is_bounded() {
+    fn text_of_others_is_bounded() {
         let long = format!(r#"{{"id": "{}", "source": "a\nb"}}"#, "x".repeat(1000));
 
         let [id, source, _] = names(&long);
