@@ -252,7 +252,7 @@ impl<'a> Start<'a> {
             }
             ErrorKind::TooManyDeployments => self.hold(Reason::TooManyDeployments, error.message),
             ErrorKind::Denied => self.end(StartResult::Denied {
-                cause: error.message,
+                message: error.message,
             }),
             ErrorKind::Unavailable => {
                 self.lost_at = self.lost_at.or(Some(at));
@@ -309,8 +309,9 @@ impl<'a> Start<'a> {
             }
             (None, Some(decided)) => self.executed.planned = decided,
             (None, None) => {
-                let cause = "the service stopped watching while it was being restarted".to_owned();
-                self.fail(cause, false);
+                let message =
+                    "the service stopped watching while it was being restarted".to_owned();
+                self.fail(message, false);
             }
         }
     }
@@ -337,8 +338,8 @@ impl<'a> Start<'a> {
         None
     }
 
-    fn fail(&mut self, cause: String, passes: bool) -> Option<Step> {
-        self.end(StartResult::Failed { cause, passes })
+    fn fail(&mut self, message: String, passes: bool) -> Option<Step> {
+        self.end(StartResult::Failed { message, passes })
     }
 
     /// The last step.

@@ -1,21 +1,65 @@
 //! Restarts Amazon ECS services, without downtime, when the configuration they read changes.
 //!
 //! ```text
-//! payload ─▶ event::decode ─▶ changes ─▶ aws: who watches? ─▶ services ─▶ domain::plan ─▶ rollout ─▶ report
-//!            envelopes:        coalesced   GetResources(tag)              pure            paced      summary line,
-//!            SQS, SNS,         per key     DescribeServices(10)                           per        metrics
-//!            EventBridge, S3                                                              service
+//!  SQS ─▶ event ─▶ reconcile ─▶ discover ─▶ plan ─▶ execute ─▶ defer ─▶ report
+//!   ▲     decode    batches     by tag,     pure    paced      pure       log, metrics,
+//!   │                           enrich              per service  │        answer
+//!   └───────────── deferred work: holds, retries, rollouts ◀─────┘
 //! ```
 //!
-//! * [`clock`], [`pace`]: time, handed down and shared out
-//! * [`domain`]: keys, changes, watches, services, the plan and its reasons, in plain types
-//! * [`event`]: payloads to changes
-//! * [`aws`]: the SDK's clients to domain types; the only place that names an SDK
+//! The sweep, on a schedule, does the same from *discover* on, for changes that no event reported.
+//!
+//! # The modules
+//!
+//! Arrows point one way: a module imports only from those below it, and no two files import each
+//! other.
+//!
+//! * [`lambda`]: an invocation of Lambda, and its answer
+//! * [`reconcile`]: one invocation from its inbox to what it did
+//! * [`sweep`]: what no event reported
+//! * [`event`]: payloads to changes and requests
 //! * [`execute`]: carries a plan out, one file a strategy
-//! * [`report`]: summary line, a line a request, a change and a service, metrics
-//! * [`reconcile`]: the job, in one function
+//! * [`queue`]: the message of deferred work
+//! * [`report`]: the JSON, the log lines and the metrics
+//! * [`aws`]: the clients of the SDK in domain types; the only place that names an SDK
+//! * [`domain`]: the decisions, in plain types: no I/O, no clock, no environment
+//! * [`json`]: text of others, read with bounds
 //! * [`settings`]: the environment to settings
-//! * [`lambda`]: an invocation to a reload and its answer
+//! * [`clock`], [`pace`]: time and its limits, handed down
+//!
+//! # The words
+//!
+//! * [`Change`](domain::change::Change): a key, the instant *t* of its change, its version and
+//!   author where known, and its [`Scope`](domain::change::Scope)
+//! * [`Watch`](domain::watch::Watch), [`Term`](domain::term::Term): the keys of a service: its
+//!   parsed tags, and for `auto` the references of its task definition
+//! * [`Service`](domain::service::Service): one description of an ECS service
+//! * [`Request`](domain::request::Request): what a person asked for by a manual invocation
+//! * [`Batch`](domain::batch::Batch): what is planned together: all changes, or one request
+//! * [`Plan`](domain::plan::Plan): for every affected service a decision, its reason, and for a
+//!   restart the action
+//! * [`Rollout`](domain::rollout::Rollout): a restart that was started, followed until it has an
+//!   outcome
+//! * [`Outcome`](domain::rollout::Outcome): how a rollout ended; [`judge`](domain::judge::judge)
+//!   decides it
+//! * [`Resolution`](domain::resolution::Resolution): the one record of what an invocation made of
+//!   one service
+//! * [`FollowUp`](domain::resolution::FollowUp): what happens next to it
+//! * [`DeferredWork`](domain::deferred_work::DeferredWork): a message of our own in the queue:
+//!   what is held, retried or followed
+//! * [`Summary`](report::v1::Summary), [`ServiceLine`](report::v1::ServiceLine): the JSON of one
+//!   invocation, made once, at the end
+//!
+//! A service is **stale** for a key if the key changed at *t* and no good deployment of the service
+//! was created after *t*. To *describe* is an API read, to *report* is to write a log line, to
+//! *request* is what a person does, to *defer* is to put work back into the queue, and to
+//! *redeliver* is what SQS does.
+//!
+//! # The decisions
+//!
+//! Four pure functions decide, and the rest fetches, calls or prints:
+//! [`coalesce`](domain::change::coalesce), [`plan`](domain::plan::plan),
+//! [`judge`](domain::judge::judge) and [`defer`](domain::defer::defer).
 
 pub mod aws;
 pub mod clock;

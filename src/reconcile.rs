@@ -4,18 +4,20 @@ mod affected;
 mod batches;
 mod discover;
 mod enrich;
+mod reconciled;
+mod resolved;
 mod restarts;
 mod send;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use futures_util::future::join;
 use jiff::SignedDuration;
 use tokio::time::Instant;
 
-use crate::aws::{self, Aws, IN_A_CIRCLE, Listing};
+use crate::aws::{Aws, Listing};
 use crate::clock::{Clock, Deadline};
-use crate::domain::arn::{AccountRegion, ServiceId};
+use crate::domain::arn::AccountRegion;
 use crate::domain::backoff::retry_listing_at;
 use crate::domain::batch::{Batch, MessageIndex};
 use crate::domain::change::Change;
@@ -24,20 +26,22 @@ use crate::domain::key::Key;
 use crate::domain::listed::Listed;
 use crate::domain::policy::Policy;
 use crate::domain::reason::Reason;
-use crate::domain::received::{Reach, ReceivedChange};
-use crate::domain::resolution::{Resolution, Resolutions};
-use crate::domain::start::{Executed, StartResult};
+use crate::domain::received::Reach;
+use crate::domain::resolution::Resolutions;
+use crate::domain::start::StartResult;
 use crate::domain::watch::Match;
 use crate::event::{Content, Inbox};
 use crate::pace::Pace;
-use crate::report::v1::Services;
 use crate::settings::Settings;
 
 use affected::{received, with_mistakes};
 use batches::{batches, needs_a_listing};
 use discover::{Discovered, is_decided};
 use enrich::Enricher;
-use send::{Sender, Sent};
+use send::Sender;
+
+pub use reconciled::{Error, Reconciled};
+use resolved::Resolved;
 
 pub(crate) use discover::Discovery;
 pub(crate) use restarts::Restarts;
@@ -61,65 +65,6 @@ pub struct Reconciler<'a> {
     pub deadline: Deadline,
     /// The account and Region of the function's own ARN, where it has one.
     pub home: Option<&'a AccountRegion>,
-}
-
-/// What an invocation found and did.
-#[derive(Debug, Default)]
-pub struct Reconciled {
-    /// Every service that has opted in.
-    pub watching: Vec<Listed>,
-    /// The account and Region of the function.
-    pub home: AccountRegion,
-    /// Listings that were read in part, and used all the same.
-    pub incomplete: Vec<String>,
-    /// The number of keys that changed.
-    pub changes: usize,
-    /// The changes, each with the number of services that it affects.
-    pub received: Vec<ReceivedChange>,
-    /// The number of task definitions that were read.
-    pub task_definitions: usize,
-    /// Tags of services that have opted in, and references of task definitions, that do not parse.
-    pub mistakes: BTreeSet<(ServiceId, String)>,
-    /// The line of each service that a change affects or a request names.
-    pub services: Services,
-    /// The messages that are redelivered: their work is not all done, and nothing else carries it.
-    pub redelivered: BTreeSet<MessageIndex>,
-    /// The services that are left to a redelivery.
-    pub left_to_redelivery: BTreeSet<ServiceId>,
-    /// True where a restart was started.
-    pub has_started: bool,
-    /// The number of messages that were sent for later.
-    pub sent: usize,
-    /// The error, where the services could not be listed.
-    pub error: Option<Error>,
-    /// The number of changes that would restart too many services.
-    pub refused_changes: usize,
-}
-
-/// An error before anything was started.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The services that watch could not be listed.
-    #[error("cannot list the services that watch: {0}")]
-    ListingFailed(#[from] aws::Error),
-}
-
-impl Error {
-    /// True where the listing may succeed later with nobody's help.
-    fn passes(&self) -> bool {
-        let Self::ListingFailed(error) = self;
-        error.kind.passes()
-    }
-}
-
-/// What was made of one batch.
-#[derive(Debug, Default)]
-struct Resolved {
-    resolutions: Resolutions,
-    mistakes: BTreeSet<(ServiceId, String)>,
-    reach: BTreeMap<Key, Reach>,
-    task_definitions: usize,
-    refused_changes: BTreeSet<Key>,
 }
 
 impl Reconciler<'_> {
@@ -231,7 +176,8 @@ impl Reconciler<'_> {
             .restarts()
             .carry_out(&batch.changes, services, &policy, described_at)
             .await;
-        self.resolutions(batch, discovered, executed)
+        let (deadline, now) = (self.settings.outcome_deadline, self.clock.now());
+        Resolved::of(batch, discovered, executed, deadline, now)
     }
 
     /// Describes the services of a batch, and completes its changes by metadata.
@@ -273,54 +219,6 @@ impl Reconciler<'_> {
             .date_exactly(batch, services, &asked_for, asked_at)
             .await;
         discovered
-    }
-
-    /// The records of the services of a batch, one each.
-    fn resolutions(
-        &self,
-        batch: &Batch,
-        mut discovered: Discovered,
-        executed: BTreeMap<ServiceId, Executed>,
-    ) -> Resolved {
-        let mut resolved = Resolved::default();
-        let (deadline, now) = (self.settings.outcome_deadline, self.clock.now());
-        for (id, executed) in executed {
-            discovered.affected.add(&executed.planned.asked_by);
-            for key in executed.planned.refused_changes() {
-                if !resolved.refused_changes.contains(key) {
-                    resolved.refused_changes.insert(key.clone());
-                }
-            }
-            let attempt = batch.attempts.get(&id).cloned().unwrap_or_default();
-            let mut resolution = Resolution::of(executed, attempt, deadline, now);
-            if let Some(message) = discovered.unread_definitions.get(&id) {
-                resolution.notes.push(format!(
-                    "whether its task definition refers to what was deleted is not known: {message}"
-                ));
-            }
-            if let Some(undecided) = discovered.undecided.remove(&id) {
-                resolution.undecided = undecided;
-            }
-            if let Some(unreadable) = discovered.unreadable.remove(&id)
-                && let Err(error) = unreadable.planned
-            {
-                discovered.mistakes.insert((id.clone(), error.message));
-            }
-            resolved.resolutions.insert(id, resolution);
-        }
-        for (id, mut resolution) in discovered.unreadable {
-            if let Some(attempt) = batch.attempts.get(&id) {
-                resolution.rollout.clone_from(&attempt.rollout);
-                resolution.attempt = attempt.clone();
-            }
-            resolved.resolutions.insert(id, resolution);
-        }
-        Resolved {
-            mistakes: discovered.mistakes,
-            reach: discovered.affected.finish(),
-            task_definitions: discovered.task_definitions,
-            ..resolved
-        }
     }
 
     async fn list(&self, inbox: &Inbox) -> Result<Listing<Vec<Listed>>, Error> {
@@ -450,43 +348,4 @@ impl Reconciler<'_> {
             deadline: self.deadline,
         }
     }
-}
-
-impl Reconciled {
-    fn of(listing: Listing<Vec<Listed>>, own: Option<&AccountRegion>) -> Self {
-        let Listing { found, is_whole } = listing;
-        let part = || {
-            let listed = found.len();
-            format!("the services that watch, {listed} of them: {IN_A_CIRCLE}")
-        };
-        let mistakes = found.iter().flat_map(|listed| {
-            let mistakes = listed.tags.mistakes();
-            mistakes.map(|mistake| (listed.id.clone(), mistake.to_string()))
-        });
-        Self {
-            incomplete: (!is_whole).then(part).into_iter().collect(),
-            mistakes: mistakes.collect(),
-            home: home(own, &found),
-            watching: found,
-            ..Self::default()
-        }
-    }
-
-    fn take_sent(&mut self, sent: Sent) {
-        self.sent += sent.messages;
-        self.redelivered.extend(sent.redelivered);
-    }
-}
-
-/// The account and Region of the function's own ARN. Emulators of Lambda invent one: where no listed
-/// service is there, the place of the services is the function's.
-fn home(own: Option<&AccountRegion>, watching: &[Listed]) -> AccountRegion {
-    let is_there = |home: &&AccountRegion| {
-        watching.is_empty() || watching.iter().any(|listed| listed.home == **home)
-    };
-    let services = || watching.first().map(|listed| &listed.home);
-    own.filter(is_there)
-        .or_else(services)
-        .cloned()
-        .unwrap_or_default()
 }

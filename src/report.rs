@@ -30,10 +30,10 @@ pub struct Reporter {
     out: Mutex<Box<dyn Write + Send>>,
     function: String,
     level: Level,
-    /// Mistakes that this process has told already: a person needs to read of a wrong tag once,
+    /// Mistakes that this process has reported: a person needs to read of a wrong tag once,
     /// not at each change.
-    told: Mutex<BTreeSet<String>>,
-    /// What the invocation wrote so far.
+    reported: Mutex<BTreeSet<String>>,
+    /// The volume that the invocation has written.
     volume: Mutex<Volume>,
 }
 
@@ -43,7 +43,7 @@ impl fmt::Debug for Reporter {
             out: _,
             function,
             level,
-            told: _,
+            reported: _,
             volume: _,
         } = self;
         f.debug_struct("Reporter")
@@ -62,13 +62,13 @@ impl Reporter {
             out: Mutex::new(out),
             function: function.to_owned(),
             level,
-            told: Mutex::default(),
+            reported: Mutex::default(),
             volume: Mutex::default(),
         }
     }
 
-    /// Writes the lines and the metrics of an invocation, which end with them: how many lines there
-    /// was no room for is told before the summary, and in it.
+    /// Writes the lines of an invocation, its summary and its metrics, in this order. The number of
+    /// lines that there was no room for is in the summary, and in a line of each kind before it.
     pub fn report(&self, summary: &Summary, now: Timestamp) {
         for event in &summary.ignored_events {
             self.line(now, Level::Info, "ignored", &summary.request_id, event);
@@ -76,11 +76,11 @@ impl Reporter {
         for event in &summary.malformed_events {
             self.line(now, Level::Error, MALFORMED, &summary.request_id, event);
         }
-        for (message, told) in [
+        for (message, lists) in [
             ("incomplete", &summary.incomplete),
             ("not swept", &summary.sweep_errors),
         ] {
-            for what in told {
+            for what in lists {
                 self.line(
                     now,
                     Level::Warn,
@@ -122,7 +122,7 @@ impl Reporter {
         }
     }
 
-    /// Tells what was asked for, and by scope.
+    /// Writes a line for each request, with its sender.
     pub fn requests<'a>(
         &self,
         requests: impl IntoIterator<Item = &'a RequestLine>,
@@ -134,8 +134,8 @@ impl Reporter {
         }
     }
 
-    /// Tells of each change. What nobody watches is left out unless the level is `DEBUG`: it may be
-    /// every upload to a bucket.
+    /// Writes a line for each change. A change that no service watches is left out unless the level
+    /// is `DEBUG`: it may be every upload to a bucket.
     pub fn changes<'a>(
         &self,
         changes: impl IntoIterator<Item = &'a ReceivedChange>,
@@ -150,18 +150,18 @@ impl Reporter {
         }
     }
 
-    /// Tells of tags and references that do not parse, each once in the life of the process, since
-    /// the owner of a service that never matches would not hear of it `would_be`.
+    /// Writes a line for each tag and reference that does not parse, once in the life of the process:
+    /// nothing else shows the owner that a service never matches.
     pub fn mistakes<'a>(
         &self,
         mistakes: impl IntoIterator<Item = &'a (ServiceId, String)>,
         request_id: &str,
         now: Timestamp,
     ) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
         for (id, mistake) in mistakes {
             let service = id.to_string();
-            if told.insert(format!("{service}: {mistake}")) {
+            if reported.insert(format!("{service}: {mistake}")) {
                 self.line(
                     now,
                     Level::Warn,
@@ -173,17 +173,17 @@ impl Reporter {
         }
     }
 
-    /// Tells of tagged resources that are not what the tag is for, each once in the life of the
-    /// process: nobody would hear of them `would_be`.
+    /// Writes a line for each tagged resource of another kind than the tag is for, once in the life of
+    /// the process: nothing else shows it.
     pub fn strangers(
         &self,
         strangers: &BTreeMap<String, &'static str>,
         request_id: &str,
         now: Timestamp,
     ) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
         for (arn, mistake) in strangers {
-            if told.insert(format!("{arn}: {mistake}")) {
+            if reported.insert(format!("{arn}: {mistake}")) {
                 self.line(
                     now,
                     Level::Warn,
@@ -241,7 +241,7 @@ impl Reporter {
         }));
     }
 
-    /// A line that cannot be written has nowhere to be told of: standard output is the log.
+    /// An error of writing has no place to go: standard output is the log.
     fn write(&self, text: &[u8]) {
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = out.write_all(text).and_then(|()| out.flush());

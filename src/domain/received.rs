@@ -39,7 +39,7 @@ pub struct MalformedEvent {
     /// The queue's id of the message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message_id: Option<String>,
-    /// Who sent the message.
+    /// The sender of the message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sender_id: Option<String>,
     /// Its own names.
@@ -52,7 +52,7 @@ pub struct MalformedEvent {
 pub struct ReceivedChange {
     /// As a watch term of the function's account and Region; by ARN where it is elsewhere.
     pub key: String,
-    /// What happened to it.
+    /// `written`, `labelled` or `deleted`.
     pub change: &'static str,
     /// Its version, where known.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -62,35 +62,35 @@ pub struct ReceivedChange {
     pub previous: Option<String>,
     /// A deployment must have been created after this instant to have read it.
     pub changed_at: Timestamp,
-    /// Who changed it, where known.
+    /// The author of the change, where known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changed_by: Option<String>,
-    /// The id of the event that told of it.
+    /// The id of its event.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub event_id: String,
-    /// Who sent that event.
+    /// The sender of that event.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub source: &'static str,
-    /// How many services it concerns; nothing where it could not be read which services watch.
+    /// The services that it affects; `None` where the services that watch could not be listed.
     #[serde(flatten)]
     pub reach: Option<Reach>,
-    /// The person's own words, where a request told of it.
+    /// The person's own words, where a request named it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_reason: Option<String>,
-    /// Who sent that request, where it came through the queue.
+    /// The sender of that request, where it came through the queue.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sender_id: Option<String>,
-    /// Whether it was told for the first time, and not by a message of our own.
+    /// True where it is reported for the first time, and not by a deferred message.
     #[serde(skip)]
     pub is_new: bool,
 }
 
-/// How many services a change concerns.
+/// The services that a change reaches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Reach {
     /// Services that a decision about this change was made for.
     pub affected: usize,
-    /// Services that it may concern, and that could not be read.
+    /// Services that it may affect, and that could not be read.
     #[serde(skip_serializing_if = "is_zero")]
     pub undecided: usize,
     /// Services with a tag or a reference that does not parse, which may have meant it. Their
@@ -142,8 +142,8 @@ impl ReceivedChange {
         }
     }
 
-    /// Whether a person may look for it: somebody watches it, may have meant it, or asked for it.
-    /// Of what a message of our own tells again, the lines of the services say enough.
+    /// True where a person may look for it: a service watches it or may have meant it, or a request
+    /// named it. Of a change in a deferred message the lines of the services say enough.
     #[must_use]
     pub fn is_notable(&self) -> bool {
         let reaches =
@@ -159,17 +159,16 @@ impl ReceivedChange {
 /// What a person, or the schedule of the sweep, asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct RequestLine {
-    /// How many keys it says to have changed.
+    /// The number of keys that it says to have changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changed: Option<usize>,
-    /// How many services it names.
+    /// The number of services that it names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub services: Option<usize>,
-    /// Whether a sweep that was asked for repairs: the function's setting decides where that is
-    /// not told.
+    /// `repair` or `report` of a sweep; `as set` where the setting of the function decides.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sweep: Option<&'static str>,
-    /// Whether only the decisions are asked for.
+    /// True where only the decisions are asked for.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
     /// Instead of the function's own limit.
@@ -181,8 +180,7 @@ pub struct RequestLine {
     /// The queue's id of the message that it came in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message_id: Option<String>,
-    /// Who sent that message; nothing where the function was invoked directly: CloudTrail's data
-    /// events tell that.
+    /// The sender of that message. Of a direct invocation CloudTrail's data events name it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sender_id: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! What became of what the plan asked for.
+//! The start of a restart.
 
 use serde::Serialize;
 
@@ -7,7 +7,7 @@ use super::plan::Planned;
 use super::rollout::Rollout;
 use super::service::Service;
 
-/// Why AWS did not do what was asked, as far as we treat it differently.
+/// The kinds of errors of AWS that are treated differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ErrorKind {
@@ -27,7 +27,7 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// Whether the same call may succeed later with nobody's help.
+    /// True where the same call may succeed later with nobody's help.
     #[must_use]
     pub fn passes(self) -> bool {
         match self {
@@ -37,47 +37,47 @@ impl ErrorKind {
     }
 }
 
-/// What became of a service that was decided about.
+/// A service that was planned, and perhaps restarted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Executed {
-    /// The plan as it was carried out: a second look may have changed it.
+    /// The plan as it was carried out: a re-check may have changed it.
     pub planned: Planned,
-    /// Nothing where no restart was due, be it that a second look found none.
+    /// `None` where no restart was due, perhaps by the re-check.
     pub start: Option<StartResult>,
-    /// The last look at the service.
+    /// The last description of it.
     pub seen: Service,
 }
 
-/// How far a restart came in one invocation.
+/// The start of a restart in one invocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StartResult {
     /// A deployment was created.
     Started {
         /// The deployment.
         rollout: Rollout,
-        /// Whether the answer was lost and the deployment found by looking.
+        /// True where the answer was lost, and the deployment found by describing the service.
         found: bool,
     },
-    /// Throttled until the invocation's time was up; goes on later.
+    /// Throttled until the invocation's time was up; tried again later.
     Throttled,
-    /// The invocation's time was up first; goes on later.
+    /// The invocation's time was up first; tried again later.
     OutOfTime,
     /// The role may not restart this service.
     Denied {
         /// AWS's own words.
-        cause: String,
+        message: String,
     },
     /// AWS did not do it.
     Failed {
         /// AWS's own words.
-        cause: String,
-        /// Whether it may succeed later with nobody's help.
+        message: String,
+        /// True where it may succeed later with nobody's help.
         passes: bool,
     },
 }
 
 closed_list! {
-    /// How a restart went, in the log and the answer.
+    /// The start of a restart, as a word in the log and the answer.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
     pub enum ResultCode {
         /// A deployment was created. `deployment` is its id.
@@ -116,7 +116,7 @@ impl StartResult {
         }
     }
 
-    /// Whether it is to be tried again with nobody's help.
+    /// True where it is tried again with nobody's help.
     #[must_use]
     pub fn is_unfinished(&self) -> bool {
         match self {

@@ -82,7 +82,7 @@ pub(super) struct Missing<'a> {
 pub(super) struct LeftOut<'a> {
     /// The message of those lines.
     pub(super) kind: &'a str,
-    /// How many were left out.
+    /// The number of lines that were left out.
     pub(super) more: usize,
 }
 
@@ -98,7 +98,7 @@ pub(super) struct StrangerLine<'a> {
     pub(super) mistake: &'a str,
 }
 
-/// Looked for by day where somebody watches it; else by those who look for a fault.
+/// A change that a service watches is information; any other is for a search for a fault.
 pub(super) fn change_level(change: &ReceivedChange) -> Level {
     if change.is_notable() {
         Level::Info
@@ -107,7 +107,7 @@ pub(super) fn change_level(change: &ReceivedChange) -> Level {
     }
 }
 
-/// The same of services that are told together.
+/// The level of services that are written together.
 pub(super) fn services_level(services: &MoreServices) -> Level {
     match services.decision {
         Decision::Refuse | Decision::Hold if !services.repeated => Level::Warn,

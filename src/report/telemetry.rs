@@ -16,14 +16,14 @@ pub enum Level {
     Trace,
     /// For those who look for a fault.
     Debug,
-    /// What happened.
+    /// Events as they happen.
     #[default]
     Info,
-    /// What goes on by itself, or waits for its owner.
+    /// A case that resolves itself, or that waits for its owner.
     Warn,
-    /// What a person must look at.
+    /// A case that a person must look at.
     Error,
-    /// What ends the function.
+    /// An error that ends the function.
     Fatal,
 }
 

@@ -49,7 +49,7 @@ pub struct Summary {
     /// Listings that were read in part, and used all the same.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub incomplete: Vec<String>,
-    /// What a sweep could not compare, and why.
+    /// Keys, services and listings that a sweep could not compare, and why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sweep_errors: Vec<String>,
     /// The number of entries that there was no room for.

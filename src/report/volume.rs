@@ -24,7 +24,7 @@ pub(super) struct Volume {
 }
 
 impl Volume {
-    /// Whether a line may be written. An eighth is kept for warnings and errors, another for errors
+    /// True where a line may be written. An eighth is kept for warnings and errors, another for errors
     /// alone, and no kind of line takes more than half of what its level may: neither a flood
     /// of events that mean nothing nor one of broken messages, which become dead letters, hides
     /// that a restart failed.
@@ -47,7 +47,7 @@ impl Volume {
         fits
     }
 
-    /// How many lines of each kind were not written.
+    /// The number of lines of each kind that were not written.
     pub(super) fn left_out(&self) -> &BTreeMap<&'static str, usize> {
         &self.left_out
     }

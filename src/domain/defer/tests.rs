@@ -105,47 +105,54 @@ fn follow_up(resolution: Resolution, policy: &DeferPolicy) -> (&'static str, i64
     }
 }
 
+/// A situation, what was made of the service, and the follow-up with the seconds until then.
+type Row = (&'static str, Resolution, (&'static str, i64));
+
+fn assert_follow_ups(table: impl IntoIterator<Item = Row>) {
+    for (situation, resolution, expected) in table {
+        assert_eq!(follow_up(resolution, &POLICY), expected, "{situation}");
+    }
+}
+
 #[test]
-fn what_happens_next_depends_on_the_decision_and_on_how_the_start_went() {
+fn a_hold_is_retried_at_its_end_or_after_a_pause_and_any_other_decision_is_done() {
+    let held = |reason, until| resolution(reason, until);
+
+    assert_follow_ups([
+        ("fresh", held(Reason::Fresh, None), ("done", 0)),
+        ("off", held(Reason::Off, None), ("done", 0)),
+        ("refused", held(Reason::InvalidTag, None), ("done", 0)),
+        ("paused", held(Reason::Paused, None), ("retry", 27)),
+    ]);
+    assert_follow_ups([
+        (
+            "others run",
+            held(Reason::InFlightLimit, None),
+            ("retry", 27),
+        ),
+        (
+            "a window opens",
+            held(Reason::OutsideWindow, Some(at(600))),
+            ("retry", 607),
+        ),
+    ]);
+}
+
+#[test]
+fn a_start_that_aws_or_time_did_not_allow_is_retried_and_one_that_aws_refused_is_done() {
     let failed = |passes| StartResult::Failed {
-        cause: String::new(),
+        message: String::new(),
         passes,
     };
-    let started = StartResult::Started {
-        rollout: rollout(),
-        found: false,
+    let denied = StartResult::Denied {
+        message: String::new(),
     };
     let unread = |kind| Resolution {
         planned: Err(unreadable(kind)),
         ..resolution(Reason::Stale, None)
     };
-    let table = vec![
-        ("it is fresh", resolution(Reason::Fresh, None), ("done", 0)),
-        (
-            "its owner wants nothing done",
-            resolution(Reason::Off, None),
-            ("done", 0),
-        ),
-        (
-            "it is refused",
-            resolution(Reason::InvalidTag, None),
-            ("done", 0),
-        ),
-        (
-            "its window opens",
-            resolution(Reason::OutsideWindow, Some(at(600))),
-            ("retry", 607),
-        ),
-        (
-            "it is paused",
-            resolution(Reason::Paused, None),
-            ("retry", 27),
-        ),
-        (
-            "others run",
-            resolution(Reason::InFlightLimit, None),
-            ("retry", 27),
-        ),
+
+    assert_follow_ups([
         (
             "AWS throttled it",
             after(StartResult::Throttled),
@@ -157,40 +164,14 @@ fn what_happens_next_depends_on_the_decision_and_on_how_the_start_went() {
             ("retry", 0),
         ),
         ("AWS did not answer", after(failed(true)), ("retry", 27)),
+    ]);
+    assert_follow_ups([
         ("AWS does not want it", after(failed(false)), ("done", 0)),
+        ("the role may not", after(denied), ("done", 0)),
+    ]);
+    assert_follow_ups([
         (
-            "the role may not",
-            after(StartResult::Denied {
-                cause: String::new(),
-            }),
-            ("done", 0),
-        ),
-        (
-            "it was started",
-            Resolution {
-                rollout: Some(rollout()),
-                ..after(started)
-            },
-            ("follow", 27),
-        ),
-        (
-            "a rollout of others covers the change",
-            Resolution {
-                rollout: Some(rollout()),
-                ..resolution(Reason::Fresh, None)
-            },
-            ("follow", 27),
-        ),
-        (
-            "a rollout of others covers one change, and another is held",
-            Resolution {
-                rollout: Some(rollout()),
-                ..resolution(Reason::Paused, None)
-            },
-            ("retry", 27),
-        ),
-        (
-            "it could not be described now",
+            "AWS throttled its description",
             unread(ErrorKind::Throttled),
             ("retry", 27),
         ),
@@ -199,11 +180,33 @@ fn what_happens_next_depends_on_the_decision_and_on_how_the_start_went() {
             unread(ErrorKind::Denied),
             ("done", 0),
         ),
-    ];
+    ]);
+}
 
-    for (situation, resolution, expected) in table {
-        assert_eq!(follow_up(resolution, &POLICY), expected, "{situation}");
-    }
+#[test]
+fn a_rollout_is_followed_unless_a_restart_is_owed_beside_it() {
+    let following = |resolution| Resolution {
+        rollout: Some(rollout()),
+        ..resolution
+    };
+    let started = after(StartResult::Started {
+        rollout: rollout(),
+        found: false,
+    });
+
+    assert_follow_ups([
+        ("it was started", following(started), ("follow", 27)),
+        (
+            "a rollout of others covers the change",
+            following(resolution(Reason::Fresh, None)),
+            ("follow", 27),
+        ),
+        (
+            "a rollout covers one change, and another is held",
+            following(resolution(Reason::Paused, None)),
+            ("retry", 27),
+        ),
+    ]);
 }
 
 #[test]

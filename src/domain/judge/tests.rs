@@ -121,60 +121,39 @@ fn the_description_says_how_a_shown_deployment_ended() {
 #[test]
 fn the_history_says_how_a_deployment_ended_that_is_gone() {
     use EndedBy::{Decision, FailureDetection, NotAsked};
+    use Outcome::{Completed, Failed, Rejected};
     use ServiceDeploymentStatus::{RolledBack, RollingBack, Running, Stopped, Succeeded};
-    let unreadable = EndedBy::Unreadable("no answer".to_owned());
+    let back = Some(Outcome::RolledBack);
+    let nobody = EndedBy::Unreadable("no answer".to_owned());
     let table = [
         ("it runs", Running, NotAsked, None),
-        (
-            "it succeeded",
-            Succeeded,
-            NotAsked,
-            Some(Outcome::Completed),
-        ),
-        (
-            "its alarm rang",
-            RollingBack,
-            FailureDetection,
-            Some(Outcome::RolledBack),
-        ),
+        ("it succeeded", Succeeded, NotAsked, Some(Completed)),
+        ("its alarm rang", RollingBack, FailureDetection, back),
         (
             "its circuit breaker opened",
             RolledBack,
             FailureDetection,
-            Some(Outcome::RolledBack),
+            back,
         ),
-        (
-            "somebody ended it; who is not known",
-            RolledBack,
-            unreadable,
-            Some(Outcome::RolledBack),
-        ),
+        ("nobody knows who ended it", RolledBack, nobody, back),
         (
             "a person rolled it back",
             RolledBack,
             Decision,
-            Some(Outcome::Rejected),
+            Some(Rejected),
         ),
+        ("a person stopped it", Stopped, Decision, Some(Rejected)),
         (
-            "a person stopped it",
-            Stopped,
-            Decision,
-            Some(Outcome::Rejected),
-        ),
-        (
-            "it was stopped by itself",
+            "it stopped by itself",
             Stopped,
             FailureDetection,
-            Some(Outcome::Failed),
+            Some(Failed),
         ),
     ];
 
     for (situation, status, ended_by, outcome) in table {
-        assert_eq!(
-            soon(&with_history(past(status, ended_by))),
-            outcome,
-            "{situation}"
-        );
+        let seen = with_history(past(status, ended_by));
+        assert_eq!(soon(&seen), outcome, "{situation}");
     }
 }
 

@@ -200,8 +200,8 @@ impl ServiceLine {
                     );
                 }
             }
-            StartResult::Denied { cause } | StartResult::Failed { cause, .. } => {
-                self.error = Some(cause.clone());
+            StartResult::Denied { message } | StartResult::Failed { message, .. } => {
+                self.error = Some(message.clone());
             }
             StartResult::Throttled | StartResult::OutOfTime => {}
         }

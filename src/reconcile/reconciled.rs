@@ -1,0 +1,100 @@
+//! What an invocation found and did.
+
+use std::collections::BTreeSet;
+
+use crate::aws::{self, IN_A_CIRCLE, Listing};
+use crate::domain::arn::{AccountRegion, ServiceId};
+use crate::domain::batch::MessageIndex;
+use crate::domain::listed::Listed;
+use crate::domain::received::ReceivedChange;
+use crate::report::v1::Services;
+
+use super::send::Sent;
+
+/// What an invocation found and did.
+#[derive(Debug, Default)]
+pub struct Reconciled {
+    /// Every service that has opted in.
+    pub watching: Vec<Listed>,
+    /// The account and Region of the function.
+    pub home: AccountRegion,
+    /// Listings that were read in part, and used all the same.
+    pub incomplete: Vec<String>,
+    /// The number of keys that changed.
+    pub changes: usize,
+    /// The changes, each with the number of services that it affects.
+    pub received: Vec<ReceivedChange>,
+    /// The number of task definitions that were read.
+    pub task_definitions: usize,
+    /// Tags of services that have opted in, and references of task definitions, that do not parse.
+    pub mistakes: BTreeSet<(ServiceId, String)>,
+    /// The line of each service that a change affects or a request names.
+    pub services: Services,
+    /// The messages that are redelivered: their work is not all done, and nothing else carries it.
+    pub redelivered: BTreeSet<MessageIndex>,
+    /// The services that are left to a redelivery.
+    pub left_to_redelivery: BTreeSet<ServiceId>,
+    /// True where a restart was started.
+    pub has_started: bool,
+    /// The number of messages that were sent for later.
+    pub sent: usize,
+    /// The error, where the services could not be listed.
+    pub error: Option<Error>,
+    /// The number of changes that would restart too many services.
+    pub refused_changes: usize,
+}
+
+/// An error before anything was started.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The services that watch could not be listed.
+    #[error("cannot list the services that watch: {0}")]
+    ListingFailed(#[from] aws::Error),
+}
+
+impl Error {
+    /// True where the listing may succeed later with nobody's help.
+    pub(super) fn passes(&self) -> bool {
+        let Self::ListingFailed(error) = self;
+        error.kind.passes()
+    }
+}
+
+impl Reconciled {
+    pub(super) fn of(listing: Listing<Vec<Listed>>, own: Option<&AccountRegion>) -> Self {
+        let Listing { found, is_whole } = listing;
+        let part = || {
+            let listed = found.len();
+            format!("the services that watch, {listed} of them: {IN_A_CIRCLE}")
+        };
+        let mistakes = found.iter().flat_map(|listed| {
+            let mistakes = listed.tags.mistakes();
+            mistakes.map(|mistake| (listed.id.clone(), mistake.to_string()))
+        });
+        Self {
+            incomplete: (!is_whole).then(part).into_iter().collect(),
+            mistakes: mistakes.collect(),
+            home: home(own, &found),
+            watching: found,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn take_sent(&mut self, sent: Sent) {
+        self.sent += sent.messages;
+        self.redelivered.extend(sent.redelivered);
+    }
+}
+
+/// The account and Region of the function's own ARN. Emulators of Lambda invent one: where no listed
+/// service is there, the place of the services is the function's.
+fn home(own: Option<&AccountRegion>, watching: &[Listed]) -> AccountRegion {
+    let is_there = |home: &&AccountRegion| {
+        watching.is_empty() || watching.iter().any(|listed| listed.home == **home)
+    };
+    let services = || watching.first().map(|listed| &listed.home);
+    own.filter(is_there)
+        .or_else(services)
+        .cloned()
+        .unwrap_or_default()
+}
