@@ -309,6 +309,7 @@ impl Reconciler<'_> {
             hold_limit: self.settings.hold_limit,
             max_in_flight: self.settings.max_in_flight,
             has_queue: self.settings.queue_url.is_some(),
+            spent: SignedDuration::try_from(self.clock.elapsed()).unwrap_or(SignedDuration::MAX),
         }
     }
 

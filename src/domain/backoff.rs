@@ -18,9 +18,6 @@ const STEP: SignedDuration = SignedDuration::from_secs(10);
 /// may be missing from the tag index.
 const TAG_LAG: SignedDuration = SignedDuration::from_mins(5);
 
-/// Work that is requeued at once has waited for about as long as an invocation takes.
-const AN_INVOCATION: SignedDuration = SignedDuration::from_mins(2);
-
 /// The longest delay of a message. "Amazon SQS message timers", Amazon SQS Developer Guide.
 const LONGEST_DELAY: SignedDuration = SignedDuration::from_mins(15);
 
@@ -84,13 +81,19 @@ impl Attempt {
         }
     }
 
-    /// The time of the next attempt, and the attempt with its new age and count. Times lie on a
-    /// grid, so that messages about the same service return together and become one.
+    /// The time of the next attempt, and the attempt with its new age and count. What is requeued at
+    /// once has waited for the time that the invocation has `spent`. Times lie on a grid, so that
+    /// messages about the same service return together and become one.
     #[must_use]
-    pub fn requeued(self, when: Requeue, now: Timestamp) -> (Timestamp, Self) {
+    pub fn requeued(
+        self,
+        when: Requeue,
+        spent: SignedDuration,
+        now: Timestamp,
+    ) -> (Timestamp, Self) {
         match when {
             Requeue::Now => {
-                let waited = self.waited.saturating_add(AN_INVOCATION);
+                let waited = self.waited.saturating_add(spent);
                 (now, Self { waited, ..self })
             }
             Requeue::At(end) => (on_the_grid(end, STEP), Self { count: 0, ..self }),
@@ -195,8 +198,22 @@ fn floor(at: Timestamp, step: SignedDuration) -> Timestamp {
 mod tests {
     use super::*;
 
+    const SPENT: SignedDuration = SignedDuration::from_secs(6);
+
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn what_only_lacked_time_is_as_old_as_the_invocations_that_it_waited_for() {
+        let now = at("2026-01-31T10:00:03Z");
+
+        let (again, attempt) = (0..8).fold((now, Attempt::default()), |(_, attempt), _| {
+            attempt.requeued(Requeue::Now, SPENT, now)
+        });
+
+        assert_eq!(again, now);
+        assert_eq!(attempt.waited, SPENT * 8);
     }
 
     #[test]
@@ -206,7 +223,7 @@ mod tests {
         let mut times = Vec::new();
 
         for _ in 0..6 {
-            (now, attempt) = attempt.requeued(Requeue::LATER, now);
+            (now, attempt) = attempt.requeued(Requeue::LATER, SPENT, now);
             times.push(now.to_string()[11..19].to_owned());
         }
 
@@ -225,7 +242,7 @@ mod tests {
         };
 
         let [one, other] = ["2026-01-31T10:00:03Z", "2026-01-31T10:02:11Z"]
-            .map(|now| late.clone().requeued(Requeue::LATER, at(now)).0);
+            .map(|now| late.clone().requeued(Requeue::LATER, SPENT, at(now)).0);
 
         assert_eq!(one, other);
     }
@@ -244,8 +261,8 @@ mod tests {
         let window = Requeue::At(at("2026-01-31T12:00:01Z"));
         let now = at("2026-01-31T10:00:00Z");
 
-        let (_, kept) = attempt.clone().requeued(paused, now);
-        let (end, until_then) = attempt.clone().requeued(window, now);
+        let (_, kept) = attempt.clone().requeued(paused, SPENT, now);
+        let (end, until_then) = attempt.clone().requeued(window, SPENT, now);
 
         assert_eq!(kept.waited, attempt.waited);
         assert_eq!((until_then.waited, until_then.count), (attempt.waited, 0));

@@ -28,6 +28,8 @@ pub struct DeferPolicy {
     pub max_in_flight: usize,
     /// True where the function has a queue of its own.
     pub has_queue: bool,
+    /// The time that the invocation has taken.
+    pub spent: SignedDuration,
 }
 
 /// The answer of [`defer`].
@@ -75,7 +77,8 @@ pub fn defer(
             continue;
         };
         let keys = keys.of(resolution, remaining);
-        let (at, attempt) = next_attempt(resolution, remaining, &keys, &new_keys, now);
+        let (at, attempt) =
+            next_attempt(resolution, remaining, &keys, &new_keys, policy.spent, now);
         if attempt.waited > policy.hold_limit {
             let id = resolution.service.clone();
             let after = policy.hold_limit;
@@ -108,6 +111,7 @@ fn next_attempt(
     remaining: Remaining,
     keys: &BTreeSet<Key>,
     new_keys: &BTreeSet<&Key>,
+    spent: SignedDuration,
     now: Timestamp,
 ) -> (Timestamp, Attempt) {
     let (when, owes_restart) = match remaining {
@@ -124,7 +128,7 @@ fn next_attempt(
         ..before.clone()
     };
     let attempt = if is_new { attempt.anew() } else { attempt };
-    let (at, attempt) = attempt.requeued(when, now);
+    let (at, attempt) = attempt.requeued(when, spent, now);
     let last_reason = resolution
         .planned
         .as_ref()

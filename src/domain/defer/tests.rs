@@ -14,6 +14,7 @@ const POLICY: DeferPolicy = DeferPolicy {
     hold_limit: SignedDuration::from_hours(24),
     max_in_flight: 2,
     has_queue: true,
+    spent: SignedDuration::from_secs(1),
 };
 
 fn now() -> Timestamp {
