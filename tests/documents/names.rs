@@ -308,3 +308,21 @@ fn no_document_uses_a_word_that_was_given_up() {
         }
     }
 }
+
+#[test]
+fn every_window_that_is_shown_parses() {
+    let days = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+    let mut shown = 0;
+    for page in documents() {
+        let windows = page
+            .code()
+            .filter(|code| code.contains(' ') && days.iter().any(|day| code.starts_with(day)));
+        for window in windows {
+            let tags = Tags::parse("reloader", [("reloader:window", window)]);
+
+            assert!(tags.window.is_some(), "{}: {window}", page.path);
+            shown += 1;
+        }
+    }
+    assert!(shown >= 3, "{shown}");
+}
