@@ -108,15 +108,29 @@ impl History {
     pub(crate) fn send_malformed(&mut self, rng: &mut Rng) {
         let body = pick(rng, &MALFORMED);
         self.account.send(QUEUE, body);
+        self.malformed.push(body);
         self.note(format!("a malformed message: {body}"));
         self.write("s3:config/app/x");
     }
 
-    /// The same secret and the same parameter of another Region, which no bare term means.
+    /// The same secret or the same parameter of another Region, which no bare term means; or a call
+    /// that failed.
     pub(crate) fn send_foreign(&mut self, rng: &mut Rng) {
         let now = self.account.now();
         let detail = json!({ "name": "/app/b", "type": "String", "operation": "Update" });
-        let event = if rng.bool() {
+        let event = if rng.u8(..3) == 0 {
+            let mut call = put_secret(now);
+            call["errorCode"] = json!("AccessDenied");
+            call["responseElements"] = Value::Null;
+            let mut event = foreign(
+                "AWS API Call via CloudTrail",
+                "aws.secretsmanager",
+                now,
+                &call,
+            );
+            event["region"] = json!("eu-west-1");
+            event
+        } else if rng.bool() {
             foreign("Parameter Store Change", "aws.ssm", now, &detail)
         } else {
             foreign(

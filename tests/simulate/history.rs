@@ -85,6 +85,8 @@ pub(crate) struct History {
     /// Keys that are gone now.
     pub(crate) deleted: BTreeSet<&'static str>,
     pub(crate) ignored: Vec<Ignoring>,
+    /// Messages that nobody can read.
+    pub(crate) malformed: Vec<&'static str>,
     /// When a person asked for a service to be restarted.
     pub(crate) requests: Vec<(Timestamp, String)>,
     /// Times in which something goes wrong on purpose.

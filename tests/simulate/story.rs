@@ -75,6 +75,7 @@ impl History {
             deletions: Vec::new(),
             deleted: BTreeSet::new(),
             ignored: vec![ignored],
+            malformed: Vec::new(),
             requests: Vec::new(),
             troubles: Vec::new(),
             lines_by_then: Vec::new(),

@@ -2,6 +2,7 @@
 //! no person allowed more.
 
 use jiff::{SignedDuration, Timestamp};
+use sim::HistoryView;
 
 use super::owed::{newest_cover, request};
 use super::{Breach, Promise};
@@ -71,7 +72,9 @@ fn stale(history: &History, thing: &str, written: Timestamp, restart: &Restart) 
     others
         .filter(|other| {
             let past = history.record().past(&other.name);
-            !past.iter().any(|past| past.created_at >= written)
+            let since =
+                |past: &HistoryView| past.created_at >= written && past.created_at <= restart.at;
+            !past.iter().any(since)
         })
         .count()
 }

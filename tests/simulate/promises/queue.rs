@@ -1,4 +1,5 @@
-//! Promise 5: every message ended, and none but a malformed one as a dead letter.
+//! Promise 5: every message ended: malformed ones as dead letters, where a person sees them, and no
+//! other one.
 
 use super::{Breach, Promise};
 use crate::configuration::MALFORMED;
@@ -13,6 +14,12 @@ impl Promise for Queue {
         let storm = history
             .stormy
             .then(|| "4: a storm of calls that does not end".to_owned());
+        let mut missing = history.malformed.clone();
+        for body in &dead {
+            if let Some(place) = missing.iter().position(|sent| sent == body) {
+                missing.swap_remove(place);
+            }
+        }
         let malformed = |body: &&String| !MALFORMED.contains(&body.as_str());
         dead.iter()
             .filter(malformed)
@@ -22,6 +29,11 @@ impl Promise for Queue {
                     .map(|body| format!("5: left in the queue: {body}")),
             )
             .chain(storm)
+            .chain(
+                missing
+                    .iter()
+                    .map(|body| format!("5: no dead letter: {body}")),
+            )
             .map(Breach::of)
             .collect()
     }
