@@ -34,40 +34,40 @@ macro_rules! kinds {
 
 kinds! {
     /// A person, a hook or its time-out ended the restart that read the newest version.
-    EndedOnPurpose = "1: ended on purpose", at most 250,
+    EndedOnPurpose = "1: ended on purpose", at most 220,
     /// A deployment alarm ended the restart that read the newest version.
-    EndedByAlarm = "1: ended by an alarm", at most 60,
+    EndedByAlarm = "1: ended by an alarm", at most 55,
     /// Tasks of the newest deployment read a value with which they fail.
-    BadValue = "1: its tasks fail with the value", at most 250,
+    BadValue = "1: its tasks fail with the value", at most 50,
     /// Tasks of the newest deployment missed a key that was deleted, or never was.
-    MissedKey = "1: its tasks missed a key", at most 100,
+    MissedKey = "1: its tasks missed a key", at most 10,
     /// The tasks of the newest deployment wrote the key themselves at their start, as those of
     /// each further one would.
-    WritesItself = "1: writes its own configuration", at most 3,
+    WritesItself = "1: writes its own configuration", at most 8,
     /// The event of a label that moved was lost, and no API tells when a label moved.
-    LabelMoved = "1: the event of a moved label was lost", at most 20,
+    LabelMoved = "1: the event of a moved label was lost", at most 3,
     /// The task read a replica that did not have the newest version yet, in a deployment that the
     /// change did not ask for.
-    ReplicaLag = "1: read from a replica that lagged", at most 20,
+    ReplicaLag = "1: read from a replica that lagged", at most 12,
     /// The change is older than `RELOADER_SWEEP_SINCE`, and its event was lost.
-    OlderThanSweep = "1: older than the sweep reaches", at most 20,
+    OlderThanSweep = "1: older than the sweep reaches", at most 30,
     /// Something without a known end held the restart for `RELOADER_HOLD_LIMIT`.
-    HoldLimit = "1: held longer than the limit", at most 60,
+    HoldLimit = "1: held longer than the limit", at most 40,
     /// The change reaches more services than `RELOADER_MAX_SERVICES`.
-    TooManyServices = "1: reaches more services than allowed", at most 60,
+    TooManyServices = "1: reaches more services than allowed", at most 40,
     /// IAM refused the restart, which is not tried again.
-    Denied = "1: denied by IAM", at most 60,
+    Denied = "1: denied by IAM", at most 15,
     /// Somebody else deployed the service after this process had described it.
-    Raced = "4: raced", at most 100,
+    Raced = "4: raced", at most 230,
     /// A person asked for this restart.
-    Requested = "4: requested", at most 100,
+    Requested = "4: requested", at most 25,
     /// The deployment history could not be read, which never blocks a restart.
-    HistoryUnread = "3, 4 and 8: history not read", at most 60,
+    HistoryUnread = "3, 4 and 8: history not read", at most 40,
     /// The list of ignored keys could not be read.
-    IgnoredUnread = "3: ignored keys not read", at most 10,
+    IgnoredUnread = "3: ignored keys not read", at most 4,
     /// An object was written whose key, form-URL-decoded, is what the service watches: that AWS
     /// tells it as it is is not proved.
-    DecodedKey = "3: what a key would be decoded", at most 100,
+    DecodedKey = "3: what a key would be decoded", at most 130,
     /// Somebody else deployed the service while its rollback ran, of which Amazon ECS then shows
     /// nothing but a deployment that another superseded.
     SupersededInRollback = "8: superseded while it was rolled back", at most 1,

@@ -61,9 +61,11 @@ fn too_many(history: &History, subject: &Subject, restart: &Restart) -> Option<B
             .iter()
             .rfind(|past| past.created_at > written + SignedDuration::from_secs(1));
         first.is_some_and(|first| {
+            // One that is rolled back is no rollout of the change any more.
+            let ended = first.rolled_back_at.or(first.finished_at);
             record.is_ours(&other.name, first)
                 && first.created_at < restart.at - UNKNOWN
-                && first.finished_at.is_none_or(|end| restart.at <= end)
+                && ended.is_none_or(|end| restart.at <= end)
         })
     };
     // A message for some services describes these alone, and cannot count the rollouts of others.
