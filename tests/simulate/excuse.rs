@@ -55,6 +55,8 @@ kinds! {
     HoldLimit = "1: held longer than the limit", at most 40,
     /// The change reaches more services than `RELOADER_MAX_SERVICES`.
     TooManyServices = "1: reaches more services than allowed", at most 40,
+    /// A deployment that may not be superseded still ran when the history ended.
+    StillHeld = "1: still held at the end", at most 3,
     /// IAM refused the restart, which is not tried again.
     Denied = "1: denied by IAM", at most 15,
     /// Somebody else deployed the service after this process had described it.

@@ -30,6 +30,7 @@ pub(crate) fn excuse(history: &History, stale: &StaleTask, by: Timestamp) -> Opt
         .or_else(|| older_than_sweep(history, stale, written))
         .or_else(|| held_for_too_long(history, subject, written, by))
         .or_else(|| refused_whole(history, stale, written))
+        .or_else(|| still_held(history, subject, written))
         .or_else(|| denied(history, subject, written, by).map(|call| Kind::Denied.by(call)))
 }
 
@@ -148,11 +149,13 @@ fn replica_lag(history: &History, stale: &StaleTask, written: Timestamp) -> Opti
 /// What was written long ago, and whose event was lost, the sweep only reports.
 fn older_than_sweep(history: &History, stale: &StaleTask, written: Timestamp) -> Option<Excuse> {
     let reach = history.choices.sweep_since();
-    // Nor does the event of a change reach a service that watches the key only later.
+    // Nor does the event of a change reach a service that watches the key only later, or whose key
+    // was ignored for a while.
     let is_missed = !history.choices.lossless()
         || history
             .subject(&stale.service)
-            .is_some_and(|subject| written < subject.widened_at);
+            .is_some_and(|subject| written < subject.widened_at)
+        || history.was_ignored(&stale.thing, written);
     let is_old = is_missed && written + reach < history.last_sweep_at;
     is_old.then(|| {
         Kind::OlderThanSweep.by(format!(
@@ -173,6 +176,14 @@ fn held_for_too_long(
     let held = holds::without_known_end(history, subject, written, by);
     (held + holds::SLACK >= limit)
         .then(|| Kind::HoldLimit.by(format!("{} was held for {held:#}", subject.name)))
+}
+
+/// A deployment that is older than the change, and still runs when the history ends.
+fn still_held(history: &History, subject: &Subject, written: Timestamp) -> Option<Excuse> {
+    let past = history.record().past(&subject.name);
+    let newest = past.iter().max_by_key(|past| past.created_at)?;
+    (newest.finished_at.is_none() && newest.created_at <= written)
+        .then(|| Kind::StillHeld.by(describe(newest)))
 }
 
 /// The call that IAM refused: no other one follows before the next sweep.

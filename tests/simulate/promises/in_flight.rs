@@ -97,7 +97,13 @@ fn is_known(
         .troubles
         .iter()
         .any(|stop| written < stop.until && stop.from < by);
+    // The restart may be for another key, of which the invocation alone knows.
+    let has_other_reason = subject.writes()
+        || history
+            .asked_changes(by)
+            .any(|(at, other)| other != thing && subject.reads(other) && at >= written);
     history.choices.lossless()
+        && !has_other_reason
         && subject.has_always_watched(thing)
         && !has_changed_since
         && !was_stopped

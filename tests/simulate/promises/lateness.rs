@@ -50,11 +50,11 @@ fn troubles(history: &History) -> Vec<Span> {
             call.result != sim::CallResult::Ok || !call.input["PaginationToken"].is_null()
         })
         .map(|call| {
-            // Where the next message cannot be sent, SQS redelivers the one before it.
-            let lasts = if call.operation == "SendMessage" {
-                REDELIVERED_AFTER
-            } else {
-                SignedDuration::from_mins(2)
+            // Where services cannot be listed, or the next message cannot be sent, SQS redelivers
+            // the message.
+            let lasts = match call.operation.as_str() {
+                "SendMessage" | "GetResources" => REDELIVERED_AFTER,
+                _ => SignedDuration::from_mins(2),
             };
             Span::unknown(call.time, call.time + lasts)
         });
