@@ -16,6 +16,7 @@ mod holds;
 mod hostile;
 mod kinds;
 mod learn;
+mod limits;
 mod listings;
 mod malformed;
 mod manual;
