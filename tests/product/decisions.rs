@@ -1,33 +1,29 @@
-//! Every reason there is, as the account gives rise to it.
+//! The reasons of the table, as the account gives rise to them.
 
-use std::time::Duration;
+use serde_json::{Value, json};
+use sim::{Controller, Service, service};
 
-use serde_json::json;
-use sim::{Controller, Fault, Service, service};
+use crate::support::{Scenario, api, line, reason, text};
 
-use crate::support::{Scenario, line, many, reason, reasons};
-
-const HISTORY: &str = "ecs:ListServiceDeployments";
-
-fn api() -> Service {
-    service("web/api").watching("ssm:/app/")
-}
-
-/// What one young change gives for one service.
-async fn told_of(service: Service) -> serde_json::Value {
+/// The line of one service after one young change.
+async fn line_of(service: Service) -> Value {
     let scenario = Scenario::with([service]).await;
     let answer = scenario.changed("ssm:/app/db").await;
     assert!(scenario.restarted().is_empty(), "{answer:#}");
-    line(&answer, answer["services"][0]["service"].as_str().unwrap()).clone()
+    line(&answer, text(&answer["services"][0]["service"])).clone()
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_owner_does_not_want_is_told_with_what_would_have_been_done() {
+async fn a_mode_of_the_owner_is_reported_with_the_decision_that_it_replaces() {
     for (value, decision) in [("off", "off"), ("notify", "notify")] {
-        let told = told_of(api().tag("reloader:mode", value)).await;
+        let reported = line_of(api().tag("reloader:mode", value)).await;
 
         assert_eq!(
-            (&told["decision"], &told["reason"], &told["would_be"]),
+            (
+                &reported["decision"],
+                &reported["reason"],
+                &reported["would_be"]
+            ),
             (&"skip".into(), &decision.into(), &"stale".into())
         );
     }
@@ -78,34 +74,29 @@ async fn a_guard_that_does_not_parse_refuses_the_service_and_is_never_repeated()
         ("order", "a number from 0 to 99"),
         ("window", "Mon-Fri 02:00-04:00 Europe/Berlin"),
     ] {
-        let told = told_of(api().tag(&format!("reloader:{tag}"), "hunter2")).await;
+        let reported = line_of(api().tag(&format!("reloader:{tag}"), "hunter2")).await;
 
         assert_eq!(
-            (&told["decision"], &told["reason"]),
+            (&reported["decision"], &reported["reason"]),
             (&"refuse".into(), &"invalid-tag".into()),
-            "{told:#}"
+            "{reported:#}"
         );
-        assert!(
-            told["detail"].as_str().unwrap().contains(expected),
-            "{told:#}"
-        );
-        assert!(!told.to_string().contains("hunter2"), "{told:#}");
+        assert!(text(&reported["detail"]).contains(expected), "{reported:#}");
+        assert!(!reported.to_string().contains("hunter2"), "{reported:#}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_exclusion_that_does_not_parse_refuses_the_service() {
-    let told = told_of(api().tag("reloader:watch", "ssm:/app/ -hunter2")).await;
+    let reported = line_of(api().tag("reloader:watch", "ssm:/app/ -hunter2")).await;
 
-    assert_eq!(told["reason"], "invalid-tag");
+    assert_eq!(reported["reason"], "invalid-tag");
     assert!(
-        told["detail"]
-            .as_str()
-            .unwrap()
+        text(&reported["detail"])
             .starts_with("term 2 of the tag reloader:watch does not parse: expected"),
-        "{told:#}"
+        "{reported:#}"
     );
-    assert!(!told.to_string().contains("hunter2"));
+    assert!(!reported.to_string().contains("hunter2"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -130,34 +121,34 @@ async fn a_controller_that_takes_no_forced_deployment_is_never_asked_for_one() {
         ),
     ] {
         let service = api().controller(controller);
-        let told = told_of(strategy.into_iter().fold(service, |service, strategy| {
+        let reported = line_of(strategy.into_iter().fold(service, |service, strategy| {
             service.tag("reloader:strategy", strategy)
         }))
         .await;
 
         assert_eq!(
-            (&told["decision"], &told["reason"]),
+            (&reported["decision"], &reported["reason"]),
             (&"refuse".into(), &expected.into()),
-            "{controller:?} {strategy:?}: {told:#}"
+            "{controller:?} {strategy:?}: {reported:#}"
         );
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_this_version_does_not_do_is_refused_and_named() {
+async fn a_feature_of_a_later_version_is_refused_and_named() {
     for (tag, value, named) in [
         ("strategy", "stop-tasks", "stop-tasks"),
         ("strategy", "hot-reload", "hot-reload"),
         ("order", "1", "order"),
     ] {
-        let told = told_of(api().tag(&format!("reloader:{tag}"), value)).await;
+        let reported = line_of(api().tag(&format!("reloader:{tag}"), value)).await;
 
         assert_eq!(
-            (&told["decision"], &told["reason"]),
+            (&reported["decision"], &reported["reason"]),
             (&"refuse".into(), &"not-supported-yet".into()),
-            "{tag}={value}: {told:#}"
+            "{tag}={value}: {reported:#}"
         );
-        assert!(told["detail"].as_str().unwrap().contains(named), "{told:#}");
+        assert!(text(&reported["detail"]).contains(named), "{reported:#}");
     }
 }
 
@@ -172,7 +163,7 @@ async fn a_term_beside_auto_works() {
 
 #[tokio::test(start_paused = true)]
 async fn a_service_without_tasks_is_left_alone() {
-    assert_eq!(told_of(api().desired(0)).await["reason"], "no-tasks");
+    assert_eq!(line_of(api().desired(0)).await["reason"], "no-tasks");
 }
 
 #[tokio::test(start_paused = true)]
@@ -186,210 +177,16 @@ async fn a_daemon_is_restarted_like_any_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_pipeline_deployed_after_the_change_is_fresh_while_it_rolls_and_when_it_is_done() {
-    let scenario = Scenario::with([api()]).await;
-    let event = scenario.write("ssm:/app/db");
-    scenario.account.run_for(Duration::from_secs(2)).await;
-    scenario.owner.deploys("web/api").await;
-
-    let rolling = scenario.invoke(&event).await.unwrap();
-    scenario.account.settle().await;
-    let done = scenario.invoke(&event).await.unwrap();
-
-    assert_eq!([reason(&rolling), reason(&done)], ["fresh", "fresh"]);
-    assert!(scenario.restarted().is_empty());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_value_that_made_a_deployment_fail_is_not_tried_again() {
-    for rollback in [true, false] {
-        let bad = service("web/api")
-            .watching("ssm:/app/")
-            .reading(["ssm:/app/db"])
-            .failing_when_reading("ssm:/app/db", 2);
-        let scenario = Scenario::with([bad.circuit_breaker(rollback)]).await;
-        let event = scenario.write("ssm:/app/db");
-        scenario.invoke(&event).await.unwrap();
-        scenario.account.settle().await;
-
-        let again = scenario.invoke(&event).await.unwrap();
-
-        assert_eq!(
-            (reason(&again).as_str(), &again["refused"]),
-            ("failed-already", &1.into()),
-            "rollback {rollback}: {again:#}"
-        );
-        assert_eq!(scenario.restarted(), ["web/api"], "rollback {rollback}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_newer_value_is_tried_after_one_that_failed() {
-    let bad = service("web/api")
-        .watching("ssm:/app/")
-        .reading(["ssm:/app/db"])
-        .failing_next(3)
-        .circuit_breaker(true);
-    let scenario = Scenario::with([bad]).await;
-    scenario.changed("ssm:/app/db").await;
-    scenario.account.settle().await;
-
-    scenario.changed("ssm:/app/db").await;
-
-    assert_eq!(scenario.restarted(), ["web/api", "web/api"]);
-    assert!(scenario.is_all_fresh().await);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_bad_image_that_was_rolled_back_says_nothing_about_the_value() {
-    let scenario = Scenario::with([api()
-        .reading(["ssm:/app/db"])
-        .failing_next(3)
-        .circuit_breaker(true)])
-    .await;
-    let event = scenario.write("ssm:/app/db");
-    scenario.account.run_for(Duration::from_secs(2)).await;
-    scenario.owner.deploys("web/api").await;
-    scenario.account.settle().await;
-    assert_eq!(
-        scenario.service("web/api").history[0].status,
-        "ROLLBACK_SUCCESSFUL"
-    );
-
-    let answer = scenario.invoke(&event).await.unwrap();
-
-    assert_eq!(
-        (reason(&answer).as_str(), scenario.restarted()),
-        ("stale", vec!["web/api".to_owned()]),
-        "{answer:#}"
-    );
-    assert_eq!(
-        (
-            scenario.number_of(HISTORY),
-            scenario.number_of("ecs:DescribeServiceRevisions")
-        ),
-        (1, 1)
-    );
-    assert!(scenario.is_all_fresh().await);
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_history_is_asked_for_changes_older_than_a_minute_only() {
-    let young = Scenario::with([api()]).await;
-    let old = Scenario::with([api()]).await;
-
-    young.changed("ssm:/app/db").await;
-    old.changed_a_while_ago("ssm:/app/db").await;
-
-    assert_eq!((young.number_of(HISTORY), old.number_of(HISTORY)), (0, 1));
-    assert_eq!(
-        (young.restarted(), old.restarted()),
-        (vec!["web/api".to_owned()], vec!["web/api".to_owned()])
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_history_that_cannot_be_read_never_blocks_and_is_told() {
-    for fault in [
-        Fault::denied(HISTORY),
-        Fault::server_error(HISTORY, 500),
-        Fault::throttled(HISTORY),
-        Fault::hang(HISTORY),
-    ] {
-        let scenario = Scenario::with([api()]).await;
-        scenario.account.inject(fault.clone());
-
-        let answer = scenario.changed_a_while_ago("ssm:/app/db").await;
-
-        assert_eq!(scenario.restarted(), ["web/api"], "{fault:?}");
-        assert!(
-            line(&answer, "web/api")["detail"]
-                .as_str()
-                .is_some_and(|detail| detail.contains("history")),
-            "{fault:?}: {answer:#}"
-        );
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_a_failed_deployment_ran_being_unknown_never_blocks() {
-    let scenario = Scenario::with([api()
-        .reading(["ssm:/app/db"])
-        .failing_next(3)
-        .circuit_breaker(true)])
-    .await;
-    let event = scenario.write("ssm:/app/db");
-    scenario.invoke(&event).await.unwrap();
-    scenario.account.settle().await;
-    scenario
-        .account
-        .inject(Fault::denied("ecs:DescribeServiceRevisions"));
-
-    scenario.invoke(&event).await.unwrap();
-
-    assert_eq!(scenario.restarted(), ["web/api", "web/api"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_change_that_reaches_too_far_restarts_nobody_and_another_still_does() {
-    let both = service("web/both").watching("ssm:/app/ ssm:/web/");
-    let scenario = Scenario::set_to(
-        [("RELOADER_MAX_SERVICES", "2")],
-        many(2, "ssm:/app/").into_iter().chain([both]),
-    )
-    .await;
-
-    let too_far = scenario.changed("ssm:/app/db").await;
-    let nobody = scenario.restarted();
-    let within = scenario.changed("ssm:/web/x").await;
-
-    assert!(
-        reasons(&too_far)
-            .values()
-            .all(|reason| reason == "blast-radius"),
-        "{too_far:#}"
-    );
-    assert!(
-        line(&too_far, "web/both")["detail"]
-            .as_str()
-            .unwrap()
-            .contains("ssm:/app/db would restart 3 services; at most 2"),
-        "{too_far:#}"
-    );
-    assert_eq!(
-        (nobody, scenario.restarted()),
-        (Vec::new(), vec!["web/both".to_owned()]),
-        "{within:#}"
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_manual_invocation_may_raise_the_limit_for_itself() {
-    let scenario = Scenario::set_to([("RELOADER_MAX_SERVICES", "2")], many(3, "ssm:/app/")).await;
-
-    let refused = scenario.reload(json!({ "changed": ["ssm:/app/db"] })).await;
-    let raised = scenario
-        .reload(json!({ "changed": ["ssm:/app/db"], "max_services": 3 }))
-        .await;
-
-    assert_eq!(
-        (&refused["refused"], &raised["started"]),
-        (&3.into(), &3.into()),
-        "{raised:#}"
-    );
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_pause_holds_until_its_end() {
-    let told = told_of(api().tag("reloader:pause", "true")).await;
+    let reported = line_of(api().tag("reloader:pause", "true")).await;
     assert_eq!(
-        (&told["decision"], &told["reason"]),
+        (&reported["decision"], &reported["reason"]),
         (&"hold".into(), &"paused".into())
     );
 
-    let told = told_of(api().tag("reloader:pause", "2026-01-31T12:00:00Z")).await;
+    let reported = line_of(api().tag("reloader:pause", "2026-01-31T12:00:00Z")).await;
     assert_eq!(
-        (&told["reason"], &told["detail"]),
+        (&reported["reason"], &reported["detail"]),
         (
             &"paused".into(),
             &"until 2026-01-31T12:00:00Z; there is no queue for held work: only the sweep takes \
@@ -404,93 +201,13 @@ async fn a_pause_holds_until_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rollback_under_way_is_never_disturbed_however_young_the_change_is() {
-    let bad = api()
-        .reading(["ssm:/app/db"])
-        .percent(50, 100)
-        .failing_next(3)
-        .circuit_breaker(true)
-        .task_seconds(5.0, 60.0, 1.0);
-    for age in [
-        Duration::ZERO,
-        Duration::from_secs(10),
-        Duration::from_secs(40),
-    ] {
-        let scenario = Scenario::with([bad.clone()]).await;
-        scenario.owner.deploys("web/api").await;
-        while scenario.service("web/api").history[0].status != "ROLLBACK_IN_PROGRESS" {
-            scenario.account.run_for(Duration::from_secs(1)).await;
-        }
-        scenario.account.run_for(age).await;
-
-        let answer = scenario.changed("ssm:/app/db").await;
-
-        assert_eq!(
-            (reason(&answer).as_str(), &answer["held"]),
-            ("deployment-in-progress", &1.into()),
-            "{age:?} into it: {answer:#}"
-        );
-        assert_eq!(
-            scenario.service("web/api").history[0].status,
-            "ROLLBACK_IN_PROGRESS"
-        );
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_rolling_deployment_older_than_the_change_is_superseded_ten_minutes_after_the_change() {
-    let slow = api().task_seconds(20.0, 10.0, 3600.0);
-    let scenario = Scenario::set_to([("RELOADER_MIN_INTERVAL", "0s")], [slow]).await;
-    scenario.owner.deploys("web/api").await;
-    scenario.account.run_for(Duration::from_secs(10)).await;
-
-    let event = scenario.write("ssm:/app/db");
-    let held = scenario.invoke(&event).await.unwrap();
-    scenario
-        .account
-        .run_for(Duration::from_mins(10) + Duration::from_secs(1))
-        .await;
-    let superseded = scenario.invoke(&event).await.unwrap();
-
-    assert_eq!(
-        (reason(&held), reason(&superseded)),
-        ("deployment-in-progress".to_owned(), "stale".to_owned())
-    );
-    assert_eq!(scenario.restarted(), ["web/api"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_sixth_active_deployment_is_not_asked_for() {
-    let slow = api().task_seconds(20.0, 10.0, 3600.0);
-    let scenario = Scenario::set_to([("RELOADER_MIN_INTERVAL", "0s")], [slow]).await;
-    for _ in 0..4 {
-        scenario.owner.deploys("web/api").await;
-        scenario.account.run_for(Duration::from_secs(3)).await;
-    }
-    assert_eq!(scenario.service("web/api").deployments.len(), 5);
-
-    let event = scenario.write("ssm:/app/db");
-    scenario.account.run_for(Duration::from_mins(11)).await;
-    let answer = scenario.invoke(&event).await.unwrap();
-
-    assert_eq!(
-        (
-            reason(&answer).as_str(),
-            &answer["held"],
-            scenario.number_of("ecs:UpdateService")
-        ),
-        ("too-many-deployments", &1.into(), 0)
-    );
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_deleted_key_restarts_nobody() {
     let scenario = Scenario::with([api()]).await;
     scenario.account.put_parameter("/app/db");
     scenario.account.delete_parameter("/app/db");
 
     let answer = scenario
-        .invoke(&scenario.told("Delete", "/app/db"))
+        .invoke(&scenario.parameter_event("Delete", "/app/db"))
         .await
         .unwrap();
 
@@ -510,7 +227,7 @@ async fn a_label_that_moves_restarts_nobody() {
     let scenario = Scenario::with([api()]).await;
 
     let answer = scenario
-        .invoke(&scenario.told("LabelParameterVersion", "/app/db"))
+        .invoke(&scenario.parameter_event("LabelParameterVersion", "/app/db"))
         .await
         .unwrap();
 
@@ -522,8 +239,8 @@ async fn a_label_that_moves_restarts_nobody() {
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_is_going_or_gone_is_inactive() {
-    let draining = told_of(api().task_seconds(20.0, 10.0, 600.0).draining()).await;
-    let gone = told_of(api().inactive()).await;
+    let draining = line_of(api().task_seconds(20.0, 10.0, 600.0).draining()).await;
+    let gone = line_of(api().inactive()).await;
 
     assert_eq!(
         (&draining["reason"], &gone["reason"]),
@@ -532,7 +249,7 @@ async fn a_service_that_is_going_or_gone_is_inactive() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_excluded_key_is_told_as_excluded() {
+async fn an_excluded_key_is_reported_as_excluded() {
     let scenario =
         Scenario::with([service("web/api").watching("ssm:/app/ -ssm:/app/flags/")]).await;
 

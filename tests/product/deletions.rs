@@ -3,10 +3,17 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sim::events::{Envelope, Object, object_deleted};
 use sim::{Fault, Service, Trail, service, task_definition};
 
-use crate::support::{BUCKET, Scenario, line, reason};
+use crate::support::{BUCKET, DESCRIBE_TASK_DEFINITION, Scenario, line, reason, text};
+
+/// The event of a deletion that was made now.
+fn deletion(scenario: &Scenario, key: &str) -> Value {
+    if key.starts_with("ssm:") {
+        return scenario.parameter_event("Delete", "/app/db");
+    }
+    scenario.object_deletion("app/prod.env")
+}
 
 const FILE: &str = "arn:aws:s3:::config/app/prod.env";
 
@@ -49,8 +56,8 @@ fn delete(scenario: &Scenario, term: &str) {
 
 const KEYS: [&str; 3] = ["ssm:/app/db", "secret:prod/db", "s3:config/app/prod.env"];
 
-/// What is told last of `web/api` for the reason `deleted`.
-fn told(scenario: &Scenario) -> Value {
+/// The last line of `web/api` with the reason `deleted`.
+fn deleted_line(scenario: &Scenario) -> Value {
     let mut lines = scenario.lines("service").into_iter();
     lines
         .rfind(|line| line["reason"] == "deleted" && line["service"] == "web/api")
@@ -58,7 +65,7 @@ fn told(scenario: &Scenario) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_that_a_task_definition_refers_to_is_missed_whether_the_service_says_auto_or_not() {
+async fn a_key_that_a_task_definition_refers_to_is_missed_with_auto_and_without() {
     for (key, auto) in KEYS
         .iter()
         .flat_map(|key| [true, false].map(|auto| (*key, auto)))
@@ -68,7 +75,7 @@ async fn a_key_that_a_task_definition_refers_to_is_missed_whether_the_service_sa
         delete(&scenario, key);
         scenario.account.settle().await;
 
-        let line = told(&scenario);
+        let line = deleted_line(&scenario);
         assert_eq!(
             (&line["level"], &line["missing_key"]),
             (&"WARN".into(), &true.into()),
@@ -83,7 +90,7 @@ async fn a_key_that_a_task_definition_refers_to_is_missed_whether_the_service_sa
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_cleaned_up_below_a_watched_prefix_or_term_alone_alarms_nobody() {
+async fn a_deletion_that_only_a_prefix_or_a_term_watches_alarms_nobody() {
     for terms in [
         "ssm:/app/ secret:prod/ s3:config/app/",
         "ssm:/app/db secret:prod/db s3:config/app/prod.env",
@@ -94,7 +101,7 @@ async fn what_is_cleaned_up_below_a_watched_prefix_or_term_alone_alarms_nobody()
             delete(&scenario, key);
             scenario.account.settle().await;
 
-            let line = told(&scenario);
+            let line = deleted_line(&scenario);
             assert_eq!(
                 (&line["level"], &line["missing_key"]),
                 (&"INFO".into(), &Value::Null),
@@ -124,35 +131,11 @@ async fn a_pinned_version_of_a_secret_that_is_deleted_is_missed() {
     scenario.account.delete_secret("prod/db");
     scenario.account.settle().await;
 
-    assert_eq!(told(&scenario)["missing_key"], true);
-}
-
-/// The event of a deletion that was made now.
-fn deletion(scenario: &Scenario, key: &str) -> Value {
-    if key.starts_with("ssm:") {
-        return scenario.told("Delete", "/app/db");
-    }
-    let id = "6a7e8feb-b491-4cf7-a9f1-bf3703467718";
-    let envelope = Envelope {
-        id,
-        account: "123456789012",
-        time: scenario.account.now(),
-        region: "eu-west-1",
-    };
-    let object = Object {
-        bucket: BUCKET,
-        key: "app/prod.env",
-        size: 0,
-        etag: "",
-        version_id: Some("m"),
-        sequencer: "61",
-        request_id: "N4N7GDK58NMKJ12R",
-    };
-    object_deleted(&envelope, &object)
+    assert_eq!(deleted_line(&scenario)["missing_key"], true);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deletion_whose_event_comes_last_of_a_key_that_is_there_again_is_no_deletion() {
+async fn a_deletion_whose_event_comes_after_the_key_exists_again_is_no_deletion() {
     for key in ["ssm:/app/db", "s3:config/app/prod.env"] {
         let scenario = referring("auto").await;
         let deleted = deletion(&scenario, key);
@@ -178,7 +161,7 @@ async fn a_deletion_whose_event_comes_last_of_a_key_that_is_there_again_is_no_de
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_secret_that_is_there_again_when_the_trail_tells_of_its_deletion_alarms_nobody() {
+async fn a_secret_that_exists_again_when_the_trail_reports_its_deletion_alarms_nobody() {
     let scenario = referring("auto").await;
     scenario.account.set_trail(Trail {
         delay: Duration::from_mins(3),
@@ -202,7 +185,7 @@ async fn a_secret_that_is_there_again_when_the_trail_tells_of_its_deletion_alarm
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_written_again_and_told_by_its_deletion_alone_restarts() {
+async fn a_key_that_was_written_again_restarts_although_only_its_deletion_was_reported() {
     for key in ["ssm:/app/db", "s3:config/app/prod.env"] {
         let scenario = Scenario::with([service("web/api").watching(key)]).await;
         scenario.change(key);
@@ -223,7 +206,7 @@ async fn what_was_written_again_and_told_by_its_deletion_alone_restarts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_read_alarms_nobody_and_is_told() {
+async fn an_unreadable_key_or_task_definition_alarms_nobody_and_is_reported() {
     for (key, action) in KEYS.into_iter().zip([
         "ssm:DescribeParameters",
         "secretsmanager:ListSecrets",
@@ -235,13 +218,10 @@ async fn what_cannot_be_read_alarms_nobody_and_is_told() {
         delete(&scenario, key);
         scenario.account.settle().await;
 
-        let line = told(&scenario);
+        let line = deleted_line(&scenario);
         assert_eq!(line["missing_key"], Value::Null, "{key}: {line:#}");
         assert!(
-            line["changes"][0]["note"]
-                .as_str()
-                .unwrap()
-                .contains("whether it was written again is not known"),
+            text(&line["changes"][0]["note"]).contains("whether it was written again is not known"),
             "{key}: {line:#}"
         );
     }
@@ -249,22 +229,19 @@ async fn what_cannot_be_read_alarms_nobody_and_is_told() {
         let scenario = referring(key).await;
         scenario
             .account
-            .inject(Fault::denied("ecs:DescribeTaskDefinition"));
+            .inject(Fault::denied(DESCRIBE_TASK_DEFINITION));
 
         delete(&scenario, key);
         scenario.account.settle().await;
 
-        let line = told(&scenario);
+        let line = deleted_line(&scenario);
         assert_eq!(
             (&line["level"], &line["missing_key"]),
             (&"INFO".into(), &Value::Null),
             "{key}: {line:#}"
         );
         assert!(
-            line["detail"]
-                .as_str()
-                .unwrap()
-                .contains("refers to what was deleted is not known"),
+            text(&line["detail"]).contains("refers to what was deleted is not known"),
             "{key}: {line:#}"
         );
     }
@@ -274,14 +251,14 @@ async fn what_cannot_be_read_alarms_nobody_and_is_told() {
 async fn a_deployment_since_that_ended_well_proves_that_nothing_is_missed() {
     for deployed in [false, true] {
         let scenario = referring("auto").await;
-        let deleted = scenario.told("Delete", "/app/db");
+        let deleted = scenario.parameter_event("Delete", "/app/db");
         if deployed {
             scenario.account.run_for(Duration::from_secs(2)).await;
             scenario.account.force("web/api");
         }
         scenario.account.run_for(Duration::from_mins(10)).await;
 
-        // What metadata tells is older than the deletion.
+        // The metadata is older than the deletion.
         let answer = scenario.invoke(&deleted).await.unwrap();
 
         let line = line(&answer, "web/api");

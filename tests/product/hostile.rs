@@ -3,19 +3,17 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sim::{Fault, Service, service};
+use sim::{Fault, service};
 
-use crate::support::{BUCKET, DEAD_LETTERS, QUEUE, Scenario, TIMEOUT, line, many, names_of_many};
+use crate::support::{
+    BUCKET, DEAD_LETTERS, QUEUE, Scenario, TIMEOUT, api, line, many, names_of_many, text,
+};
 
 /// Long enough for what is held to return, and for a message that is returned to become a dead
 /// letter.
 const A_WHILE: Duration = Duration::from_hours(2);
 
-fn api() -> Service {
-    service("web/api").watching("ssm:/app/")
-}
-
-/// Deferred work for `web/api`, as the function would send it.
+/// Deferred work for `web/api`, as the function sends it.
 fn deferred() -> Value {
     let change = json!({
         "kind": "ssm", "path": "app/db", "partition": "aws", "account": "123456789012", "region": "eu-west-1",
@@ -66,7 +64,7 @@ async fn deferred_work_is_read_from_the_functions_own_queue_and_from_nowhere_els
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_queued_request_does_not_raise_the_limit_and_says_so() {
+async fn a_queued_request_does_not_raise_the_limit_and_its_line_says_so() {
     let scenario = Scenario::set_to([("RELOADER_MAX_SERVICES", "2")], many(3, "ssm:/app/"))
         .await
         .with_queue();
@@ -115,7 +113,7 @@ async fn a_limit_that_a_direct_request_raised_holds_for_what_it_starts_and_not_f
         .await;
     scenario.account.run_for(A_WHILE).await;
 
-    let held = line(&answer, "web/s004")["detail"].as_str().unwrap();
+    let held = text(&line(&answer, "web/s004")["detail"]);
     assert_eq!(
         held,
         "4 rollouts of this change run at once; it is retried under RELOADER_MAX_SERVICES=2"
@@ -138,7 +136,7 @@ async fn lists_that_are_too_long_become_dead_letters_and_the_real_event_beside_t
     let services =
         json!({ "reload": { "services": listed(&|number| format!("web/s{number}").into()) } });
     let records = json!({ "Records": listed(&|_| json!({ "eventSource": "aws:s3" })) });
-    let mut resources = scenario.told("Update", "/app/x");
+    let mut resources = scenario.parameter_event("Update", "/app/x");
     resources["resources"] =
         listed(&|_| "arn:aws:ssm:eu-west-1:123456789012:parameter/app/x".into());
     let hostile = [keys, services, records, resources].map(|message| message.to_string());
@@ -151,24 +149,24 @@ async fn lists_that_are_too_long_become_dead_letters_and_the_real_event_beside_t
 
     assert_eq!(scenario.restarted(), ["web/api"]);
     assert_eq!(scenario.account.messages(DEAD_LETTERS), hostile);
-    let told: Vec<_> = scenario
+    let errors: Vec<_> = scenario
         .lines("malformed")
         .iter()
         .take(4)
-        .map(|line| line["error"].as_str().unwrap().to_owned())
+        .map(|line| text(&line["error"]).to_owned())
         .collect();
-    for (told, expected) in told.iter().zip([
+    for (error, expected) in errors.iter().zip([
         "reload.changed: expected at most 1000 entries",
         "reload.services: expected at most 1000 entries",
         "Records: expected at most 1000 records",
         "resources: expected at most 1000 entries",
     ]) {
-        assert!(told.ends_with(expected), "{told}");
+        assert!(error.ends_with(expected), "{error}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_cannot_be_read_is_told_as_such_and_not_repeated() {
+async fn an_answer_that_cannot_be_read_is_reported_as_such_and_not_repeated() {
     let scenario = Scenario::with([
         service("web/api").watching(&format!("s3:{BUCKET}/app/ ssm:/app/db secret:db"))
     ])

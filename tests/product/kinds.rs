@@ -1,24 +1,19 @@
 //! Kinds of services that are easily taken for what they are not: Express Mode, and ECS Anywhere.
 
-use std::time::Duration;
-
 use sim::{service, task_definition};
 
-use crate::support::Scenario;
+use crate::support::{A_MINUTE, Scenario, text};
 
-const A_MINUTE: Duration = Duration::from_mins(1);
-
-fn told(scenario: &Scenario) -> Vec<String> {
+fn reasons_reported(scenario: &Scenario) -> Vec<String> {
     let lines = scenario.lines("service");
     lines
         .iter()
-        .map(|line| line["reason"].as_str().unwrap().to_owned())
+        .map(|line| text(&line["reason"]).to_owned())
         .collect()
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_express_service_is_restarted_for_what_its_deployment_refers_to_and_waited_for_while_it_shifts()
- {
+async fn an_express_service_is_restarted_for_its_references_and_waited_for_while_traffic_shifts() {
     // Five minutes until its tasks are there, six more until all traffic has gone over: a rolling
     // deployment would be superseded by then.
     let express = service("web/api")
@@ -40,9 +35,9 @@ async fn an_express_service_is_restarted_for_what_its_deployment_refers_to_and_w
     let statuses: Vec<_> = history.iter().map(|past| past.status).collect();
     assert_eq!(statuses, ["SUCCESSFUL", "SUCCESSFUL", "SUCCESSFUL"]);
     assert!(
-        told(&scenario).contains(&"deployment-in-progress".to_owned()),
+        reasons_reported(&scenario).contains(&"deployment-in-progress".to_owned()),
         "{:?}",
-        told(&scenario)
+        reasons_reported(&scenario)
     );
     let shifted = history[1].finished_at.unwrap();
     assert!(
@@ -62,10 +57,10 @@ async fn the_launch_type_external_is_not_the_controller_external() {
     assert!(scenario.is_all_fresh().await);
     assert_eq!(scenario.restarted(), ["web/api"]);
     assert!(
-        told(&scenario)
+        reasons_reported(&scenario)
             .iter()
             .all(|reason| reason == "stale" || reason == "fresh"),
         "{:?}",
-        told(&scenario)
+        reasons_reported(&scenario)
     );
 }

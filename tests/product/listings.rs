@@ -4,20 +4,12 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sim::{Fault, Service, service, task_definition};
+use sim::{Fault, service};
 
-use crate::support::{BUCKET, Scenario, TIMEOUT, line, reason};
-
-const SERVICES: &str = "ecs:service";
-const IGNORED: &str = "ssm:parameter";
-
-/// An empty page, the page, an empty page, and the same page with a token that was handed out
-/// before.
-const CALLS: usize = 4;
-
-fn api() -> Service {
-    service("web/api").watching("ssm:/app/")
-}
+use crate::support::{
+    CALLS, IGNORED, SERVICES, Scenario, TIMEOUT, api, line, number_about, reason, repeats_a_token,
+    text, worker,
+};
 
 fn in_a_circle(scenario: &Scenario, action: &str, target: &str) {
     scenario
@@ -25,26 +17,9 @@ fn in_a_circle(scenario: &Scenario, action: &str, target: &str) {
         .inject(Fault::tokens_in_a_circle(action).target(target));
 }
 
-/// How often the function made this call about this.
-fn number_about(scenario: &Scenario, action: &str, target: &str) -> usize {
-    let is_it = |call: &sim::Call| {
-        call.action() == action && call.target.split(',').any(|one| one == target)
-    };
-    scenario
-        .account
-        .calls()
-        .iter()
-        .filter(|call| is_it(call))
-        .count()
-}
-
-fn is_said(text: &Value) -> bool {
-    text.to_string().contains("page token for the second time")
-}
-
 #[tokio::test(start_paused = true)]
 async fn services_listed_in_a_circle_are_restarted_and_count_once() {
-    let two = [api(), service("web/worker").watching("ssm:/app/")];
+    let two = [api(), worker()];
     let scenario = Scenario::set_to([("RELOADER_MAX_SERVICES", "2")], two).await;
     in_a_circle(&scenario, "tag:GetResources", SERVICES);
 
@@ -62,8 +37,8 @@ async fn services_listed_in_a_circle_are_restarted_and_count_once() {
         ),
         (&2.into(), CALLS)
     );
-    assert!(is_said(&answer["incomplete"]), "{answer:#}");
-    let (summary, told) = (
+    assert!(repeats_a_token(&answer["incomplete"]), "{answer:#}");
+    let (summary, reported) = (
         &scenario.lines("summary")[0],
         &scenario.lines("incomplete")[0],
     );
@@ -71,11 +46,11 @@ async fn services_listed_in_a_circle_are_restarted_and_count_once() {
         (
             &summary["level"],
             &summary["incomplete_listings"],
-            &told["level"]
+            &reported["level"]
         ),
         (&"WARN".into(), &1.into(), &"WARN".into())
     );
-    assert!(is_said(&told["what"]), "{told:#}");
+    assert!(repeats_a_token(&reported["what"]), "{reported:#}");
     assert_eq!(scenario.metric("ListingsIncomplete"), [1]);
 }
 
@@ -92,7 +67,7 @@ async fn a_circle_that_lasts_keeps_nobody_waiting_behind_a_queue() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn services_listed_without_end_are_an_error_at_half_the_time_and_go_on_later() {
+async fn services_listed_without_end_are_an_error_at_half_the_time_and_are_listed_again_later() {
     let scenario = Scenario::with([api()]).await.with_queue();
     let lasts = Duration::from_mins(5);
     scenario.account.inject(
@@ -107,10 +82,7 @@ async fn services_listed_without_end_are_an_error_at_half_the_time_and_go_on_lat
     assert!(calls <= 6 + 6 * 58, "{calls}");
     let summary = &scenario.lines("summary")[0];
     assert!(
-        summary["error"]
-            .as_str()
-            .unwrap()
-            .starts_with("cannot list the services that watch"),
+        text(&summary["error"]).starts_with("cannot list the services that watch"),
         "{summary:#}"
     );
     let took = Duration::from_millis(summary["elapsed_ms"].as_u64().unwrap());
@@ -120,7 +92,7 @@ async fn services_listed_without_end_are_an_error_at_half_the_time_and_go_on_lat
     );
     assert_eq!(
         summary["deferred_sent"], 1,
-        "there was time to send on what was told"
+        "there was time to send on what was reported"
     );
     assert!(scenario.is_all_fresh().await);
     assert_eq!(scenario.restarted(), ["web/api"]);
@@ -150,7 +122,7 @@ async fn ignored_keys_listed_in_a_circle_are_ignored() {
     );
     assert_eq!(ignored["lookups_failed"], 0);
     assert!(
-        is_said(&line(&other, "web/worker")["changes"][0]["note"]),
+        repeats_a_token(&line(&other, "web/worker")["changes"][0]["note"]),
         "{other:#}"
     );
     assert_eq!(
@@ -217,12 +189,15 @@ async fn a_history_that_ends_in_a_circle_blocks_no_restart() {
     let answer = scenario.changed_a_while_ago("ssm:/app/db").await;
 
     assert_eq!(scenario.restarted(), ["web/api"], "{answer:#}");
-    assert!(is_said(&line(&answer, "web/api")["detail"]), "{answer:#}");
+    assert!(
+        repeats_a_token(&line(&answer, "web/api")["detail"]),
+        "{answer:#}"
+    );
     assert_eq!(scenario.number_of("ecs:ListServiceDeployments"), CALLS);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_history_that_ends_in_a_circle_told_holds() {
+async fn a_failure_in_a_history_that_ends_in_a_circle_counts() {
     let bad = api()
         .circuit_breaker(true)
         .failing_when_reading("ssm:/app/db", 1);
@@ -243,156 +218,4 @@ async fn what_a_history_that_ends_in_a_circle_told_holds() {
         ("failed-already".to_owned(), vec!["web/api".to_owned()]),
         "{answer:#}"
     );
-}
-
-/// A service for each kind of listing that the sweep makes, all of them stale.
-async fn stale() -> Scenario {
-    let scenario = Scenario::with([]).await;
-    let write = |account: &sim::Account| {
-        account.put_parameter("/app/db");
-        account.put_parameter("/own/url");
-        account.put_object(BUCKET, "app/prod.env");
-        account.put_object(BUCKET, "one.env");
-        account.put_secret("prod/db");
-    };
-    write(&scenario.account);
-    scenario.account.run_for(Duration::from_hours(2)).await;
-    let below = [
-        api(),
-        service("web/files").watching("s3:config/app/"),
-        service("web/shop").watching("secret:prod/"),
-    ];
-    let named = [
-        service("web/auto")
-            .watching("auto")
-            .referring(task_definition().secret("DB", "/own/url")),
-        service("web/file").watching("s3:config/one.env"),
-    ];
-    below
-        .into_iter()
-        .chain(named)
-        .for_each(|service| scenario.account.add(service));
-    scenario.account.run_for(Duration::from_hours(1)).await;
-    write(&scenario.account);
-    scenario.account.run_for(Duration::from_mins(30)).await;
-    scenario
-}
-
-const ALL: [&str; 5] = ["web/api", "web/auto", "web/file", "web/files", "web/shop"];
-
-#[tokio::test(start_paused = true)]
-async fn a_sweep_works_with_what_it_read_of_a_listing_in_a_circle_and_says_so() {
-    // How many listings of a kind a sweep makes, and what a circle adds to it.
-    for (action, target, calls, said) in [
-        (
-            "tag:GetResources",
-            Some(SERVICES),
-            CALLS,
-            Some("the services that watch"),
-        ),
-        (
-            "tag:GetResources",
-            Some(IGNORED),
-            CALLS,
-            Some("which keys are ignored"),
-        ),
-        ("ssm:DescribeParameters", None, 2 * CALLS, Some("ssm:/app/")),
-        (
-            "secretsmanager:ListSecrets",
-            None,
-            CALLS,
-            Some("all secrets"),
-        ),
-        ("secretsmanager:ListSecretVersionIds", None, CALLS, None),
-        // The object that is named is on the second page.
-        ("s3:ListObjectsV2", None, CALLS + 2, Some("s3:config/app/")),
-        (
-            "ecs:ListTasks",
-            Some("web/api"),
-            CALLS,
-            Some("the tasks of web/api"),
-        ),
-        ("ecs:ListServiceDeployments", None, 5 * CALLS, None),
-    ] {
-        let scenario = stale().await;
-        let fault = Fault::tokens_in_a_circle(action);
-        scenario
-            .account
-            .inject(target.into_iter().fold(fault, Fault::target));
-
-        let answer = scenario.invoke(&json!({ "sweep": {} })).await.unwrap();
-
-        assert_eq!(
-            (scenario.restarted(), &answer["stale"]),
-            (ALL.map(str::to_owned).to_vec(), &5.into()),
-            "{action}: {answer:#}"
-        );
-        let made = target.map_or_else(
-            || scenario.number_of(action),
-            |target| number_about(&scenario, action, target),
-        );
-        assert_eq!(made, calls, "{action}");
-        let not_swept: Vec<_> = answer["sweep_errors"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .collect();
-        assert_eq!(
-            not_swept.len(),
-            usize::from(said.is_some()),
-            "{action}: {not_swept:#?}"
-        );
-        if let Some(said) = said {
-            assert!(
-                is_said(not_swept[0]) && not_swept[0].as_str().unwrap().starts_with(said),
-                "{action}: {not_swept:#?}"
-            );
-        }
-        assert_eq!(
-            answer["keys_swept"], 5,
-            "{action}: what is listed twice counts once"
-        );
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_listing_without_end_leaves_a_sweep_the_time_to_restart_the_others() {
-    for (action, target, missed) in [
-        (
-            "tag:GetResources",
-            Some(IGNORED),
-            vec!["web/api", "web/auto", "web/shop"],
-        ),
-        // What was read before the time was over is worked with.
-        ("ssm:DescribeParameters", None, vec![]),
-        ("secretsmanager:ListSecrets", None, vec!["web/shop"]),
-        (
-            "secretsmanager:ListSecretVersionIds",
-            None,
-            vec!["web/shop"],
-        ),
-        ("s3:ListObjectsV2", None, vec![]),
-        ("ecs:ListTasks", Some("web/api"), vec!["web/api"]),
-        ("ecs:ListServiceDeployments", None, vec![]),
-    ] {
-        let scenario = stale().await;
-        let fault = Fault::tokens_without_end(action);
-        scenario
-            .account
-            .inject(target.into_iter().fold(fault, Fault::target));
-
-        let answer = scenario.invoke(&json!({ "sweep": {} })).await.unwrap();
-
-        let others: Vec<_> = ALL
-            .into_iter()
-            .filter(|name| !missed.contains(name))
-            .collect();
-        assert_eq!(scenario.restarted(), others, "{action}: {answer:#}");
-        assert!(
-            Duration::from_millis(answer["elapsed_ms"].as_u64().unwrap()) < TIMEOUT,
-            "{action}"
-        );
-        let said = answer["sweep_errors"].as_array().map_or(0, Vec::len);
-        assert!(missed.is_empty() || said > 0, "{action}: {answer:#}");
-    }
 }

@@ -1,12 +1,11 @@
-//! Payloads that are not what they should be: an error of one kind, and the next event works.
+//! Malformed payloads: an error of one kind, and the next event works.
 
 use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use sim::service;
 
-use crate::support::{DEAD_LETTERS, QUEUE, Scenario, TIMEOUT};
+use crate::support::{DEAD_LETTERS, QUEUE, Scenario, TIMEOUT, api, text};
 
 /// The files of `events/` that begin with `malformed-`, by name.
 fn payloads() -> Vec<(String, String)> {
@@ -25,9 +24,9 @@ fn payloads() -> Vec<(String, String)> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_malformed_payload_is_told_as_such_and_the_next_event_works() {
+async fn every_malformed_payload_is_reported_as_such_and_the_next_event_works() {
     for (name, payload) in payloads() {
-        let scenario = Scenario::with([service("web/api").watching("ssm:/app/")]).await;
+        let scenario = Scenario::with([api()]).await;
 
         let answer = scenario.invoke_text(TIMEOUT, &payload).await;
 
@@ -64,7 +63,7 @@ async fn every_malformed_payload_is_told_as_such_and_the_next_event_works() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_even_json_is_malformed_too() {
+async fn text_that_is_not_even_json_is_malformed_too() {
     for payload in [
         "",
         " ",
@@ -99,10 +98,10 @@ async fn nesting_without_end_is_malformed_and_no_crash() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_error_says_where_and_what_was_expected_and_repeats_nothing() {
+async fn the_error_names_the_field_and_the_expectation_and_repeats_nothing() {
     let scenario = Scenario::with([]).await;
-    let mut event = scenario.told("Update", "/app/db");
-    event["detail"]["name"] = serde_json::json!({ "secret": "hunter2" });
+    let mut event = scenario.parameter_event("Update", "/app/db");
+    event["detail"]["name"] = json!({ "secret": "hunter2" });
 
     let error = scenario.invoke(&event).await.unwrap_err().to_string();
 
@@ -133,7 +132,7 @@ fn queued(message_id: &Value, body: &str) -> Value {
 #[tokio::test(start_paused = true)]
 async fn a_malformed_line_names_message_sender_and_event_so_that_its_dead_letter_is_found() {
     let scenario = Scenario::with([]).await;
-    let mut event = scenario.told("Update", "/app/db");
+    let mut event = scenario.parameter_event("Update", "/app/db");
     event["detail"]["name"] = json!(5);
 
     scenario
@@ -149,7 +148,7 @@ async fn a_malformed_line_names_message_sender_and_event_so_that_its_dead_letter
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_can_be_read_of_it_is_told_and_no_more() {
+async fn the_readable_part_of_a_malformed_event_is_reported_and_no_more() {
     let record = json!({
         "eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "responseElements": { "x-amz-request-id": "C3D1" }, "s3": "hunter2"
     });
@@ -205,7 +204,7 @@ async fn a_record_that_is_unreadable_itself_is_named_too() {
 #[tokio::test(start_paused = true)]
 async fn the_log_names_what_the_dead_letter_holds() {
     let scenario = Scenario::with([]).await.with_queue();
-    let mut event = scenario.told("Update", "/app/db");
+    let mut event = scenario.parameter_event("Update", "/app/db");
     event["detail"]["name"] = json!(null);
 
     scenario.account.send(QUEUE, &event.to_string());
@@ -218,10 +217,8 @@ async fn the_log_names_what_the_dead_letter_holds() {
         .map(|body| serde_json::from_str(body).unwrap())
         .collect();
     let lines = scenario.lines("malformed");
-    let ids: std::collections::BTreeSet<_> = lines
-        .iter()
-        .map(|line| line["message_id"].as_str().unwrap())
-        .collect();
+    let ids: std::collections::BTreeSet<_> =
+        lines.iter().map(|line| text(&line["message_id"])).collect();
     assert_eq!(
         (dead.len(), lines.len(), ids.len()),
         (1, 5, 1),
@@ -237,7 +234,7 @@ async fn the_log_names_what_the_dead_letter_holds() {
 async fn a_malformed_event_beside_a_good_one_has_its_names_in_the_answer() {
     let scenario = Scenario::with([]).await;
     let sns = |event: &Value| json!({ "EventSource": "aws:sns", "Sns": { "MessageId": "sns-1", "Message": event.to_string() } });
-    let good = scenario.told("Update", "/app/db");
+    let good = scenario.parameter_event("Update", "/app/db");
     let mut bad = good.clone();
     bad["detail"] = json!({});
 
@@ -246,14 +243,14 @@ async fn a_malformed_event_beside_a_good_one_has_its_names_in_the_answer() {
         .await
         .unwrap();
 
-    let told = &answer["malformed_events"][0];
+    let reported = &answer["malformed_events"][0];
     assert_eq!(
-        (&told["event_id"], &told["source"]),
+        (&reported["event_id"], &reported["source"]),
         (&good["id"], &"aws.ssm".into()),
         "{answer:#}"
     );
     assert_eq!(
-        told["error"],
+        reported["error"],
         "malformed event at Records[1].Sns.Message: detail: expected the field `operation`"
     );
 }

@@ -1,17 +1,17 @@
-//! Changes of which it is not known by which of two names they are watched.
+//! Changes whose key can be read as two names, only one of which is watched.
 
 use serde_json::Value;
 use sim::{service, task_definition};
 
-use crate::support::{BUCKET, Scenario, line, names_of, reasons};
+use crate::support::{BUCKET, Scenario, line, names_of, reasons, text};
 
-/// The keys that are told of a service.
+/// The keys that are reported of a service.
 fn keys(answer: &Value, service: &str) -> Vec<String> {
     line(answer, service)["changes"]
         .as_array()
         .unwrap()
         .iter()
-        .map(|change| change["key"].as_str().unwrap().to_owned())
+        .map(|change| text(&change["key"]).to_owned())
         .collect()
 }
 
@@ -54,7 +54,7 @@ async fn an_object_may_be_meant_by_its_key_and_by_what_that_would_be_form_decode
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_waits_for_a_key_that_is_perhaps_meant_is_still_concerned_when_it_returns() {
+async fn a_service_held_for_one_reading_of_a_key_is_still_affected_when_the_change_returns() {
     let until = "2026-01-31T10:20:00Z";
     let scenario = Scenario::with([service("web/decoded")
         .watching("s3:config/app/x+y.env")

@@ -2,21 +2,23 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-use sim::{EventDelivery, EventSourceMapping, Fault, service};
+use serde_json::{Value, json};
+use sim::{EventSourceMapping, Fault, service};
 
-use crate::support::{BUCKET, DEAD_LETTERS, QUEUE, Scenario, VISIBILITY, many, names_of_many};
+use crate::support::{
+    BUCKET, DEAD_LETTERS, QUEUE, Scenario, UPDATE, VISIBILITY, api, many, names_of_many, worker,
+};
 
 /// More than the time that a message is hidden, and the batching window.
 const A_ROUND: Duration = VISIBILITY.saturating_add(Duration::from_mins(1));
 
-/// Counts of the summary lines, one an invocation that was told more than what it had sent itself.
+/// Counts of the summary lines, one an invocation that was received more than what it had sent itself.
 fn counts(scenario: &Scenario, name: &str) -> Vec<Value> {
-    let told = scenario
+    let received = scenario
         .lines("summary")
         .into_iter()
         .filter(|line| line["messages"] != line["deferred_received"]);
-    told.map(|line| line[name].clone()).collect()
+    received.map(|line| line[name].clone()).collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -62,7 +64,7 @@ async fn a_write_ends_in_fresh_tasks_and_no_service_ever_has_too_few() {
 #[tokio::test(start_paused = true)]
 async fn a_burst_of_thirty_writes_makes_one_deployment_a_service() {
     let scenario = Scenario::with([
-        service("web/api").watching("ssm:/app/"),
+        api(),
         service("web/worker").watching("ssm:/app/ s3:config/"),
     ])
     .await
@@ -81,16 +83,8 @@ async fn a_burst_of_thirty_writes_makes_one_deployment_a_service() {
 
 #[tokio::test(start_paused = true)]
 async fn duplicates_and_disorder_make_one_deployment() {
-    let scenario = Scenario::with([service("web/api").watching("ssm:/app/")])
-        .await
-        .with_queue();
-    let wild = EventDelivery {
-        delay: Duration::from_millis(200),
-        jitter: Duration::from_secs(20),
-        loss: 0.0,
-        duplication: 1.0,
-    };
-    scenario.account.set_event_delivery(wild);
+    let scenario = Scenario::with([api()]).await.with_queue();
+    scenario.disorder_events(Duration::from_secs(20));
 
     for number in 0..10 {
         scenario.account.put_parameter(&format!("/app/p{number}"));
@@ -109,7 +103,7 @@ async fn duplicates_and_disorder_make_one_deployment() {
 
 #[tokio::test(start_paused = true)]
 async fn batches_that_are_worked_on_at_once_restart_a_service_at_most_once_each() {
-    let scenario = Scenario::with([service("web/api").watching("ssm:/app/")])
+    let scenario = Scenario::with([api()])
         .await
         .with_mapping(EventSourceMapping {
             pollers: 5,
@@ -132,9 +126,7 @@ async fn batches_that_are_worked_on_at_once_restart_a_service_at_most_once_each(
 
 #[tokio::test(start_paused = true)]
 async fn a_bad_message_ends_as_a_dead_letter_and_its_neighbours_are_done() {
-    let scenario = Scenario::with([service("web/api").watching("ssm:/app/")])
-        .await
-        .with_queue();
+    let scenario = Scenario::with([api()]).await.with_queue();
 
     scenario.account.send(QUEUE, "no event at all");
     scenario.account.put_parameter("/app/db");
@@ -152,15 +144,10 @@ async fn a_bad_message_ends_as_a_dead_letter_and_its_neighbours_are_done() {
 
 #[tokio::test(start_paused = true)]
 async fn a_denied_service_is_not_tried_again_and_stops_nobody() {
-    let scenario = Scenario::with([
-        service("web/api").watching("ssm:/app/"),
-        service("web/worker").watching("ssm:/app/"),
-    ])
-    .await
-    .with_queue();
+    let scenario = Scenario::with([api(), worker()]).await.with_queue();
     scenario
         .account
-        .inject(Fault::denied("ecs:UpdateService").target("web/api"));
+        .inject(Fault::denied(UPDATE).target("web/api"));
 
     scenario.account.put_parameter("/app/db");
     scenario.account.settle().await;
@@ -177,19 +164,9 @@ async fn a_denied_service_is_not_tried_again_and_stops_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_throttled_until_the_end_comes_back_and_what_is_done_is_left_alone() {
-    let scenario = Scenario::with([
-        service("web/api").watching("ssm:/app/"),
-        service("web/worker").watching("ssm:/app/"),
-    ])
-    .await
-    .with_queue();
-    let end = scenario.account.now() + Duration::from_mins(5);
-    scenario.account.inject(
-        Fault::throttled("ecs:UpdateService")
-            .target("web/api")
-            .until(end),
-    );
+async fn a_restart_throttled_until_the_end_returns_and_finished_ones_are_left_alone() {
+    let scenario = Scenario::with([api(), worker()]).await.with_queue();
+    scenario.throttle_restarts_of("web/api");
 
     scenario.account.put_parameter("/app/db");
 
@@ -206,15 +183,10 @@ async fn what_was_throttled_until_the_end_comes_back_and_what_is_done_is_left_al
 
 #[tokio::test(start_paused = true)]
 async fn a_restart_that_hangs_goes_back_to_the_queue_and_is_done_once_it_can_be() {
-    let scenario = Scenario::with([
-        service("web/api").watching("ssm:/app/"),
-        service("web/worker").watching("ssm:/app/"),
-    ])
-    .await
-    .with_queue();
+    let scenario = Scenario::with([api(), worker()]).await.with_queue();
     scenario
         .account
-        .inject(Fault::hang("ecs:UpdateService").target("web/api"));
+        .inject(Fault::hang(UPDATE).target("web/api"));
 
     scenario.account.put_parameter("/app/db");
     scenario.account.run_for(Duration::from_mins(5)).await;
@@ -227,19 +199,14 @@ async fn a_restart_that_hangs_goes_back_to_the_queue_and_is_done_once_it_can_be(
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_the_messages_of_what_is_not_done_come_back() {
+async fn only_the_changes_of_unfinished_services_return() {
     let scenario = Scenario::with([
         service("web/api").watching("ssm:/api/"),
         service("web/worker").watching("ssm:/worker/"),
     ])
     .await
     .with_queue();
-    let end = scenario.account.now() + Duration::from_mins(5);
-    scenario.account.inject(
-        Fault::throttled("ecs:UpdateService")
-            .target("web/api")
-            .until(end),
-    );
+    scenario.throttle_restarts_of("web/api");
 
     scenario.account.put_parameter("/worker/x");
     scenario.account.put_parameter("/api/x");
@@ -255,7 +222,7 @@ async fn only_the_messages_of_what_is_not_done_come_back() {
         .collect();
     let work: Vec<_> = work
         .into_iter()
-        .filter(|work| work["only"] == serde_json::json!(["web/api"]))
+        .filter(|work| work["only"] == json!(["web/api"]))
         .collect();
     assert!(
         work.len() == 1 && work[0]["changes"].as_array().unwrap().len() == 1,
@@ -265,16 +232,13 @@ async fn only_the_messages_of_what_is_not_done_come_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_the_listing_fails_all_that_was_told_goes_on_in_one_message_and_the_ignored_does_not()
-{
-    let scenario = Scenario::with([service("web/api").watching("ssm:/app/")])
-        .await
-        .with_queue();
+async fn when_the_listing_fails_all_changes_return_in_one_message_without_the_ignored_event() {
+    let scenario = Scenario::with([api()]).await.with_queue();
     scenario
         .account
         .inject(Fault::server_error("tag:GetResources", 500));
     let ignored = scenario
-        .told("LabelParameterVersion2", "/app/db")
+        .parameter_event("LabelParameterVersion2", "/app/db")
         .to_string();
 
     scenario.account.send(QUEUE, &ignored);
@@ -307,12 +271,9 @@ async fn where_the_listing_fails_all_that_was_told_goes_on_in_one_message_and_th
 
 #[tokio::test(start_paused = true)]
 async fn a_listing_that_fails_for_longer_than_the_hold_limit_ends_in_dead_letters() {
-    let scenario = Scenario::set_to(
-        [("RELOADER_HOLD_LIMIT", "1h")],
-        [service("web/api").watching("ssm:/app/")],
-    )
-    .await
-    .with_queue();
+    let scenario = Scenario::set_to([("RELOADER_HOLD_LIMIT", "1h")], [api()])
+        .await
+        .with_queue();
     scenario
         .account
         .inject(Fault::server_error("tag:GetResources", 500));
@@ -332,9 +293,7 @@ async fn a_listing_that_fails_for_longer_than_the_hold_limit_ends_in_dead_letter
 #[tokio::test(start_paused = true)]
 async fn a_message_of_a_listing_that_never_works_ends_as_a_dead_letter_and_a_redrive_does_the_work()
 {
-    let scenario = Scenario::with([service("web/api").watching("ssm:/app/")])
-        .await
-        .with_queue();
+    let scenario = Scenario::with([api()]).await.with_queue();
     scenario.account.inject(Fault::denied("tag:GetResources"));
 
     scenario.account.put_parameter("/app/db");

@@ -1,4 +1,4 @@
-//! Who is restarted, and who is not.
+//! Restarts of exactly the services that watch a key.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,13 +7,13 @@ use ecs_reloader::report::Level;
 use serde_json::json;
 use sim::{AccountConfig, service};
 
-use crate::support::{Scenario, line, reason};
+use crate::support::{Scenario, UPDATE, api, line, reason, text, worker};
 
 #[tokio::test(start_paused = true)]
 async fn a_new_parameter_version_restarts_exactly_the_services_that_watch_it() {
     let scenario = Scenario::with([
         service("web/api").watching("ssm:/app/db"),
-        service("web/worker").watching("ssm:/app/"),
+        worker(),
         service("web/trap").watching("ssm:/app/db-url"),
         service("ops/other").watching("ssm:/ops/"),
         service("ops/untagged"),
@@ -48,7 +48,7 @@ async fn an_upload_restarts_exactly_the_services_that_watch_it() {
 
 #[tokio::test(start_paused = true)]
 async fn the_same_event_three_times_makes_one_deployment() {
-    let scenario = Scenario::with([service("web/api").watching("ssm:/app/")]).await;
+    let scenario = Scenario::with([api()]).await;
     let event = scenario.write("ssm:/app/db");
 
     scenario.invoke(&event).await.unwrap();
@@ -64,8 +64,8 @@ async fn the_same_event_three_times_makes_one_deployment() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_that_concerns_nobody_costs_the_listing_alone() {
-    let scenario = Scenario::with([service("web/api").watching("ssm:/app/")]).await;
+async fn an_event_without_watchers_costs_the_listing_alone() {
+    let scenario = Scenario::with([api()]).await;
 
     scenario.changed("ssm:/other").await;
 
@@ -74,7 +74,7 @@ async fn an_event_that_concerns_nobody_costs_the_listing_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn the_restart_asks_for_nothing_but_a_forced_deployment() {
-    let scenario = Scenario::with([service("web/api").watching("ssm:/app/")]).await;
+    let scenario = Scenario::with([api()]).await;
 
     scenario.changed("ssm:/app/db").await;
 
@@ -91,7 +91,7 @@ async fn the_restart_asks_for_nothing_but_a_forced_deployment() {
 
 #[tokio::test(start_paused = true)]
 async fn an_event_older_than_the_newest_deployment_makes_none() {
-    let scenario = Scenario::with([service("web/api").watching("ssm:/app/")]).await;
+    let scenario = Scenario::with([api()]).await;
     let event = scenario.write("ssm:/app/db");
     scenario.account.run_for(Duration::from_secs(5)).await;
     scenario.owner.forces("web/api").await;
@@ -99,20 +99,17 @@ async fn an_event_older_than_the_newest_deployment_makes_none() {
     let answer = scenario.invoke(&event).await.unwrap();
 
     assert_eq!(
-        (
-            reason(&answer).as_str(),
-            scenario.number_of("ecs:UpdateService")
-        ),
+        (reason(&answer).as_str(), scenario.number_of(UPDATE)),
         ("fresh", 0)
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_plain_path_makes_the_calls_it_needs_and_no_others() {
-    let concerned =
+    let affected =
         (0..12).map(|place| service(&format!("web/c{place}")).watching("ssm:/app/ s3:config/"));
     let others = (0..138).map(|place| service(&format!("web/o{place}")).watching("ssm:/other/"));
-    let scenario = Scenario::with(concerned.chain(others)).await;
+    let scenario = Scenario::with(affected.chain(others)).await;
 
     scenario.changed("ssm:/app/db").await;
 
@@ -142,15 +139,15 @@ async fn a_key_of_another_account_or_region_is_watched_by_its_arn_only() {
         place[field] = json!(value);
         let arn = format!(
             "arn:aws:ssm:{}:{}:parameter/app/",
-            place["region"].as_str().unwrap(),
-            place["account"].as_str().unwrap()
+            text(&place["region"]),
+            text(&place["account"])
         );
         let scenario = Scenario::with([
             service("web/bare").watching("ssm:/app/"),
             service("web/arn").watching(&arn),
         ])
         .await;
-        let mut event = scenario.told("Update", "/app/db");
+        let mut event = scenario.parameter_event("Update", "/app/db");
         event[field] = json!(value);
         event["resources"] = json!([format!("{arn}db")]);
 
@@ -161,7 +158,7 @@ async fn a_key_of_another_account_or_region_is_watched_by_its_arn_only() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_service_says_is_believed_where_the_index_lags() {
+async fn the_tags_of_the_service_itself_count_while_the_index_lags() {
     let config = AccountConfig {
         tag_index_lag: Duration::from_mins(10),
         ..AccountConfig::default()
@@ -200,7 +197,7 @@ async fn a_service_deleted_since_the_index_was_built_is_inactive_and_stops_nobod
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_watch_tag_goes_on_in_numbered_ones() {
+async fn numbered_watch_tags_continue_the_first() {
     let long = service("web/api")
         .watching("ssm:/a")
         .tag("reloader:watch/2", "ssm:/b/ s3:config/c")
@@ -221,7 +218,7 @@ async fn the_watch_tag_goes_on_in_numbered_ones() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wrong_term_is_told_once_and_the_good_ones_beside_it_work() {
+async fn a_wrong_term_is_reported_once_and_the_good_ones_beside_it_work() {
     let scenario = Scenario::with([service("web/api").watching("ssm:/app/ hunter2")]).await;
 
     let answer = scenario.changed("ssm:/app/db").await;
@@ -231,25 +228,23 @@ async fn a_wrong_term_is_told_once_and_the_good_ones_beside_it_work() {
         (scenario.restarted(), &answer["mistakes"]),
         (vec!["web/api".to_owned()], &1.into())
     );
-    let told = scenario.lines("mistake");
-    assert_eq!(told.len(), 1, "{told:#?}");
+    let mistakes = scenario.lines("mistake");
+    assert_eq!(mistakes.len(), 1, "{mistakes:#?}");
     assert_eq!(
-        (&told[0]["service"], &told[0]["level"]),
+        (&mistakes[0]["service"], &mistakes[0]["level"]),
         (&"web/api".into(), &"WARN".into())
     );
     assert!(
-        told[0]["mistake"]
-            .as_str()
-            .unwrap()
+        text(&mistakes[0]["mistake"])
             .starts_with("term 2 of the tag reloader:watch does not parse: expected"),
-        "{told:#?}"
+        "{mistakes:#?}"
     );
     assert!(!scenario.log_text().contains("hunter2"));
     assert_eq!(scenario.metric("TagMistakes"), [1, 1]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_mistake_of_a_service_that_never_matches_is_told_too() {
+async fn a_mistake_of_a_service_that_never_matches_is_reported_too() {
     let scenario = Scenario::with([service("web/api").watching("hunter2")]).await;
 
     scenario.changed("ssm:/app/db").await;

@@ -1,8 +1,8 @@
-//! Secrets, told by Secrets Manager and by CloudTrail; configuration profiles; folders.
+//! Secrets, reported by Secrets Manager and by CloudTrail; configuration profiles; folders.
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use sim::events::ArnSpelling;
 use sim::{EventRule, Trail, service};
 
@@ -20,7 +20,7 @@ async fn watching(terms: &str) -> Scenario {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_current_version_restarts_once_although_two_roads_tell_of_it() {
+async fn a_new_current_version_restarts_once_although_two_sources_report_it() {
     for spelling in [ArnSpelling::Lower, ArnSpelling::Camel, ArnSpelling::Upper] {
         let scenario = watching("secret:prod/db").await;
         scenario.account.set_trail(Trail {
@@ -28,19 +28,19 @@ async fn a_new_current_version_restarts_once_although_two_roads_tell_of_it() {
             ..Trail::default()
         });
 
-        let heard = |scenario: &Scenario| {
-            let told = |line: &&serde_json::Value| {
+        let reports = |scenario: &Scenario| {
+            let is_new = |line: &&Value| {
                 line["messages"] != line["deferred_received"] && line["changes"] != 0
             };
-            scenario.lines("summary").iter().filter(told).count()
+            scenario.lines("summary").iter().filter(is_new).count()
         };
-        let before = heard(&scenario);
+        let before = reports(&scenario);
 
         scenario.account.put_secret("prod/db");
 
         assert!(scenario.is_all_fresh().await);
         assert_eq!(scenario.restarted(), ["web/api"]);
-        assert_eq!(heard(&scenario) - before, 2, "both roads were heard");
+        assert_eq!(reports(&scenario) - before, 2, "both sources were heard");
     }
 }
 
@@ -55,7 +55,7 @@ async fn a_rotation_restarts_once_when_the_label_has_moved() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn going_back_to_the_version_before_restarts_like_any_other_move() {
+async fn going_back_to_the_previous_version_restarts_like_any_other_move() {
     let scenario = watching("secret:prod/db").await;
     let old = scenario.account.put_secret("prod/db");
     scenario.account.put_secret("prod/db");
@@ -79,7 +79,7 @@ async fn a_name_that_ends_like_an_arn_is_another_secret() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_version_and_the_one_before_are_told() {
+async fn the_version_and_the_previous_one_are_reported() {
     let scenario = watching("secret:prod/db").await;
     let first = scenario.account.put_secret("prod/db");
     scenario.account.settle().await;
@@ -88,12 +88,12 @@ async fn the_version_and_the_one_before_are_told() {
     scenario.account.settle().await;
 
     let lines = scenario.lines("service");
-    let told = lines
+    let change = lines
         .iter()
         .map(|line| &line["changes"][0])
         .find(|change| change["version"] == second.as_str())
         .unwrap();
-    assert_eq!(told["previous"], first.as_str(), "{told:#}");
+    assert_eq!(change["previous"], first.as_str(), "{change:#}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -126,7 +126,7 @@ async fn tasks_that_started_in_the_middle_of_a_deployment_that_was_rolled_back_a
             .roll_back_appconfig_deployment("shop", "production", "flags", called);
         scenario.account.run_for(Duration::from_mins(1)).await;
 
-        // Of the version in the event nobody has heard again.
+        // The version in the event never came into effect.
         let lines = scenario.lines("service");
         let started: Vec<_> = lines
             .iter()
@@ -146,7 +146,7 @@ async fn a_folder_is_no_configuration() {
     scenario.account.delete_object(BUCKET, "app/");
     scenario.account.create_folder(BUCKET, "app/");
     scenario.account.settle().await;
-    let swept = scenario.invoke(&json!({ "sweep": {} })).await.unwrap();
+    let swept = scenario.sweep().await;
 
     assert!(scenario.restarted().is_empty());
     let ignored = scenario.lines("ignored");
@@ -202,7 +202,7 @@ async fn a_secret_whose_name_begins_with_a_slash_is_one_like_any_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_wrote_a_secret_is_told_where_the_trail_and_the_secret_come_in_one_batch() {
+async fn the_writer_of_a_secret_is_reported_when_both_its_events_come_in_one_batch() {
     let scenario = watching("secret:prod/db").await;
     scenario.account.set_trail(Trail {
         delay: Duration::ZERO,

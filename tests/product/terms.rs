@@ -1,16 +1,10 @@
-//! What can never match is told, with what its owner can do.
+//! Terms that can never match are reported, with what their owner can do.
 
-use sim::{Service, service, task_definition};
+use sim::{service, task_definition};
 
-use crate::support::{Scenario, line, reason};
+use crate::support::{Scenario, auto, line, reason, text};
 
 const SHORT: &str = "arn:aws:ecs:eu-west-1:123456789012:service/api";
-
-fn auto(name: &str, value_from: &str) -> Service {
-    service(name)
-        .watching("auto")
-        .referring(task_definition().secret("DB", value_from))
-}
 
 #[tokio::test(start_paused = true)]
 async fn a_name_with_an_empty_segment_is_a_mistake_wherever_it_stands() {
@@ -27,9 +21,7 @@ async fn a_name_with_an_empty_segment_is_a_mistake_wherever_it_stands() {
             "{term}"
         );
         assert!(
-            scenario.lines("mistake")[0]["mistake"]
-                .as_str()
-                .unwrap()
+            text(&scenario.lines("mistake")[0]["mistake"])
                 .contains("one slash between its segments"),
             "{term}"
         );
@@ -40,24 +32,22 @@ async fn a_name_with_an_empty_segment_is_a_mistake_wherever_it_stands() {
         "invalid-tag"
     );
     for value_from in ["/app//db", arn] {
-        let scenario = Scenario::with([auto("web/api", value_from)]).await;
+        let scenario =
+            Scenario::with([auto("web/api", task_definition().secret("DB", value_from))]).await;
 
         let answer = scenario.changed("ssm:/app/db").await;
 
         assert_eq!(answer["mistakes"], 1, "{value_from}");
-        let told = scenario.lines("mistake");
+        let mistakes = scenario.lines("mistake");
         assert!(
-            told[0]["mistake"]
-                .as_str()
-                .unwrap()
-                .starts_with("containerDefinitions[app].secrets[DB]"),
-            "{told:?}"
+            text(&mistakes[0]["mistake"]).starts_with("containerDefinitions[app].secrets[DB]"),
+            "{mistakes:?}"
         );
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_in_the_short_arn_format_is_told_once_and_the_others_work() {
+async fn a_service_in_the_short_arn_format_is_reported_once_and_the_others_work() {
     let scenario = Scenario::with([service("web/api").watching("ssm:/app/db")]).await;
     scenario
         .account
@@ -66,12 +56,12 @@ async fn a_service_in_the_short_arn_format_is_told_once_and_the_others_work() {
     let first = scenario.changed("ssm:/app/db").await;
     scenario.changed("ssm:/app/other").await;
 
-    let told = scenario.lines("mistake");
+    let mistakes = scenario.lines("mistake");
     assert_eq!(
-        (told.len(), &told[0]["resource"], &first["mistakes"]),
+        (mistakes.len(), &mistakes[0]["resource"], &first["mistakes"]),
         (1, &SHORT.into(), &1.into())
     );
-    let mistake = told[0]["mistake"].as_str().unwrap();
+    let mistake = text(&mistakes[0]["mistake"]);
     assert!(
         mistake.contains("names no cluster") && mistake.contains("aws ecs put-account-setting"),
         "{mistake}"
@@ -86,7 +76,7 @@ async fn a_service_in_the_short_arn_format_is_told_once_and_the_others_work() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whatever_else_the_tag_index_lists_and_cannot_be_used_is_told() {
+async fn every_other_unusable_resource_of_the_tag_index_is_reported() {
     let scenario = Scenario::with([service("web/api").watching("ssm:/app/db")]).await;
     let (odd, parameter) = (
         "arn:aws:ecs:eu-west-1:123456789012:service/web/api/2",
@@ -101,19 +91,14 @@ async fn whatever_else_the_tag_index_lists_and_cannot_be_used_is_told() {
 
     let answer = scenario.changed("ssm:/app/db").await;
 
-    let told = scenario.lines("mistake");
-    let told: Vec<_> = told
+    let mistakes = scenario.lines("mistake");
+    let mistakes: Vec<_> = mistakes
         .iter()
-        .map(|line| {
-            (
-                line["resource"].as_str().unwrap(),
-                line["mistake"].as_str().unwrap(),
-            )
-        })
+        .map(|line| (text(&line["resource"]), text(&line["mistake"])))
         .collect();
     assert_eq!(
-        (told[0].0, told[1].0, &answer["mistakes"]),
+        (mistakes[0].0, mistakes[1].0, &answer["mistakes"]),
         (odd, parameter, &2.into())
     );
-    assert!(told[1].1.contains("restarts as before"), "{told:?}");
+    assert!(mistakes[1].1.contains("restarts as before"), "{mistakes:?}");
 }

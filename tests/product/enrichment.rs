@@ -1,19 +1,15 @@
-//! What the events do not tell: who, which version, when exactly, and whether the owner of the key
-//! wants it ignored.
+//! Metadata that events lack: writer, version, exact time, and the tag that has a key ignored.
 
 use std::time::Duration;
 
-use sim::{EventSourceMapping, Fault, service, task_definition};
+use serde_json::json;
+use sim::{Fault, service, task_definition};
 
-use crate::support::{BUCKET, QUEUE, Scenario, line, reason};
-
-async fn api() -> Scenario {
-    Scenario::with([service("web/api").watching("ssm:/app/ secret:prod/ s3:config/")]).await
-}
+use crate::support::{BUCKET, QUEUE, Scenario, api, line, reason, text, watching_each_kind};
 
 #[tokio::test(start_paused = true)]
-async fn a_parameters_version_writer_and_version_before_are_told() {
-    let scenario = api().await;
+async fn a_parameters_versions_and_writer_are_reported() {
+    let scenario = watching_each_kind().await;
     scenario.account.put_parameter("/app/db");
 
     let answer = scenario.changed("ssm:/app/db").await;
@@ -25,26 +21,23 @@ async fn a_parameters_version_writer_and_version_before_are_told() {
         "{change:#}"
     );
     assert!(
-        change["changed_by"]
-            .as_str()
-            .unwrap()
-            .starts_with("arn:aws:"),
+        text(&change["changed_by"]).starts_with("arn:aws:"),
         "{change:#}"
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_look_up_that_fails_or_hangs_loses_and_delays_nothing_and_is_told() {
+async fn a_lookup_that_fails_or_hangs_loses_and_delays_nothing_and_is_reported() {
     let faults = [Fault::denied, Fault::throttled, Fault::hang];
     for (fault, action) in faults.iter().flat_map(|fault| {
         ["ssm:DescribeParameters", "tag:GetResources"].map(|action| (fault, action))
     }) {
-        let scenario = api().await;
+        let scenario = watching_each_kind().await;
         let event = scenario.write("ssm:/app/db");
         if action == "tag:GetResources" {
             // The first listing is the one of the services.
             scenario
-                .invoke(&scenario.told("Update", "/other"))
+                .invoke(&scenario.parameter_event("Update", "/other"))
                 .await
                 .unwrap();
         }
@@ -67,10 +60,7 @@ async fn a_look_up_that_fails_or_hangs_loses_and_delays_nothing_and_is_told() {
         );
         if action == "ssm:DescribeParameters" {
             assert!(
-                line(&answer, "web/api")["changes"][0]["note"]
-                    .as_str()
-                    .unwrap()
-                    .contains("not known"),
+                text(&line(&answer, "web/api")["changes"][0]["note"]).contains("not known"),
                 "{answer:#}"
             );
         }
@@ -78,8 +68,8 @@ async fn a_look_up_that_fails_or_hangs_loses_and_delays_nothing_and_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_look_up_that_lags_moves_no_change_earlier() {
-    let scenario = api().await;
+async fn a_lookup_that_lags_moves_no_change_earlier() {
+    let scenario = watching_each_kind().await;
     scenario.account.put_parameter("/app/db");
     scenario.account.run_for(Duration::from_mins(5)).await;
     scenario
@@ -96,8 +86,8 @@ async fn a_look_up_that_lags_moves_no_change_earlier() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_whose_owner_wants_it_ignored_restarts_nobody() {
-    let scenario = api().await.with_queue();
+async fn a_key_that_its_owner_tagged_as_ignored_restarts_nobody() {
+    let scenario = watching_each_kind().await.with_queue();
     scenario.account.put_parameter("/app/noise");
     scenario.account.put_secret("prod/noise");
     scenario.account.settle().await;
@@ -116,25 +106,23 @@ async fn a_key_whose_owner_wants_it_ignored_restarts_nobody() {
     scenario.account.settle().await;
 
     assert_eq!(scenario.restarted().len(), before);
-    let told: Vec<_> = scenario
+    let reasons: Vec<_> = scenario
         .lines("service")
         .iter()
         .rev()
         .take(2)
         .map(|line| line["reason"].clone())
         .collect();
-    assert_eq!(told, ["ignored-key", "ignored-key"]);
+    assert_eq!(reasons, ["ignored-key", "ignored-key"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_to_ignore_is_ignored_too_where_its_service_is_looked_at_later() {
+async fn a_key_to_ignore_is_ignored_too_when_its_service_is_described_later() {
     for action in ["ecs:DescribeServices", "ecs:DescribeTaskDefinition"] {
         let auto = service("web/auto")
             .watching("auto")
             .referring(task_definition().secret("NOISE", "/app/noise"));
-        let scenario = Scenario::with([auto, service("web/api").watching("ssm:/app/")])
-            .await
-            .with_queue();
+        let scenario = Scenario::with([auto, api()]).await.with_queue();
         scenario
             .account
             .tag_parameter("/app/noise", "reloader:ignore", "true");
@@ -153,8 +141,8 @@ async fn a_key_to_ignore_is_ignored_too_where_its_service_is_looked_at_later() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_objects_version_tag_and_version_before_are_told() {
-    let scenario = api().await.with_queue();
+async fn an_objects_etag_and_versions_are_reported() {
+    let scenario = watching_each_kind().await.with_queue();
     scenario.account.put_object(BUCKET, "app/prod.env");
     scenario.account.settle().await;
 
@@ -177,14 +165,14 @@ async fn an_objects_version_tag_and_version_before_are_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_another_account_nothing_is_looked_up() {
+async fn a_parameter_of_another_account_is_not_looked_up() {
     let scenario = Scenario::with([
         service("web/api").watching("arn:aws:ssm:us-east-1:210987654321:parameter/app/db")
     ])
     .await;
-    let mut event = scenario.told("Update", "/app/db");
+    let mut event = scenario.parameter_event("Update", "/app/db");
     (event["account"], event["region"]) = ("210987654321".into(), "us-east-1".into());
-    event["resources"] = serde_json::json!(["arn:aws:ssm:us-east-1:210987654321:parameter/app/db"]);
+    event["resources"] = json!(["arn:aws:ssm:us-east-1:210987654321:parameter/app/db"]);
 
     let answer = scenario.invoke(&event).await.unwrap();
 
@@ -198,7 +186,7 @@ async fn of_another_account_nothing_is_looked_up() {
 
 #[tokio::test(start_paused = true)]
 async fn fifty_parameters_are_asked_for_in_one_call() {
-    let scenario = api().await.with_queue();
+    let scenario = watching_each_kind().await.with_queue();
     for place in 0..60 {
         scenario.account.put_parameter(&format!("/app/p{place}"));
     }
@@ -218,7 +206,7 @@ async fn fifty_parameters_are_asked_for_in_one_call() {
 #[tokio::test(start_paused = true)]
 async fn a_name_that_aws_refuses_leaves_the_others_known() {
     // Alone, the function has time for the calls that it takes.
-    let scenario = api()
+    let scenario = watching_each_kind()
         .await
         .setting("RELOADER_CONCURRENCY", "1")
         .with_queue();
@@ -248,18 +236,15 @@ async fn a_name_that_aws_refuses_leaves_the_others_known() {
         "{changes:#?}"
     );
     assert!(
-        unknown[0]["note"]
-            .as_str()
-            .unwrap()
-            .contains("ValidationException"),
+        text(&unknown[0]["note"]).contains("ValidationException"),
         "{unknown:#?}"
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_event_ahead_of_the_clock_hides_no_later_change_of_its_key() {
-    let scenario = api().await.with_queue();
-    let mut ahead = scenario.told("Update", "/app/db");
+    let scenario = watching_each_kind().await.with_queue();
+    let mut ahead = scenario.parameter_event("Update", "/app/db");
     ahead["time"] = (scenario.account.now() + Duration::from_hours(1))
         .strftime("%Y-%m-%dT%H:%M:%SZ")
         .to_string()
@@ -279,7 +264,7 @@ async fn an_event_ahead_of_the_clock_hides_no_later_change_of_its_key() {
 
 #[tokio::test(start_paused = true)]
 async fn metadata_ahead_of_the_clock_keeps_nobody_waiting() {
-    let scenario = api().await;
+    let scenario = watching_each_kind().await;
     scenario
         .account
         .set_metadata_clock_ahead(Duration::from_hours(1));
@@ -290,99 +275,4 @@ async fn metadata_ahead_of_the_clock_keeps_nobody_waiting() {
         (reason(&answer).as_str(), scenario.restarted()),
         ("stale", vec!["web/api".to_owned()])
     );
-}
-
-/// As soon as a second has just begun.
-async fn at_the_beginning_of_a_second(scenario: &Scenario) {
-    let begun = u64::try_from(scenario.account.now().subsec_millisecond()).unwrap();
-    scenario
-        .account
-        .run_for(Duration::from_millis(1100 - begun))
-        .await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_a_pipeline_writes_and_deploys_within_one_second_is_not_deployed_again() {
-    for queued in [true, false] {
-        let scenario = api().await;
-        scenario.account.put_parameter("/app/db");
-        scenario.account.run_for(Duration::from_mins(10)).await;
-        let scenario = if queued {
-            scenario.with_queue()
-        } else {
-            scenario
-        };
-
-        at_the_beginning_of_a_second(&scenario).await;
-        let event = scenario.write("ssm:/app/db");
-        scenario.account.run_for(Duration::from_millis(400)).await;
-        scenario.account.force("web/api");
-        if queued {
-            scenario.account.settle().await;
-        } else {
-            assert_eq!(reason(&scenario.invoke(&event).await.unwrap()), "fresh");
-        }
-
-        assert_eq!(scenario.restarted().len(), 1, "queued: {queued}");
-        assert!(scenario.is_all_fresh().await, "queued: {queued}");
-        // Where the queue gathers for five seconds, the first look-up is late enough.
-        assert_eq!(
-            scenario.number_of("ssm:DescribeParameters"),
-            if queued { 1 } else { 2 }
-        );
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_is_written_after_a_deployment_of_the_same_second_is_deployed() {
-    for queued in [true, false] {
-        let scenario = api().await;
-        scenario.account.put_parameter("/app/db");
-        scenario.account.run_for(Duration::from_mins(10)).await;
-        let scenario = if queued {
-            scenario.with_queue()
-        } else {
-            scenario
-        };
-        let scenario = scenario.setting("RELOADER_MIN_INTERVAL", "0s");
-
-        at_the_beginning_of_a_second(&scenario).await;
-        scenario.account.force("web/api");
-        scenario.account.run_for(Duration::from_millis(400)).await;
-        let event = scenario.write("ssm:/app/db");
-        if queued {
-            scenario.account.settle().await;
-        } else {
-            // A change older than ten minutes would have its tasks asked, which are newer here.
-            scenario.account.run_for(Duration::from_mins(9)).await;
-            scenario.invoke(&event).await.unwrap();
-        }
-
-        assert_eq!(scenario.restarted().len(), 2, "queued: {queued}");
-        assert!(scenario.is_all_fresh().await, "queued: {queued}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_deployment_of_the_same_second_counts_too_where_its_service_is_looked_at_later() {
-    let scenario = api().await;
-    scenario.account.put_parameter("/app/db");
-    scenario.account.run_for(Duration::from_mins(10)).await;
-    let scenario = scenario.with_mapping(EventSourceMapping {
-        window: Duration::ZERO,
-        ..EventSourceMapping::new(QUEUE)
-    });
-    scenario.account.inject(
-        Fault::server_error("ecs:DescribeServices", 500)
-            .until(scenario.account.now() + Duration::from_secs(20)),
-    );
-
-    at_the_beginning_of_a_second(&scenario).await;
-    scenario.account.put_parameter("/app/db");
-    scenario.account.run_for(Duration::from_millis(400)).await;
-    scenario.account.force("web/api");
-    scenario.account.settle().await;
-
-    assert_eq!(scenario.restarted().len(), 1);
-    assert!(scenario.is_all_fresh().await);
 }

@@ -2,10 +2,11 @@
 
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::config::{Credentials, SharedCredentialsProvider};
+use aws_sdk_ecs::operation::update_service::builders::UpdateServiceFluentBuilder;
 use aws_sdk_ecs::types::{ContainerDefinition, Tag};
 use sim::Account;
 
-/// What the owner of the services does.
+/// The owner of the services.
 pub(crate) struct Owner {
     ecs: Client,
     secrets: aws_sdk_secretsmanager::Client,
@@ -26,9 +27,14 @@ impl Owner {
         }
     }
 
+    fn update(&self, service: &str) -> UpdateServiceFluentBuilder {
+        let (cluster, name) = service.split_once('/').unwrap();
+        self.ecs.update_service().cluster(cluster).service(name)
+    }
+
     /// Deploys a new task definition, as a pipeline does.
     pub(crate) async fn deploys(&self, service: &str) {
-        let (cluster, name) = service.split_once('/').unwrap();
+        let (_, family) = service.split_once('/').unwrap();
         let container = ContainerDefinition::builder()
             .name("app")
             .image("app:2")
@@ -36,7 +42,7 @@ impl Owner {
         let registered = self
             .ecs
             .register_task_definition()
-            .family(name)
+            .family(family)
             .container_definitions(container)
             .send()
             .await
@@ -46,10 +52,7 @@ impl Owner {
             .unwrap()
             .task_definition_arn()
             .unwrap();
-        self.ecs
-            .update_service()
-            .cluster(cluster)
-            .service(name)
+        self.update(service)
             .task_definition(arn)
             .send()
             .await
@@ -58,11 +61,7 @@ impl Owner {
 
     /// Forces a deployment of what runs.
     pub(crate) async fn forces(&self, service: &str) {
-        let (cluster, name) = service.split_once('/').unwrap();
-        self.ecs
-            .update_service()
-            .cluster(cluster)
-            .service(name)
+        self.update(service)
             .force_new_deployment(true)
             .send()
             .await
@@ -71,11 +70,7 @@ impl Owner {
 
     /// Sets the desired count.
     pub(crate) async fn scales(&self, service: &str, desired: i32) {
-        let (cluster, name) = service.split_once('/').unwrap();
-        self.ecs
-            .update_service()
-            .cluster(cluster)
-            .service(name)
+        self.update(service)
             .desired_count(desired)
             .send()
             .await
@@ -129,7 +124,7 @@ impl Owner {
             .unwrap();
     }
 
-    /// Tags the service; the index `take_enriched` of it later.
+    /// Tags the service; the tag index follows later.
     pub(crate) async fn tags(&self, service: &str, key: &str, value: &str) {
         let arn = format!("arn:aws:ecs:eu-west-1:123456789012:service/{service}");
         let tag = Tag::builder().key(key).value(value).build();

@@ -1,11 +1,80 @@
-//! What the sweep cannot compare is named, and hides nothing else.
+//! Keys that the sweep cannot compare: named, and no obstacle to the others.
 
 use std::time::Duration;
 
 use sim::{Fault, service, task_definition};
 
-use crate::support::Scenario;
-use crate::sweep::{long_deployed, sweep};
+use crate::support::{BUCKET, Scenario, change_all, long_deployed, text, texts};
+
+#[tokio::test(start_paused = true)]
+async fn keys_that_cannot_be_compared_are_named_and_the_rest_is_swept() {
+    let elsewhere = "arn:aws:ssm:us-east-1:123456789012:parameter/x";
+    let services = [
+        service("web/api").watching(&format!(
+            "ssm:/app/db {elsewhere} appconfig:shop/production/flags"
+        )),
+        service("web/files").watching("s3:config/app/prod.env"),
+    ];
+    let scenario = Scenario::with(services).await;
+    scenario.account.put_parameter("/app/db");
+    scenario.account.put_object(BUCKET, "app/prod.env");
+    scenario.account.run_for(Duration::from_mins(5)).await;
+    scenario.account.inject(Fault::denied("s3:ListObjectsV2"));
+
+    let answer = scenario.sweep().await;
+
+    let named = answer["sweep_errors"].to_string();
+    for part in [
+        elsewhere,
+        "appconfig:shop/production/flags",
+        "s3:config/app/prod.env",
+        "AccessDenied",
+    ] {
+        assert!(named.contains(part), "{part}: {named}");
+    }
+    assert_eq!(
+        (&answer["not_compared"], scenario.restarted()),
+        (&3.into(), vec!["web/api".to_owned()])
+    );
+    assert_eq!(scenario.lines("not swept").len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bucket_that_holds_too_much_is_named() {
+    let scenario = Scenario::with([service("web/files").watching("s3:config/")]).await;
+    for place in 0..10_001 {
+        scenario.account.put_object(BUCKET, &format!("o{place:05}"));
+    }
+
+    let answer = scenario.sweep().await;
+
+    assert!(
+        text(&answer["sweep_errors"][0]).contains("more than 10000 objects"),
+        "{answer:#}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_ignored_keys_cannot_be_listed_parameters_and_secrets_are_only_reported() {
+    let scenario = long_deployed().await;
+    change_all(&scenario.account);
+    scenario.account.run_for(Duration::from_mins(30)).await;
+    scenario
+        .account
+        .inject(Fault::denied("tag:GetResources").target("ssm:parameter"));
+
+    let answer = scenario.sweep().await;
+
+    assert_eq!(
+        (&answer["stale"], scenario.restarted()),
+        (&4.into(), vec!["web/files".to_owned()]),
+        "{answer:#}"
+    );
+    assert!(
+        text(&answer["sweep_errors"][0]).contains("which keys are ignored"),
+        "{answer:#}"
+    );
+}
 
 #[tokio::test(start_paused = true)]
 async fn a_secret_or_an_object_that_is_not_there_is_named_once() {
@@ -19,14 +88,9 @@ async fn a_secret_or_an_object_that_is_not_there_is_named_once() {
         .account
         .add(service("web/gone").watching(&format!("{gone} s3:config/gone secret:prod/other")));
 
-    let answer = sweep(&scenario).await;
+    let answer = scenario.sweep().await;
 
-    let named: Vec<_> = answer["sweep_errors"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|what| what.as_str().unwrap())
-        .collect();
+    let named = texts(&answer["sweep_errors"]);
     let begin: Vec<_> = named
         .iter()
         .map(|what| what.split(": ").next().unwrap())
@@ -39,7 +103,7 @@ async fn a_secret_or_an_object_that_is_not_there_is_named_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_parameter_of_which_metadata_tells_nothing_is_named() {
+async fn a_parameter_without_metadata_is_named() {
     let public = "/aws/service/ami-amazon-linux-latest/x";
     let services = [
         service("web/api").watching("ssm:/app/db ssm:/app/misspelt"),
@@ -52,14 +116,9 @@ async fn a_parameter_of_which_metadata_tells_nothing_is_named() {
     scenario.account.delete_parameter(public);
     scenario.account.run_for(Duration::from_mins(5)).await;
 
-    let answer = sweep(&scenario).await;
+    let answer = scenario.sweep().await;
 
-    let named: Vec<_> = answer["sweep_errors"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|what| what.as_str().unwrap())
-        .collect();
+    let named = texts(&answer["sweep_errors"]);
     assert!(
         named.len() == 2
             && named[0].starts_with("ssm:/app/misspelt: DescribeParameters does not know it"),
@@ -88,7 +147,7 @@ async fn a_name_that_aws_refuses_takes_no_other_along() {
     (0..49).for_each(|n| _ = scenario.account.put_parameter(&format!("/p/{n}")));
     scenario.account.run_for(Duration::from_mins(5)).await;
 
-    let answer = sweep(&scenario).await;
+    let answer = scenario.sweep().await;
 
     assert_eq!(
         (&answer["stale"], &answer["started"]),
@@ -98,7 +157,7 @@ async fn a_name_that_aws_refuses_takes_no_other_along() {
     );
     let named = answer["sweep_errors"].as_array().unwrap();
     assert!(
-        named.len() == 1 && named[0].as_str().unwrap().contains("ValidationException"),
+        named.len() == 1 && text(&named[0]).contains("ValidationException"),
         "{named:#?}"
     );
     assert!(
@@ -125,7 +184,7 @@ async fn a_path_that_aws_refuses_takes_no_other_along() {
         .target("/p7/"),
     );
 
-    let answer = sweep(&scenario).await;
+    let answer = scenario.sweep().await;
 
     assert_eq!(
         (&answer["stale"], &answer["not_compared"]),
@@ -134,16 +193,13 @@ async fn a_path_that_aws_refuses_takes_no_other_along() {
         answer["sweep_errors"]
     );
     assert!(
-        answer["sweep_errors"][0]
-            .as_str()
-            .unwrap()
-            .starts_with("ssm:/p7/: DescribeParameters"),
+        text(&answer["sweep_errors"][0]).starts_with("ssm:/p7/: DescribeParameters"),
         "{}",
         answer["sweep_errors"]
     );
 }
 
-/// What is refused for its own sake is not asked for until nothing is left of the account's calls.
+/// Calls that are refused for their own sake are not repeated until the account has none left.
 #[tokio::test(start_paused = true)]
 async fn calls_that_are_all_refused_have_an_end() {
     let services =
@@ -156,7 +212,7 @@ async fn calls_that_are_all_refused_have_an_end() {
         400,
     ));
 
-    let answer = sweep(&scenario).await;
+    let answer = scenario.sweep().await;
 
     assert_eq!(
         (

@@ -1,0 +1,151 @@
+//! The limits of one change: services it may restart, and rollouts that run at once.
+
+use std::time::Duration;
+
+use serde_json::json;
+use sim::service;
+
+use crate::support::{A_MINUTE, AN_HOUR, Scenario, line, many, names_of_many, reasons, text};
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_reaches_too_far_restarts_nobody_and_another_still_does() {
+    let both = service("web/both").watching("ssm:/app/ ssm:/web/");
+    let scenario = Scenario::set_to(
+        [("RELOADER_MAX_SERVICES", "2")],
+        many(2, "ssm:/app/").into_iter().chain([both]),
+    )
+    .await;
+
+    let too_far = scenario.changed("ssm:/app/db").await;
+    let nobody = scenario.restarted();
+    let within = scenario.changed("ssm:/web/x").await;
+
+    assert!(
+        reasons(&too_far)
+            .values()
+            .all(|reason| reason == "blast-radius"),
+        "{too_far:#}"
+    );
+    assert!(
+        text(&line(&too_far, "web/both")["detail"])
+            .contains("ssm:/app/db would restart 3 services; at most 2"),
+        "{too_far:#}"
+    );
+    assert_eq!(
+        (nobody, scenario.restarted()),
+        (Vec::new(), vec!["web/both".to_owned()]),
+        "{within:#}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manual_invocation_may_raise_the_limit_for_itself() {
+    let scenario = Scenario::set_to([("RELOADER_MAX_SERVICES", "2")], many(3, "ssm:/app/")).await;
+
+    let refused = scenario.reload(json!({ "changed": ["ssm:/app/db"] })).await;
+    let raised = scenario
+        .reload(json!({ "changed": ["ssm:/app/db"], "max_services": 3 }))
+        .await;
+
+    assert_eq!(
+        (&refused["refused"], &raised["started"]),
+        (&3.into(), &3.into()),
+        "{raised:#}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_is_refused_whole_is_counted_for_an_alarm() {
+    let off = service("web/off")
+        .watching("ssm:/app/")
+        .tag("reloader:mode", "off");
+    let services = many(3, "ssm:/app/").into_iter().chain([off]);
+    let scenario = Scenario::set_to([("RELOADER_MAX_SERVICES", "2")], services)
+        .await
+        .with_queue();
+
+    scenario.account.put_parameter("/app/db");
+    scenario.account.run_for(AN_HOUR).await;
+
+    let refused: Vec<_> = scenario
+        .metric("ChangesRefused")
+        .into_iter()
+        .filter(|refused| *refused != 0)
+        .collect();
+    assert_eq!((refused, scenario.restarted().len()), (vec![json!(1)], 0));
+    let asked = scenario
+        .reload(json!({ "changed": ["ssm:/app/db"], "dry_run": true }))
+        .await;
+    assert_eq!(asked["refused_changes"], 0, "{asked:#}");
+}
+
+/// The most services that rolled at once within half an hour.
+async fn most_at_once(scenario: &Scenario) -> usize {
+    let mut most = 0;
+    for _ in 0..(30 * 60) {
+        scenario.account.run_for(Duration::from_secs(1)).await;
+        let rolling = scenario
+            .account
+            .services()
+            .iter()
+            .filter(|service| service.deployments.len() > 1)
+            .count();
+        most = most.max(rolling);
+    }
+    most
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_so_many_rollouts_of_one_change_run_at_once() {
+    let scenario = Scenario::set_to([("RELOADER_MAX_IN_FLIGHT", "2")], many(7, "ssm:/app/"))
+        .await
+        .with_queue();
+
+    scenario.account.put_parameter("/app/db");
+
+    assert_eq!(
+        (most_at_once(&scenario).await, scenario.restarted()),
+        (2, names_of_many(7))
+    );
+    assert!(scenario.is_all_fresh().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_so_many_rollouts_that_a_person_asks_for_run_at_once() {
+    let scenario = Scenario::set_to([("RELOADER_MAX_IN_FLIGHT", "2")], many(7, "ssm:/app/"))
+        .await
+        .with_queue();
+
+    scenario
+        .reload(json!({ "services": names_of_many(7) }))
+        .await;
+
+    assert_eq!(
+        (most_at_once(&scenario).await, scenario.restarted()),
+        (2, names_of_many(7))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_so_many_rollouts_run_at_once_where_holds_end_one_after_another() {
+    let scenario = Scenario::set_to([("RELOADER_MAX_IN_FLIGHT", "1")], many(4, "ssm:/app/"))
+        .await
+        .with_queue();
+    for service in names_of_many(4) {
+        scenario.owner.forces(&service).await;
+        scenario.account.run_for(Duration::from_secs(20)).await;
+    }
+    let before = scenario.restarted().len();
+
+    scenario.account.put_parameter("/app/db");
+    scenario.account.run_for(A_MINUTE).await;
+
+    assert_eq!(
+        (
+            most_at_once(&scenario).await,
+            scenario.restarted().len() - before
+        ),
+        (1, 4)
+    );
+    assert!(scenario.is_all_fresh().await);
+}

@@ -1,0 +1,46 @@
+//! Services that many tests need.
+
+use sim::{Service, TaskDefinition, service};
+
+pub(crate) fn api() -> Service {
+    service("web/api").watching("ssm:/app/")
+}
+
+pub(crate) fn worker() -> Service {
+    service("web/worker").watching("ssm:/app/")
+}
+
+/// A service that watches all that its task definition refers to.
+pub(crate) fn auto(name: &str, definition: TaskDefinition) -> Service {
+    service(name).watching("auto").referring(definition)
+}
+
+/// Its first new tasks fail, so that the first deployment is rolled back.
+pub(crate) fn failing_at_first() -> Service {
+    api()
+        .reading(["ssm:/app/db"])
+        .failing_next(3)
+        .circuit_breaker(true)
+}
+
+/// The same, and the rollback takes minutes.
+pub(crate) fn rolling_back_slowly() -> Service {
+    failing_at_first()
+        .percent(50, 100)
+        .task_seconds(5.0, 60.0, 1.0)
+}
+
+/// As many services as asked for in the cluster `web`, all watching `terms`.
+pub(crate) fn many(number: usize, terms: &str) -> Vec<Service> {
+    names_of_many(number)
+        .iter()
+        .map(|name| service(name).watching(terms))
+        .collect()
+}
+
+/// The names of [`many`].
+pub(crate) fn names_of_many(number: usize) -> Vec<String> {
+    (0..number)
+        .map(|place| format!("web/s{place:03}"))
+        .collect()
+}

@@ -1,0 +1,161 @@
+//! Listings without an end, met by the sweep.
+
+use std::time::Duration;
+
+use sim::{Fault, service, task_definition};
+
+use crate::support::{
+    BUCKET, CALLS, IGNORED, SERVICES, Scenario, TIMEOUT, api, number_about, repeats_a_token, text,
+};
+
+/// A service for each kind of listing that the sweep makes, all of them stale.
+async fn stale() -> Scenario {
+    let scenario = Scenario::with([]).await;
+    let write = |account: &sim::Account| {
+        account.put_parameter("/app/db");
+        account.put_parameter("/own/url");
+        account.put_object(BUCKET, "app/prod.env");
+        account.put_object(BUCKET, "one.env");
+        account.put_secret("prod/db");
+    };
+    write(&scenario.account);
+    scenario.account.run_for(Duration::from_hours(2)).await;
+    let below = [
+        api(),
+        service("web/files").watching("s3:config/app/"),
+        service("web/shop").watching("secret:prod/"),
+    ];
+    let named = [
+        service("web/auto")
+            .watching("auto")
+            .referring(task_definition().secret("DB", "/own/url")),
+        service("web/file").watching("s3:config/one.env"),
+    ];
+    below
+        .into_iter()
+        .chain(named)
+        .for_each(|service| scenario.account.add(service));
+    scenario.account.run_for(Duration::from_hours(1)).await;
+    write(&scenario.account);
+    scenario.account.run_for(Duration::from_mins(30)).await;
+    scenario
+}
+
+const ALL: [&str; 5] = ["web/api", "web/auto", "web/file", "web/files", "web/shop"];
+
+#[tokio::test(start_paused = true)]
+async fn a_sweep_works_with_what_it_read_of_a_listing_in_a_circle_and_says_so() {
+    // The calls of a kind that a sweep makes when its listing is in a circle.
+    for (action, target, calls, said) in [
+        (
+            "tag:GetResources",
+            Some(SERVICES),
+            CALLS,
+            Some("the services that watch"),
+        ),
+        (
+            "tag:GetResources",
+            Some(IGNORED),
+            CALLS,
+            Some("which keys are ignored"),
+        ),
+        ("ssm:DescribeParameters", None, 2 * CALLS, Some("ssm:/app/")),
+        (
+            "secretsmanager:ListSecrets",
+            None,
+            CALLS,
+            Some("all secrets"),
+        ),
+        ("secretsmanager:ListSecretVersionIds", None, CALLS, None),
+        // The object that is named is on the second page.
+        ("s3:ListObjectsV2", None, CALLS + 2, Some("s3:config/app/")),
+        (
+            "ecs:ListTasks",
+            Some("web/api"),
+            CALLS,
+            Some("the tasks of web/api"),
+        ),
+        ("ecs:ListServiceDeployments", None, 5 * CALLS, None),
+    ] {
+        let scenario = stale().await;
+        let fault = Fault::tokens_in_a_circle(action);
+        scenario
+            .account
+            .inject(target.into_iter().fold(fault, Fault::target));
+
+        let answer = scenario.sweep().await;
+
+        assert_eq!(
+            (scenario.restarted(), &answer["stale"]),
+            (ALL.map(str::to_owned).to_vec(), &5.into()),
+            "{action}: {answer:#}"
+        );
+        let made = target.map_or_else(
+            || scenario.number_of(action),
+            |target| number_about(&scenario, action, target),
+        );
+        assert_eq!(made, calls, "{action}");
+        let not_swept: Vec<_> = answer["sweep_errors"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .collect();
+        assert_eq!(
+            not_swept.len(),
+            usize::from(said.is_some()),
+            "{action}: {not_swept:#?}"
+        );
+        if let Some(said) = said {
+            assert!(
+                repeats_a_token(not_swept[0]) && text(not_swept[0]).starts_with(said),
+                "{action}: {not_swept:#?}"
+            );
+        }
+        assert_eq!(
+            answer["keys_swept"], 5,
+            "{action}: what is listed twice counts once"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listing_without_end_leaves_a_sweep_the_time_to_restart_the_others() {
+    for (action, target, missed) in [
+        (
+            "tag:GetResources",
+            Some(IGNORED),
+            vec!["web/api", "web/auto", "web/shop"],
+        ),
+        // Everything read before the time was over is used.
+        ("ssm:DescribeParameters", None, vec![]),
+        ("secretsmanager:ListSecrets", None, vec!["web/shop"]),
+        (
+            "secretsmanager:ListSecretVersionIds",
+            None,
+            vec!["web/shop"],
+        ),
+        ("s3:ListObjectsV2", None, vec![]),
+        ("ecs:ListTasks", Some("web/api"), vec!["web/api"]),
+        ("ecs:ListServiceDeployments", None, vec![]),
+    ] {
+        let scenario = stale().await;
+        let fault = Fault::tokens_without_end(action);
+        scenario
+            .account
+            .inject(target.into_iter().fold(fault, Fault::target));
+
+        let answer = scenario.sweep().await;
+
+        let others: Vec<_> = ALL
+            .into_iter()
+            .filter(|name| !missed.contains(name))
+            .collect();
+        assert_eq!(scenario.restarted(), others, "{action}: {answer:#}");
+        assert!(
+            Duration::from_millis(answer["elapsed_ms"].as_u64().unwrap()) < TIMEOUT,
+            "{action}"
+        );
+        let said = answer["sweep_errors"].as_array().map_or(0, Vec::len);
+        assert!(missed.is_empty() || said > 0, "{action}: {answer:#}");
+    }
+}
