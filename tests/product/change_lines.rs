@@ -32,7 +32,8 @@ async fn each_change_has_one_line_however_many_services_it_affects() {
     );
     assert!(fields.remove("timestamp").is_some());
     let expected = json!({
-        "level": "INFO", "message": "change", "request_id": REQUEST_ID, "key": "ssm:/app/db", "change": "written", "version": "2",
+        "level": "INFO", "message": "change", "request_id": REQUEST_ID,
+        "key": "ssm:/app/db", "change": "written", "version": "2",
         "previous": "1", "changed_by": scenario.lines("service")[0]["changes"][0]["changed_by"],
         "event_id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718", "source": "aws.ssm", "affected": 2,
     });
@@ -190,7 +191,10 @@ async fn a_storm_of_changes_has_lines_up_to_a_limit_and_a_count_of_the_rest() {
     };
     let record = |from: usize| {
         let body = json!({ "reload": { "changed": keys(from) } }).to_string();
-        json!({ "messageId": from.to_string(), "body": body, "eventSource": "aws:sqs", "attributes": { "SentTimestamp": "1769853600000" } })
+        json!({
+            "messageId": from.to_string(), "body": body, "eventSource": "aws:sqs",
+            "attributes": { "SentTimestamp": "1769853600000" },
+        })
     };
 
     scenario

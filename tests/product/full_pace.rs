@@ -9,6 +9,44 @@ use crate::support::{
     names_of_many, throttled,
 };
 
+/// The documented rates, where nothing but the part of the account's own bucket that a process of so many has
+/// holds restarts back.
+async fn at_full_pace(number: usize, concurrency: &str) -> Scenario {
+    let scenario = at_documented_rates(number)
+        .await
+        .setting("RELOADER_CONCURRENCY", concurrency);
+    scenario
+        .setting("RELOADER_RESTART_BURST", "50")
+        .setting("RELOADER_RESTART_RATE", "5")
+        .setting("RELOADER_SETTLE", "0s")
+}
+
+/// The least time that so many restarts take with a part of the bucket of `UpdateService`: the
+/// listing, what the part refills, and a round trip.
+fn bound(number: usize, parts: u32) -> Duration {
+    let round_trip = AccountConfig::default().latency;
+    let pages = u32::try_from(number.div_ceil(100)).unwrap();
+    let refill = u32::try_from(number).unwrap().saturating_sub(50 / parts);
+    round_trip * pages + Duration::from_millis(200) * refill * parts + round_trip
+}
+
+/// From the first call of the function to its last restart.
+fn took(scenario: &Scenario) -> Duration {
+    let ours: Vec<_> = scenario
+        .account
+        .calls()
+        .into_iter()
+        .filter(|call| call.principal == "AKIASIMULATED")
+        .collect();
+    let first = ours.first().unwrap().time;
+    let last = ours
+        .iter()
+        .rfind(|call| call.action() == UPDATE)
+        .unwrap()
+        .time;
+    Duration::try_from(last.duration_since(first)).unwrap() + AccountConfig::default().latency
+}
+
 #[tokio::test(start_paused = true)]
 async fn fifty_restarts_take_three_round_trips() {
     let scenario = at_full_pace(50, "1").await;
@@ -89,44 +127,6 @@ fn fourfold(scenario: Scenario) -> Scenario {
         ..EventSourceMapping::new(QUEUE)
     };
     scenario.with_processes(mapping, 4)
-}
-
-/// The same, where nothing but the part of the account's own bucket that a process of so many has
-/// holds restarts back.
-async fn at_full_pace(number: usize, concurrency: &str) -> Scenario {
-    let scenario = at_documented_rates(number)
-        .await
-        .setting("RELOADER_CONCURRENCY", concurrency);
-    scenario
-        .setting("RELOADER_RESTART_BURST", "50")
-        .setting("RELOADER_RESTART_RATE", "5")
-        .setting("RELOADER_SETTLE", "0s")
-}
-
-/// The least time that so many restarts take with a part of the bucket of `UpdateService`: the
-/// listing, what the part refills, and a round trip.
-fn bound(number: usize, parts: u32) -> Duration {
-    let round_trip = AccountConfig::default().latency;
-    let pages = u32::try_from(number.div_ceil(100)).unwrap();
-    let refill = u32::try_from(number).unwrap().saturating_sub(50 / parts);
-    round_trip * pages + Duration::from_millis(200) * refill * parts + round_trip
-}
-
-/// From the first call of the function to its last restart.
-fn took(scenario: &Scenario) -> Duration {
-    let ours: Vec<_> = scenario
-        .account
-        .calls()
-        .into_iter()
-        .filter(|call| call.principal == "AKIASIMULATED")
-        .collect();
-    let first = ours.first().unwrap().time;
-    let last = ours
-        .iter()
-        .rfind(|call| call.action() == UPDATE)
-        .unwrap()
-        .time;
-    Duration::try_from(last.duration_since(first)).unwrap() + AccountConfig::default().latency
 }
 
 #[tokio::test(start_paused = true)]

@@ -16,10 +16,12 @@ const A_WHILE: Duration = Duration::from_hours(2);
 /// Deferred work for `web/api`, as the function sends it.
 fn deferred() -> Value {
     let change = json!({
-        "kind": "ssm", "path": "app/db", "partition": "aws", "account": "123456789012", "region": "eu-west-1",
+        "kind": "ssm", "path": "app/db", "partition": "aws", "account": "123456789012",
+        "region": "eu-west-1",
         "at": "2026-01-31T10:01:00Z", "change": "written", "event": "e",
     });
-    json!({ "deferred": { "version": 1, "not_before": "2026-01-31T10:01:00Z", "work": [{ "changes": [change], "only": ["web/api"] }] } })
+    let work = json!([{ "changes": [change], "only": ["web/api"] }]);
+    json!({ "deferred": { "version": 1, "not_before": "2026-01-31T10:01:00Z", "work": work } })
 }
 
 #[tokio::test(start_paused = true)]
@@ -30,7 +32,11 @@ async fn deferred_work_is_read_from_the_functions_own_queue_and_from_nowhere_els
 
     let direct = Scenario::with([api()]).await.with_queue();
     let refused = direct.invoke(&deferred()).await.unwrap_err().to_string();
-    let record = |arn: &str, body: String| json!({ "Records": [{ "messageId": "m", "body": body, "eventSource": "aws:sqs", "eventSourceARN": arn }] });
+    let record = |arn: &str, body: String| {
+        json!({ "Records": [{
+            "messageId": "m", "body": body, "eventSource": "aws:sqs", "eventSourceARN": arn,
+        }] })
+    };
     let of_another = direct
         .invoke(&record(
             "arn:aws:sqs:eu-west-1:123456789012:another",

@@ -4,7 +4,6 @@ use serde_json::json;
 use sim::service;
 
 use crate::support::{Scenario, line};
-use crate::sweep::sweep;
 
 #[tokio::test(start_paused = true)]
 async fn a_sweep_of_a_function_in_notify_mode_decides_and_restarts_nobody() {
@@ -19,7 +18,7 @@ async fn a_sweep_of_a_function_in_notify_mode_decides_and_restarts_nobody() {
     scenario.account.put_parameter("/app/db");
     scenario.account.run_for(hour).await;
 
-    let answer = sweep(&scenario).await;
+    let answer = scenario.sweep().await;
 
     assert_eq!(line(&answer, "web/api")["reason"], "notify");
     assert_eq!(line(&answer, "web/api")["would_be"], "stale");

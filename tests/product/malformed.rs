@@ -126,7 +126,9 @@ fn malformed(scenario: &Scenario) -> Value {
 
 fn queued(message_id: &Value, body: &str) -> Value {
     let attributes = json!({ "SenderId": "AROAEXAMPLE:ci", "SentTimestamp": "1769853600000" });
-    json!({ "Records": [{ "messageId": message_id, "body": body, "attributes": attributes, "eventSource": "aws:sqs" }] })
+    json!({ "Records": [{
+        "messageId": message_id, "body": body, "attributes": attributes, "eventSource": "aws:sqs",
+    }] })
 }
 
 #[tokio::test(start_paused = true)]
@@ -141,8 +143,10 @@ async fn a_malformed_line_names_message_sender_and_event_so_that_its_dead_letter
         .unwrap();
 
     let expected = json!({
-        "error": "malformed event at Records[0].body: detail.name: expected a string", "message_id": "m-1", "sender_id": "AROAEXAMPLE:ci",
-        "event_id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718", "source": "aws.ssm", "detail_type": "Parameter Store Change",
+        "error": "malformed event at Records[0].body: detail.name: expected a string",
+        "message_id": "m-1", "sender_id": "AROAEXAMPLE:ci",
+        "event_id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718", "source": "aws.ssm",
+        "detail_type": "Parameter Store Change",
     });
     assert_eq!(malformed(&scenario), expected);
 }
@@ -150,9 +154,13 @@ async fn a_malformed_line_names_message_sender_and_event_so_that_its_dead_letter
 #[tokio::test(start_paused = true)]
 async fn the_readable_part_of_a_malformed_event_is_reported_and_no_more() {
     let record = json!({
-        "eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "responseElements": { "x-amz-request-id": "C3D1" }, "s3": "hunter2"
+        "eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
+        "responseElements": { "x-amz-request-id": "C3D1" }, "s3": "hunter2",
     });
-    let notification = json!({ "Type": "Notification", "MessageId": "sns-1", "Message": r#"{"hunter2"#, "Timestamp": "2026-01-31T10:00:00Z" });
+    let notification = json!({
+        "Type": "Notification", "MessageId": "sns-1", "Message": r#"{"hunter2"#,
+        "Timestamp": "2026-01-31T10:00:00Z",
+    });
     let cut = r#"{"id": "e-1", "source": "aws.ssm", "detail": "hunter2", "detail-ty"#;
     for (body, expected) in [
         (
@@ -233,7 +241,10 @@ async fn the_log_names_what_the_dead_letter_holds() {
 #[tokio::test(start_paused = true)]
 async fn a_malformed_event_beside_a_good_one_has_its_names_in_the_answer() {
     let scenario = Scenario::with([]).await;
-    let sns = |event: &Value| json!({ "EventSource": "aws:sns", "Sns": { "MessageId": "sns-1", "Message": event.to_string() } });
+    let sns = |event: &Value| {
+        let message = json!({ "MessageId": "sns-1", "Message": event.to_string() });
+        json!({ "EventSource": "aws:sns", "Sns": message })
+    };
     let good = scenario.parameter_event("Update", "/app/db");
     let mut bad = good.clone();
     bad["detail"] = json!({});

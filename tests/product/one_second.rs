@@ -7,17 +7,22 @@ use sim::{AccountConfig, EventSourceMapping, Fault, service};
 
 use crate::support::{AN_HOUR, QUEUE, Scenario, reason, watching_each_kind};
 
+/// A parameter that was written ten minutes ago, with a queue or without.
+async fn written_long_ago(queued: bool) -> Scenario {
+    let scenario = watching_each_kind().await;
+    scenario.account.put_parameter("/app/db");
+    scenario.account.run_for(Duration::from_mins(10)).await;
+    if queued {
+        scenario.with_queue()
+    } else {
+        scenario
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_value_written_and_deployed_within_one_second_is_not_deployed_again() {
     for queued in [true, false] {
-        let scenario = watching_each_kind().await;
-        scenario.account.put_parameter("/app/db");
-        scenario.account.run_for(Duration::from_mins(10)).await;
-        let scenario = if queued {
-            scenario.with_queue()
-        } else {
-            scenario
-        };
+        let scenario = written_long_ago(queued).await;
 
         scenario.until_a_second_begins().await;
         let event = scenario.write("ssm:/app/db");
@@ -42,14 +47,7 @@ async fn a_value_written_and_deployed_within_one_second_is_not_deployed_again() 
 #[tokio::test(start_paused = true)]
 async fn a_value_written_after_a_deployment_of_the_same_second_is_deployed() {
     for queued in [true, false] {
-        let scenario = watching_each_kind().await;
-        scenario.account.put_parameter("/app/db");
-        scenario.account.run_for(Duration::from_mins(10)).await;
-        let scenario = if queued {
-            scenario.with_queue()
-        } else {
-            scenario
-        };
+        let scenario = written_long_ago(queued).await;
         let scenario = scenario.setting("RELOADER_MIN_INTERVAL", "0s");
 
         scenario.until_a_second_begins().await;

@@ -10,12 +10,13 @@ fn parameter(name: &str) -> String {
     format!("arn:aws:ssm:eu-west-1:123456789012:parameter{name}")
 }
 
-#[tokio::test(start_paused = true)]
-async fn every_field_that_refers_to_something_is_followed() {
-    let (scenario, secret) = with_secret().await;
-    let object = format!("arn:aws:s3:::{BUCKET}/app/prod.env");
+/// The name of a service, and its task definition.
+type Named = (&'static str, TaskDefinition);
+
+/// Each way to refer to the parameter `/app/db`.
+fn of_parameter() -> Vec<Named> {
     let whole = parameter("/app/db");
-    let of_parameter = [
+    vec![
         ("web/name", task_definition().secret("DB", "/app/db")),
         ("web/arn", task_definition().secret("DB", &whole)),
         (
@@ -33,9 +34,13 @@ async fn every_field_that_refers_to_something_is_followed() {
             task_definition().docker_security_option(&format!("credentialspec:{whole}")),
         ),
         ("web/share", task_definition().volume_credentials(&whole)),
-    ];
-    let of_secret = [
-        ("web/secret", task_definition().secret("DB", &secret)),
+    ]
+}
+
+/// Each way to refer to the secret with this ARN.
+fn of_secret(secret: &str) -> Vec<Named> {
+    vec![
+        ("web/secret", task_definition().secret("DB", secret)),
         (
             "web/json-key",
             task_definition().secret("DB", &format!("{secret}:password::")),
@@ -46,7 +51,7 @@ async fn every_field_that_refers_to_something_is_followed() {
         ),
         (
             "web/registry",
-            task_definition().repository_credentials(&secret),
+            task_definition().repository_credentials(secret),
         ),
         (
             "web/by-parameter",
@@ -56,8 +61,13 @@ async fn every_field_that_refers_to_something_is_followed() {
             "web/by-parameter-arn",
             task_definition().secret("DB", &parameter("/aws/reference/secretsmanager/prod/db")),
         ),
-    ];
-    let of_object = [
+    ]
+}
+
+/// Each way to refer to an object.
+fn of_object() -> Vec<Named> {
+    let object = format!("arn:aws:s3:::{BUCKET}/app/prod.env");
+    vec![
         ("web/file", task_definition().environment_file(&object)),
         (
             "web/firelens",
@@ -79,28 +89,30 @@ async fn every_field_that_refers_to_something_is_followed() {
                 .environment("MODE", "x")
                 .environment("aws_fluent_bit_init_s3_1", &object),
         ),
+    ]
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_field_that_refers_to_something_is_followed() {
+    let (scenario, secret) = with_secret().await;
+    let groups = [
+        ("ssm:/app/db", of_parameter()),
+        ("secret:prod/db", of_secret(&secret)),
+        ("s3:config/app/prod.env", of_object()),
     ];
-    let names = |group: &[(&str, TaskDefinition)]| {
-        let mut names: Vec<_> = group.iter().map(|(name, _)| (*name).to_owned()).collect();
-        names.sort();
-        names
-    };
-    let expected = [names(&of_parameter), names(&of_secret), names(&of_object)];
-    for (name, definition) in of_parameter.into_iter().chain(of_secret).chain(of_object) {
+    for (name, definition) in groups.iter().flat_map(|(_, group)| group.clone()) {
         scenario.account.add(auto(name, definition));
     }
     scenario.account.run_for(Duration::from_mins(1)).await;
 
     let mut done = 0;
-    for (expected, change) in
-        expected
-            .into_iter()
-            .zip(["ssm:/app/db", "secret:prod/db", "s3:config/app/prod.env"])
-    {
-        scenario.change(change);
+    for (key, group) in groups {
+        scenario.change(key);
         assert!(scenario.is_all_fresh().await);
         let mut restarted = scenario.account.restarted().split_off(done);
         restarted.sort();
+        let mut expected: Vec<_> = group.into_iter().map(|(name, _)| name).collect();
+        expected.sort_unstable();
         assert_eq!(restarted, expected);
         done += restarted.len();
     }

@@ -153,7 +153,10 @@ async fn changed_and_services_in_one_request_are_refused_with_what_to_send_inste
         .await
         .unwrap_err();
 
-    let instead = r#"send two requests, such as {"changed": ["ssm:/app/x"]} and then {"services": ["cluster/name"]}"#;
+    let instead = concat!(
+        r#"send two requests, such as {"changed": ["ssm:/app/x"]} "#,
+        r#"and then {"services": ["cluster/name"]}"#
+    );
     assert_eq!(
         error.to_string(),
         format!("malformed event at reload: expected changed or services, not both: {instead}")

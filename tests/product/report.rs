@@ -30,9 +30,10 @@ async fn the_summary_is_one_flat_line_of_counts() {
         "{summary:#?}"
     );
     let expected = json!({
-        "message": "summary", "request_id": REQUEST_ID, "version": 1, "messages": 1, "changes": 1, "ignored": 0, "malformed": 0, "watching": 4,
-        "affected": 4, "restarts": 2, "started": 1, "skipped": 1, "held": 0, "refused": 1, "throttled": 0, "out_of_time": 0, "denied": 1,
-        "failed": 0, "mistakes": 2, "redelivered": 0, "level": "ERROR",
+        "message": "summary", "request_id": REQUEST_ID, "version": 1, "level": "ERROR",
+        "messages": 1, "changes": 1, "ignored": 0, "malformed": 0, "watching": 4, "affected": 4,
+        "restarts": 2, "started": 1, "skipped": 1, "held": 0, "refused": 1, "throttled": 0,
+        "out_of_time": 0, "denied": 1, "failed": 0, "mistakes": 2, "redelivered": 0,
     });
     for (name, value) in expected.as_object().unwrap() {
         assert_eq!(summary.get(name), Some(value), "{name}");

@@ -129,7 +129,10 @@ async fn a_request_that_is_held_keeps_its_reason_and_its_sender() {
 async fn each_request_has_a_line_with_its_sender_even_if_no_service_is_affected() {
     let scenario = Scenario::with([api()]).await.with_queue();
 
-    scenario.account.send(QUEUE, r#"{"reload": {"changed": ["ssm:/other/a", "ssm:/other/b"], "max_services": 7, "reason": "TICKET-7"}}"#);
+    let keys = ["ssm:/other/a", "ssm:/other/b"];
+    let request = json!({ "changed": keys, "max_services": 7, "reason": "TICKET-7" });
+    let message = json!({ "reload": request }).to_string();
+    scenario.account.send(QUEUE, &message);
     scenario.account.run_for(Duration::from_mins(1)).await;
     scenario
         .account

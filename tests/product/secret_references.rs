@@ -4,7 +4,28 @@ use std::time::Duration;
 
 use sim::{service, task_definition};
 
-use crate::support::{auto, text, with_secret};
+use crate::support::{Scenario, auto, text, with_secret};
+
+/// A secret with a label of the owner's own.
+struct Canary {
+    scenario: Scenario,
+    /// Its ARN.
+    secret: String,
+    /// The version that has the label `CANARY`.
+    version: String,
+}
+
+async fn with_canary() -> Canary {
+    let (scenario, secret) = with_secret().await;
+    let version = scenario.account.put_secret("prod/db");
+    scenario.account.move_stage("prod/db", "CANARY", &version);
+    scenario.account.settle().await;
+    Canary {
+        scenario,
+        secret,
+        version,
+    }
+}
 
 /// Secrets Manager sends no event when it moves AWSPREVIOUS, which it does whenever AWSCURRENT
 /// moves.
@@ -39,10 +60,9 @@ async fn a_reader_of_the_previous_version_is_restarted_when_the_current_one_chan
 #[tokio::test(start_paused = true)]
 async fn a_secret_that_a_parameters_name_hands_out_is_followed_excluded_and_pinned_as_that_secret()
 {
-    let (scenario, _) = with_secret().await;
-    let version = scenario.account.put_secret("prod/db");
-    scenario.account.move_stage("prod/db", "CANARY", &version);
-    scenario.account.settle().await;
+    let Canary {
+        scenario, version, ..
+    } = with_canary().await;
     let by_name = |end: &str| {
         task_definition().secret("DB", &format!("/aws/reference/secretsmanager/prod/db{end}"))
     };
@@ -111,10 +131,9 @@ async fn a_version_that_is_pinned_by_its_id_never_changes() {
 
 #[tokio::test(start_paused = true)]
 async fn a_label_of_the_owners_own_restarts_only_those_that_refer_to_it() {
-    let (scenario, secret) = with_secret().await;
-    let version = scenario.account.put_secret("prod/db");
-    scenario.account.move_stage("prod/db", "CANARY", &version);
-    scenario.account.settle().await;
+    let Canary {
+        scenario, secret, ..
+    } = with_canary().await;
     scenario.account.add(auto(
         "web/canary",
         task_definition().secret("DB", &format!("{secret}::CANARY:")),
@@ -139,10 +158,11 @@ async fn a_label_of_the_owners_own_restarts_only_those_that_refer_to_it() {
 
 #[tokio::test(start_paused = true)]
 async fn an_exclusion_and_a_deletion_hold_for_every_stage_of_a_secret() {
-    let (scenario, secret) = with_secret().await;
-    let version = scenario.account.put_secret("prod/db");
-    scenario.account.move_stage("prod/db", "CANARY", &version);
-    scenario.account.settle().await;
+    let Canary {
+        scenario,
+        secret,
+        version,
+    } = with_canary().await;
     let canary = || task_definition().secret("DB", &format!("{secret}::CANARY:"));
     scenario.account.add(
         service("web/excluded")

@@ -7,8 +7,8 @@ use serde_json::json;
 use sim::service;
 
 use crate::support::{
-    AN_HOUR, BUCKET, QUEUE, Scenario, change_all, documented_rates, line, long_deployed, reasons,
-    text, throttled,
+    AN_HOUR, BUCKET, QUEUE, Scenario, change_all, documented_rates, line, long_deployed,
+    names_of_many, reasons, text, throttled,
 };
 
 #[tokio::test(start_paused = true)]
@@ -74,10 +74,9 @@ async fn a_hold_of_a_sweep_is_reported_and_sent_nowhere() {
     assert_eq!(scenario.account.messages(QUEUE).len(), before);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_thousand_services_and_three_thousand_keys_stay_inside_the_limits() {
-    let config = documented_rates();
-    let things = |n: usize| {
+/// Services that watch three keys each, younger than the keys.
+async fn a_thousand_services() -> Scenario {
+    let keys = |n: usize| {
         [
             format!("ssm:/p/{n}"),
             format!("secret:s{n}"),
@@ -85,17 +84,22 @@ async fn a_thousand_services_and_three_thousand_keys_stay_inside_the_limits() {
         ]
     };
     let variables = [("RELOADER_MAX_SERVICES", "1000")];
-    let scenario = Scenario::build(config, variables, Level::Info, []).await;
-    for name in (0..1000).flat_map(things) {
-        scenario.change(&name);
-    }
+    let scenario = Scenario::build(documented_rates(), variables, Level::Info, []).await;
+    (0..1000)
+        .flat_map(keys)
+        .for_each(|key| scenario.change(&key));
     scenario.account.run_for(AN_HOUR * 2).await;
-    for n in 0..1000 {
-        scenario
-            .account
-            .add(service(&format!("web/s{n:03}")).watching(&things(n).join(" ")));
+    for (n, name) in names_of_many(1000).iter().enumerate() {
+        let watching = service(name).watching(&keys(n).join(" "));
+        scenario.account.add(watching);
     }
     scenario.account.run_for(Duration::from_mins(1)).await;
+    scenario
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_services_and_three_thousand_keys_stay_inside_the_limits() {
+    let scenario = a_thousand_services().await;
     scenario.account.put_parameter("/p/7");
 
     let answer = scenario.sweep().await;

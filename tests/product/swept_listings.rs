@@ -43,40 +43,65 @@ async fn stale() -> Scenario {
 
 const ALL: [&str; 5] = ["web/api", "web/auto", "web/file", "web/files", "web/shop"];
 
+/// One kind of listing that the sweep makes, in a circle.
+struct Circle {
+    action: &'static str,
+    /// The resource type or service whose listing it is, if not all.
+    target: Option<&'static str>,
+    /// The calls that the sweep makes.
+    calls: usize,
+    /// The beginning of the sweep's error.
+    error: Option<&'static str>,
+}
+
+const fn circle(action: &'static str, calls: usize) -> Circle {
+    Circle {
+        action,
+        target: None,
+        calls,
+        error: None,
+    }
+}
+
+impl Circle {
+    const fn of(mut self, target: &'static str) -> Self {
+        self.target = Some(target);
+        self
+    }
+
+    const fn named(mut self, error: &'static str) -> Self {
+        self.error = Some(error);
+        self
+    }
+}
+
+const CIRCLES: [Circle; 8] = [
+    circle("tag:GetResources", CALLS)
+        .of(SERVICES)
+        .named("the services that watch"),
+    circle("tag:GetResources", CALLS)
+        .of(IGNORED)
+        .named("which keys are ignored"),
+    circle("ssm:DescribeParameters", 2 * CALLS).named("ssm:/app/"),
+    circle("secretsmanager:ListSecrets", CALLS).named("all secrets"),
+    circle("secretsmanager:ListSecretVersionIds", CALLS),
+    // The object that is named is on the second page.
+    circle("s3:ListObjectsV2", CALLS + 2).named("s3:config/app/"),
+    circle("ecs:ListTasks", CALLS)
+        .of("web/api")
+        .named("the tasks of web/api"),
+    circle("ecs:ListServiceDeployments", 5 * CALLS),
+];
+
 #[tokio::test(start_paused = true)]
-async fn a_sweep_works_with_what_it_read_of_a_listing_in_a_circle_and_says_so() {
-    // The calls of a kind that a sweep makes when its listing is in a circle.
-    for (action, target, calls, said) in [
-        (
-            "tag:GetResources",
-            Some(SERVICES),
-            CALLS,
-            Some("the services that watch"),
-        ),
-        (
-            "tag:GetResources",
-            Some(IGNORED),
-            CALLS,
-            Some("which keys are ignored"),
-        ),
-        ("ssm:DescribeParameters", None, 2 * CALLS, Some("ssm:/app/")),
-        (
-            "secretsmanager:ListSecrets",
-            None,
-            CALLS,
-            Some("all secrets"),
-        ),
-        ("secretsmanager:ListSecretVersionIds", None, CALLS, None),
-        // The object that is named is on the second page.
-        ("s3:ListObjectsV2", None, CALLS + 2, Some("s3:config/app/")),
-        (
-            "ecs:ListTasks",
-            Some("web/api"),
-            CALLS,
-            Some("the tasks of web/api"),
-        ),
-        ("ecs:ListServiceDeployments", None, 5 * CALLS, None),
-    ] {
+async fn a_sweep_uses_what_it_read_of_a_listing_in_a_circle_and_reports_it() {
+    for Circle {
+        action,
+        target,
+        calls,
+        error,
+    } in CIRCLES
+    {
         let scenario = stale().await;
         let fault = Fault::tokens_in_a_circle(action);
         scenario
@@ -95,25 +120,22 @@ async fn a_sweep_works_with_what_it_read_of_a_listing_in_a_circle_and_says_so() 
             |target| number_about(&scenario, action, target),
         );
         assert_eq!(made, calls, "{action}");
-        let not_swept: Vec<_> = answer["sweep_errors"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .collect();
+        let errors = answer["sweep_errors"].as_array().into_iter().flatten();
+        let errors: Vec<_> = errors.collect();
         assert_eq!(
-            not_swept.len(),
-            usize::from(said.is_some()),
-            "{action}: {not_swept:#?}"
+            errors.len(),
+            usize::from(error.is_some()),
+            "{action}: {errors:#?}"
         );
-        if let Some(said) = said {
+        if let Some(error) = error {
             assert!(
-                repeats_a_token(not_swept[0]) && text(not_swept[0]).starts_with(said),
-                "{action}: {not_swept:#?}"
+                repeats_a_token(errors[0]) && text(errors[0]).starts_with(error),
+                "{action}: {errors:#?}"
             );
         }
         assert_eq!(
             answer["keys_swept"], 5,
-            "{action}: what is listed twice counts once"
+            "{action}: a key that is listed twice counts once"
         );
     }
 }
