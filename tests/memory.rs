@@ -1,4 +1,4 @@
-//! What the real binary needs at most, and what it writes, in the largest invocations: those that
+//! The most memory that the real binary takes, and its log, in the largest invocations: those that
 //! honest accounts reach, and the worst that hostile messages make. The binary is a process of its
 //! own, so that the simulated account beside it does not count.
 
@@ -25,6 +25,11 @@ use sim::{Account, AccountConfig, Function as _, Invocation, InvocationResult, S
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::Instant;
 
+#[path = "support/hostile.rs"]
+mod hostile;
+
+use hostile::{batch_without_end, hostile_batches};
+
 const QUEUE_ARN: &str = "arn:aws:sqs:eu-west-1:123456789012:changes";
 const MIB: usize = 1024 * 1024;
 
@@ -32,7 +37,7 @@ const MIB: usize = 1024 * 1024;
 /// waiting for one another.
 const REAL: usize = 20;
 
-/// What the pages of the program itself take of the memory of the release. Those of a debug build
+/// The memory that the pages of the program itself take of the memory of the release. Those of a debug build
 /// take more, and say nothing.
 const PROGRAM: usize = 12 * MIB;
 
@@ -44,7 +49,7 @@ struct Stage {
     _server: Server,
 }
 
-/// What an invocation took.
+/// The memory, log and time of an invocation.
 #[derive(Debug)]
 struct Taken {
     result: InvocationResult,
@@ -95,15 +100,23 @@ impl Stage {
         }
     }
 
-    async fn invoke(&mut self, bodies: &[String], within: Duration) -> Taken {
+    /// An event of the queue.
+    fn payload(&self, bodies: &[String]) -> String {
         let sent = (self.account.now().as_millisecond() - 1000).to_string();
         let records = bodies.iter().enumerate().map(|(place, body)| {
             json!({
-                "messageId": format!("message-{place}"), "body": body, "eventSource": "aws:sqs", "eventSourceARN": QUEUE_ARN,
+                "messageId": format!("message-{place}"),
+                "body": body,
+                "eventSource": "aws:sqs",
+                "eventSourceARN": QUEUE_ARN,
                 "attributes": { "SentTimestamp": sent, "SenderId": "AIDAEXAMPLE" },
             })
         });
-        let payload = json!({ "Records": records.collect::<Vec<_>>() }).to_string();
+        json!({ "Records": records.collect::<Vec<_>>() }).to_string()
+    }
+
+    async fn invoke(&mut self, bodies: &[String], within: Duration) -> Taken {
+        let payload = self.payload(bodies);
         let begun = Instant::now();
         let invocation = Invocation {
             request_id: "c6af9ac6-7b61-11e6-9a41-93e8deadbeef".to_owned(),
@@ -272,86 +285,6 @@ async fn a_thousand_parameters_of_a_thousand_services_take_64_mib_the_second_pas
         again.memory <= 64 * MIB && taken.log <= 1_000_000,
         "{taken:?}"
     );
-}
-
-/// A message that asks for so many keys or services.
-fn request(what: &str, number: usize, entry: impl Fn(usize) -> String) -> String {
-    json!({ "reload": { what: (0..number).map(entry).collect::<Vec<_>>() } }).to_string()
-}
-
-/// As many copies of a message as 6 MB hold, each told apart.
-fn six_megabytes(message: impl Fn(usize) -> String) -> Vec<String> {
-    let number = 5_700_000 / (message(0).len() * 11 / 10 + 260);
-    (0..number.min(9_900)).map(message).collect()
-}
-
-/// Well-formed requests for more than an invocation has time for: thousands of short ones, and
-/// lists that are just short enough.
-fn batch_without_end() -> Vec<String> {
-    let mut bodies = six_megabytes(|number| request("services", 1, |_| format!("c/s{number}")));
-    let keys = six_megabytes(|number| {
-        request("changed", 1000, |place| {
-            format!("ssm:/app/{number}/{place}")
-        })
-    });
-    let services =
-        six_megabytes(|number| request("services", 1000, |place| format!("c{number}/s{place}")));
-    bodies.truncate(bodies.len() / 2);
-    bodies.extend(
-        keys.iter()
-            .take(keys.len() / 4)
-            .chain(services.iter().take(services.len() / 4))
-            .cloned(),
-    );
-    bodies
-}
-
-/// Batches of about 6 MB, as large as Lambda hands over.
-fn hostile_batches() -> Vec<(&'static str, Vec<String>)> {
-    let s3 = |number: usize| {
-        let record = |place: usize| {
-            json!({
-                "eventVersion": "2.1", "eventSource": "aws:s3", "awsRegion": "eu-west-1", "eventTime": "2026-01-31T10:00:00Z",
-                "eventName": "ObjectCreated:Put", "s3": { "bucket": { "name": "b" }, "object": { "key": format!("{number}/{place}") } },
-            })
-        };
-        json!({ "Records": (0..1000).map(record).collect::<Vec<_>>() }).to_string()
-    };
-    let unknown = |number: usize| {
-        json!({ "Records": (0..1000).map(|place| json!({ "eventSource": format!("{number}-{place}") })).collect::<Vec<_>>() }).to_string()
-    };
-    let deferred = |number: usize| {
-        let change = |place: usize| {
-            json!({
-                "kind": "ssm", "path": format!("app/{number}/{place}"), "partition": "aws", "account": "123456789012", "region": "eu-west-1",
-                "at": "2026-01-31T10:01:00Z", "change": "written", "event": "e",
-            })
-        };
-        let names: Vec<_> = (0..100).map(|place| format!("c/s{place}")).collect();
-        let work = json!([{ "changes": (0..1000).map(change).collect::<Vec<_>>(), "only": names }]);
-        json!({ "deferred": { "version": 1, "not_before": "2026-01-31T10:01:00Z", "work": work } })
-            .to_string()
-    };
-    let long = || {
-        (0..6)
-            .map(|_| request("changed", 100_000, |place| format!("ssm:/{place}")))
-            .collect()
-    };
-    let deep = |number: usize| format!("{}{number}", "{\"Records\":[".repeat(20_000));
-    vec![
-        ("lists of keys that are too long", long()),
-        (
-            "lists of services that are too long",
-            (0..6)
-                .map(|_| request("services", 100_000, |place| format!("c/{place}")))
-                .collect(),
-        ),
-        ("notifications", six_megabytes(s3)),
-        ("records of nobody", six_megabytes(unknown)),
-        ("deferred work", six_megabytes(deferred)),
-        ("nesting", six_megabytes(deep)),
-        ("no JSON", six_megabytes(|number| format!("{number}"))),
-    ]
 }
 
 async fn is_endured(what: &str, mut bodies: Vec<String>, within: Duration) {

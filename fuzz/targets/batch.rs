@@ -1,6 +1,7 @@
 //! Any batch of messages, with lists of any length, is read within its bounds, message by message.
-//! Any deferred work that is read is written within the same bounds, and read again as it was. Slow: it tries hundreds of batches a second, where the decoder alone is tried tens of
-//! thousands of times.
+//! Any deferred work that is read is written within the same bounds, and read again as it was.
+//! Slow: it tries hundreds of batches a second, where the decoder alone is tried tens of thousands
+//! of times.
 #![no_main]
 
 use std::collections::BTreeMap;

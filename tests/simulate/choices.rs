@@ -39,6 +39,29 @@ fn seldom<T: Copy>(rng: &mut Rng, times: usize, usual: T, other: T) -> T {
     }
 }
 
+/// The settings of the function.
+fn variables(
+    rng: &mut Rng,
+    settle: &'static str,
+    burst: &'static str,
+    rate: &'static str,
+) -> BTreeMap<&'static str, &'static str> {
+    BTreeMap::from([
+        ("RELOADER_MODE", seldom(rng, 25, "enforce", "notify")),
+        ("RELOADER_MAX_SERVICES", seldom(rng, 12, "100", "2")),
+        ("RELOADER_MIN_INTERVAL", pick(rng, &["0s", "1m", "5m"])),
+        ("RELOADER_MAX_RESTARTS_PER_HOUR", pick(rng, &["2", "6"])),
+        ("RELOADER_MAX_IN_FLIGHT", pick(rng, &["1", "2", "50"])),
+        ("RELOADER_RESTART_BURST", burst),
+        ("RELOADER_RESTART_RATE", rate),
+        ("RELOADER_CONCURRENCY", pick(rng, &["2", "3"])),
+        ("RELOADER_SETTLE", settle),
+        ("RELOADER_HOLD_LIMIT", pick(rng, &["15m", "24h", "24h"])),
+        ("RELOADER_QUEUE_URL", QUEUE_URL),
+        ("RELOADER_SWEEP_SINCE", seldom(rng, 12, "720h", "10m")),
+    ])
+}
+
 impl Choices {
     pub(crate) fn any(rng: &mut Rng) -> Self {
         let settle = pick(rng, &["0s", "2s", "20s"]);
@@ -61,20 +84,7 @@ impl Choices {
         } else {
             pick(rng, &[6, 20, 120])
         };
-        let variables = BTreeMap::from([
-            ("RELOADER_MODE", seldom(rng, 25, "enforce", "notify")),
-            ("RELOADER_MAX_SERVICES", seldom(rng, 12, "100", "2")),
-            ("RELOADER_MIN_INTERVAL", pick(rng, &["0s", "1m", "5m"])),
-            ("RELOADER_MAX_RESTARTS_PER_HOUR", pick(rng, &["2", "6"])),
-            ("RELOADER_MAX_IN_FLIGHT", pick(rng, &["1", "2", "50"])),
-            ("RELOADER_RESTART_BURST", burst),
-            ("RELOADER_RESTART_RATE", rate),
-            ("RELOADER_CONCURRENCY", pick(rng, &["2", "3"])),
-            ("RELOADER_SETTLE", settle),
-            ("RELOADER_HOLD_LIMIT", pick(rng, &["15m", "24h", "24h"])),
-            ("RELOADER_QUEUE_URL", QUEUE_URL),
-            ("RELOADER_SWEEP_SINCE", seldom(rng, 12, "720h", "10m")),
-        ]);
+        let variables = variables(rng, settle, burst, rate);
         Self {
             variables,
             delivery: EventDelivery {

@@ -172,8 +172,15 @@ fn put_secret(at: Timestamp) -> Value {
         "eventSource": "secretsmanager.amazonaws.com",
         "eventName": "PutSecretValue",
         "awsRegion": ELSEWHERE,
-        "requestParameters": { "secretId": name, "clientRequestToken": "a1b2c3d4-5678-90ab-cdef-EXAMPLE11111" },
-        "responseElements": { "arn": arn, "name": name, "versionId": "a1b2c3d4-5678-90ab-cdef-EXAMPLE11111" },
+        "requestParameters": {
+            "secretId": name,
+            "clientRequestToken": "a1b2c3d4-5678-90ab-cdef-EXAMPLE11111",
+        },
+        "responseElements": {
+            "arn": arn,
+            "name": name,
+            "versionId": "a1b2c3d4-5678-90ab-cdef-EXAMPLE11111",
+        },
         "eventType": "AwsApiCall",
         "eventCategory": "Management",
         "recipientAccountId": "123456789012",

@@ -26,12 +26,14 @@ mod many;
 mod persons;
 mod promises;
 mod record;
+mod rolls;
 mod stale;
 mod story;
 mod subject;
 mod timeline;
 mod troubles;
 mod verdict;
+mod window;
 
 use std::process::ExitCode;
 

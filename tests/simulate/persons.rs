@@ -7,7 +7,8 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::history::{Claim, History, QUEUE, THINGS, pick, seconds};
-use crate::subject::{Rolls, Subject};
+use crate::rolls::Rolls;
+use crate::subject::Subject;
 
 /// What ends a rollout from outside.
 #[derive(Clone, Copy, Debug, PartialEq)]

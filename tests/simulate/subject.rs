@@ -5,11 +5,13 @@ use std::time::Duration;
 use fastrand::Rng;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use sim::{Account, Approver, Hook, Service, Stage, TaskDefinition, service, task_definition};
+use sim::{Account, Hook, Service, TaskDefinition, service, task_definition};
 
 use crate::choices::Choices;
 use crate::history::{DECODED, ENCODED, IGNORED, SECRET, pick};
 use crate::holds::Span;
+use crate::rolls::{ROLLS, Rolls, any_hook};
+use crate::window::{WINDOWS, Window};
 
 /// Terms that watch the things that change. The prefix of one parameter's name is that of another
 /// one's.
@@ -36,86 +38,6 @@ enum Quiet {
     Never,
     UntilPauseEnds,
     Outside(Window),
-}
-
-/// When restarts may start, every day.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Window {
-    tag: &'static str,
-    /// Seconds after midnight, UTC.
-    opens: i32,
-    minutes: i32,
-}
-
-/// Berlin is an hour ahead of UTC in winter.
-const WINDOWS: [Window; 3] = [
-    Window {
-        tag: "Mon-Sun 15:00-18:30 Europe/Berlin",
-        opens: 14 * 3600,
-        minutes: 210,
-    },
-    Window {
-        tag: "Mon-Sun 14:45-14:53 Europe/Berlin",
-        opens: 13 * 3600 + 45 * 60,
-        minutes: 8,
-    },
-    Window {
-        tag: "Mon-Sun 14:20-14:23 UTC",
-        opens: 14 * 3600 + 20 * 60,
-        minutes: 3,
-    },
-];
-
-/// How it is deployed.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Rolls {
-    AboveDesired,
-    /// With a single task not at all.
-    BelowDesired,
-    BlueGreen,
-    /// In Express Mode, as a canary.
-    Express,
-}
-
-const ROLLS: [Rolls; 7] = [
-    Rolls::BelowDesired,
-    Rolls::BelowDesired,
-    Rolls::AboveDesired,
-    Rolls::AboveDesired,
-    Rolls::AboveDesired,
-    Rolls::BlueGreen,
-    Rolls::Express,
-];
-
-/// A person looks after a PAUSE hook and may forget it; a Lambda hook fails for some. What writes
-/// its own configuration would wait for each of its restarts, and its hooks never take a day.
-fn any_hook(rng: &mut Rng, writes: bool) -> Hook {
-    let stage = pick(
-        rng,
-        &[
-            Stage::PreScaleUp,
-            Stage::PreScaleUp,
-            Stage::PostScaleUp,
-            Stage::PostProductionTrafficShift,
-        ],
-    );
-    if rng.u8(..4) == 0 {
-        return Hook::lambda(stage, Duration::from_secs(rng.u64(..900)), rng.u8(..4) > 0);
-    }
-    let minutes = |minutes: u64| Duration::from_mins(minutes);
-    let within = minutes(pick(rng, &[2, 20, 120]));
-    let longest = if writes { 90 } else { 24 * 60 };
-    let hook = Hook::pause(stage).expiring_after(minutes(pick(rng, &[10, 10, 90, 90, longest])));
-    let hook = hook.attended_by(Approver {
-        approves: 0.5,
-        rejects: 0.3,
-        within,
-    });
-    if rng.u8(..4) == 0 {
-        hook.continuing()
-    } else {
-        hook
-    }
 }
 
 const PAUSED_UNTIL: &str = "2026-01-31T13:40:00Z";
@@ -171,11 +93,7 @@ impl Subject {
     ) -> (Self, Service) {
         let terms = any_terms(rng);
         let own = pick(rng, &[None, None, Some("90s"), Some("10m")]);
-        let fails = match rng.u8(..12) {
-            0 => BadValue::ForEver,
-            1 => BadValue::Once,
-            _ => BadValue::Never,
-        };
+        let fails = any_failure(rng);
         let rolls = pick(rng, &ROLLS);
         let cluster = if choices.services >= 10 && number % 2 == 1 {
             "jobs"
@@ -190,16 +108,8 @@ impl Subject {
             late: terms.len() > 1 && rng.u8(..5) == 0,
             widened_at: Timestamp::MIN,
             tagged_pauses: Vec::new(),
-            quiet: match rng.u8(..8) {
-                0 => Quiet::UntilPauseEnds,
-                1 => Quiet::Outside(pick(rng, &WINDOWS)),
-                _ => Quiet::Never,
-            },
-            mode: match rng.u8(..10) {
-                0 => Some("notify"),
-                1 => Some("off"),
-                _ => None,
-            },
+            quiet: any_quiet(rng),
+            mode: any_mode(rng),
             min_interval: own.map_or(choices.min_interval(), |own| own.parse().unwrap()),
             fails,
             pinned: secret
@@ -212,10 +122,7 @@ impl Subject {
                 .then(|| any_hook(rng, terms.contains(&OWN)))
                 .into_iter()
                 .collect(),
-            alarm: match rolls {
-                Rolls::Express => Some(Duration::ZERO),
-                _ => (rng.u8(..6) == 0).then(|| Duration::from_mins(pick(rng, &[2, 15]))),
-            },
+            alarm: any_alarm(rng, rolls),
             deploys: 0,
             terms,
         };
@@ -408,21 +315,40 @@ impl Subject {
     }
 }
 
-impl Window {
-    fn length(self) -> SignedDuration {
-        SignedDuration::from_mins(i64::from(self.minutes))
-    }
+fn paused_until() -> Timestamp {
+    PAUSED_UNTIL.parse().unwrap()
+}
 
-    /// A restart that was decided just in time may start a little later.
-    fn is_surely_closed(self, at: Timestamp) -> bool {
-        let time = TimeZone::UTC.to_datetime(at).time();
-        let second = i32::from(time.hour()) * 3600 + i32::from(time.minute()) * 60;
-        second < self.opens || second > self.opens + (self.minutes + 2) * 60
+fn any_failure(rng: &mut Rng) -> BadValue {
+    match rng.u8(..12) {
+        0 => BadValue::ForEver,
+        1 => BadValue::Once,
+        _ => BadValue::Never,
     }
 }
 
-fn paused_until() -> Timestamp {
-    PAUSED_UNTIL.parse().unwrap()
+fn any_quiet(rng: &mut Rng) -> Quiet {
+    match rng.u8(..8) {
+        0 => Quiet::UntilPauseEnds,
+        1 => Quiet::Outside(pick(rng, &WINDOWS)),
+        _ => Quiet::Never,
+    }
+}
+
+fn any_mode(rng: &mut Rng) -> Option<&'static str> {
+    match rng.u8(..10) {
+        0 => Some("notify"),
+        1 => Some("off"),
+        _ => None,
+    }
+}
+
+/// The time for which the alarms of a deployment are watched. Express services have always some.
+fn any_alarm(rng: &mut Rng, rolls: Rolls) -> Option<Duration> {
+    match rolls {
+        Rolls::Express => Some(Duration::ZERO),
+        _ => (rng.u8(..6) == 0).then(|| Duration::from_mins(pick(rng, &[2, 15]))),
+    }
 }
 
 /// One to three terms, the first of which names something; perhaps one that takes something out, and
