@@ -200,3 +200,21 @@ async fn no_service_gets_two_lines_in_one_invocation() {
             .all(|summary| summary["started"].as_u64() <= Some(2))
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_one_line_of_a_service_names_the_changes_of_all_its_batches() {
+    let scenario = Scenario::with([api()]).await.with_queue();
+    scenario.account.enable_mapping(QUEUE, false);
+
+    scenario.account.put_parameter("/app/db");
+    let request = json!({ "reload": { "changed": ["ssm:/app/other"] } });
+    scenario.account.send(QUEUE, &request.to_string());
+    scenario.account.run_for(A_MINUTE).await;
+    scenario.account.enable_mapping(QUEUE, true);
+    scenario.account.run_for(A_MINUTE).await;
+
+    let lines = scenario.lines("service").into_iter();
+    let named = lines.map(|line| line["changes"].as_array().unwrap().len());
+    assert_eq!(named.max(), Some(2));
+    assert_eq!(scenario.restarted(), ["web/api"]);
+}

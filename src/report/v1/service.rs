@@ -294,9 +294,9 @@ impl ServiceLine {
         }
     }
 
-    /// The line with the end of the rollout that another line of the same service reports, where
-    /// this one reports none.
-    pub(super) fn with_end_of(mut self, other: Self) -> Self {
+    /// The line with what another line of the same service says beside it: its changes, and the end
+    /// of a rollout where this one reports none.
+    pub(super) fn with(mut self, other: Self) -> Self {
         if self.outcome.is_none() && other.outcome.is_some() {
             self.outcome = other.outcome;
             self.outcome_of = other.outcome_of.or(other.deployment);
@@ -306,6 +306,15 @@ impl ServiceLine {
             self.level = self.level.max(other.level);
         }
         self.requested |= other.requested;
+        let is_new =
+            |change: &&ChangeLine| self.changes.iter().all(|known| known.key != change.key);
+        let new: Vec<_> = other.changes.iter().filter(is_new).cloned().collect();
+        if !new.is_empty() {
+            let all = self.changes.iter().cloned().chain(new);
+            let all: Vec<_> = all.collect();
+            self.more_changes += other.more_changes + all.len().saturating_sub(MOST_CHANGES);
+            self.changes = all.into_iter().take(MOST_CHANGES).collect();
+        }
         self
     }
 

@@ -130,8 +130,8 @@ impl Services {
                 ..made
             },
             None => made,
-            Some(known) if known.progress >= made.progress => known.with_end_of(made),
-            Some(known) => made.with_end_of(known),
+            Some(known) if known.progress >= made.progress => known.with(made),
+            Some(known) => made.with(known),
         };
         self.made.insert(id, made);
     }
@@ -172,9 +172,9 @@ impl Services {
 }
 
 impl Made {
-    fn with_end_of(self, other: Self) -> Self {
+    fn with(self, other: Self) -> Self {
         Self {
-            line: self.line.with_end_of(other.line),
+            line: self.line.with(other.line),
             together: false,
             ..self
         }
