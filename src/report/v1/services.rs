@@ -13,6 +13,7 @@ use crate::domain::key::Key;
 use crate::domain::reason::{Decision, Reason};
 use crate::domain::request::Request;
 use crate::domain::resolution::Resolution;
+use crate::domain::start::ResultCode;
 
 /// So many services of one reason have lines of their own, where nothing was done about them. The
 /// others are written together: three thousand refusals of one change say no more than twenty.
@@ -77,12 +78,13 @@ struct Made {
     left_to_redelivery: bool,
 }
 
-/// Of two resolutions of one service the greater one is reported: a start comes before a decision,
-/// a decision before a service that could not be described, and of two decisions the last in the
-/// table.
+/// Of two resolutions of one service the greater one is reported: a restart that was started comes
+/// before one that was not, that before a decision, a decision before a service that could not be
+/// described, and of two decisions the last in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Progress {
-    is_started: bool,
+    /// True where the start succeeded; `None` where none was due.
+    is_started: Option<bool>,
     reason: Option<Reason>,
 }
 
@@ -213,8 +215,9 @@ impl Common {
 impl Progress {
     fn of(resolution: &Resolution) -> Self {
         let planned = resolution.planned.as_ref().ok();
+        let start = resolution.start.as_ref();
         Self {
-            is_started: resolution.start.is_some(),
+            is_started: start.map(|start| start.result() == ResultCode::Started),
             reason: planned.map(|planned| planned.reason),
         }
     }

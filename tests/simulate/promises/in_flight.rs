@@ -38,8 +38,13 @@ impl Promise for InFlight {
 }
 
 /// A restart for a change of which as many rollouts ran for a while already. The first deployment
-/// of a service after a change is its rollout of that change.
+/// of a service after a change is its rollout of that change. A restart that a person requested is
+/// for no change.
 fn too_many(history: &History, subject: &Subject, restart: &Restart) -> Option<Breach> {
+    let mut requests = history.requests.iter();
+    if requests.any(|(at, service)| *service == subject.name && is_answer(*at, restart.at)) {
+        return None;
+    }
     let record = history.record();
     let past = record.past(&subject.name);
     let covered = past
@@ -80,6 +85,12 @@ fn too_many(history: &History, subject: &Subject, restart: &Restart) -> Option<B
         );
         Breach::about(&restart.deployment, what, None)
     })
+}
+
+/// A request that is held returns within this time.
+fn is_answer(requested_at: Timestamp, started_at: Timestamp) -> bool {
+    let waited = started_at.duration_since(requested_at);
+    !waited.is_negative() && waited <= SignedDuration::from_hours(1)
 }
 
 /// True where the function must know of a change, and of no newer one of the same thing.
