@@ -43,7 +43,7 @@ class Stack:
     def log(self) -> list[dict]:
         """The lines that the function has logged as JSON."""
         pages = self.server.client("logs").get_paginator("filter_log_events").paginate(logGroupName=self.outputs["LogGroupName"])
-        lines = (line for page in pages for event in page["ecs_events"] for line in event["message"].splitlines())
+        lines = (line for page in pages for event in page["events"] for line in event["message"].splitlines())
         return [json.loads(line) for line in lines if line.startswith("{")]
 
     def summary(self, request_id: str) -> dict:
