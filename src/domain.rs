@@ -6,6 +6,7 @@ pub mod backoff;
 pub mod batch;
 pub mod change;
 mod closed_list;
+pub mod default;
 pub mod defer;
 pub mod deferred_work;
 pub mod deployment;

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::arn::AccountRegion;
 use super::change::{Change, ChangeKind, REQUEST, Scope};
+use super::default::is_default;
 use super::reason::IgnoredReason;
 use super::text::bounded;
 
@@ -91,17 +92,12 @@ pub struct Reach {
     /// Services that a decision about this change was made for.
     pub affected: usize,
     /// Services that it may affect, and that could not be read.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_default")]
     pub undecided: usize,
     /// Services with a tag or a reference that does not parse, which may have meant it. Their
     /// mistakes are in lines of their own.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_default")]
     pub services_with_mistakes: usize,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
-fn is_zero(count: &usize) -> bool {
-    *count == 0
 }
 
 impl ReceivedChange {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::default::is_default;
 use crate::json;
 
 /// The version of the message. It grows when a field is removed or changes its meaning.
@@ -187,9 +188,4 @@ pub(super) struct WireAccountRegion {
     pub(super) account: String,
     #[serde(deserialize_with = "json::text")]
     pub(super) region: String,
-}
-
-/// A field is left out where its value is the one that a missing field has.
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
 }

@@ -6,17 +6,16 @@ mod change;
 mod counts;
 mod service;
 mod services;
-mod zero;
 
 use serde::Serialize;
 
+use crate::domain::default::is_default;
 use crate::domain::received::{IgnoredEvent, MalformedEvent};
 
 pub use change::{ChangeLine, MOST_CHANGES};
 pub use counts::Counts;
 pub use service::{EventLine, ServiceLine};
 pub use services::{MOST_OF_A_REASON, MoreServices, ServiceLines, Services};
-use zero::is_zero;
 
 /// The version of the JSON; it grows when a field goes or changes its meaning.
 pub const VERSION: u32 = 1;
@@ -53,7 +52,7 @@ pub struct Summary {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sweep_errors: Vec<String>,
     /// The number of entries that there was no room for.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_default")]
     pub left_out: usize,
 }
 

@@ -6,10 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sim::{Fault, Hook, Service, Stage, service};
 
-use crate::support::{QUEUE, Scenario};
-
-const A_MINUTE: Duration = Duration::from_mins(1);
-const AN_HOUR: Duration = Duration::from_hours(1);
+use crate::support::{A_MINUTE, AN_HOUR, QUEUE, Scenario};
 
 fn api() -> Service {
     service("web/api")

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use super::change::{ChangeLine, ChangeLines, MOST_CHANGES};
-use super::zero::is_zero;
+use crate::domain::default::is_default;
 use crate::domain::reason::{Decision, Reason};
 use crate::domain::request::Request;
 use crate::domain::resolution::{EndedRollout, FollowUp, Remaining, Resolution, Unreadable};
@@ -66,7 +66,7 @@ pub struct ServiceLine {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_check: Option<Timestamp>,
     /// The attempts before this one that gave the same reason.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_default")]
     pub attempts: u32,
     /// The error, in AWS's words.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -79,7 +79,7 @@ pub struct ServiceLine {
     #[serde(serialize_with = "as_list")]
     pub changes: Arc<[ChangeLine]>,
     /// The number of the others.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_default")]
     pub more_changes: usize,
     /// True where a key that its task definition refers to is gone: its next task will not start.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
