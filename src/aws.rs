@@ -18,7 +18,7 @@ pub use aws_types::SdkConfig;
 pub use config::load_config;
 pub use ecs::{DescribedServices, Ecs, Restarted};
 pub use error::Error;
-pub use pages::{IN_A_CIRCLE, Listing};
+pub use pages::{Listing, REPEATED_TOKEN};
 pub use quota::{QUOTAS, Quota};
 pub use s3::{ListedObjects, S3};
 pub use secretsmanager::{ListedSecret, SecretsManager};

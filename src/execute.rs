@@ -298,7 +298,7 @@ impl<'a> Start<'a> {
         self.executed.seen = seen;
         match (found, decided) {
             (Some(found), Some(decided)) if has_failed(&found, &decided) => {
-                self.executed.seen.followed = Some(found);
+                self.executed.seen.followed_rollout = Some(found);
                 self.executed.planned = decided;
             }
             (Some(rollout), _) => {

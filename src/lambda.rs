@@ -111,12 +111,12 @@ impl Reloader {
         now: Timestamp,
     ) -> Summary {
         let id = report.request_id;
-        let strangers = self.aws.tagging.take_strangers();
+        let unusable = self.aws.tagging.take_unusable_arns();
         self.reporter.requests(&requests(inbox), id, now);
         self.reporter.changes(&done.received, id, now);
         self.reporter.mistakes(&done.mistakes, id, now);
-        self.reporter.strangers(&strangers, id, now);
-        let summary = summarise(report, inbox, done, findings, strangers.len());
+        self.reporter.unusable_arns(&unusable, id, now);
+        let summary = summarise(report, inbox, done, findings, unusable.len());
         self.reporter.report(&summary, now);
         summary
     }
@@ -136,7 +136,7 @@ fn summarise(
     inbox: &Inbox,
     done: &mut Reconciled,
     findings: Option<Findings>,
-    strangers: usize,
+    unusable: usize,
 ) -> Summary {
     let contents = || inbox.messages.iter().flat_map(|message| &message.contents);
     let ignored = contents().filter_map(|content| match content {
@@ -160,7 +160,7 @@ fn summarise(
         malformed: malformed_events.len(),
         watching: done.watching.len(),
         task_definitions: done.task_definitions,
-        mistakes: done.mistakes.len() + strangers,
+        mistakes: done.mistakes.len() + unusable,
         incomplete_listings: done.incomplete.len(),
         refused_changes: done.refused_changes + findings.refused_changes,
         redelivered: report.redelivered.len(),

@@ -167,7 +167,7 @@ impl Reconciler<'_> {
         let mut discovered = self.discover(batch, watching, home).await;
         for service in &mut discovered.services {
             let attempt = batch.attempts.get(&service.id);
-            service.followed = attempt.and_then(|attempt| attempt.rollout.clone());
+            service.followed_rollout = attempt.and_then(|attempt| attempt.rollout.clone());
             service.has_waited_to_settle =
                 attempt.is_some_and(|attempt| attempt.last_reason == Some(Reason::Settling));
         }
@@ -188,7 +188,7 @@ impl Reconciler<'_> {
         home: &AccountRegion,
     ) -> Discovered {
         let (discovery, enricher) = (self.discovery(), self.enricher());
-        let asked_at = self.clock.now();
+        let read_at = self.clock.now();
         let open = batch.needs_enrichment(home, |change| {
             let mut listed = watching.iter();
             listed.any(|listed| {
@@ -197,7 +197,7 @@ impl Reconciler<'_> {
                 is_decided && change.scope.includes(&listed.id)
             })
         });
-        let mut asked_for: BTreeSet<_> = open.iter().map(|change| change.key.clone()).collect();
+        let mut read_keys: BTreeSet<_> = open.iter().map(|change| change.key.clone()).collect();
         let (mut discovered, completed) =
             join(discovery.describe(batch, watching), enricher.enrich(open)).await;
         batch.take_enriched(completed);
@@ -209,14 +209,14 @@ impl Reconciler<'_> {
             services.any(|service| is_decided(service, change))
         };
         let open = batch.needs_enrichment(home, affects);
-        asked_for.extend(open.iter().map(|change| change.key.clone()));
+        read_keys.extend(open.iter().map(|change| change.key.clone()));
         let completed = enricher.enrich(open).await;
         batch.take_enriched(completed);
 
         discovery.read_missing_keys(batch, &mut discovered).await;
         let services = &discovered.services;
         enricher
-            .date_exactly(batch, services, &asked_for, asked_at)
+            .date_exactly(batch, services, &read_keys, read_at)
             .await;
         discovered
     }
@@ -300,7 +300,7 @@ impl Reconciler<'_> {
             named: request
                 .map(|request| request.services.keys().cloned().collect())
                 .unwrap_or_default(),
-            asked_at: request.map_or_else(|| self.clock.now(), |request| request.asked_at),
+            requested_at: request.map_or_else(|| self.clock.now(), |request| request.requested_at),
         }
     }
 

@@ -173,23 +173,23 @@ impl Reporter {
         }
     }
 
-    /// Writes a line for each tagged resource of another kind than the tag is for, once in the life of
+    /// Writes a line for each tagged ARN that cannot be used, once in the life of
     /// the process: nothing else shows it.
-    pub fn strangers(
+    pub fn unusable_arns(
         &self,
-        strangers: &BTreeMap<String, &'static str>,
+        unusable: &BTreeMap<String, &'static str>,
         request_id: &str,
         now: Timestamp,
     ) {
         let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
-        for (arn, mistake) in strangers {
+        for (arn, mistake) in unusable {
             if reported.insert(format!("{arn}: {mistake}")) {
                 self.line(
                     now,
                     Level::Warn,
                     "mistake",
                     request_id,
-                    &lines::StrangerLine {
+                    &lines::UnusableArnLine {
                         resource: &bounded(arn),
                         mistake,
                     },

@@ -5,7 +5,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use tokio::time::{Instant, timeout_at};
 
 use super::error::Error;
-use super::pages::IN_A_CIRCLE;
+use super::pages::REPEATED_TOKEN;
 use crate::domain::start::ErrorKind;
 use crate::pace::Pace;
 
@@ -87,8 +87,8 @@ impl<'a> Call<'a> {
 
     /// The error of a listing that ended at a page token that had been handed out before, where
     /// something may be missing that matters.
-    pub(super) fn in_a_circle(self) -> Error {
-        self.error(ErrorKind::Unavailable, IN_A_CIRCLE)
+    pub(super) fn repeated_token(self) -> Error {
+        self.error(ErrorKind::Unavailable, REPEATED_TOKEN)
     }
 
     /// The error of an answer that lacks something that the API promises.

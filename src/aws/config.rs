@@ -39,6 +39,21 @@ pub(super) fn few_retries() -> RetryConfig {
         .with_max_backoff(Duration::from_secs(1))
 }
 
+/// Makes the client of one service of AWS. A macro, because the builders of the SDK's crates have no
+/// trait in common.
+macro_rules! client {
+    ($sdk:ident, $config:expr, $retries:expr) => {
+        $sdk::Client::from_conf(
+            $sdk::config::Builder::from($config)
+                .retry_config($retries)
+                .retry_partition($crate::aws::config::unlimited_retry_budget())
+                .timeout_config($crate::aws::config::timeouts())
+                .build(),
+        )
+    };
+}
+pub(super) use client;
+
 /// A retry budget without end. The SDK's own is 500 tokens for all clients of the process: many
 /// services at once use it up, and then every call fails at its first error. Here each call bounds
 /// its attempts, and the invocation's deadline bounds all calls.

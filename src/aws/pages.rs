@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 /// The reason of a listing that ended before its last page.
 /// [`GetResources` has been seen to do so](https://github.com/boto/boto3/issues/2461).
-pub const IN_A_CIRCLE: &str = "AWS handed out a page token for the second time, and the listing \
+pub const REPEATED_TOKEN: &str = "AWS handed out a page token for the second time, and the listing \
                                was ended there: something may be missing";
 
 /// The result of a listing. A thing that is listed twice is in it once.
@@ -14,7 +14,7 @@ pub struct Listing<T> {
     /// The things on the pages that were read.
     pub found: T,
     /// Whether it was read to its last page: `false` where it ended at a token that had been handed
-    /// out before, see [`IN_A_CIRCLE`].
+    /// out before, see [`REPEATED_TOKEN`].
     pub is_whole: bool,
 }
 
@@ -34,7 +34,7 @@ impl<T> Listing<T> {
 pub(super) struct Pages {
     next: Option<String>,
     seen: BTreeSet<String>,
-    is_in_a_circle: bool,
+    has_repeated_token: bool,
 }
 
 impl Pages {
@@ -50,13 +50,13 @@ impl Pages {
         let Some(token) = &self.next else {
             return false;
         };
-        self.is_in_a_circle = !self.seen.insert(token.clone());
-        !self.is_in_a_circle
+        self.has_repeated_token = !self.seen.insert(token.clone());
+        !self.has_repeated_token
     }
 
     /// Whether no token was handed out before.
     pub(super) fn is_whole(&self) -> bool {
-        !self.is_in_a_circle
+        !self.has_repeated_token
     }
 
     /// The result of the listing.

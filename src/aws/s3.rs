@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::Builder;
 use aws_sdk_s3::operation::list_objects_v2::builders::ListObjectsV2FluentBuilder;
 use aws_sdk_s3::types::{Object, ObjectVersion};
 use aws_types::SdkConfig;
@@ -11,7 +10,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::call::Call;
-use super::config::{few_retries, timeouts, unlimited_retry_budget};
+use super::config::{client, few_retries};
 use super::error::Error;
 use super::pages::Pages;
 use super::timestamp::timestamp;
@@ -35,7 +34,7 @@ pub struct ListedObjects {
     /// Whether there are more objects than were listed.
     pub is_cut_off: bool,
     /// Whether the listing ended at a page token that had been handed out before.
-    pub is_in_a_circle: bool,
+    pub has_repeated_token: bool,
 }
 
 /// Amazon S3.
@@ -46,12 +45,8 @@ pub struct S3 {
 
 impl S3 {
     pub(super) fn new(config: &SdkConfig) -> Self {
-        let config = Builder::from(config)
-            .retry_config(few_retries())
-            .retry_partition(unlimited_retry_budget())
-            .timeout_config(timeouts());
         Self {
-            client: Client::from_conf(config.build()),
+            client: client!(aws_sdk_s3, config, few_retries()),
         }
     }
 
@@ -81,7 +76,7 @@ impl S3 {
                 return if pages.is_whole() {
                     Ok(None)
                 } else {
-                    Err(call.in_a_circle())
+                    Err(call.repeated_token())
                 };
             }
         }
@@ -123,7 +118,7 @@ impl S3 {
                 }
             }
             if !pages.next(answer.next_continuation_token) {
-                listed.is_in_a_circle = !pages.is_whole();
+                listed.has_repeated_token = !pages.is_whole();
                 return Ok(listed);
             }
         }

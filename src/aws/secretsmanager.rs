@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_secretsmanager::Client;
-use aws_sdk_secretsmanager::config::Builder;
 use aws_sdk_secretsmanager::types::{
     Filter, FilterNameStringType, SecretListEntry, SecretVersionsListEntry,
 };
@@ -12,7 +11,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::call::Call;
-use super::config::{few_retries, timeouts, unlimited_retry_budget};
+use super::config::{client, few_retries};
 use super::error::Error;
 use super::pages::{Listing, Pages};
 use super::quota;
@@ -48,12 +47,8 @@ pub struct SecretsManager {
 
 impl SecretsManager {
     pub(super) fn new(config: &SdkConfig, concurrency: u32) -> Self {
-        let config = Builder::from(config)
-            .retry_config(few_retries())
-            .retry_partition(unlimited_retry_budget())
-            .timeout_config(timeouts());
         Self {
-            client: Client::from_conf(config.build()),
+            client: client!(aws_sdk_secretsmanager, config, few_retries()),
             pace: quota::SECRETS.limit.share(concurrency),
         }
     }
@@ -72,7 +67,7 @@ impl SecretsManager {
         let listed = self.list_secrets(Some(vec![filter]), by).await?;
         // The filter lets through every name that begins like that.
         match listed.found.into_iter().find(|listed| listed.name == name) {
-            None if !listed.is_whole => Err(Call::of(LIST, name).in_a_circle()),
+            None if !listed.is_whole => Err(Call::of(LIST, name).repeated_token()),
             found => Ok(found.and_then(|listed| listed.changed_at)),
         }
     }
@@ -149,7 +144,7 @@ impl SecretsManager {
     ) -> Result<Option<Timestamp>, Error> {
         let versions = self.list_secret_version_ids(name, by).await?;
         match labelled(&versions.found, label) {
-            None if !versions.is_whole => Err(Call::of(LIST_VERSIONS, name).in_a_circle()),
+            None if !versions.is_whole => Err(Call::of(LIST_VERSIONS, name).repeated_token()),
             version => Ok(version.and_then(|version| timestamp(version.created_date()?))),
         }
     }
@@ -169,7 +164,7 @@ impl SecretsManager {
         let id_at = |label: &str| labelled(&versions.found, label)?.version_id();
         let is_current = version.is_none_or(|version| id_at(CURRENT) == Some(version));
         match id_at(PREVIOUS) {
-            None if !versions.is_whole => Err(Call::of(LIST_VERSIONS, name).in_a_circle()),
+            None if !versions.is_whole => Err(Call::of(LIST_VERSIONS, name).repeated_token()),
             previous => Ok(previous.filter(|_| is_current).map(str::to_owned)),
         }
     }

@@ -1,12 +1,11 @@
 //! Amazon SQS: takes deferred work.
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::config::Builder;
 use aws_types::SdkConfig;
 use tokio::time::Instant;
 
 use super::call::Call;
-use super::config::{few_retries, timeouts, unlimited_retry_budget};
+use super::config::{client, few_retries};
 use super::error::Error;
 
 /// Amazon SQS.
@@ -17,12 +16,8 @@ pub struct Sqs {
 
 impl Sqs {
     pub(super) fn new(config: &SdkConfig) -> Self {
-        let config = Builder::from(config)
-            .retry_config(few_retries())
-            .retry_partition(unlimited_retry_budget())
-            .timeout_config(timeouts());
         Self {
-            client: Client::from_conf(config.build()),
+            client: client!(aws_sdk_sqs, config, few_retries()),
         }
     }
 

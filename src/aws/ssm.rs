@@ -4,14 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use aws_sdk_ssm::Client;
-use aws_sdk_ssm::config::Builder;
 use aws_sdk_ssm::types::{ParameterMetadata, ParameterStringFilter};
 use aws_types::SdkConfig;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::call::Call;
-use super::config::{few_retries, timeouts, unlimited_retry_budget};
+use super::config::{client, few_retries};
 use super::error::Error;
 use super::pages::Pages;
 use super::quota;
@@ -75,12 +74,8 @@ struct Search<'a> {
 
 impl Ssm {
     pub(super) fn new(config: &SdkConfig, concurrency: u32) -> Self {
-        let config = Builder::from(config)
-            .retry_config(few_retries())
-            .retry_partition(unlimited_retry_budget())
-            .timeout_config(timeouts());
         Self {
-            client: Client::from_conf(config.build()),
+            client: client!(aws_sdk_ssm, config, few_retries()),
             pace: quota::PARAMETERS.limit.share(concurrency),
         }
     }
@@ -169,7 +164,7 @@ impl Ssm {
         if pages.is_whole() {
             Ok(())
         } else {
-            Err(call.in_a_circle())
+            Err(call.repeated_token())
         }
     }
 }

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_sdk_resourcegroupstagging::Client;
-use aws_sdk_resourcegroupstagging::config::Builder;
 use aws_sdk_resourcegroupstagging::operation::get_resources::builders::GetResourcesFluentBuilder;
 use aws_sdk_resourcegroupstagging::types::{ResourceTagMapping, TagFilter};
 use aws_types::SdkConfig;
@@ -12,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use super::call::Call;
-use super::config::{retries, timeouts, unlimited_retry_budget};
+use super::config::{client, retries};
 use super::error::Error;
 use super::pages::{Listing, Pages};
 use super::quota;
@@ -39,23 +38,18 @@ pub struct Tagging {
     pace: Pace,
     /// The keys that are ignored, and the time at which they were listed.
     ignored: Mutex<Option<(Timestamp, Arc<IgnoredKeys>)>>,
-    /// Resources that were listed and are of another kind than the listing asks for, with what
-    /// their owners can do.
-    strangers: Mutex<BTreeMap<String, &'static str>>,
+    /// ARNs that were listed and cannot be used, with what their owners can do: they are of another
+    /// kind than the listing asks for, or have the short format.
+    unusable: Mutex<BTreeMap<String, &'static str>>,
 }
 
 impl Tagging {
     pub(super) fn new(config: &SdkConfig, concurrency: u32) -> Self {
-        let config = Builder::from(config)
-            .retry_config(retries())
-            .retry_partition(unlimited_retry_budget())
-            .timeout_config(timeouts());
-        let pace = quota::TAGGED.limit.share(concurrency);
         Self {
-            client: Client::from_conf(config.build()),
-            pace,
+            client: client!(aws_sdk_resourcegroupstagging, config, retries()),
+            pace: quota::TAGGED.limit.share(concurrency),
             ignored: Mutex::default(),
-            strangers: Mutex::default(),
+            unusable: Mutex::default(),
         }
     }
 
@@ -139,13 +133,14 @@ impl Tagging {
         }
     }
 
-    /// Takes the resources that listings had since the last call and that are of another kind than
-    /// they ask for, by their ARNs, with what their owners can do.
-    pub fn take_strangers(&self) -> BTreeMap<String, &'static str> {
-        std::mem::take(&mut lock(&self.strangers))
+    /// Takes the ARNs of listings since the last call that cannot be used, with what their owners
+    /// can do.
+    pub fn take_unusable_arns(&self) -> BTreeMap<String, &'static str> {
+        std::mem::take(&mut lock(&self.unusable))
     }
 
-    /// Reads a resource by its ARN. One of another kind is kept for [`Self::take_strangers`].
+    /// Reads a resource by its ARN. One that cannot be used is kept for
+    /// [`Self::take_unusable_arns`].
     fn accepted<T>(
         &self,
         resource: &ResourceTagMapping,
@@ -153,7 +148,7 @@ impl Tagging {
     ) -> Option<T> {
         let arn = resource.resource_arn()?;
         let note = |advice: &&'static str| {
-            lock(&self.strangers).insert(arn.to_owned(), advice);
+            lock(&self.unusable).insert(arn.to_owned(), advice);
         };
         read(arn).inspect_err(note).ok()
     }

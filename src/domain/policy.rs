@@ -32,5 +32,5 @@ pub struct Policy {
     /// Services that a request names: they are restarted whether they are fresh or not.
     pub named: BTreeSet<ServiceId>,
     /// The time of the request.
-    pub asked_at: Timestamp,
+    pub requested_at: Timestamp,
 }

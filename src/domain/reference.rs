@@ -10,23 +10,23 @@ use super::text::bounded;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct References {
     /// Things that each new task reads anew.
-    pub followed: Vec<Term>,
+    pub unpinned: Vec<Term>,
     /// Versions of secrets, named by their ids: they never change.
     pub pinned: Vec<Term>,
     /// References that do not parse.
-    pub unread: Vec<UnreadReference>,
+    pub invalid: Vec<InvalidReference>,
 }
 
 /// A reference that does not parse.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnreadReference {
+pub struct InvalidReference {
     /// The field that has it: `containerDefinitions[app].secrets[DB_URL]`.
     pub field: String,
     /// The text that was expected there.
     pub expected: &'static str,
 }
 
-impl UnreadReference {
+impl InvalidReference {
     /// The mistake in words. `owner` is the owner of the field: `the task definition`.
     #[must_use]
     pub fn in_words(&self, owner: &str) -> String {
@@ -46,9 +46,9 @@ impl References {
     /// Amazon ECS Developer Guide.
     pub fn add(&mut self, field: impl FnOnce() -> String, text: &str, bare: Kind) {
         match Term::parse_reference(text, bare) {
-            Ok((term, false)) => self.followed.push(term),
+            Ok((term, false)) => self.unpinned.push(term),
             Ok((term, true)) => self.pinned.push(term),
-            Err(expected) => self.unread.push(UnreadReference {
+            Err(expected) => self.invalid.push(InvalidReference {
                 field: field(),
                 expected,
             }),
@@ -59,7 +59,7 @@ impl References {
     /// `home`. Without that thing a task does not start.
     #[must_use]
     pub fn name(&self, key: &Key, home: &AccountRegion) -> bool {
-        self.followed
+        self.unpinned
             .iter()
             .chain(&self.pinned)
             .any(|term| term.names_thing(key, home))
@@ -68,7 +68,7 @@ impl References {
     /// The number of references, those that do not parse included.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.followed.len() + self.pinned.len() + self.unread.len()
+        self.unpinned.len() + self.pinned.len() + self.invalid.len()
     }
 
     /// Whether there are none.

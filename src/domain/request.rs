@@ -13,7 +13,7 @@ pub struct Request {
     /// names them.
     pub services: BTreeMap<ServiceId, Option<AccountRegion>>,
     /// The time of the request.
-    pub asked_at: Timestamp,
+    pub requested_at: Timestamp,
     /// True where only the decisions are asked for.
     pub dry_run: bool,
     /// A limit instead of the function's own, `RELOADER_MAX_SERVICES`.

@@ -64,6 +64,16 @@ pub struct EndedRollout {
 }
 
 impl EndedRollout {
+    /// The end of a rollout, seen at `now`.
+    fn of(rollout: Rollout, outcome: Outcome, seen: &Service, now: Timestamp) -> Self {
+        Self {
+            duration: now.duration_since(rollout.started_at),
+            status_reason: rollout.status_reason(seen),
+            rollout,
+            outcome,
+        }
+    }
+
     /// True where this function had started it, and it failed, was rolled back or timed out.
     #[must_use]
     pub fn is_failure(&self) -> bool {
@@ -164,46 +174,45 @@ impl Resolution {
         }
     }
 
-    /// Judges the rollout that is followed, and chooses the one to follow from now on: the one just
-    /// started, else the same as before, else one of others that covers a change.
+    /// Judges the rollout that was followed until now, and chooses the one to follow from now on:
+    ///
+    /// * the one that was just started;
+    /// * else the same as before, where it may still end in another way;
+    /// * else one of others that covers a change.
     fn follow(&mut self, seen: &Service, deadline: SignedDuration, now: Timestamp) {
-        // What the start of a restart found out is newer than the message.
-        let known = seen
-            .followed
-            .clone()
-            .or_else(|| self.attempt.rollout.clone());
-        let before = known.map(|rollout| rollout.observed(seen, now));
-        let outcome = before
-            .as_ref()
-            .and_then(|rollout| judge(rollout, seen, deadline, now));
-        let started = match &self.start {
+        let started = self.started_rollout();
+        let before = self.rollout_before(seen, now);
+        let end = before.as_ref().and_then(|rollout| {
+            let superseded = started.is_some().then_some(Outcome::Superseded);
+            judge(rollout, seen, deadline, now).or(superseded)
+        });
+        let continued = before.clone().and_then(|rollout| rollout.after(end));
+        self.ended = before
+            .zip(end)
+            .map(|(rollout, outcome)| EndedRollout::of(rollout, outcome, seen, now));
+        self.rollout = started
+            .or(continued)
+            .or_else(|| self.covering_rollout(seen, now));
+    }
+
+    /// The rollout that was just started, where one was.
+    fn started_rollout(&self) -> Option<Rollout> {
+        match &self.start {
             Some(StartResult::Started { rollout, .. }) => Some(rollout.clone()),
             _ => None,
-        };
-        let outcome = outcome.or(started.is_some().then_some(Outcome::Superseded));
-        let (ended, goes_on) = match (before, outcome) {
-            (Some(rollout), Some(outcome)) => {
-                // A later end may follow once; until then nobody is fought.
-                let is_open = matches!(outcome, Outcome::TimedOut | Outcome::Unknown);
-                let goes_on = is_open.then(|| Rollout {
-                    timed_out: true,
-                    ..rollout.clone()
-                });
-                (Some((rollout, outcome)), goes_on)
-            }
-            (before, _) => (None, before),
-        };
-        self.ended = ended.map(|(rollout, outcome)| EndedRollout {
-            duration: now.duration_since(rollout.started_at),
-            status_reason: rollout.status_reason(seen),
-            rollout,
-            outcome,
-        });
-        self.rollout = started.or(goes_on).or_else(|| self.covering(seen, now));
+        }
+    }
+
+    /// The rollout that was followed until now, with the progress that was seen. The one that a
+    /// restart found is newer than the one in the message.
+    fn rollout_before(&self, seen: &Service, now: Timestamp) -> Option<Rollout> {
+        let found = seen.followed_rollout.as_ref();
+        let rollout = found.or(self.attempt.rollout.as_ref())?;
+        Some(rollout.clone().observed(seen, now))
     }
 
     /// The deployment of others that covers a change and still runs: fresh is not finished.
-    fn covering(&self, seen: &Service, now: Timestamp) -> Option<Rollout> {
+    fn covering_rollout(&self, seen: &Service, now: Timestamp) -> Option<Rollout> {
         let planned = self.planned.as_ref().ok()?;
         let reasons = planned.asked_by.values().copied();
         let covers = reasons.chain([planned.reason]).any(Reason::is_covered);

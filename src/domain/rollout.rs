@@ -120,6 +120,26 @@ impl Rollout {
         }
     }
 
+    /// The same rollout, to be followed further after `outcome`. `None` where that is its last: only
+    /// one that timed out, or is unknown, may end once more.
+    #[must_use]
+    pub fn after(self, outcome: Option<Outcome>) -> Option<Self> {
+        match outcome {
+            None => Some(self),
+            Some(Outcome::TimedOut | Outcome::Unknown) => Some(Self {
+                timed_out: true,
+                ..self
+            }),
+            Some(
+                Outcome::Completed
+                | Outcome::Failed
+                | Outcome::RolledBack
+                | Outcome::Rejected
+                | Outcome::Superseded,
+            ) => None,
+        }
+    }
+
     /// True where a deployment of the past is this one.
     #[must_use]
     pub fn is_of(&self, past: &PastDeployment) -> bool {

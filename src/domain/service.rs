@@ -60,8 +60,8 @@ pub struct Service {
     pub history: History,
     /// The creation of its oldest task, where that was asked for.
     pub oldest_task: OldestTask,
-    /// The deployment that this function started last, while it is followed.
-    pub followed: Option<Rollout>,
+    /// The rollout that is followed, where one is: of this function, or of others.
+    pub followed_rollout: Option<Rollout>,
     /// True where it was held for `settling` at its last attempt.
     pub has_waited_to_settle: bool,
 }
@@ -131,7 +131,7 @@ impl Service {
             events: Vec::new(),
             history: History::NotAsked,
             oldest_task: OldestTask::NotAsked,
-            followed: None,
+            followed_rollout: None,
             has_waited_to_settle: false,
         }
     }
@@ -144,12 +144,12 @@ impl Service {
 
     /// The references that it watches because it says `auto`, as far as they are known: its own,
     /// and those of its task definition.
-    pub fn followed(&self) -> impl Iterator<Item = &Term> {
-        let own = self.own_references.followed.iter();
+    pub fn watched_references(&self) -> impl Iterator<Item = &Term> {
+        let own = self.own_references.unpinned.iter();
         own.chain(
             self.references
                 .iter()
-                .flat_map(|references| &references.followed),
+                .flat_map(|references| &references.unpinned),
         )
         .filter(|_| self.says_auto())
     }
@@ -243,15 +243,15 @@ impl Service {
     /// Everything of its tags and references that does not parse, in words.
     pub fn mistakes(&self) -> impl Iterator<Item = String> {
         // The references of other services are read for deletions alone.
-        let followed = self.references.iter().filter(|_| self.says_auto());
-        let of_definition = followed.flat_map(|references| &references.unread);
-        let of_definition = of_definition.map(|unread| unread.in_words("the task definition"));
+        let definition = self.references.iter().filter(|_| self.says_auto());
+        let of_definition = definition.flat_map(|references| &references.invalid);
+        let of_definition = of_definition.map(|invalid| invalid.in_words("the task definition"));
         let own = self
             .own_references
-            .unread
+            .invalid
             .iter()
             .filter(|_| self.says_auto())
-            .map(|unread| unread.in_words("the service"));
+            .map(|invalid| invalid.in_words("the service"));
         self.tags
             .mistakes()
             .map(ToString::to_string)

@@ -78,13 +78,13 @@ impl Watch {
         if !self.auto {
             return Match::None;
         }
-        if name(&own.followed) {
+        if name(&own.unpinned) {
             return unless_excluded(Match::Watched);
         }
         let Some(definition) = definition else {
             return Match::NeedsTaskDefinition;
         };
-        if name(&definition.followed) {
+        if name(&definition.unpinned) {
             unless_excluded(Match::Watched)
         } else if name(&definition.pinned) || name(&own.pinned) {
             unless_excluded(Match::Pinned)

@@ -81,7 +81,7 @@ impl Manual {
     pub fn line(&self) -> RequestLine {
         let Request {
             services,
-            asked_at: _,
+            requested_at: _,
             dry_run,
             max_services,
             reason,
@@ -155,7 +155,7 @@ pub(super) fn decode(reload: &RawValue, sent_at: Timestamp) -> Result<Manual, Ma
         at: at.map_or(sent_at, |at| end_of_event_time(at, sent_at)),
         request: Request {
             services: ids.collect::<Result<_, _>>()?,
-            asked_at: sent_at,
+            requested_at: sent_at,
             dry_run,
             max_services,
             reason: reason.filter(|text| !text.is_empty()).map(bounded),

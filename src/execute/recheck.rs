@@ -176,7 +176,7 @@ fn with_what_is_known(now: Option<Service>, before: &Service) -> Service {
         references,
         history,
         oldest_task,
-        followed,
+        followed_rollout,
         has_waited_to_settle,
         ..
     } = before.clone();
@@ -184,7 +184,7 @@ fn with_what_is_known(now: Option<Service>, before: &Service) -> Service {
         references,
         history,
         oldest_task,
-        followed,
+        followed_rollout,
         has_waited_to_settle,
         ..now
     }

@@ -231,7 +231,7 @@ impl TryFrom<WireRequest> for Request {
     fn try_from(request: WireRequest) -> Result<Self, Malformed> {
         let WireRequest {
             services,
-            asked_at,
+            requested_at,
             max_services,
             reason,
             sender,
@@ -242,7 +242,7 @@ impl TryFrom<WireRequest> for Request {
             .collect::<Result<_, Malformed>>()?;
         Ok(Self {
             services,
-            asked_at,
+            requested_at,
             // A dry run starts nothing, so nothing of it is deferred.
             dry_run: false,
             max_services,

@@ -222,7 +222,7 @@ impl From<&Request> for WireRequest {
     fn from(request: &Request) -> Self {
         let Request {
             services,
-            asked_at,
+            requested_at,
             // A dry run starts nothing, so nothing of it is deferred.
             dry_run: _,
             max_services,
@@ -234,7 +234,7 @@ impl From<&Request> for WireRequest {
         };
         Self {
             services: services.iter().map(service).collect(),
-            asked_at: *asked_at,
+            requested_at: *requested_at,
             max_services: *max_services,
             reason: reason.clone(),
             sender: sender.clone(),

@@ -78,7 +78,7 @@ fn of(changes: Vec<Change>, services: impl Iterator<Item = ServiceId> + Clone) -
         attempts: services.clone().map(|id| (id, attempt.clone())).collect(),
         request: Some(Request {
             services: services.map(|id| (id, None)).collect(),
-            asked_at: at,
+            requested_at: at,
             dry_run: false,
             max_services: None,
             reason: None,

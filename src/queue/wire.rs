@@ -169,7 +169,7 @@ pub(super) struct WireRequest {
     #[serde(default, deserialize_with = "json::members")]
     pub(super) services: BTreeMap<String, Option<WireAccountRegion>>,
     #[serde(deserialize_with = "json::time")]
-    pub(super) asked_at: Timestamp,
+    pub(super) requested_at: Timestamp,
     #[serde(default, skip_serializing_if = "is_default")]
     #[serde(deserialize_with = "json::maybe_services")]
     pub(super) max_services: Option<usize>,

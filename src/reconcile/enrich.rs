@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until};
 
 use super::discover::is_decided;
-use crate::aws::{Aws, DescribedParameters, Error, IN_A_CIRCLE, IgnoredKeys, ListedParameter};
+use crate::aws::{Aws, DescribedParameters, Error, IgnoredKeys, ListedParameter, REPEATED_TOKEN};
 use crate::clock::{Clock, Deadline};
 use crate::domain::batch::Batch;
 use crate::domain::change::{Change, ChangeKind, end_of_second, not_ahead_of};
@@ -39,7 +39,7 @@ pub(super) struct Enricher<'a> {
 
 /// All that metadata said about some changes.
 struct Metadata {
-    asked_at: Timestamp,
+    read_at: Timestamp,
     parameters: DescribedParameters,
     /// The versions before.
     previous: LookUps<String>,
@@ -66,7 +66,7 @@ impl Enricher<'_> {
 
     async fn ask(&self, changes: &[Change]) -> Metadata {
         let by = self.deadline.until.min(Instant::now() + ENRICH_TIMEOUT);
-        let asked_at = self.clock.now();
+        let read_at = self.clock.now();
         let of_kinds = |kinds: &'static [Kind]| {
             let of_kind = move |change: &&Change| kinds.contains(&change.key.kind());
             changes.iter().filter(of_kind)
@@ -79,7 +79,7 @@ impl Enricher<'_> {
             .partition(|change| change.kind == ChangeKind::Deleted);
         let may_be_ignored = of_kinds(&[Kind::Parameter, Kind::Secret]).next().is_some();
         let ignored = async {
-            let listing = || self.aws.tagging.ignored_keys(self.tag_prefix, asked_at, by);
+            let listing = || self.aws.tagging.ignored_keys(self.tag_prefix, read_at, by);
             if may_be_ignored {
                 Some(listing().await)
             } else {
@@ -94,7 +94,7 @@ impl Enricher<'_> {
         )
         .await;
         Metadata {
-            asked_at,
+            read_at,
             parameters,
             previous,
             written,
@@ -105,17 +105,17 @@ impl Enricher<'_> {
     /// Asks once more for parameters that were written in a second in which a service that watches
     /// them was deployed, where the look-up came too early to be exact: what a pipeline writes and
     /// deploys within one second is not deployed again. Waits for three seconds at most, as long as
-    /// a change settles, and costs one more call for fifty such parameters. The keys of `asked_for`
-    /// were just asked for, at `asked_at`.
+    /// a change settles, and costs one more call for fifty such parameters. The keys of `read_keys`
+    /// were just asked for, at `read_at`.
     pub(super) async fn date_exactly(
         &self,
         batch: &mut Batch,
         services: &[Service],
-        asked_for: &BTreeSet<Key>,
-        asked_at: Timestamp,
+        read_keys: &BTreeSet<Key>,
+        read_at: Timestamp,
     ) {
         let was_early =
-            |change: &Change| !asked_for.contains(&change.key) || asked_at < change.exact_from();
+            |change: &Change| !read_keys.contains(&change.key) || read_at < change.exact_from();
         let changes = batch.changes.values();
         let in_doubt: Vec<_> = changes
             .filter(|change| is_in_doubt(change, services) && was_early(change))
@@ -130,7 +130,7 @@ impl Enricher<'_> {
             return;
         }
         sleep_until(exact_from).await;
-        let asked_at = self.clock.now();
+        let read_at = self.clock.now();
         let paths: Vec<_> = in_doubt.iter().map(|change| change.key.path()).collect();
         let by = by.min(Instant::now() + ENRICH_TIMEOUT);
         let parameters = self.aws.ssm.describe(&paths, by).await;
@@ -138,7 +138,7 @@ impl Enricher<'_> {
         let dated = in_doubt.into_iter().filter_map(|mut change| {
             let listed = parameters.found.get(change.key.path())?;
             // A newer write has an event of its own.
-            change.date(listed.at.min(now).min(change.at), asked_at);
+            change.date(listed.at.min(now).min(change.at), read_at);
             Some(change)
         });
         batch.take_enriched(dated.collect());
@@ -243,7 +243,7 @@ impl Metadata {
         let path = change.key.path();
         let failed = self.parameters.failed.get(path);
         match (self.parameters.found.get(path), failed) {
-            (Some(listed), _) => complete(change, listed, self.asked_at, now),
+            (Some(listed), _) => complete(change, listed, self.read_at, now),
             (None, None) if change.kind == ChangeKind::Deleted => {}
             (None, failed) => {
                 let message = failed.map_or("DescribeParameters does not know it", String::as_str);
@@ -260,7 +260,7 @@ impl Metadata {
                 let mut ignored = keys.found.iter();
                 change.ignored = ignored.any(|key| key.is_the_thing_of(&change.key));
                 if !change.ignored && !keys.is_whole {
-                    change.note(&not_known(IN_A_CIRCLE));
+                    change.note(&not_known(REPEATED_TOKEN));
                 }
             }
             Some(Err(error)) => change.note(&not_known(&error.to_string())),
@@ -299,9 +299,9 @@ fn unknown(change: &Change, message: &str) -> String {
     }
 }
 
-/// Takes what Parameter Store, asked at `asked_at`, knew before `now`. Of a deleted parameter it
+/// Takes what Parameter Store, asked at `read_at`, knew before `now`. Of a deleted parameter it
 /// may for a while describe the one that was there before.
-fn complete(change: &mut Change, listed: &ListedParameter, asked_at: Timestamp, now: Timestamp) {
+fn complete(change: &mut Change, listed: &ListedParameter, read_at: Timestamp, now: Timestamp) {
     if change.kind == ChangeKind::Deleted && !change.was_undone(listed.at) {
         return;
     }
@@ -309,7 +309,7 @@ fn complete(change: &mut Change, listed: &ListedParameter, asked_at: Timestamp, 
     change.version = Some(listed.version.to_string());
     change.previous = (listed.version > 1).then(|| (listed.version - 1).to_string());
     change.by.clone_from(&listed.by);
-    change.date(listed.at.min(now), asked_at);
+    change.date(listed.at.min(now), read_at);
 }
 
 /// A deleted key is there, and was written at `at`, which its source names to the second.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::aws::{self, IN_A_CIRCLE, Listing};
+use crate::aws::{self, Listing, REPEATED_TOKEN};
 use crate::domain::arn::{AccountRegion, ServiceId};
 use crate::domain::batch::MessageIndex;
 use crate::domain::listed::Listed;
@@ -65,7 +65,7 @@ impl Reconciled {
         let Listing { found, is_whole } = listing;
         let part = || {
             let listed = found.len();
-            format!("the services that watch, {listed} of them: {IN_A_CIRCLE}")
+            format!("the services that watch, {listed} of them: {REPEATED_TOKEN}")
         };
         let mistakes = found.iter().flat_map(|listed| {
             let mistakes = listed.tags.mistakes();

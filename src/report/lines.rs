@@ -93,7 +93,7 @@ pub(super) struct MistakeLine<'a> {
 }
 
 #[derive(Serialize)]
-pub(super) struct StrangerLine<'a> {
+pub(super) struct UnusableArnLine<'a> {
     pub(super) resource: &'a str,
     pub(super) mistake: &'a str,
 }

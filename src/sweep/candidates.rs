@@ -6,7 +6,7 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 
 use super::metadata::IN_FLIGHT;
-use crate::aws::{Aws, Error, IN_A_CIRCLE, Listing};
+use crate::aws::{Aws, Error, Listing, REPEATED_TOKEN};
 use crate::clock::{Clock, Deadline};
 use crate::domain::arn::ServiceId;
 use crate::domain::change::{Change, Scope, coalesce, end_of_second, not_ahead_of};
@@ -106,7 +106,7 @@ impl Verifier<'_> {
         match self.aws.tagging.ignored_keys(prefix, now, by).await {
             Ok(ignored) => {
                 if !ignored.is_whole {
-                    errors.push(format!("which keys are ignored: {IN_A_CIRCLE}"));
+                    errors.push(format!("which keys are ignored: {REPEATED_TOKEN}"));
                 }
                 candidates.retain(|candidate| {
                     let mut keys = ignored.found.iter();
@@ -189,7 +189,7 @@ impl Verifier<'_> {
         let oldest = self.oldest_tasks(&candidates).await;
         errors.extend(oldest.iter().filter_map(|(id, task)| match task {
             Ok(task) if task.is_whole => None,
-            Ok(_) => Some(format!("the tasks of {id}: {IN_A_CIRCLE}")),
+            Ok(_) => Some(format!("the tasks of {id}: {REPEATED_TOKEN}")),
             Err(error) => Some(format!("the tasks of {id}: {error}")),
         }));
         for service in services {
@@ -198,7 +198,7 @@ impl Verifier<'_> {
                 service.oldest_task = if task.is_whole {
                     OldestTask::CreatedAt(task.found)
                 } else {
-                    OldestTask::Unreadable(IN_A_CIRCLE.to_owned())
+                    OldestTask::Unreadable(REPEATED_TOKEN.to_owned())
                 };
             }
         }

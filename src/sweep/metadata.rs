@@ -7,7 +7,7 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::aws::{Aws, IN_A_CIRCLE, ListedObjects, ListedParameter, ListedSecret};
+use crate::aws::{Aws, ListedObjects, ListedParameter, ListedSecret, REPEATED_TOKEN};
 use crate::clock::{Clock, Deadline};
 use crate::domain::arn::AccountRegion;
 use crate::domain::change::{Change, ChangeKind, SWEEP, end_of_second, not_ahead_of};
@@ -63,7 +63,7 @@ pub(super) fn subjects(
         let Some(watch) = &service.tags.watch else {
             continue;
         };
-        for term in watch.terms.iter().chain(service.followed()) {
+        for term in watch.terms.iter().chain(service.watched_references()) {
             if !term.is_prefix() {
                 elsewhere.extend(subjects.add(term, home));
             } else if let Some(path) = term.prefix(home) {
@@ -125,13 +125,13 @@ impl Metadata<'_> {
     }
 
     async fn parameters(&self, subjects: &Subjects, by: Instant) -> LastChanges {
-        let (mut last, asked_at) = (LastChanges::default(), self.clock.now());
+        let (mut last, read_at) = (LastChanges::default(), self.clock.now());
         let prefixes: BTreeSet<_> = subjects.prefixes_of(Kind::Parameter).collect();
         // A listing that does not end leaves time for the names.
         let ssm = &self.aws.ssm;
         let below = ssm.describe_below(&prefixes, halfway(by)).await;
         for (name, listed) in &below.found {
-            last.add_parameter(Key::parameter(self.home.clone(), name), listed, asked_at);
+            last.add_parameter(Key::parameter(self.home.clone(), name), listed, read_at);
         }
         let failed = below.failed.iter();
         last.errors
@@ -145,7 +145,7 @@ impl Metadata<'_> {
         let alone = ssm.describe(&paths, by).await;
         for key in exact {
             match (alone.found.get(key.path()), alone.failed.get(key.path())) {
-                (Some(listed), _) => last.add_parameter(key.clone(), listed, asked_at),
+                (Some(listed), _) => last.add_parameter(key.clone(), listed, read_at),
                 (None, Some(error)) => last.errors.push(format!("{key}: {error}")),
                 (None, None) => last.errors.push(format!("{key}: {}", unknown(key))),
             }
@@ -183,7 +183,7 @@ impl Metadata<'_> {
             let unlisted = last.unlisted(&subjects.secrets);
             last.errors.extend(unlisted);
         } else {
-            last.errors.push(format!("all secrets: {IN_A_CIRCLE}"));
+            last.errors.push(format!("all secrets: {REPEATED_TOKEN}"));
         }
         last
     }
@@ -289,10 +289,10 @@ impl LastChanges {
     }
 
     /// Adds a parameter: the source's own time is exact where it was asked for late enough.
-    fn add_parameter(&mut self, key: Key, listed: &ListedParameter, asked_at: Timestamp) {
+    fn add_parameter(&mut self, key: Key, listed: &ListedParameter, read_at: Timestamp) {
         self.add(key, listed.at);
         if let Some(change) = self.changes.last_mut() {
-            change.date(listed.at, asked_at);
+            change.date(listed.at, read_at);
             change.version = Some(listed.version.to_string());
             change.previous = (listed.version > 1).then(|| (listed.version - 1).to_string());
             change.by.clone_from(&listed.by);
@@ -331,7 +331,7 @@ impl LastChanges {
             number,
             modified_at,
             is_cut_off,
-            is_in_a_circle,
+            has_repeated_token,
         } = listed;
         let bucket = path.split('/').next().unwrap_or_default();
         self.keys += number - modified_at.len();
@@ -340,8 +340,8 @@ impl LastChanges {
         }
         if is_cut_off {
             Err(format!("it holds more than {number} objects"))
-        } else if is_in_a_circle {
-            Err(IN_A_CIRCLE.to_owned())
+        } else if has_repeated_token {
+            Err(REPEATED_TOKEN.to_owned())
         } else {
             Ok(())
         }

@@ -34,12 +34,6 @@ fn failures(scenario: &Scenario) -> u64 {
     values.map(|failed| failed.as_u64().unwrap()).sum()
 }
 
-/// The line of the first ended rollout.
-fn first_end(scenario: &Scenario) -> Value {
-    let mut lines = scenario.lines("service").into_iter();
-    lines.find(|line| !line["outcome"].is_null()).unwrap()
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_rollout_that_completes_is_reported_once_with_its_duration() {
     let scenario = Scenario::with([api()]).await.with_queue();
@@ -48,7 +42,7 @@ async fn a_rollout_that_completes_is_reported_once_with_its_duration() {
     scenario.account.run_for(AN_HOUR).await;
 
     assert_eq!(outcomes(&scenario), [outcome("completed", "INFO")]);
-    let line = first_end(&scenario);
+    let line = scenario.first_line("outcome", "completed");
     let deployment = scenario.service("web/api").deployments[0].id.clone();
     let seconds = line["duration_seconds"].as_i64().unwrap();
     assert_eq!(line["deployment"], deployment);

@@ -52,7 +52,7 @@ const IGNORED_LATE: SignedDuration = SignedDuration::from_mins(5);
 /// What a person said was written, and when.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Claim {
-    pub(crate) asked_at: Timestamp,
+    pub(crate) requested_at: Timestamp,
     pub(crate) at: Timestamp,
     pub(crate) thing: &'static str,
     /// More services than one change may restart otherwise.
@@ -163,7 +163,7 @@ impl History {
         let claims = self
             .claims
             .iter()
-            .filter(move |claim| claim.asked_at <= by)
+            .filter(move |claim| claim.requested_at <= by)
             .map(|claim| (claim.at, claim.thing));
         self.writes
             .iter()

@@ -179,9 +179,9 @@ impl History {
 }
 
 impl Claim {
-    pub(crate) fn of(asked_at: Timestamp, at: Timestamp, thing: &'static str) -> Self {
+    pub(crate) fn of(requested_at: Timestamp, at: Timestamp, thing: &'static str) -> Self {
         Self {
-            asked_at,
+            requested_at,
             at,
             thing,
             max_services: None,

@@ -3,7 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use aws_sdk_secretsmanager::error::ProvideErrorMetadata as _;
+use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_secretsmanager::operation::create_secret::CreateSecretOutput;
+use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
+use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueOutput;
 use serde_json::json;
 use sim::{Account, AccountConfig, EventRule, service};
 
@@ -18,19 +22,32 @@ fn listening() -> Account {
 
 /// The labels that the versions of a secret wear.
 async fn labels(account: &Account, name: &str) -> BTreeMap<String, BTreeSet<String>> {
-    let described = secrets_manager(account)
-        .describe_secret()
-        .secret_id(name)
-        .send()
-        .await
-        .unwrap();
-    let labels = described
-        .version_ids_to_stages
-        .unwrap_or_default()
-        .into_iter();
-    labels
-        .map(|(id, worn)| (id, worn.into_iter().collect()))
-        .collect()
+    let described = describe(account, name).await;
+    let labels = described.version_ids_to_stages.unwrap_or_default();
+    let sets = labels
+        .into_iter()
+        .map(|(id, worn)| (id, worn.into_iter().collect()));
+    sets.collect()
+}
+
+async fn describe(account: &Account, id: &str) -> DescribeSecretOutput {
+    let request = secrets_manager(account).describe_secret().secret_id(id);
+    request.send().await.unwrap()
+}
+
+async fn create(client: &Client, value: &str) -> CreateSecretOutput {
+    let request = client.create_secret().name("prod/db").secret_string(value);
+    request.send().await.unwrap()
+}
+
+/// The answer to a read, or the code of its error.
+async fn read(client: &Client, name: &str) -> Result<GetSecretValueOutput, String> {
+    let request = client.get_secret_value().secret_id(name);
+    request.send().await.map_err(|error| code(&error))
+}
+
+fn code<E: ProvideErrorMetadata + std::error::Error>(error: &SdkError<E>) -> String {
+    error.code().unwrap().to_owned()
 }
 
 fn worn<const N: usize>(labels: [&str; N]) -> BTreeSet<String> {
@@ -42,13 +59,7 @@ async fn a_new_value_takes_awscurrent_and_leaves_awsprevious() {
     let account = account();
     let client = secrets_manager(&account);
 
-    let first = client
-        .create_secret()
-        .name("prod/db")
-        .secret_string("a")
-        .send()
-        .await
-        .unwrap();
+    let first = create(&client, "a").await;
     let second = client
         .put_secret_value()
         .secret_id("prod/db")
@@ -219,12 +230,7 @@ async fn metadata_and_tags_have_no_event_but_move_the_last_change() {
         events_after(&account, Duration::from_mins(1)).await.len(),
         1
     );
-    let described = client
-        .describe_secret()
-        .secret_id("prod/db")
-        .send()
-        .await
-        .unwrap();
+    let described = describe(&account, "prod/db").await;
     assert_eq!(described.description(), Some("the database"));
     assert_eq!(described.tags()[0].key(), Some("reloader:ignore"));
     assert!(described.last_changed_date() > described.created_date());
@@ -250,16 +256,12 @@ async fn a_label_is_moved_only_by_who_knows_where_it_is() {
             .remove_from_version_id(&first),
         update(),
     ] {
-        let error = refused.send().await.unwrap_err().into_service_error();
-        assert_eq!(error.code(), Some("InvalidParameterException"));
+        let error = refused.send().await.unwrap_err();
+        assert_eq!(code(&error), "InvalidParameterException");
     }
-    let error = update()
-        .move_to_version_id("none")
-        .send()
-        .await
-        .unwrap_err()
-        .into_service_error();
-    assert_eq!(error.code(), Some("ResourceNotFoundException"));
+    let absent = update().move_to_version_id("none");
+    let error = absent.send().await.unwrap_err();
+    assert_eq!(code(&error), "ResourceNotFoundException");
 }
 
 #[tokio::test(start_paused = true)]
@@ -274,29 +276,16 @@ async fn an_arn_ends_as_the_seed_says_and_a_name_may_end_like_one() {
     let odd = format!("prod/db-{suffix}");
     account.put_secret(&odd);
 
-    let client = secrets_manager(&account);
-    let named = |id: String| {
-        let client = client.clone();
-        async move {
-            client
-                .describe_secret()
-                .secret_id(id)
-                .send()
-                .await
-                .unwrap()
-                .name
-                .unwrap()
-        }
-    };
+    let named = async |id: &str| describe(&account, id).await.name.unwrap();
     assert_eq!(
-        named(arn.clone()).await,
+        named(&arn).await,
         "prod/db",
         "a full ARN goes before a partial one"
     );
-    assert_eq!(named(odd.clone()).await, odd);
-    assert_eq!(named(account.secret_arn(&odd).unwrap()).await, odd);
+    assert_eq!(named(&odd).await, odd);
+    assert_eq!(named(&account.secret_arn(&odd).unwrap()).await, odd);
     assert_eq!(
-        named(arn.trim_end_matches(&format!("-{suffix}")).to_owned()).await,
+        named(arn.trim_end_matches(&format!("-{suffix}"))).await,
         "prod/db",
         "a partial ARN"
     );
@@ -313,31 +302,13 @@ async fn a_secret_marked_for_deletion_can_be_described_but_not_read() {
     account.delete_secret("prod/db");
     let client = secrets_manager(&account);
 
-    let described = client
-        .describe_secret()
-        .secret_id("prod/db")
-        .send()
-        .await
-        .unwrap();
-    let read = client
-        .get_secret_value()
-        .secret_id("prod/db")
-        .send()
-        .await
-        .unwrap_err()
-        .into_service_error();
+    let described = describe(&account, "prod/db").await;
+    let refused = read(&client, "prod/db").await.unwrap_err();
+    let listed = client.list_secrets().send().await.unwrap();
 
     assert!(described.deleted_date().is_some());
-    assert_eq!(read.code(), Some("InvalidRequestException"));
-    assert!(
-        client
-            .list_secrets()
-            .send()
-            .await
-            .unwrap()
-            .secret_list()
-            .is_empty()
-    );
+    assert_eq!(refused, "InvalidRequestException");
+    assert!(listed.secret_list().is_empty());
     assert!(
         account.stale_tasks().is_empty(),
         "what is gone has no newer version"
@@ -351,30 +322,13 @@ async fn a_secret_marked_for_deletion_can_be_described_but_not_read() {
 async fn a_read_of_a_secret_works_and_is_on_record_without_any_value() {
     let account = account();
     let client = secrets_manager(&account);
-    client
-        .create_secret()
-        .name("prod/db")
-        .secret_string("s3cret")
-        .send()
-        .await
-        .unwrap();
+    create(&client, "s3cret").await;
 
-    let read = client
-        .get_secret_value()
-        .secret_id("prod/db")
-        .send()
-        .await
-        .unwrap();
-    let absent = client
-        .get_secret_value()
-        .secret_id("prod/none")
-        .send()
-        .await
-        .unwrap_err()
-        .into_service_error();
+    let answer = read(&client, "prod/db").await.unwrap();
+    let absent = read(&client, "prod/none").await.unwrap_err();
 
-    assert_eq!(read.secret_string(), Some("s3cret"));
-    assert_eq!(absent.code(), Some("ResourceNotFoundException"));
+    assert_eq!(answer.secret_string(), Some("s3cret"));
+    assert_eq!(absent, "ResourceNotFoundException");
     let calls = account.calls();
     assert_eq!(
         (calls[1].action().as_str(), calls[1].target.as_str()),

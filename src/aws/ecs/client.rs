@@ -1,12 +1,11 @@
 //! The clients of Amazon ECS, their paces, and the task definitions that are known.
 
 use aws_sdk_ecs::Client;
-use aws_sdk_ecs::config::Builder;
 use aws_sdk_ecs::config::retry::RetryConfig;
 use aws_types::SdkConfig;
 
 use super::cache::Cache;
-use crate::aws::config::{retries, timeouts, unlimited_retry_budget};
+use crate::aws::config::{client, retries};
 use crate::aws::quota;
 use crate::pace::Pace;
 
@@ -36,16 +35,9 @@ pub(super) struct Paces {
 
 impl Ecs {
     pub(in crate::aws) fn new(config: &SdkConfig, concurrency: u32) -> Self {
-        let client = |retries| {
-            let config = Builder::from(config)
-                .retry_config(retries)
-                .retry_partition(unlimited_retry_budget())
-                .timeout_config(timeouts());
-            Client::from_conf(config.build())
-        };
         Self {
-            reads: client(retries()),
-            starts: client(RetryConfig::disabled()),
+            reads: client!(aws_sdk_ecs, config, retries()),
+            starts: client!(aws_sdk_ecs, config, RetryConfig::disabled()),
             paces: Paces {
                 services: quota::SERVICES.limit.share(concurrency),
                 deployments: quota::DEPLOYMENTS.limit.share(concurrency),

@@ -12,7 +12,7 @@ use super::deployments::LIST;
 use super::history::{approval, ended_by, past_deployment, stage};
 use crate::aws::call::Call;
 use crate::aws::error::Error;
-use crate::aws::pages::{IN_A_CIRCLE, Listing};
+use crate::aws::pages::{Listing, REPEATED_TOKEN};
 use crate::domain::arn::ServiceId;
 use crate::domain::history::{
     EndedBy, Evidence, History, Needed, OldestTask, PastDeployment, ServiceDeploymentStatus,
@@ -67,7 +67,7 @@ impl Ecs {
             }) => OldestTask::CreatedAt(found),
             // A task that is missing may be older.
             Ok(_) => {
-                let error = Call::of("ListTasks", &id.to_string()).in_a_circle();
+                let error = Call::of("ListTasks", &id.to_string()).repeated_token();
                 OldestTask::Unreadable(error.to_string())
             }
             Err(error) => OldestTask::Unreadable(error.to_string()),
@@ -116,7 +116,7 @@ impl Ecs {
         Ok(if listing.is_whole {
             History::Read(past)
         } else {
-            History::Incomplete(past, format!("{LIST}: {IN_A_CIRCLE}"))
+            History::Incomplete(past, format!("{LIST}: {REPEATED_TOKEN}"))
         })
     }
 

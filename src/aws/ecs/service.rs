@@ -49,7 +49,7 @@ pub(super) fn service(described: &types::Service, prefix: &str) -> Option<Servic
             .collect(),
         history: History::NotAsked,
         oldest_task: OldestTask::NotAsked,
-        followed: None,
+        followed_rollout: None,
         has_waited_to_settle: false,
     })
 }

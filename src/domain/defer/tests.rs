@@ -239,7 +239,7 @@ fn without_a_queue_holds_are_left_to_the_sweep_and_failures_to_a_redelivery() {
 fn a_dry_run_defers_nothing() {
     let request = Request {
         services: BTreeMap::new(),
-        asked_at: now(),
+        requested_at: now(),
         dry_run: true,
         max_services: None,
         reason: None,

@@ -57,7 +57,7 @@ impl Plan {
             let asking = Asking {
                 planned,
                 changes,
-                asked_at: policy.asked_at,
+                requested_at: policy.requested_at,
             };
             let needed = Needed {
                 history_since: history_since(service, &asking, now),
@@ -75,7 +75,7 @@ impl Plan {
 struct Asking<'a> {
     planned: &'a Planned,
     changes: &'a BTreeMap<Key, Change>,
-    asked_at: Timestamp,
+    requested_at: Timestamp,
 }
 
 impl Asking<'_> {
@@ -95,7 +95,7 @@ impl Asking<'_> {
     fn oldest(&self, reason: Reason, of: impl Fn(Trigger) -> Timestamp) -> Option<Timestamp> {
         let request = self.planned.requested.then(|| {
             of(Trigger::Request {
-                asked_at: self.asked_at,
+                requested_at: self.requested_at,
             })
         });
         self.instants(reason).chain(request).min()
@@ -132,7 +132,7 @@ fn history_since(service: &Service, asking: &Asking<'_>, now: Timestamp) -> Opti
 /// The start of the rollout that is followed, where only the history says how it ended: it is no
 /// longer shown, or as failed.
 fn end_of_rollout(service: &Service) -> Option<Timestamp> {
-    let rollout = service.followed.as_ref()?;
+    let rollout = service.followed_rollout.as_ref()?;
     let mut shown = service.deployments.iter();
     let shown = shown.find(|shown| rollout.is_deployment(&shown.id));
     let has_ended = shown.is_none_or(|shown| shown.state == RolloutState::Failed);

@@ -83,14 +83,14 @@ impl<'a> Judged<'a> {
             let at_instant = || judgements.at(change.at).map(|judgement| judgement.reason);
             Some((change.key.clone(), reason.or_else(at_instant)?))
         });
-        let asked_at = policy.asked_at;
+        let requested_at = policy.requested_at;
         Self {
             service,
             reasons: shared.reasons.share(reasons.collect()),
             request: policy
                 .named
                 .contains(&service.id)
-                .then(|| judge(Trigger::Request { asked_at })),
+                .then(|| judge(Trigger::Request { requested_at })),
             judgements: shared.judgements.share(judgements),
         }
     }

@@ -41,7 +41,7 @@ pub(in crate::domain) enum Trigger {
     /// A person named the service.
     Request {
         /// The time of the request.
-        asked_at: Timestamp,
+        requested_at: Timestamp,
     },
 }
 
@@ -90,9 +90,9 @@ impl Trigger {
     pub(super) fn covered_after(self) -> Timestamp {
         match self {
             Self::Change(at) => at,
-            Self::Request { asked_at } => {
-                asked_at.saturating_sub(JUST_RESTARTED).unwrap_or(asked_at)
-            }
+            Self::Request { requested_at } => requested_at
+                .saturating_sub(JUST_RESTARTED)
+                .unwrap_or(requested_at),
         }
     }
 
@@ -100,7 +100,7 @@ impl Trigger {
     /// repeated.
     pub(super) fn not_repeated_after(self) -> Timestamp {
         match self {
-            Self::Change(at) | Self::Request { asked_at: at } => at,
+            Self::Change(at) | Self::Request { requested_at: at } => at,
         }
     }
 

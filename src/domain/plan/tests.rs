@@ -136,7 +136,7 @@ fn service(name: &str, tags: &[(&str, &str)]) -> Service {
         events: Vec::new(),
         history: History::NotAsked,
         oldest_task: OldestTask::NotAsked,
-        followed: None,
+        followed_rollout: None,
         has_waited_to_settle: false,
     }
 }
@@ -184,7 +184,7 @@ fn policy() -> Policy {
         restarts_per_hour: 6,
         max_in_flight: 50,
         named: BTreeSet::new(),
-        asked_at: at(NOW),
+        requested_at: at(NOW),
     }
 }
 

@@ -89,14 +89,14 @@ impl Service {
         };
         self.misses_its_rollout()
             && self.history.lacks().is_some()
-            && !self.followed.as_ref().is_some_and(is_known)
+            && !self.followed_rollout.as_ref().is_some_and(is_known)
     }
 
     /// True where the deployment that is followed is no longer shown: it was rolled back, or
     /// superseded.
     #[must_use]
     pub fn misses_its_rollout(&self) -> bool {
-        self.followed.as_ref().is_some_and(|rollout| {
+        self.followed_rollout.as_ref().is_some_and(|rollout| {
             self.deployments
                 .iter()
                 .all(|shown| !rollout.is_deployment(&shown.id))

@@ -67,7 +67,7 @@ fn more_than_a_thousand_entries_are_malformed() {
             too_many,
         ),
         (
-            json!({ "request": { "asked_at": T, "services": requested } }),
+            json!({ "request": { "requested_at": T, "services": requested } }),
             "request.services",
             too_many,
         ),
@@ -101,7 +101,7 @@ fn numbers_out_of_range_are_malformed() {
             number,
         ),
         (
-            json!({ "request": { "asked_at": T, "max_services": 0 } }),
+            json!({ "request": { "requested_at": T, "max_services": 0 } }),
             "request.max_services",
             "a number of services from 1 to 1000000",
         ),
@@ -111,8 +111,8 @@ fn numbers_out_of_range_are_malformed() {
 #[test]
 fn a_time_of_another_age_is_malformed() {
     are_malformed([(
-        json!({ "request": { "asked_at": "9999-01-31T10:00:00Z" } }),
-        "request.asked_at",
+        json!({ "request": { "requested_at": "9999-01-31T10:00:00Z" } }),
+        "request.requested_at",
         "a time such as 2026-01-31T10:00:00Z",
     )]);
 }
@@ -131,7 +131,7 @@ fn an_optional_field_of_a_change_or_of_an_attempt_may_be_null() {
         "version": 1, "not_before": T, "hops": null, "failed_listings": null,
         "work": [{ "changes": [change], "only": null, "except": null }],
         "attempts": { "c/s0": attempt },
-        "request": { "services": null, "asked_at": T, "max_services": null },
+        "request": { "services": null, "requested_at": T, "max_services": null },
     }))
     .unwrap();
 

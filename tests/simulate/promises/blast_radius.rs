@@ -40,7 +40,7 @@ fn is_allowed(history: &History, subject: &Subject, restart: &Restart) -> bool {
         let raised = history
             .claims
             .iter()
-            .filter(|claim| claim.thing == thing && claim.asked_at <= restart.at)
+            .filter(|claim| claim.thing == thing && claim.requested_at <= restart.at)
             .filter_map(|claim| claim.max_services);
         raised
             .chain([history.choices.max_services()])

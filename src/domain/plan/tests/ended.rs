@@ -197,14 +197,14 @@ fn where_the_followed_deployment_is_gone_an_unreadable_history_starts_nothing() 
     assert_eq!(reason(unread.clone()), Reason::Stale);
     assert_eq!(
         reason(Service {
-            followed: followed("ecs-svc/7"),
+            followed_rollout: followed("ecs-svc/7"),
             ..unread.clone()
         }),
         Reason::DeploymentInProgress
     );
     assert_eq!(
         reason(Service {
-            followed: followed("first"),
+            followed_rollout: followed("first"),
             ..unread
         }),
         Reason::Stale,
