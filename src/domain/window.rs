@@ -203,6 +203,22 @@ mod tests {
     }
 
     #[test]
+    fn a_window_of_three_minutes_is_not_missed_just_before_it_opens_and_while_it_is_open() {
+        for (after, opens, minutes) in [
+            ("2026-01-30T01:51:00Z", "2026-01-30T02:00:00Z", 3),
+            ("2026-01-30T01:59:59Z", "2026-01-30T02:00:00Z", 3),
+            ("2026-01-30T02:02:00Z", "2026-01-30T02:02:00Z", 1),
+            ("2026-01-30T02:03:00Z", "2026-01-31T02:00:00Z", 3),
+        ] {
+            assert_eq!(
+                next("Mon-Sun 02:00-02:03 UTC", after),
+                (opens.to_owned(), minutes),
+                "{after}"
+            );
+        }
+    }
+
+    #[test]
     fn over_midnight_it_belongs_to_the_day_on_which_it_opens() {
         let window = window("Fri 22:00-02:00 UTC");
 

@@ -154,6 +154,14 @@ fn the_account_and_region_of_a_requested_service_go_with_it() {
 }
 
 #[test]
+fn the_limit_of_a_request_goes_with_it() {
+    let mut deferred = of(vec![change(0, Scope::All)], std::iter::empty());
+    deferred.request.as_mut().unwrap().max_services = Some(2);
+
+    assert_eq!(sent(&deferred), [deferred]);
+}
+
+#[test]
 fn three_thousand_short_names_are_few_messages() {
     let whole = of(
         vec![change(0, Scope::only((0..3000).map(short).collect()))],

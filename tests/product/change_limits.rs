@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use serde_json::json;
-use sim::service;
+use serde_json::{Value, json};
+use sim::{Fault, service};
 
-use crate::support::{A_MINUTE, AN_HOUR, Scenario, line, many, names_of_many, reasons, text};
+use crate::support::{
+    A_MINUTE, AN_HOUR, QUEUE, Scenario, line, many, names_of_many, reasons, text,
+};
 
 #[tokio::test(start_paused = true)]
 async fn a_change_that_reaches_too_far_restarts_nobody_and_another_still_does() {
@@ -148,4 +150,23 @@ async fn only_so_many_rollouts_run_at_once_where_holds_end_one_after_another() {
         (1, 4)
     );
     assert!(scenario.is_all_fresh().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lowered_limit_still_holds_when_the_services_could_not_be_described_at_first() {
+    let scenario = Scenario::with(many(3, "ssm:/app/")).await.with_queue();
+    let end = scenario.account.now() + A_MINUTE * 5;
+    let fault = Fault::server_error("ecs:DescribeServices", 500);
+    scenario.account.inject(fault.until(end));
+
+    let request = json!({ "changed": ["ssm:/app/db"], "max_services": 2 });
+    let message = json!({ "reload": request }).to_string();
+    scenario.account.send(QUEUE, &message);
+    scenario.account.run_for(AN_HOUR).await;
+
+    let lines = scenario.lines("service");
+    let limited = |line: &&Value| line["reason"] == "blast-radius";
+    let refused = lines.iter().filter(limited).count();
+    assert!(refused == 3 && lines.len() > 3, "{lines:#?}");
+    assert!(scenario.restarted().is_empty());
 }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use sim::{Fault, service, task_definition};
 
-use crate::support::{BUCKET, Scenario, change_all, long_deployed, text, texts};
+use crate::support::{
+    BUCKET, DESCRIBE_TASK_DEFINITION, Scenario, change_all, long_deployed, text, texts,
+};
 
 #[tokio::test(start_paused = true)]
 async fn keys_that_cannot_be_compared_are_named_and_the_rest_is_swept() {
@@ -37,6 +39,36 @@ async fn keys_that_cannot_be_compared_are_named_and_the_rest_is_swept() {
         (&3.into(), vec!["web/api".to_owned()])
     );
     assert_eq!(scenario.lines("not swept").len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_whose_task_definition_cannot_be_read_is_named_and_the_rest_is_swept() {
+    let scenario = long_deployed().await;
+    change_all(&scenario.account);
+    scenario.account.run_for(Duration::from_mins(30)).await;
+    scenario
+        .account
+        .inject(Fault::denied(DESCRIBE_TASK_DEFINITION));
+
+    let answer = scenario.sweep().await;
+
+    let named = texts(&answer["sweep_errors"]);
+    assert!(
+        named.len() == 1 && named[0].starts_with("what web/auto refers to: "),
+        "{named:#?}"
+    );
+    assert_eq!(
+        (&answer["not_compared"], scenario.restarted()),
+        (
+            &1.into(),
+            vec![
+                "web/api".to_owned(),
+                "web/files".to_owned(),
+                "web/shop".to_owned()
+            ]
+        ),
+        "{answer:#}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

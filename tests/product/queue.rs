@@ -231,6 +231,51 @@ async fn only_the_changes_of_unfinished_services_return() {
     assert_eq!(work[0]["changes"][0]["path"], "api/x");
 }
 
+/// Two services, each with a key of its own, whose restarts are throttled, while nothing can be sent.
+async fn throttled_and_unable_to_send() -> Scenario {
+    let services = [
+        service("web/api").watching("ssm:/api/"),
+        service("web/worker").watching("ssm:/worker/"),
+    ];
+    let scenario = Scenario::with(services).await.with_queue();
+    scenario.throttle_restarts_of("web/api");
+    scenario.throttle_restarts_of("web/worker");
+    let end = scenario.account.now() + Duration::from_mins(6);
+    let fault = Fault::server_error("sqs:SendMessage", 500);
+    scenario.account.inject(fault.until(end));
+    scenario
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_whose_deferred_work_cannot_be_sent_is_redelivered() {
+    let scenario = throttled_and_unable_to_send().await;
+
+    scenario.account.put_parameter("/api/x");
+    scenario.account.run_for(A_ROUND).await;
+
+    assert_eq!(
+        (counts(&scenario, "redelivered"), scenario.restarted()),
+        (vec![1.into(), 0.into()], vec!["web/api".to_owned()])
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_message_of_a_batch_whose_deferred_work_cannot_be_sent_is_redelivered() {
+    let scenario = throttled_and_unable_to_send().await;
+
+    scenario.account.put_parameter("/api/x");
+    scenario.account.put_parameter("/worker/x");
+    scenario.account.run_for(A_ROUND).await;
+
+    assert_eq!(
+        (counts(&scenario, "redelivered"), scenario.restarted()),
+        (
+            vec![2.into(), 0.into()],
+            vec!["web/api".to_owned(), "web/worker".to_owned()]
+        )
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn when_the_listing_fails_all_changes_return_in_one_message_without_the_ignored_event() {
     let scenario = Scenario::with([api()]).await.with_queue();

@@ -6,7 +6,7 @@ use serde_json::Value;
 use sim::events::ArnSpelling;
 use sim::{EventRule, Trail, service};
 
-use crate::support::{BUCKET, QUEUE, Scenario};
+use crate::support::{BUCKET, QUEUE, Scenario, text};
 
 async fn watching(terms: &str) -> Scenario {
     let scenario = Scenario::with([]).await.with_queue();
@@ -217,4 +217,21 @@ async fn the_writer_of_a_secret_is_reported_when_both_its_events_come_in_one_bat
         change["changed_by"].is_string() && change["version"].is_string(),
         "{change:#}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_failed_restarts_nobody_although_the_trail_reports_it() {
+    let scenario = watching("secret:prod/").await;
+
+    scenario.owner.puts_no_secret("prod/none").await;
+    scenario.account.settle().await;
+
+    let lines = scenario.lines("ignored");
+    let ignored = lines.last().unwrap();
+    let reported = (text(&ignored["event"]), text(&ignored["reason"]));
+    assert_eq!(
+        reported,
+        ("aws.secretsmanager PutSecretValue", "call-failed")
+    );
+    assert!(scenario.restarted().is_empty());
 }

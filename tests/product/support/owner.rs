@@ -99,6 +99,17 @@ impl Owner {
             .unwrap();
     }
 
+    /// Writes a secret that does not exist, which fails.
+    pub(crate) async fn puts_no_secret(&self, name: &str) {
+        self.secrets
+            .put_secret_value()
+            .secret_id(name)
+            .secret_string("x")
+            .send()
+            .await
+            .unwrap_err();
+    }
+
     /// Deletes the service, whatever still runs.
     pub(crate) async fn deletes(&self, service: &str) {
         let (cluster, name) = service.split_once('/').unwrap();

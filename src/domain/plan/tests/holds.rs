@@ -104,6 +104,29 @@ fn a_restart_of_what_a_rollback_brought_back_counts_for_the_budget() {
     );
 }
 
+/// A deployment by mistake superseded a restart and was rolled back: the service shows neither.
+#[test]
+fn the_interval_counts_from_a_deployment_that_the_history_alone_shows() {
+    let restart = PastDeployment {
+        created_at: at("2026-01-31T09:58:00Z"),
+        ..past(ServiceDeploymentStatus::Stopped, Some("app:1"))
+    };
+    let by_mistake = PastDeployment {
+        created_at: at("2026-01-31T09:59:00Z"),
+        ..past(ServiceDeploymentStatus::RolledBack, Some("app:2"))
+    };
+    let mut given = Given::default();
+    given.policy.min_interval = SignedDuration::from_mins(5);
+    given.service.history = History::Read(vec![by_mistake, restart]);
+
+    let planned = given.planned();
+
+    assert_eq!(
+        (planned.reason, planned.until),
+        (Reason::MinInterval, Some(at("2026-01-31T10:03:00Z")))
+    );
+}
+
 #[test]
 fn a_pause_ends_at_its_instant() {
     let paused = |until| reason(service("api", &[("reloader:pause", until)]));
