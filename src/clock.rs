@@ -57,7 +57,7 @@ impl Clock {
     }
 
     /// The instant of tokio's clock at which the time of day is `at`; the start of the invocation,
-    /// where that was before it.
+    /// if that was before it.
     #[must_use]
     pub fn instant(&self, at: Timestamp) -> Instant {
         self.read + Duration::try_from(at.duration_since(self.wall)).unwrap_or_default()

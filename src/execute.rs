@@ -287,7 +287,7 @@ impl<'a> Start<'a> {
         Some(Step::AwaitTurn)
     }
 
-    /// Decides as if for the first time. But where the answer to a call was lost, a deployment that
+    /// Decides as if for the first time. But if the answer to a call was lost, a deployment that
     /// is new since then is the one that the call started, whatever would be decided now: no other
     /// record of it exists.
     fn decide_anew(&mut self, seen: Service) {
@@ -349,7 +349,7 @@ impl<'a> Start<'a> {
     }
 }
 
-/// True where a rollout that was found has failed already: then that is the decision about it.
+/// True if a rollout that was found has failed already: then that is the decision about it.
 fn has_failed(found: &Rollout, decided: &Planned) -> bool {
     decided.reason == Reason::FailedAlready && decided.ended.iter().any(|ended| found.is(ended))
 }

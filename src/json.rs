@@ -261,7 +261,7 @@ pub(super) fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Defaul
     Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
-/// Reads a list of at most [`MOST_ENTRIES`]; an empty one where it is missing.
+/// Reads a list of at most [`MOST_ENTRIES`]; an empty one if it is missing.
 pub(super) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     from: D,
 ) -> Result<Vec<T>, D::Error> {
@@ -293,7 +293,7 @@ pub(super) fn maybe_texts<'de, D: Deserializer<'de>>(
     )
 }
 
-/// Reads an object of at most [`MOST_ENTRIES`] members; an empty one where it is missing.
+/// Reads an object of at most [`MOST_ENTRIES`] members; an empty one if it is missing.
 pub(super) fn members<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     from: D,
 ) -> Result<BTreeMap<String, T>, D::Error> {
@@ -312,7 +312,7 @@ pub(super) fn maybe_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<St
     Ok(Option::<Text>::deserialize(from)?.map(|Text(text)| text))
 }
 
-/// Reads a text that is empty where it is missing.
+/// Reads a text that is empty if it is missing.
 pub(super) fn any_text<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     Ok(maybe_text(from)?.unwrap_or_default())
 }

@@ -23,7 +23,7 @@ use crate::sweep::{Findings, sweep};
 
 pub use answer::{Answer, Error};
 
-/// Where an emulator names a deadline that has passed, an invocation takes at most this long. One
+/// If an emulator names a deadline that has passed, an invocation takes at most this long. One
 /// without the header is none: the runtime ends the process.
 const WITHOUT_DEADLINE: Duration = Duration::from_mins(1);
 
@@ -64,7 +64,7 @@ impl Reloader {
     /// Handles one invocation; `now` is the wall clock at its start.
     ///
     /// # Errors
-    /// Only where nothing was started and nobody else keeps the event: a queue gets the ids of the
+    /// Only if nothing was started and nobody else keeps the event: a queue gets the ids of the
     /// messages to keep instead.
     pub async fn handle(
         &self,

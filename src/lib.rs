@@ -30,7 +30,7 @@
 //! # The words
 //!
 //! * [`Change`](domain::change::Change): a key, the instant *t* of its change, its version and
-//!   author where known, and its [`Scope`](domain::change::Scope)
+//!   author if known, and its [`Scope`](domain::change::Scope)
 //! * [`Watch`](domain::watch::Watch), [`Term`](domain::term::Term): the keys of a service: its
 //!   parsed tags, and for `auto` the references of its task definition
 //! * [`Service`](domain::service::Service): one description of an ECS service

@@ -20,7 +20,7 @@ pub struct Limit {
 
 impl Limit {
     /// The pace of one process of a function that runs at most `concurrency` processes at once. The
-    /// burst is rounded down, and is at least one. Where the function has more processes than the
+    /// burst is rounded down, and is at least one. If the function has more processes than the
     /// burst has calls, the rate alone keeps the limit.
     #[must_use]
     pub fn share(self, concurrency: u32) -> Pace {
@@ -54,7 +54,7 @@ impl Pace {
         }
     }
 
-    /// Waits for a turn. Answers `false` at once where none comes before `until`.
+    /// Waits for a turn. Answers `false` at once if none comes before `until`.
     pub async fn admit(&self, until: Instant) -> bool {
         let Some(turn) = self.take_turn(until) else {
             return false;

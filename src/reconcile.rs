@@ -46,7 +46,7 @@ use resolved::Resolved;
 pub(crate) use discover::Discovery;
 pub(crate) use restarts::Restarts;
 
-/// An invocation waits itself for so long until a change has settled, where a queue could wait
+/// An invocation waits itself for so long until a change has settled, if a queue could wait
 /// instead.
 const MAX_SETTLE_WAIT: SignedDuration = SignedDuration::from_secs(5);
 
@@ -63,7 +63,7 @@ pub struct Reconciler<'a> {
     pub clock: &'a Clock,
     /// The end of the invocation.
     pub deadline: Deadline,
-    /// The account and Region of the function's own ARN, where it has one.
+    /// The account and Region of the function's own ARN, if it has one.
     pub home: Option<&'a AccountRegion>,
 }
 
@@ -75,7 +75,7 @@ impl Reconciler<'_> {
     /// branches need more:
     ///
     /// * an older change, or a running deployment: two calls for each restart, for the history, and
-    ///   one more where a deployment was rolled back or stopped, or may stand at a hook;
+    ///   one more if a deployment was rolled back or stopped, or may stand at a hook;
     /// * a change older than ten minutes: two for a hundred tasks.
     pub async fn run(&self, inbox: &Inbox) -> Reconciled {
         let listing = match self.list(inbox).await {
@@ -233,7 +233,7 @@ impl Reconciler<'_> {
     }
 
     /// The services that watch are not known: all that came through the queue is requeued as it
-    /// was. A request stays where it is, and so does everything where the error does not pass by
+    /// was. A request stays where it is, and so does everything if the error does not pass by
     /// itself, or has lasted too long: it ends where a person sees it.
     async fn requeue_all(&self, inbox: &Inbox, error: Error) -> Reconciled {
         let home = self.home.cloned().unwrap_or_default();

@@ -198,7 +198,7 @@ impl Reporter {
         }
     }
 
-    /// Writes a line where there is room for it.
+    /// Writes a line if there is room for it.
     fn line(
         &self,
         timestamp: Timestamp,

@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 
 /// A source of variables: the environment, or a test.
 pub trait Vars {
-    /// The value of the variable `name`, where it is set.
+    /// The value of the variable `name`, if it is set.
     fn var(&self, name: &str) -> Option<String>;
 }
 

@@ -269,7 +269,7 @@ impl Sweep<'_> {
     }
 }
 
-/// Runs the sweep that an inbox asks for, where it asks for one. Two sweeps that are asked for at
+/// Runs the sweep that an inbox asks for, if it asks for one. Two sweeps that are asked for at
 /// once are one.
 pub async fn sweep(
     reconciler: &Reconciler<'_>,
@@ -318,7 +318,7 @@ fn fresh_since(primary: &Deployment) -> Option<Timestamp> {
     }
 }
 
-/// True where a stale service was left as it is, although neither its owner nor the function's
+/// True if a stale service was left as it is, although neither its owner nor the function's
 /// settings want that.
 fn is_still_stale(resolution: &Resolution) -> bool {
     let Ok(planned) = &resolution.planned else {

@@ -85,7 +85,7 @@ impl<'a> Call<'a> {
         self.error(ErrorKind::Unavailable, "no answer in time")
     }
 
-    /// The error of a listing that ended at a page token that had been handed out before, where
+    /// The error of a listing that ended at a page token that had been handed out before, if
     /// something may be missing that matters.
     pub(super) fn repeated_token(self) -> Error {
         self.error(ErrorKind::Unavailable, REPEATED_TOKEN)

@@ -13,7 +13,7 @@ pub const REPEATED_TOKEN: &str = "AWS handed out a page token for the second tim
 pub struct Listing<T> {
     /// The things on the pages that were read.
     pub found: T,
-    /// Whether it was read to its last page: `false` where it ended at a token that had been handed
+    /// True if it was read to its last page: `false` if it ended at a token that had been handed
     /// out before, see [`REPEATED_TOKEN`].
     pub is_whole: bool,
 }
@@ -29,7 +29,7 @@ impl<T> Listing<T> {
 }
 
 /// The page tokens of one listing. Every paged read sends [`Self::token`], and continues for as long
-/// as [`Self::next`] says so. Where AWS never repeats a token, the listing's own time ends it.
+/// as [`Self::next`] says so. If AWS never repeats a token, the listing's own time ends it.
 #[derive(Debug, Default)]
 pub(super) struct Pages {
     next: Option<String>,
@@ -54,7 +54,7 @@ impl Pages {
         !self.has_repeated_token
     }
 
-    /// Whether no token was handed out before.
+    /// True if no token was handed out before.
     pub(super) fn is_whole(&self) -> bool {
         !self.has_repeated_token
     }
@@ -72,7 +72,7 @@ impl Pages {
 mod tests {
     use super::*;
 
-    /// The tokens that are sent where AWS answers with these, and whether the listing is whole.
+    /// The tokens that are sent when AWS answers with these, and true if the listing is whole.
     fn sent(answers: &[&str]) -> (Vec<Option<String>>, bool) {
         let (mut pages, mut sent) = (Pages::default(), Vec::new());
         for answer in answers {

@@ -31,9 +31,9 @@ pub struct ListedObjects {
     pub number: usize,
     /// The time of writing, to the second, of each that was written lately, by its key.
     pub modified_at: BTreeMap<String, Timestamp>,
-    /// Whether there are more objects than were listed.
+    /// True if there are more objects than were listed.
     pub is_cut_off: bool,
-    /// Whether the listing ended at a page token that had been handed out before.
+    /// True if the listing ended at a page token that had been handed out before.
     pub has_repeated_token: bool,
 }
 
@@ -50,7 +50,7 @@ impl S3 {
         }
     }
 
-    /// The time at which an object was written, to the second; `None` where it does not exist.
+    /// The time at which an object was written, to the second; `None` if it does not exist.
     ///
     /// # Errors
     /// It was not listed before the instant `by`.
@@ -133,7 +133,7 @@ impl S3 {
         self.client.list_objects_v2().bucket(bucket).prefix(prefix)
     }
 
-    /// The id of the version before `version`, where the bucket keeps versions and there was one:
+    /// The id of the version before `version`, if the bucket keeps versions and there was one:
     /// [`ListObjectVersions`][api].
     ///
     /// [api]: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html
@@ -167,7 +167,7 @@ impl S3 {
     }
 }
 
-/// Whether an object is what the console's "Create folder" writes.
+/// True if an object is what the console's "Create folder" writes.
 fn is_folder(object: &Object) -> bool {
     object.size() == Some(0) && object.key().is_some_and(|key| key.ends_with('/'))
 }

@@ -54,7 +54,7 @@ impl SecretsManager {
     }
 
     /// The time of the last change of anything of a secret, the move of a label, a restoration and
-    /// a description included; `None` where it does not exist, or is being deleted. The listing may
+    /// a description included; `None` if it does not exist, or is being deleted. The listing may
     /// lag by minutes.
     ///
     /// # Errors
@@ -132,7 +132,7 @@ impl SecretsManager {
         }
     }
 
-    /// The time at which the version was created that has a label now; `None` where none has it.
+    /// The time at which the version was created that has a label now; `None` if none has it.
     ///
     /// # Errors
     /// It was not listed before the instant `by`.
@@ -149,7 +149,7 @@ impl SecretsManager {
         }
     }
 
-    /// The id of the version that was current before `version`, where that one is current now and
+    /// The id of the version that was current before `version`, if that one is current now and
     /// there was one. Only versions with a label are listed.
     ///
     /// # Errors

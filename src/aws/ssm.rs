@@ -128,8 +128,8 @@ impl Ssm {
         }
     }
 
-    /// Adds the parameters that match any of `names`, or all parameters where there are none:
-    /// [`DescribeParameters`][api]. Where the listing fails, parameters of earlier pages stay.
+    /// Adds the parameters that match any of `names`, or all parameters if there are none:
+    /// [`DescribeParameters`][api]. If the listing fails, parameters of earlier pages stay.
     ///
     /// [api]: https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_DescribeParameters.html
     async fn describe_parameters(

@@ -107,7 +107,7 @@ impl Tagging {
     }
 
     /// The parameters and secrets that have the tag `prefix:ignore` = `true`, listed at most once
-    /// in a minute. Where that fails, the last list stays in force.
+    /// in a minute. If that fails, the last list stays in force.
     ///
     /// # Errors
     /// They could not be listed before the instant `by`, and never were.

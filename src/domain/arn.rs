@@ -26,7 +26,7 @@ impl AccountRegion {
     }
 
     /// The account and Region of a Lambda function, from its ARN, which may end in an alias or a
-    /// version. `None` where it is no such ARN.
+    /// version. `None` if it is no such ARN.
     #[must_use]
     pub fn of_function(arn: &str) -> Option<Self> {
         let arn = Arn::parse(arn).filter(|arn| arn.service == "lambda")?;
@@ -136,7 +136,7 @@ impl ServiceId {
         ))
     }
 
-    /// Whether text is the ARN of a service in the short format, which names no cluster.
+    /// True if text is the ARN of a service in the short format, which names no cluster.
     #[must_use]
     pub fn is_short_arn(text: &str) -> bool {
         let service = Arn::parse(text)

@@ -33,7 +33,7 @@ pub struct Attempt {
     pub count: u32,
     /// The rollout that is followed.
     pub rollout: Option<Rollout>,
-    /// True where a restart is owed, and not only the end of a rollout awaited.
+    /// True if a restart is owed, and not only the end of a rollout awaited.
     pub owes_restart: bool,
 }
 
@@ -44,11 +44,11 @@ pub enum Requeue {
     Now,
     /// At the known end of what it waits for.
     At(Timestamp),
-    /// After a pause that grows, or at `by` where that comes first.
+    /// After a pause that grows, or at `by` if that comes first.
     Backoff {
         /// The latest time.
         by: Option<Timestamp>,
-        /// True where it is abandoned some day: false where its owner, or Amazon ECS itself, ends
+        /// True if it is abandoned some day: false if its owner, or Amazon ECS itself, ends
         /// the wait.
         ages: bool,
     },

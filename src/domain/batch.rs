@@ -27,11 +27,11 @@ pub type MessageIndex = usize;
 pub struct Batch {
     /// One change a key.
     pub changes: BTreeMap<Key, Change>,
-    /// The request, where a person made one.
+    /// The request, if a person made one.
     pub request: Option<Request>,
     /// The attempts so far at the services that deferred messages name.
     pub attempts: Arc<BTreeMap<ServiceId, Attempt>>,
-    /// True where messages of a queue carry it, not a direct invocation: they never loosen a limit
+    /// True if messages of a queue carry it, not a direct invocation: they never loosen a limit
     /// that the function is set to.
     pub queued: bool,
     /// The messages that carry it.
@@ -92,13 +92,13 @@ impl Batch {
         self
     }
 
-    /// True where there is nothing to plan.
+    /// True if there is nothing to plan.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.request.is_none() && self.changes.is_empty()
     }
 
-    /// The services that one change may restart at most, where the function is set to `most`.
+    /// The services that one change may restart at most, if the function is set to `most`.
     #[must_use]
     pub fn max_services(&self, most: usize) -> usize {
         let asked = self
@@ -109,20 +109,20 @@ impl Batch {
         if self.queued { asked.min(most) } else { asked }
     }
 
-    /// The limit that a person asks for, where it is above `most`.
+    /// The limit that a person asks for, if it is above `most`.
     #[must_use]
     pub fn raises(&self, most: usize) -> Option<usize> {
         let asked = self.request.as_ref()?.max_services?;
         (asked > most).then_some(asked)
     }
 
-    /// True where only the decisions are asked for.
+    /// True if only the decisions are asked for.
     #[must_use]
     pub fn is_dry_run(&self) -> bool {
         self.request.as_ref().is_some_and(|request| request.dry_run)
     }
 
-    /// True where a change may affect a service of the tag index.
+    /// True if a change may affect a service of the tag index.
     #[must_use]
     pub fn affects(&self, listed: &Listed) -> bool {
         self.keys_of(listed).next().is_some()
@@ -145,7 +145,7 @@ impl Batch {
             .map(|change| &change.key)
     }
 
-    /// The services that messages name: they are described even where they are not listed.
+    /// The services that messages name: they are described even if they are not listed.
     pub fn named(&self) -> impl Iterator<Item = &ServiceId> {
         let only = distinct(self.changes.values()).filter_map(|scope| match scope {
             Scope::Only(services) => Some(services),
@@ -168,7 +168,7 @@ impl Batch {
             .is_none_or(|home| service.status == ServiceStatus::Missing || *home == service.home)
     }
 
-    /// The messages that carry any of these keys; all of them, where a person asked.
+    /// The messages that carry any of these keys; all of them, if a person asked.
     pub fn messages_of<'a>(
         &self,
         keys: impl IntoIterator<Item = &'a Key>,
@@ -217,7 +217,7 @@ impl Batch {
         self.changes.len() + requested.unwrap_or_default()
     }
 
-    /// The batch in portions, so that what is planned at once has a bound, where `services` may be
+    /// The batch in portions, so that what is planned at once has a bound, if `services` may be
     /// affected. The changes of the messages that carry the fewest go first: a flood makes the
     /// others wait no longer.
     #[must_use]

@@ -34,26 +34,26 @@ pub struct Change {
     pub at: Timestamp,
     /// What happened to the key.
     pub kind: ChangeKind,
-    /// The version that the change made, where known.
+    /// The version that the change made, if known.
     pub version: Option<String>,
-    /// The version before it, where known, so that a person can go back.
+    /// The version before it, if known, so that a person can go back.
     pub previous: Option<String>,
     /// An object's entity tag.
     pub etag: Option<String>,
-    /// The one who changed it, where known.
+    /// The one who changed it, if known.
     pub by: Option<String>,
-    /// Whether the owner of the key tagged it to restart nothing.
+    /// True if the owner of the key tagged it to restart nothing.
     pub ignored: bool,
-    /// Whether metadata was asked about it.
+    /// True if metadata was asked about it.
     pub enriched: bool,
-    /// Whether another event named the same second for this key. A time of the source may then be
+    /// True if another event named the same second for this key. A time of the source may then be
     /// that of either.
     pub shares_second: bool,
     /// What could not be found out about it.
     pub note: Option<String>,
     /// The id of its event.
     pub event: String,
-    /// The source of its event, one of [`SOURCES`]; empty where that is not known.
+    /// The source of its event, one of [`SOURCES`]; empty if that is not known.
     pub source: &'static str,
     /// The services that it is planned for.
     pub scope: Scope,
@@ -92,8 +92,8 @@ impl Change {
     /// Takes the time of the source itself, which was read at `read_at`:
     ///
     /// * A later time moves the change later.
-    /// * A time within the second of the event is exact, where no replica can lag any more, and
-    ///   where no other event named that second.
+    /// * A time within the second of the event is exact, if no replica can lag any more, and
+    ///   if no other event named that second.
     /// * No time moves the change before that second: a source that lags has the time of the
     ///   version before.
     pub fn date(&mut self, at: Timestamp, read_at: Timestamp) {
@@ -114,14 +114,14 @@ impl Change {
             .unwrap_or(Timestamp::MAX)
     }
 
-    /// Whether only the second of the change is known. Its source may know more: a deployment of
+    /// True if only the second of the change is known. Its source may know more: a deployment of
     /// that second may have read the change.
     #[must_use]
     pub fn has_whole_second(&self) -> bool {
         self.at.subsec_nanosecond() == 0
     }
 
-    /// Whether an instant lies in the second that the change's event names.
+    /// True if an instant lies in the second that the change's event names.
     #[must_use]
     pub fn is_in_second(&self, at: Timestamp) -> bool {
         at.as_second() == self.second() && at.subsec_nanosecond() != 0
@@ -136,21 +136,21 @@ impl Change {
         }
     }
 
-    /// Whether the key of this deletion was written again: metadata has a time of writing that is
+    /// True if the key of this deletion was written again: metadata has a time of writing that is
     /// not before the second of the deletion.
     #[must_use]
     pub fn was_undone(&self, written_at: Timestamp) -> bool {
         self.kind == ChangeKind::Deleted && written_at.as_second() >= self.second()
     }
 
-    /// Whether the key is gone for all that can be known: metadata was asked, and left nothing
+    /// True if the key is gone for all that can be known: metadata was asked, and left nothing
     /// open.
     #[must_use]
     pub fn is_surely_gone(&self) -> bool {
         self.kind == ChangeKind::Deleted && self.enriched && self.note.is_none()
     }
 
-    /// Whether both are of one event.
+    /// True if both are of one event.
     fn has_event_of(&self, other: &Self) -> bool {
         self.event == other.event
             && self.source != REQUEST
@@ -179,7 +179,7 @@ impl Change {
         }
     }
 
-    /// Whether this change of a key is kept, and not the other:
+    /// True if this change of a key is kept, and not the other:
     ///
     /// * of one event that was delivered twice, the enriched one;
     /// * otherwise a write or a deletion, since a label that moves later must not hide it;
@@ -217,7 +217,7 @@ pub const SOURCES: [&str; 6] = [
     REQUEST,
 ];
 
-/// The one of [`SOURCES`] that has this name; empty where none has it.
+/// The one of [`SOURCES`] that has this name; empty if none has it.
 #[must_use]
 pub fn known_source(name: &str) -> &'static str {
     SOURCES
@@ -252,7 +252,7 @@ pub fn not_ahead_of(t: Timestamp, clock: Timestamp) -> Timestamp {
     t.min(end_of_second(clock))
 }
 
-/// The end of the second of a time: the instant *t* of an exact time, where an event in whole
+/// The end of the second of a time: the instant *t* of an exact time, if an event in whole
 /// seconds may be of the same change.
 #[must_use]
 pub fn end_of_second(time: Timestamp) -> Timestamp {

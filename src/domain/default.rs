@@ -1,6 +1,6 @@
-//! Members of the JSON that are left out where they say nothing.
+//! Members of the JSON that are left out if they say nothing.
 
-/// True where a value is the one that a reader takes for a member that is not there.
+/// True if a value is the one that a reader takes for a member that is not there.
 #[must_use]
 pub fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()

@@ -26,7 +26,7 @@ pub struct DeferPolicy {
     pub hold_limit: SignedDuration,
     /// `RELOADER_MAX_IN_FLIGHT`.
     pub max_in_flight: usize,
-    /// True where the function has a queue of its own.
+    /// True if the function has a queue of its own.
     pub has_queue: bool,
     /// The time that the invocation has taken.
     pub spent: SignedDuration,
@@ -104,7 +104,7 @@ pub fn defer(
 }
 
 /// The time of the next attempt, and the attempt as the message carries it. A wait begins anew
-/// where a change is new, where a restart is owed after a rollout was followed, and for a rollout
+/// if a change is new, if a restart is owed after a rollout was followed, and for a rollout
 /// that was just started.
 fn next_attempt(
     resolution: &Resolution,

@@ -23,6 +23,6 @@ pub struct DeferredWork {
     pub changes: Vec<Change>,
     /// The attempts at those services so far.
     pub attempts: BTreeMap<ServiceId, Attempt>,
-    /// The request, where a person made one.
+    /// The request, if a person made one.
     pub request: Option<Request>,
 }

@@ -17,7 +17,7 @@ pub struct Deployment {
     pub state: RolloutState,
     /// Its running tasks.
     pub running: i32,
-    /// True where all its tasks run.
+    /// True if all its tasks run.
     pub is_whole: bool,
 }
 

@@ -11,7 +11,7 @@ pub enum History {
     #[default]
     NotAsked,
     /// Asked, and no answer, for this cause. That never blocks a restart, except while a deployment
-    /// runs, or where one that is followed is gone.
+    /// runs, or if one that is followed is gone.
     Unreadable(String),
     /// The deployments of a listing that ended early, and why it did. The deployments that were
     /// read count; a missing one may be a rollback, as where the history is unreadable.
@@ -21,7 +21,7 @@ pub enum History {
 }
 
 impl History {
-    /// The cause, where deployments may be missing.
+    /// The cause, if deployments may be missing.
     #[must_use]
     pub fn lacks(&self) -> Option<&str> {
         match self {
@@ -54,13 +54,13 @@ pub struct PastDeployment {
     pub status: ServiceDeploymentStatus,
     /// `statusReason`: Amazon ECS's own words about the status. It is shown, and decides nothing.
     pub status_reason: Option<String>,
-    /// The task definition that it ran, or tried to run, where that could be read.
+    /// The task definition that it ran, or tried to run, if that could be read.
     pub task_definition: Option<String>,
     /// The one who ended it, of one that was rolled back or stopped.
     pub ended_by: EndedBy,
     /// The PAUSE hook that it stands at.
     pub approval: Option<Approval>,
-    /// The stage of its lifecycle, such as `SCALE_UP` or `BAKE_TIME`, of one that runs, where it
+    /// The stage of its lifecycle, such as `SCALE_UP` or `BAKE_TIME`, of one that runs, if it
     /// was read.
     pub stage: Option<String>,
     /// True while it waits for a lifecycle hook.
@@ -113,7 +113,7 @@ pub struct Approval {
 /// The end of a deployment that did not stay.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ended {
-    /// `ecs-svc/…`, where known.
+    /// `ecs-svc/…`, if known.
     pub deployment: Option<String>,
     /// The time of its start.
     pub created_at: Timestamp,
@@ -131,7 +131,7 @@ pub enum OldestTask {
     NotAsked,
     /// Asked, and no answer, for this cause. That never blocks a restart.
     Unreadable(String),
-    /// Its creation; `None` where no task runs.
+    /// Its creation; `None` if no task runs.
     CreatedAt(Option<Timestamp>),
 }
 
@@ -140,13 +140,13 @@ pub enum OldestTask {
 pub struct Needed {
     /// The deployment history, from this instant on.
     pub history_since: Option<Timestamp>,
-    /// True where a deployment of it that runs may stand at a lifecycle hook.
+    /// True if a deployment of it that runs may stand at a lifecycle hook.
     pub has_hooks: bool,
     /// The creation of its oldest task.
     pub oldest_task: bool,
 }
 
-/// The evidence that was read of one service; `None` where it was not needed.
+/// The evidence that was read of one service; `None` if it was not needed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Evidence {
     /// The deployment history.
@@ -156,7 +156,7 @@ pub struct Evidence {
 }
 
 impl PastDeployment {
-    /// True where a newer deployment, one of those created at these times, ended it: that says
+    /// True if a newer deployment, one of those created at these times, ended it: that says
     /// nothing about the value.
     #[must_use]
     pub fn was_superseded(&self, mut created: impl Iterator<Item = Timestamp>) -> bool {

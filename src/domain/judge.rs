@@ -102,7 +102,7 @@ impl Rollout {
         }
     }
 
-    /// `statusReason` of the deployment, where the history has it.
+    /// `statusReason` of the deployment, if the history has it.
     #[must_use]
     pub fn status_reason(&self, seen: &Service) -> Option<String> {
         self.past_in(seen)?.status_reason.clone()

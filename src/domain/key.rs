@@ -55,13 +55,13 @@ struct Parts {
     kind: Kind,
     home: AccountRegion,
     path: String,
-    /// The label of a secret's version, where it is neither [`CURRENT`] nor [`PREVIOUS`]: a label
+    /// The label of a secret's version, if it is neither [`CURRENT`] nor [`PREVIOUS`]: a label
     /// of the owner's own moves without the current version.
     stage: Option<String>,
-    /// The six characters at the end of a secret's ARN, where known. A name has one ARN at a time,
+    /// The six characters at the end of a secret's ARN, if known. A name has one ARN at a time,
     /// so they are no part of the identity.
     suffix: Option<String>,
-    /// Another path that may be meant, where an event does not say which of the two it is. No part
+    /// Another path that may be meant, if an event does not say which of the two it is. No part
     /// of the identity either.
     alternative: Option<String>,
 }
@@ -198,19 +198,19 @@ impl Key {
         &self.0.path
     }
 
-    /// The label of a secret, where it is neither [`CURRENT`] nor [`PREVIOUS`].
+    /// The label of a secret, if it is neither [`CURRENT`] nor [`PREVIOUS`].
     #[must_use]
     pub fn stage(&self) -> Option<&str> {
         self.0.stage.as_deref()
     }
 
-    /// The six characters at the end of a secret's ARN, where known.
+    /// The six characters at the end of a secret's ARN, if known.
     #[must_use]
     pub fn suffix(&self) -> Option<&str> {
         self.0.suffix.as_deref()
     }
 
-    /// Whether it lives in the account and Region `home`, or, for an object, in the same partition.
+    /// True if it lives in the account and Region `home`, or, for an object, in the same partition.
     #[must_use]
     pub fn is_at(&self, home: &AccountRegion) -> bool {
         match self.0.kind {
@@ -219,13 +219,13 @@ impl Key {
         }
     }
 
-    /// Whether both are of the same thing, whatever their stages.
+    /// True if both are of the same thing, whatever their stages.
     #[must_use]
     pub fn is_the_thing_of(&self, other: &Self) -> bool {
         (self.0.kind, &self.0.home, &self.0.path) == (other.0.kind, &other.0.home, &other.0.path)
     }
 
-    /// Its ARN. Where the six characters at the end of a secret's ARN are not known, it ends before
+    /// Its ARN. If the six characters at the end of a secret's ARN are not known, it ends before
     /// them: Secrets Manager takes that as well.
     #[must_use]
     pub fn arn(&self) -> String {

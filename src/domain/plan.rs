@@ -100,7 +100,7 @@ impl Planning<'_> {
         limited.collect()
     }
 
-    /// `None` where nothing asks for a restart of the service.
+    /// `None` if nothing asks for a restart of the service.
     fn decide(&self, judged: &Judged<'_>, asked_by: Arc<Reasons>) -> Option<Planned> {
         let service = judged.service;
         let request = judged.request.as_ref();

@@ -23,7 +23,7 @@ pub struct Policy {
     /// The invocation itself waits so long for a change to settle. A change that settles later is
     /// held.
     pub max_settle_wait: SignedDuration,
-    /// Least time between two deployments of a service, where its tag gives no other.
+    /// Least time between two deployments of a service, if its tag gives no other.
     pub min_interval: SignedDuration,
     /// Most restarts of a service within an hour.
     pub restarts_per_hour: usize,

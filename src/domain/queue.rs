@@ -15,7 +15,7 @@ impl Queue {
     /// Reads the URL of a queue: account and name are the last two parts of its path, on AWS
     /// (`https://sqs.eu-west-1.amazonaws.com/123456789012/changes`) as on a server for tests
     /// (`http://127.0.0.1:4566/123456789012/changes`). The Region is in the name of the host, or, in
-    /// the URLs of some of those servers, in the path. `None` where there is no such path.
+    /// the URLs of some of those servers, in the path. `None` if there is no such path.
     #[must_use]
     pub fn from_url(url: &str) -> Option<Self> {
         let (host, path) = url.split_once("://")?.1.split_once('/')?;
@@ -35,7 +35,7 @@ impl Queue {
         })
     }
 
-    /// The same queue. Where its URL has no Region, it is in that of the function with this ARN.
+    /// The same queue. If its URL has no Region, it is in that of the function with this ARN.
     #[must_use]
     pub fn of_function(self, function_arn: &str) -> Self {
         let of_function = || Some(Arn::parse(function_arn)?.region.to_owned());
@@ -45,7 +45,7 @@ impl Queue {
         }
     }
 
-    /// Whether an ARN names this queue.
+    /// True if an ARN names this queue.
     #[must_use]
     pub fn is_named_by(&self, arn: &str) -> bool {
         let Self {

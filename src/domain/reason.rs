@@ -187,7 +187,7 @@ reasons! {
 }
 
 impl Reason {
-    /// True where a deployment covers the change that is still to be followed.
+    /// True if a deployment covers the change that is still to be followed.
     #[must_use]
     pub fn is_covered(self) -> bool {
         matches!(self, Self::Fresh | Self::AwaitingApproval)

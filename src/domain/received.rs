@@ -51,19 +51,19 @@ pub struct MalformedEvent {
 /// A change that an invocation received, whether any service watches it or not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ReceivedChange {
-    /// As a watch term of the function's account and Region; by ARN where it is elsewhere.
+    /// As a watch term of the function's account and Region; by ARN if it is elsewhere.
     pub key: String,
     /// `written`, `labelled` or `deleted`.
     pub change: &'static str,
-    /// Its version, where known.
+    /// Its version, if known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// The version before it, where known.
+    /// The version before it, if known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub previous: Option<String>,
     /// A deployment must have been created after this instant to have read it.
     pub changed_at: Timestamp,
-    /// The author of the change, where known.
+    /// The author of the change, if known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changed_by: Option<String>,
     /// The id of its event.
@@ -72,16 +72,16 @@ pub struct ReceivedChange {
     /// The sender of that event.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub source: &'static str,
-    /// The services that it affects; `None` where the services that watch could not be listed.
+    /// The services that it affects; `None` if the services that watch could not be listed.
     #[serde(flatten)]
     pub reach: Option<Reach>,
-    /// The person's own words, where a request named it.
+    /// The person's own words, if a request named it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_reason: Option<String>,
-    /// The sender of that request, where it came through the queue.
+    /// The sender of that request, if it came through the queue.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sender_id: Option<String>,
-    /// True where it is reported for the first time, and not by a deferred message.
+    /// True if it is reported for the first time, and not by a deferred message.
     #[serde(skip)]
     pub is_new: bool,
 }
@@ -101,7 +101,7 @@ pub struct Reach {
 }
 
 impl ReceivedChange {
-    /// The line of a change, seen from the account and Region `home` where that is known.
+    /// The line of a change, seen from the account and Region `home` if that is known.
     #[must_use]
     pub fn of(change: &Change, home: Option<&AccountRegion>, reach: Option<Reach>) -> Self {
         let Change {
@@ -138,7 +138,7 @@ impl ReceivedChange {
         }
     }
 
-    /// True where a person may look for it: a service watches it or may have meant it, or a request
+    /// True if a person may look for it: a service watches it or may have meant it, or a request
     /// named it. Of a change in a deferred message the lines of the services say enough.
     #[must_use]
     pub fn is_notable(&self) -> bool {
@@ -161,10 +161,10 @@ pub struct RequestLine {
     /// The number of services that it names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub services: Option<usize>,
-    /// `repair` or `report` of a sweep; `as set` where the setting of the function decides.
+    /// `repair` or `report` of a sweep; `as set` if the setting of the function decides.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sweep: Option<&'static str>,
-    /// True where only the decisions are asked for.
+    /// True if only the decisions are asked for.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
     /// Instead of the function's own limit.

@@ -55,7 +55,7 @@ impl References {
         }
     }
 
-    /// Whether any version of the key's thing is among them, for a service in the account and Region
+    /// True if any version of the key's thing is among them, for a service in the account and Region
     /// `home`. Without that thing a task does not start.
     #[must_use]
     pub fn name(&self, key: &Key, home: &AccountRegion) -> bool {
@@ -71,7 +71,7 @@ impl References {
         self.unpinned.len() + self.pinned.len() + self.invalid.len()
     }
 
-    /// Whether there are none.
+    /// True if there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

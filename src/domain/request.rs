@@ -9,18 +9,18 @@ use super::arn::{AccountRegion, ServiceId};
 /// What a person asked for by a manual invocation.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Request {
-    /// Services to restart whatever their freshness says; with the account and Region, where an ARN
+    /// Services to restart whatever their freshness says; with the account and Region, if an ARN
     /// names them.
     pub services: BTreeMap<ServiceId, Option<AccountRegion>>,
     /// The time of the request.
     pub requested_at: Timestamp,
-    /// True where only the decisions are asked for.
+    /// True if only the decisions are asked for.
     pub dry_run: bool,
     /// A limit instead of the function's own, `RELOADER_MAX_SERVICES`.
     pub max_services: Option<usize>,
     /// The person's own words about it.
     pub reason: Option<String>,
-    /// The sender, where it came through the queue.
+    /// The sender, if it came through the queue.
     pub sender: Option<String>,
 }
 

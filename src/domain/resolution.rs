@@ -23,13 +23,13 @@ pub struct Resolution {
     pub service: ServiceId,
     /// The plan as it was carried out, or why the service could not be described.
     pub planned: Result<Planned, Unreadable>,
-    /// The start of a restart, where one was due.
+    /// The start of a restart, if one was due.
     pub start: Option<StartResult>,
-    /// The end of the rollout that was followed, where it has ended.
+    /// The end of the rollout that was followed, if it has ended.
     pub ended: Option<EndedRollout>,
     /// The rollout that is followed from now on.
     pub rollout: Option<Rollout>,
-    /// The changes that may affect it, where its task definition could not be read.
+    /// The changes that may affect it, if its task definition could not be read.
     pub undecided: Arc<BTreeSet<Key>>,
     /// The attempts before this one.
     pub attempt: Attempt,
@@ -74,7 +74,7 @@ impl EndedRollout {
         }
     }
 
-    /// True where this function had started it, and it failed, was rolled back or timed out.
+    /// True if this function had started it, and it failed, was rolled back or timed out.
     #[must_use]
     pub fn is_failure(&self) -> bool {
         self.rollout.own && self.outcome.is_failure()
@@ -177,7 +177,7 @@ impl Resolution {
     /// Judges the rollout that was followed until now, and chooses the one to follow from now on:
     ///
     /// * the one that was just started;
-    /// * else the same as before, where it may still end in another way;
+    /// * else the same as before, if it may still end in another way;
     /// * else one of others that covers a change.
     fn follow(&mut self, seen: &Service, deadline: SignedDuration, now: Timestamp) {
         let started = self.started_rollout();
@@ -195,7 +195,7 @@ impl Resolution {
             .or_else(|| self.covering_rollout(seen, now));
     }
 
-    /// The rollout that was just started, where one was.
+    /// The rollout that was just started, if one was.
     fn started_rollout(&self) -> Option<Rollout> {
         match &self.start {
             Some(StartResult::Started { rollout, .. }) => Some(rollout.clone()),
@@ -220,7 +220,7 @@ impl Resolution {
         Some(Rollout::of_others(primary).observed(seen, now))
     }
 
-    /// What is left to do about it; `None` where nothing is.
+    /// What is left to do about it; `None` if nothing is.
     #[must_use]
     pub fn remaining(&self) -> Option<Remaining> {
         let planned = match &self.planned {
@@ -256,7 +256,7 @@ impl Resolution {
         owed.or(undecided).map(Remaining::Restart).or_else(covered)
     }
 
-    /// True where nothing carries it on but a redelivery of its messages.
+    /// True if nothing carries it on but a redelivery of its messages.
     #[must_use]
     pub fn is_left_to_redelivery(&self) -> bool {
         matches!(self.follow_up, FollowUp::Redeliver(_))
@@ -273,7 +273,7 @@ impl Resolution {
         }
     }
 
-    /// True where it is done again with nobody's help.
+    /// True if it is done again with nobody's help.
     #[must_use]
     pub fn will_retry(&self) -> bool {
         match self.follow_up {
@@ -284,7 +284,7 @@ impl Resolution {
     }
 }
 
-/// The end of a hold; `None` where nothing is held.
+/// The end of a hold; `None` if nothing is held.
 fn held(planned: &Planned) -> Option<Requeue> {
     let later = |by| Requeue::Backoff { by, ages: true };
     match (planned.reason, planned.until) {

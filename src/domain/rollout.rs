@@ -35,7 +35,7 @@ pub struct Rollout {
     pub id: RolloutId,
     /// The time at which AWS created it.
     pub started_at: Timestamp,
-    /// True where this function started it.
+    /// True if this function started it.
     pub own: bool,
     /// Its last progress.
     pub progress: Progress,
@@ -48,7 +48,7 @@ pub struct Rollout {
 pub struct Progress {
     /// Running tasks of the new revision.
     pub running: i32,
-    /// The lifecycle stage of the service deployment, where it was read.
+    /// The lifecycle stage of the service deployment, if it was read.
     pub stage: Option<String>,
     /// The instant from which the deadline counts.
     pub at: Timestamp,
@@ -84,7 +84,7 @@ closed_list! {
 }
 
 impl Outcome {
-    /// True where the tasks may not run as they should, and somebody must look at the service.
+    /// True if the tasks may not run as they should, and somebody must look at the service.
     #[must_use]
     pub fn is_failure(self) -> bool {
         match self {
@@ -120,7 +120,7 @@ impl Rollout {
         }
     }
 
-    /// The same rollout, to be followed further after `outcome`. `None` where that is its last: only
+    /// The same rollout, to be followed further after `outcome`. `None` if that is its last: only
     /// one that timed out, or is unknown, may end once more.
     #[must_use]
     pub fn after(self, outcome: Option<Outcome>) -> Option<Self> {
@@ -140,21 +140,21 @@ impl Rollout {
         }
     }
 
-    /// True where a deployment of the past is this one.
+    /// True if a deployment of the past is this one.
     #[must_use]
     pub fn is_of(&self, past: &PastDeployment) -> bool {
         past.id.as_ref().is_some_and(|id| self.is_deployment(id))
             || past.created_at.duration_since(self.started_at).abs() < SAME_MOMENT
     }
 
-    /// True where `id` is the id of this deployment.
+    /// True if `id` is the id of this deployment.
     #[must_use]
     pub fn is_deployment(&self, id: &str) -> bool {
         let RolloutId::EcsDeployment(known) = &self.id;
         known == id
     }
 
-    /// True where it is the deployment that ended.
+    /// True if it is the deployment that ended.
     #[must_use]
     pub fn is(&self, ended: &Ended) -> bool {
         ended

@@ -29,15 +29,15 @@ pub struct Service {
     pub id: ServiceId,
     /// Its account and Region.
     pub home: AccountRegion,
-    /// True where it takes deployments.
+    /// True if it takes deployments.
     pub status: ServiceStatus,
     /// Its deployment controller.
     pub controller: Controller,
     /// The way that Amazon ECS moves it from one revision to the next.
     pub deployment_strategy: DeploymentStrategy,
-    /// True where its deployments run lifecycle hooks, which rolling ones may have as well.
+    /// True if its deployments run lifecycle hooks, which rolling ones may have as well.
     pub has_lifecycle_hooks: bool,
-    /// True where Amazon ECS watches alarms when all tasks of a deployment run, or lets it bake for
+    /// True if Amazon ECS watches alarms when all tasks of a deployment run, or lets it bake for
     /// a time of its own.
     pub bakes: bool,
     /// The time of its creation. Its first deployment is no restart.
@@ -48,7 +48,7 @@ pub struct Service {
     pub deployments: Vec<Deployment>,
     /// The task definition of the primary deployment, or of the primary task set.
     pub task_definition: Option<String>,
-    /// The references of that, where it was read.
+    /// The references of that, if it was read.
     pub references: Option<Arc<References>>,
     /// The references of the service itself, beside its task definition.
     pub own_references: References,
@@ -56,13 +56,13 @@ pub struct Service {
     pub tags: Tags,
     /// The newest first, at most five.
     pub events: Vec<ServiceEvent>,
-    /// The deployments since the oldest change in question, where they were asked for.
+    /// The deployments since the oldest change in question, if they were asked for.
     pub history: History,
-    /// The creation of its oldest task, where that was asked for.
+    /// The creation of its oldest task, if that was asked for.
     pub oldest_task: OldestTask,
-    /// The rollout that is followed, where one is: of this function, or of others.
+    /// The rollout that is followed, if one is: of this function, or of others.
     pub followed_rollout: Option<Rollout>,
-    /// True where it was held for `settling` at its last attempt.
+    /// True if it was held for `settling` at its last attempt.
     pub has_waited_to_settle: bool,
 }
 
@@ -136,7 +136,7 @@ impl Service {
         }
     }
 
-    /// True where it watches everything that it refers to.
+    /// True if it watches everything that it refers to.
     #[must_use]
     pub fn says_auto(&self) -> bool {
         self.tags.watch.as_ref().is_some_and(|watch| watch.auto)
@@ -168,13 +168,13 @@ impl Service {
         })
     }
 
-    /// True where its task definition may decide its relation to a key, and was not read.
+    /// True if its task definition may decide its relation to a key, and was not read.
     #[must_use]
     pub fn may_need_its_task_definition(&self) -> bool {
         self.references.is_none() && self.tags.watch.as_ref().is_some_and(|watch| watch.auto)
     }
 
-    /// True where it refers to any version of the thing.
+    /// True if it refers to any version of the thing.
     #[must_use]
     pub fn refers_to(&self, key: &Key) -> bool {
         let watch = self.tags.watch.as_ref();
@@ -197,9 +197,9 @@ impl Service {
             .unwrap_or_else(|| key.clone())
     }
 
-    /// True where its next task will not start: its task definition, or the service itself, refers
+    /// True if its next task will not start: its task definition, or the service itself, refers
     /// to a key that is gone, and no deployment since has shown that it no longer needs it. False
-    /// where neither is known.
+    /// if neither is known.
     #[must_use]
     pub fn misses(&self, change: &Change) -> bool {
         let definition = self.references.as_deref();
@@ -265,7 +265,7 @@ impl Service {
         self.history.read()
     }
 
-    /// True where a deployment of this instant is the one that the service was created with.
+    /// True if a deployment of this instant is the one that the service was created with.
     #[must_use]
     pub fn was_created_with(&self, created_at: Timestamp) -> bool {
         self.created_at

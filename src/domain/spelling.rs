@@ -18,7 +18,7 @@ pub(super) fn without_slash(name: &str) -> &str {
 }
 
 /// The name and the six characters of a path that may be of a whole ARN: `prod/db-AbCdEf`. A name
-/// may itself end like that, so that this is a guess where the name is not known.
+/// may itself end like that, so that this is a guess if the name is not known.
 #[must_use]
 pub fn without_suffix(path: &str) -> Option<(&str, &str)> {
     let (name, suffix) = path.rsplit_once('-')?;

@@ -27,7 +27,7 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// True where the same call may succeed later with nobody's help.
+    /// True if the same call may succeed later with nobody's help.
     #[must_use]
     pub fn passes(self) -> bool {
         match self {
@@ -42,7 +42,7 @@ impl ErrorKind {
 pub struct Executed {
     /// The plan as it was carried out: a re-check may have changed it.
     pub planned: Planned,
-    /// `None` where no restart was due, perhaps by the re-check.
+    /// `None` if no restart was due, perhaps by the re-check.
     pub start: Option<StartResult>,
     /// The last description of it.
     pub seen: Service,
@@ -55,7 +55,7 @@ pub enum StartResult {
     Started {
         /// The deployment.
         rollout: Rollout,
-        /// True where the answer was lost, and the deployment found by describing the service.
+        /// True if the answer was lost, and the deployment found by describing the service.
         found: bool,
     },
     /// Throttled until the invocation's time was up; tried again later.
@@ -71,7 +71,7 @@ pub enum StartResult {
     Failed {
         /// AWS's own words.
         message: String,
-        /// True where it may succeed later with nobody's help.
+        /// True if it may succeed later with nobody's help.
         passes: bool,
     },
 }
@@ -116,7 +116,7 @@ impl StartResult {
         }
     }
 
-    /// True where it is tried again with nobody's help.
+    /// True if it is tried again with nobody's help.
     #[must_use]
     pub fn is_unfinished(&self) -> bool {
         match self {

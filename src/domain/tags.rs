@@ -47,7 +47,7 @@ impl fmt::Display for Mistake {
 /// The parsed tags of a service: all that begin with our prefix.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tags {
-    /// `watch`, `watch/2` …; `None` where the service has not opted in.
+    /// `watch`, `watch/2` …; `None` if the service has not opted in.
     pub watch: Option<Watch>,
     /// `strategy`.
     pub strategy: Option<Strategy>,

@@ -16,9 +16,9 @@ pub struct Term {
     /// are meant.
     home: Option<AccountRegion>,
     path: String,
-    /// The label of a secret that moves by itself, where the term names one.
+    /// The label of a secret that moves by itself, if the term names one.
     stage: Option<String>,
-    /// Whether the path is from the ARN of a secret, so that it may end in the six characters of a
+    /// True if the path is from the ARN of a secret, so that it may end in the six characters of a
     /// whole one.
     from_secret_arn: bool,
 }
@@ -53,20 +53,20 @@ impl Term {
         (self.is_prefix() && is_at_home).then_some(self.path.as_str())
     }
 
-    /// Whether it names everything below a path.
+    /// True if it names everything below a path.
     #[must_use]
     pub fn is_prefix(&self) -> bool {
         self.path.is_empty() || self.path.ends_with('/')
     }
 
-    /// Whether it names `key`, as a term of a service in the account and Region `home`. A prefix
+    /// True if it names `key`, as a term of a service in the account and Region `home`. A prefix
     /// matches whole segments of a path.
     #[must_use]
     pub fn matches(&self, key: &Key, home: &AccountRegion) -> bool {
         self.stage.as_deref() == key.stage() && self.names_thing(key, home)
     }
 
-    /// Whether it names the thing of `key`, whatever the stage of a secret.
+    /// True if it names the thing of `key`, whatever the stage of a secret.
     pub(super) fn names_thing(&self, key: &Key, home: &AccountRegion) -> bool {
         self.kind == key.kind() && key.is_at(self.home.as_ref().unwrap_or(home)) && self.names(key)
     }
@@ -79,14 +79,14 @@ impl Term {
         }
     }
 
-    /// Whether the ARN of a secret is whole, with its last six characters, and names `key`.
+    /// True if the ARN of a secret is whole, with its last six characters, and names `key`.
     fn names_whole_arn(&self, key: &Key) -> bool {
         let named = || without_suffix(&self.path).filter(|(name, _)| *name == key.path());
         named().is_some_and(|(_, suffix)| key.suffix().is_none_or(|known| known == suffix))
     }
 
     /// The one key that it names, as a term of a service in the account and Region `home`; `None`
-    /// for a prefix. The ARN of a secret counts as a whole one where it may be one.
+    /// for a prefix. The ARN of a secret counts as a whole one if it may be one.
     #[must_use]
     pub fn key(&self, home: &AccountRegion) -> Option<Key> {
         let whole = without_suffix(&self.path).filter(|_| self.from_secret_arn);

@@ -4,7 +4,7 @@
 pub const LONGEST: usize = 256;
 
 /// Text of others (keys, names, senders, reasons of Amazon ECS, service events), as it may be shown
-/// in a log or on a terminal: at most [`LONGEST`] characters, the last of them `…` where more was
+/// in a log or on a terminal: at most [`LONGEST`] characters, the last of them `…` if more was
 /// there, and U+FFFD for each character that would move the cursor, end the line or turn the
 /// direction of what follows.
 ///
@@ -28,7 +28,7 @@ pub fn bounded(text: &str) -> String {
         .collect()
 }
 
-/// Whether a character may be shown as it is. Not shown are control characters, and those of
+/// True if a character may be shown as it is. Not shown are control characters, and those of
 /// Unicode that end a line or turn the direction of the text ("Unicode Bidirectional Algorithm",
 /// UAX #9).
 #[must_use]

@@ -33,7 +33,7 @@ pub enum Match {
 
 impl Watch {
     /// The relation of a service in the account and Region `home` to `key`. The service has
-    /// references of its `own`, and those of its task `definition`, where that was read. Of two
+    /// references of its `own`, and those of its task `definition`, if that was read. Of two
     /// keys that may be meant, the one that it watches counts.
     #[must_use]
     pub fn match_of(
@@ -93,7 +93,7 @@ impl Watch {
         }
     }
 
-    /// Whether such a service refers to any version of the key's thing, pinned ones included.
+    /// True if such a service refers to any version of the key's thing, pinned ones included.
     #[must_use]
     pub fn refers_to(
         &self,

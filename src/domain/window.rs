@@ -17,7 +17,7 @@ pub struct Window {
     pub to: Weekday,
     /// Opens at this time.
     pub opens: Time,
-    /// Closes at this time, on the next day where it is not after `opens`.
+    /// Closes at this time, on the next day if it is not after `opens`.
     pub closes: Time,
     /// In this zone.
     pub zone: TimeZone,
@@ -46,14 +46,14 @@ impl Window {
         })
     }
 
-    /// Whether restarts may start at this instant.
+    /// True if restarts may start at this instant.
     #[must_use]
     pub fn is_open(&self, at: Timestamp) -> bool {
         self.openings(at)
             .any(|(opens, closes)| opens <= at && at < closes)
     }
 
-    /// The first instant, from `after` on, at which restarts may start; [`Timestamp::MAX`] where
+    /// The first instant, from `after` on, at which restarts may start; [`Timestamp::MAX`] if
     /// there is none.
     #[must_use]
     pub fn next_opening(&self, after: Timestamp) -> Timestamp {

@@ -7,7 +7,7 @@ use super::content::Content;
 /// The payload of one invocation.
 #[derive(Debug, PartialEq)]
 pub struct Inbox {
-    /// Whether Lambda polled it from a queue, and asks which messages the queue is to keep.
+    /// True if Lambda polled it from a queue, and asks which messages the queue is to keep.
     pub from_queue: bool,
     /// The messages of the queue; one message for a direct invocation.
     pub messages: Vec<Message>,
@@ -26,7 +26,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// Whether it has work that no other message repeats. The next sweep repeats what this one
+    /// True if it has work that no other message repeats. The next sweep repeats what this one
     /// cannot do.
     #[must_use]
     pub fn has_work(&self) -> bool {

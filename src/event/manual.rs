@@ -28,7 +28,7 @@ pub struct Manual {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object with repair")]
 pub struct Sweep {
-    /// Whether stale services are restarted; `None` for the function's own setting.
+    /// True if stale services are restarted; `None` for the function's own setting.
     pub repair: Option<bool>,
 }
 
@@ -70,7 +70,7 @@ impl Manual {
         self.changed.len() + self.request.services.len()
     }
 
-    /// Whether it names keys, instead of services.
+    /// True if it names keys, instead of services.
     #[must_use]
     pub fn names_keys(&self) -> bool {
         !self.changed.is_empty()

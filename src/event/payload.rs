@@ -77,7 +77,7 @@ struct SnsMessage {
 #[derive(Clone, Copy)]
 pub(super) struct Context {
     pub(super) may_hold_sns: bool,
-    /// Whether the payload stands directly in a message of the function's own queue.
+    /// True if the payload stands directly in a message of the function's own queue.
     pub(super) is_own: bool,
     /// The time at which the message was sent. Times in the payload are compared with it, so that
     /// they mean the same each time the message is delivered.

@@ -202,7 +202,7 @@ fn ignored_for(
     }
 }
 
-/// Whether an object is what the console's "Create folder" writes. Nothing reads it, and it comes
+/// True if an object is what the console's "Create folder" writes. Nothing reads it, and it comes
 /// and goes with the objects below it ("Organizing objects in the Amazon S3 console by using
 /// folders", Amazon S3 User Guide).
 fn is_folder(object: &Object<'_>, key: &str, kind: ChangeKind) -> bool {
@@ -230,7 +230,7 @@ fn check(bucket: &Bucket, key: &str, outer: &str) -> Result<(), Malformed> {
     }
 }
 
-/// Whether every `%` of a key is followed by two hexadecimal digits.
+/// True if every `%` of a key is followed by two hexadecimal digits.
 fn is_form_encoded(key: &str) -> bool {
     let is_escape = |rest: &str| match rest.as_bytes() {
         [high, low, ..] => high.is_ascii_hexdigit() && low.is_ascii_hexdigit(),

@@ -250,7 +250,7 @@ impl ApiCall {
 
 impl ResponseElements {
     /// The secret with this ARN. Without a name beside it, the name ends before the ARN's last six
-    /// characters, where it has them.
+    /// characters, if it has them.
     fn key(&self, arn: &Arn<'_>) -> Result<Key, Malformed> {
         let at = "detail.responseElements.arn";
         let path = arn

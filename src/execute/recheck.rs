@@ -99,7 +99,7 @@ impl Group {
     }
 
     /// A service that was described `before`, at `described_at`, as it was a few seconds ago at
-    /// most, with the evidence that it needs. `None` where both are known already.
+    /// most, with the evidence that it needs. `None` if both are known already.
     ///
     /// # Errors
     /// Its description is older, and it cannot be described now.

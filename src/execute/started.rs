@@ -7,6 +7,6 @@ use crate::domain::service::ServiceEvent;
 #[derive(Debug)]
 pub(super) struct Started {
     pub(super) rollout: Rollout,
-    /// The service's events as the answer shows them, the newest first; empty where it shows none.
+    /// The service's events as the answer shows them, the newest first; empty if it shows none.
     pub(super) events: Vec<ServiceEvent>,
 }

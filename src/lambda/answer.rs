@@ -65,7 +65,7 @@ impl From<Error> for Diagnostic {
     }
 }
 
-/// The answer to a queue names the messages to keep. A direct invocation fails only where a retry
+/// The answer to a queue names the messages to keep. A direct invocation fails only if a retry
 /// can help.
 pub(super) fn of(
     inbox: Inbox,

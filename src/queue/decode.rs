@@ -114,7 +114,7 @@ fn service(name: &str) -> Result<ServiceId, Malformed> {
 }
 
 impl WireChange {
-    /// The change with this scope; `None` where its kind is unknown.
+    /// The change with this scope; `None` if its kind is unknown.
     fn into_change(self, scope: Scope, clock: Timestamp) -> Option<Change> {
         let at = not_ahead_of(self.at, clock);
         let change = Change::new(self.key()?, at, self.change.into(), &self.event);

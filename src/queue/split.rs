@@ -21,7 +21,7 @@ const CHANGE_BYTES: usize = 200;
 /// Bytes of the name of a service, roughly.
 const SERVICE_BYTES: usize = 40;
 
-/// Whether a list has more entries than are read again, or there are so many names that the message
+/// True if a list has more entries than are read again, or there are so many names that the message
 /// is too long in any case.
 ///
 /// The list of a [`Scope::AllExcept`] may have any length: it continues in further entries.
@@ -53,12 +53,12 @@ pub(super) fn exceeds_a_list(deferred: &DeferredWork) -> bool {
 
 /// Splits deferred work in two:
 ///
-/// * by its services, where these take more room than the changes: all changes beside half of the
+/// * by its services, if these take more room than the changes: all changes beside half of the
 ///   services would otherwise be as long as before;
 /// * by its changes elsewhere.
 ///
 /// One change without services to split loses its list of a [`Scope::AllExcept`]: to list these
-/// services once more does no harm. `None` where nothing is left to split.
+/// services once more does no harm. `None` if nothing is left to split.
 pub(super) fn split(deferred: &DeferredWork) -> Option<Vec<DeferredWork>> {
     let services = named_services(deferred);
     let middle = services

@@ -154,7 +154,7 @@ pub(super) struct WireRollout {
     #[serde(default, skip_serializing_if = "is_default")]
     #[serde(deserialize_with = "json::maybe_text")]
     pub(super) stage: Option<String>,
-    /// The time of its last progress; its start, where it made none.
+    /// The time of its last progress; its start, if it made none.
     #[serde(default, skip_serializing_if = "is_default")]
     #[serde(deserialize_with = "json::maybe_time")]
     pub(super) progress_at: Option<Timestamp>,

@@ -72,7 +72,7 @@ pub(super) fn with_mistakes(
         .len()
 }
 
-/// The lines of the changes of a batch, each with the services that it reaches; with none where it
+/// The lines of the changes of a batch, each with the services that it reaches; with none if it
 /// could not be read which services watch.
 pub(super) fn received(
     batch: &Batch,

@@ -8,7 +8,7 @@ use crate::domain::change::Scope;
 use crate::domain::request::Request;
 use crate::event::{Content, Inbox};
 
-/// True where the services that watch must be listed: messages of our own name the services that
+/// True if the services that watch must be listed: messages of our own name the services that
 /// they are for.
 pub(super) fn needs_a_listing(inbox: &Inbox) -> bool {
     contents(inbox).any(|content| match content {

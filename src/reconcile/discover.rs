@@ -46,7 +46,7 @@ pub(super) struct Discovered {
     keys: Shared<BTreeSet<Key>>,
 }
 
-/// A service whose task definition was asked for, and the error where it could not be read.
+/// A service whose task definition was asked for, and the error if it could not be read.
 struct WithDefinition<'s> {
     service: &'s mut Service,
     error: Option<Arc<Error>>,
@@ -116,7 +116,7 @@ impl Discovery<'_> {
     }
 
     /// Reads the task definitions that decide whether a change affects a service: of those that say
-    /// `auto` and whose terms do not name every change already. Where one cannot be read, the
+    /// `auto` and whose terms do not name every change already. If one cannot be read, the
     /// service's terms decide alone, and the other changes are planned again later.
     pub(super) async fn read_references(&self, batch: &Batch, discovered: &mut Discovered) {
         let is_undecided = |service: &&mut Service| {
@@ -143,7 +143,7 @@ impl Discovery<'_> {
     }
 
     /// Reads the task definitions of the services that watch a deleted key, also of those that do
-    /// not say `auto`: only where one refers to the key itself does its next task not start. One
+    /// not say `auto`: only if one refers to the key itself does its next task not start. One
     /// call for each that is not known yet. One that cannot be read alarms nobody; the line of the
     /// service says so.
     pub(super) async fn read_missing_keys(&self, batch: &Batch, discovered: &mut Discovered) {
@@ -256,7 +256,7 @@ fn keys_with<'a>(
         .filter(move |key| service.match_of(key) == wanted)
 }
 
-/// True where a change is for a service, and a term or a reference names its key.
+/// True if a change is for a service, and a term or a reference names its key.
 pub(super) fn is_decided(service: &Service, change: &Change) -> bool {
     change.scope.includes(&service.id)
         && matches!(

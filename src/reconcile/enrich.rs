@@ -45,7 +45,7 @@ struct Metadata {
     previous: LookUps<String>,
     /// The time of the last write of what was deleted.
     written: LookUps<Timestamp>,
-    /// `None` where no key can be ignored.
+    /// `None` if no key can be ignored.
     ignored: Option<Result<std::sync::Arc<IgnoredKeys>, Error>>,
 }
 
@@ -103,7 +103,7 @@ impl Enricher<'_> {
     }
 
     /// Asks once more for parameters that were written in a second in which a service that watches
-    /// them was deployed, where the look-up came too early to be exact: what a pipeline writes and
+    /// them was deployed, if the look-up came too early to be exact: what a pipeline writes and
     /// deploys within one second is not deployed again. Waits for three seconds at most, as long as
     /// a change settles, and costs one more call for fifty such parameters. The keys of `read_keys`
     /// were just asked for, at `read_at`.
@@ -169,7 +169,7 @@ impl Enricher<'_> {
         answers.filter_map(async |answer| answer).collect().await
     }
 
-    /// The time at which secrets and objects that were deleted were written last, where they are
+    /// The time at which secrets and objects that were deleted were written last, if they are
     /// there: in a bucket that the role may list, and among the secrets of the account.
     async fn written_at(&self, deleted: Vec<Change>, by: Instant) -> LookUps<Timestamp> {
         let look_up = |(place, change): (usize, Change)| async move {
@@ -269,7 +269,7 @@ impl Metadata {
     }
 }
 
-/// True where a parameter was written in the second of a deployment of a service that watches it,
+/// True if a parameter was written in the second of a deployment of a service that watches it,
 /// and only the second of the write is known.
 fn is_in_doubt(change: &Change, services: &[Service]) -> bool {
     let is_parameter = change.enriched

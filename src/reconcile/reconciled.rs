@@ -34,11 +34,11 @@ pub struct Reconciled {
     pub redelivered: BTreeSet<MessageIndex>,
     /// The services that are left to a redelivery.
     pub left_to_redelivery: BTreeSet<ServiceId>,
-    /// True where a restart was started.
+    /// True if a restart was started.
     pub has_started: bool,
     /// The number of messages that were sent for later.
     pub sent: usize,
-    /// The error, where the services could not be listed.
+    /// The error, if the services could not be listed.
     pub error: Option<Error>,
     /// The number of changes that would restart too many services.
     pub refused_changes: usize,
@@ -53,7 +53,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// True where the listing may succeed later with nobody's help.
+    /// True if the listing may succeed later with nobody's help.
     pub(super) fn passes(&self) -> bool {
         let Self::ListingFailed(error) = self;
         error.kind.passes()
@@ -86,7 +86,7 @@ impl Reconciled {
     }
 }
 
-/// The account and Region of the function's own ARN. Emulators of Lambda invent one: where no listed
+/// The account and Region of the function's own ARN. Emulators of Lambda invent one: if no listed
 /// service is there, the place of the services is the function's.
 fn home(own: Option<&AccountRegion>, watching: &[Listed]) -> AccountRegion {
     let is_there = |home: &&AccountRegion| {

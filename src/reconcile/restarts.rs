@@ -66,7 +66,7 @@ impl Restarts<'_> {
     }
 
     /// Plans, and names the evidence to read of services shortly before they are restarted. It is
-    /// read at once where nothing is to be restarted, since it decides the reason; and where others
+    /// read at once if nothing is to be restarted, since it decides the reason; and if others
     /// wait for the restart to end, since perhaps there is none.
     async fn plan(
         &self,

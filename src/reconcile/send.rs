@@ -13,7 +13,7 @@ use crate::domain::deferred_work::DeferredWork;
 use crate::domain::resolution::{FollowUp, Resolutions};
 use crate::queue::encode;
 
-/// Sends deferred work to the function's own queue, where it has one.
+/// Sends deferred work to the function's own queue, if it has one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sender<'a> {
     pub(super) sqs: &'a Sqs,
@@ -59,7 +59,7 @@ impl Sender<'_> {
         sent
     }
 
-    /// Sends a whole batch that nothing was planned of. Where that cannot be, its messages are
+    /// Sends a whole batch that nothing was planned of. If that cannot be, its messages are
     /// redelivered. Half of the time for sending is kept for what was begun, and for the answer.
     pub(super) async fn requeue(&self, batch: Batch) -> Sent {
         let until = self.deadline.until;
@@ -95,7 +95,7 @@ impl Sender<'_> {
         }
     }
 
-    /// The number of messages that were sent; `None` where one could not be.
+    /// The number of messages that were sent; `None` if one could not be.
     async fn send(&self, work: &DeferredWork, now: Timestamp) -> Option<usize> {
         let queue_url = self.queue_url?;
         let bodies = encode(work);

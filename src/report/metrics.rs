@@ -36,7 +36,7 @@ pub(super) fn of<'a>(summary: &'a Summary, function: &'a str) -> impl Iterator<I
         ("TagMistakes", counts.mistakes),
         ("LookupsFailed", counts.lookups_failed),
         ("MessagesRedelivered", counts.redelivered),
-        // The heartbeat: an alarm is raised where it is missing.
+        // The heartbeat: an alarm is raised if it is missing.
         ("SweepsCompleted", counts.sweeps_completed),
         ("ServicesStale", counts.stale),
         ("ServicesStillStale", counts.still_stale),

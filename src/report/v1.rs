@@ -35,7 +35,7 @@ pub struct Summary {
     /// The number of everything.
     #[serde(flatten)]
     pub counts: Counts,
-    /// The error, where the services that watch could not be listed.
+    /// The error, if the services that watch could not be listed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// The services that a change affects or a request names.

@@ -24,7 +24,7 @@ pub(super) struct Volume {
 }
 
 impl Volume {
-    /// True where a line may be written. An eighth is kept for warnings and errors, another for errors
+    /// True if a line may be written. An eighth is kept for warnings and errors, another for errors
     /// alone, and no kind of line takes more than half of what its level may: neither a flood
     /// of events that mean nothing nor one of broken messages, which become dead letters, hides
     /// that a restart failed.

@@ -29,7 +29,7 @@ pub(super) struct Verifier<'a> {
 #[derive(Debug)]
 pub(super) struct Candidate {
     pub(super) change: Change,
-    /// The cause why it restarts none of them, where it does not.
+    /// The cause why it restarts none of them, if it does not.
     pub(super) only_reported: Option<Cause>,
     pub(super) services: BTreeSet<ServiceId>,
 }
@@ -88,7 +88,7 @@ pub(super) fn changes(candidates: Vec<Candidate>) -> BTreeMap<Key, Change> {
 }
 
 impl Verifier<'_> {
-    /// The candidates without those whose key its owner wants ignored. Where that cannot be read,
+    /// The candidates without those whose key its owner wants ignored. If that cannot be read,
     /// they are only reported.
     pub(super) async fn without_ignored(
         &self,

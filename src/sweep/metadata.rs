@@ -288,7 +288,7 @@ impl LastChanges {
         self.changes.push(change);
     }
 
-    /// Adds a parameter: the source's own time is exact where it was asked for late enough.
+    /// Adds a parameter: the source's own time is exact if it was asked for late enough.
     fn add_parameter(&mut self, key: Key, listed: &ListedParameter, read_at: Timestamp) {
         self.add(key, listed.at);
         if let Some(change) = self.changes.last_mut() {
@@ -320,7 +320,7 @@ impl LastChanges {
         }
     }
 
-    /// Adds what a bucket lists below a path; an error where that is only a part.
+    /// Adds what a bucket lists below a path; an error if that is only a part.
     fn add_objects(
         &mut self,
         partition: &str,

@@ -144,7 +144,7 @@ impl Ecs {
     }
 }
 
-/// Whether a deployment did not stay, or may stand at a hook. One that a newer one superseded needs
+/// True if a deployment did not stay, or may stand at a hook. One that a newer one superseded needs
 /// no detail.
 fn needs_detail(past: &PastDeployment, created: &[Timestamp], has_hooks: bool) -> bool {
     match past.status {

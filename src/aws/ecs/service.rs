@@ -14,7 +14,7 @@ use crate::domain::tags::Tags;
 /// Events of a service that are kept: as many as a person reads at a glance.
 const EVENTS: usize = 5;
 
-/// Converts a service, with the tags that begin with `prefix`. `None` where the answer lacks the
+/// Converts a service, with the tags that begin with `prefix`. `None` if the answer lacks the
 /// service's ARN, or has it in the short format.
 pub(super) fn service(described: &types::Service, prefix: &str) -> Option<Service> {
     let (id, home) = ServiceId::from_arn(described.service_arn()?)?;
@@ -98,7 +98,7 @@ fn service_connect(described: &types::Service) -> References {
     references
 }
 
-/// Whether a deployment continues after all its tasks run: while alarms are watched (Amazon ECS
+/// True if a deployment continues after all its tasks run: while alarms are watched (Amazon ECS
 /// computes for how long), or for a time of its own.
 fn bakes(configuration: &types::DeploymentConfiguration) -> bool {
     configuration.alarms().is_some_and(|alarms| alarms.enable)
@@ -107,7 +107,7 @@ fn bakes(configuration: &types::DeploymentConfiguration) -> bool {
             .is_some_and(|minutes| minutes > 0)
 }
 
-/// The task definition that a service runs. Where CodeDeploy or a third party deploys it, the
+/// The task definition that a service runs. If CodeDeploy or a third party deploys it, the
 /// service's own field may be stale, and the primary task set has it.
 fn task_definition(described: &types::Service) -> Option<String> {
     let set = described

@@ -108,7 +108,7 @@ impl Ecs {
 
     /// Starts a deployment that replaces the running tasks and changes nothing else:
     /// [`UpdateService`][api] with the cluster, the service and the force flag. It is sent once.
-    /// Where the answer is lost, the service must be described again.
+    /// If the answer is lost, the service must be described again.
     ///
     /// [api]: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html
     ///

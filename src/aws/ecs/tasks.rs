@@ -13,7 +13,7 @@ use crate::aws::timestamp::timestamp;
 use crate::domain::arn::ServiceId;
 
 impl Ecs {
-    /// The creation of the oldest task that a service wants to run; `None` where it wants none. Two
+    /// The creation of the oldest task that a service wants to run; `None` if it wants none. Two
     /// calls for each hundred tasks.
     ///
     /// # Errors

@@ -31,7 +31,7 @@ impl Scope {
         Self::AllExcept(Arc::new(others))
     }
 
-    /// Whether a service is one of them.
+    /// True if a service is one of them.
     #[must_use]
     pub fn includes(&self, id: &ServiceId) -> bool {
         match self {
@@ -41,7 +41,7 @@ impl Scope {
         }
     }
 
-    /// Whether a service is one of them by name.
+    /// True if a service is one of them by name.
     #[must_use]
     pub fn names(&self, id: &ServiceId) -> bool {
         matches!(self, Self::Only(these) if these.contains(id))

@@ -123,7 +123,7 @@ fn a_whole_second_ends_with_its_last_moment() {
     assert_eq!(t("2026-01-31T10:00:00.250Z"), "2026-01-31T10:00:00.25Z");
 }
 
-/// The time of a write of the second from 10:00:00, where its source has the time `at`, read at
+/// The time of a write of the second from 10:00:00, if its source has the time `at`, read at
 /// `read_at`.
 fn dated(at: &str, read_at: &str, shares_second: bool) -> String {
     let mut change = Change {

@@ -20,7 +20,7 @@ use crate::domain::shared::{Memo, Shared};
 #[derive(Clone, Debug)]
 pub(super) struct Due<'a> {
     pub(super) service: &'a ServiceId,
-    /// The changes that it is due for; none where a request alone names it. Services with the same
+    /// The changes that it is due for; none if a request alone names it. Services with the same
     /// ones share them.
     pub(super) keys: Arc<BTreeSet<Key>>,
     pub(super) at: Timestamp,
@@ -58,7 +58,7 @@ impl KeysDue {
     }
 }
 
-/// A rollout is followed for the changes that it covers; where it covers none, for all: nothing else
+/// A rollout is followed for the changes that it covers; if it covers none, for all: nothing else
 /// carries it.
 fn keys_due(reasons: &Reasons, follows: bool) -> BTreeSet<Key> {
     let is_due = |reason: Reason| match reason.decision() {
@@ -78,7 +78,7 @@ fn keys_due(reasons: &Reasons, follows: bool) -> BTreeSet<Key> {
     }
 }
 
-/// The rollouts of a change and the restarts that wait for it return together where they are more
+/// The rollouts of a change and the restarts that wait for it return together if they are more
 /// than may run at once: only then can they be counted.
 pub(super) fn kept_together(mut due: Vec<Due<'_>>, max_in_flight: usize) -> Vec<Due<'_>> {
     let mut services_of: BTreeMap<Option<&Key>, usize> = BTreeMap::new();

@@ -10,7 +10,7 @@ use crate::domain::reason::Reason;
 use crate::domain::service::Service;
 use crate::domain::text::bounded;
 
-/// The text for one reason; `None` where the reason says all.
+/// The text for one reason; `None` if the reason says all.
 pub(super) fn of(
     service: &Service,
     planned: &Planned,
@@ -52,7 +52,7 @@ pub(super) fn of(
     }
 }
 
-/// True where no change affects the service, but a request names it.
+/// True if no change affects the service, but a request names it.
 fn is_requested_alone(planned: &Planned) -> bool {
     planned.requested && planned.asked_by.is_empty()
 }

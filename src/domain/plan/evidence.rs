@@ -34,10 +34,10 @@ const A_MOMENT: SignedDuration = SignedDuration::from_secs(1);
 impl Plan {
     /// The evidence that must be read of services before their decisions stand:
     ///
-    /// * of one that is to be restarted the deployment history, where it was busy within the hour
-    ///   (restarts count), where the change is older than a minute or something happened since (it
-    ///   may have been tried), where a deployment runs (it may be a rollback), and where the
-    ///   deployment that is followed is gone;
+    /// * of one that is to be restarted the deployment history, if it was busy within the hour
+    ///   (restarts count), if the change is older than a minute or something happened since (it
+    ///   may have been tried), if a deployment runs (it may be a rollback), or if the deployment
+    ///   that is followed is gone;
     /// * of one that is to be restarted for changes older than ten minutes alone the creation of
     ///   its oldest task, unless a request names it;
     /// * of one that shows a failed deployment the history, which says who ended it and why;
@@ -79,7 +79,7 @@ struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    /// True where this reason decides, or would without the mode.
+    /// True if this reason decides, or would without the mode.
     fn is_decided(&self, reason: Reason) -> bool {
         self.planned.reason == reason || self.planned.would_be == Some(reason)
     }
@@ -102,7 +102,7 @@ impl Asking<'_> {
     }
 }
 
-/// The instant from which on the history is needed, where it is.
+/// The instant from which on the history is needed, if it is.
 fn history_since(service: &Service, asking: &Asking<'_>, now: Timestamp) -> Option<Timestamp> {
     let shows_a_failure = || {
         service
@@ -129,7 +129,7 @@ fn history_since(service: &Service, asking: &Asking<'_>, now: Timestamp) -> Opti
     decides.into_iter().chain(end_of_rollout(service)).min()
 }
 
-/// The start of the rollout that is followed, where only the history says how it ended: it is no
+/// The start of the rollout that is followed, if only the history says how it ended: it is no
 /// longer shown, or as failed.
 fn end_of_rollout(service: &Service) -> Option<Timestamp> {
     let rollout = service.followed_rollout.as_ref()?;
@@ -149,7 +149,7 @@ fn is_oldest_task_needed(service: &Service, asking: &Asking<'_>, now: Timestamp)
         && newest.is_some_and(|newest| now.duration_since(newest) > MAY_HAVE_BEEN_READ)
 }
 
-/// The instant from which on the history matters to a restart, where it does.
+/// The instant from which on the history matters to a restart, if it does.
 fn before_restart(
     service: &Service,
     oldest: Option<Timestamp>,

@@ -15,7 +15,7 @@ pub(in crate::domain) fn awaiting_approval(case: &Case<'_>) -> Option<Applies> {
     })
 }
 
-/// New tasks are no sign of freshness where a newer deployment has ended: those of a rollback are
+/// New tasks are no sign of freshness if a newer deployment has ended: those of a rollback are
 /// new too. Of a request, which wants new tasks, only a deployment is one.
 pub(in crate::domain) fn fresh(case: &Case<'_>) -> Option<Applies> {
     let t = case.trigger.covered_after();
@@ -27,7 +27,7 @@ pub(in crate::domain) fn fresh(case: &Case<'_>) -> Option<Applies> {
     is_renewed.then(|| Applies::because(Because::EveryTaskIsNewer))
 }
 
-/// This is also the reason where the cause of the end cannot be read.
+/// This is also the reason if the cause of the end cannot be read.
 pub(in crate::domain) fn failed_already(case: &Case<'_>) -> Option<Applies> {
     ended(case)
         .filter(|ended| ended.by != EndedBy::Decision)

@@ -108,7 +108,7 @@ fn is_rolled_back(past: &PastDeployment) -> bool {
     )
 }
 
-/// A change that settles soon is waited for by the invocation itself. So is any change where the
+/// A change that settles soon is waited for by the invocation itself. So is any change if the
 /// service was held for this before, since a key that is written all the time never settles.
 pub(in crate::domain) fn settling(case: &Case<'_>) -> Option<Applies> {
     let settled = case

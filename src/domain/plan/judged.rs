@@ -18,9 +18,9 @@ use crate::domain::shared::Shared;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Judgement {
     pub(super) reason: Reason,
-    /// Its end, where that is known.
+    /// Its end, if that is known.
     pub(super) until: Option<Timestamp>,
-    /// The fact that it rests on, where a person needs to know it.
+    /// The fact that it rests on, if a person needs to know it.
     pub(super) because: Option<Box<Because>>,
 }
 
@@ -42,7 +42,7 @@ pub(super) struct Judged<'a> {
     pub(super) service: &'a Service,
     /// By each change that affects it, whatever the scope of the change.
     pub(super) reasons: Arc<Reasons>,
-    /// About the request, where one names it.
+    /// About the request, if one names it.
     pub(super) request: Option<Judgement>,
     judgements: Arc<Judgements>,
 }
@@ -95,7 +95,7 @@ impl<'a> Judged<'a> {
         }
     }
 
-    /// The judgement about the changes of an instant, where it is this reason: a rule about keys
+    /// The judgement about the changes of an instant, if it is this reason: a rule about keys
     /// knows nothing beyond it.
     pub(super) fn about(&self, at: Timestamp, reason: Reason) -> Option<&Judgement> {
         self.judgements

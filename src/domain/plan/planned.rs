@@ -33,22 +33,22 @@ pub enum Action {
 pub struct Planned {
     /// The reason, and with it the decision.
     pub reason: Reason,
-    /// The reason that would have decided, where `reason` is a mode in which nothing is done.
+    /// The reason that would have decided, if `reason` is a mode in which nothing is done.
     pub would_be: Option<Reason>,
-    /// The way to restart it, where the decision is to restart.
+    /// The way to restart it, if the decision is to restart.
     pub action: Option<Action>,
     /// Everything that a person needs to know beyond the reason.
     pub detail: Option<String>,
     /// The changes that affect it, each with the reason that it alone would give. Services that
     /// are affected alike share them.
     pub asked_by: Arc<Reasons>,
-    /// True where a request names it, beside or instead of a change.
+    /// True if a request names it, beside or instead of a change.
     pub requested: bool,
     /// A restart may start at this instant.
     pub not_before: Timestamp,
-    /// The end of a hold, or the latest instant to plan again, where that is known.
+    /// The end of a hold, or the latest instant to plan again, if that is known.
     pub until: Option<Timestamp>,
-    /// The deployment that failed or was rejected, where that is why nothing is started.
+    /// The deployment that failed or was rejected, if that is why nothing is started.
     pub ended: Option<Ended>,
 }
 
@@ -78,7 +78,7 @@ impl Planned {
         }
     }
 
-    /// True where it is to be restarted.
+    /// True if it is to be restarted.
     #[must_use]
     pub fn is_restart(&self) -> bool {
         self.reason.decision() == Decision::Restart
@@ -96,7 +96,7 @@ impl Planned {
         }
     }
 
-    /// The changes that restart no service, because they would restart too many. None where the
+    /// The changes that restart no service, because they would restart too many. None if the
     /// mode forbids a restart anyway.
     pub fn refused_changes(&self) -> impl Iterator<Item = &Key> {
         let refused = self

@@ -8,7 +8,7 @@ use crate::domain::policy::Policy;
 use crate::domain::service::{Service, ServiceStatus};
 use crate::domain::watch::Match;
 
-/// A requested service counts as fresh where its last deployment was created this long before the
+/// A requested service counts as fresh if its last deployment was created this long before the
 /// request, or later. So neither a repeated request nor a redelivered message restarts it twice.
 const JUST_RESTARTED: SignedDuration = SignedDuration::from_secs(60);
 
@@ -29,7 +29,7 @@ pub(in crate::domain) enum Rule {
     /// About how many rollouts of the change, or of the request, run. They are counted last,
     /// because the restarts that were planned before belong to them.
     InFlight(fn(usize, &Policy) -> bool),
-    /// Applies where no other rule does.
+    /// Applies if no other rule does.
     Otherwise,
 }
 
@@ -59,16 +59,16 @@ pub(in crate::domain) struct Case<'a> {
 pub(in crate::domain) struct Affected<'a> {
     pub(super) change: &'a Change,
     pub(super) relation: Match,
-    /// True where the service refers to a key that was deleted.
+    /// True if the service refers to a key that was deleted.
     pub(super) is_lost: bool,
 }
 
 /// The answer of a rule that applies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::domain) struct Applies {
-    /// Its end, where that is known.
+    /// Its end, if that is known.
     pub(super) until: Option<Timestamp>,
-    /// The fact that it rests on, where a person needs to know it.
+    /// The fact that it rests on, if a person needs to know it.
     pub(super) because: Option<Box<Because>>,
 }
 
@@ -118,7 +118,7 @@ impl Trigger {
 }
 
 impl<'a> Affected<'a> {
-    /// `None` where the change does not affect the service, and where only the task definition,
+    /// `None` if the change does not affect the service, and if only the task definition,
     /// which could not be read, decides that. The caller reports the latter.
     pub(super) fn of(service: &Service, change: &'a Change) -> Option<Self> {
         let relation = service.match_of(&change.key);

@@ -35,7 +35,7 @@ impl Service {
         primary.or_else(|| others.max_by_key(|rollout| rollout.started_at))
     }
 
-    /// True where a deployment that has not failed was created after `t`, whoever made it: its
+    /// True if a deployment that has not failed was created after `t`, whoever made it: its
     /// tasks read the values that were there after `t`. The newest good one is always the primary
     /// one; a newer one beside it is being rolled back.
     #[must_use]
@@ -47,7 +47,7 @@ impl Service {
             })
     }
 
-    /// True where every task was created after `t`, although no deployment was. For example, the
+    /// True if every task was created after `t`, although no deployment was. For example, the
     /// service was scaled to zero and up again.
     #[must_use]
     pub fn is_renewed_since(&self, t: Timestamp) -> bool {
@@ -98,7 +98,7 @@ impl Service {
         }
     }
 
-    /// True where a deployment of the history was, or is being, rolled back, or was stopped by
+    /// True if a deployment of the history was, or is being, rolled back, or was stopped by
     /// anything but a newer one.
     fn has_ended(&self, past: &PastDeployment) -> bool {
         match past.status {
@@ -108,7 +108,7 @@ impl Service {
         }
     }
 
-    /// True where a newer deployment of this service ended that one.
+    /// True if a newer deployment of this service ended that one.
     #[must_use]
     pub(in crate::domain) fn was_superseded(&self, past: &PastDeployment) -> bool {
         let others = self.past().iter().map(|other| other.created_at);
@@ -126,7 +126,7 @@ impl Service {
             .or_else(|| shown().map(|shown| shown.task_definition.as_str()))
     }
 
-    /// True where a deployment created after `t` ended well: its tasks started.
+    /// True if a deployment created after `t` ended well: its tasks started.
     pub(super) fn has_completed_since(&self, t: Timestamp) -> bool {
         let ended_well = |primary: &Deployment| {
             primary.created_at > t && primary.state != RolloutState::Failed && !self.is_rolling()

@@ -6,7 +6,7 @@ use crate::domain::history::ServiceDeploymentStatus;
 use crate::domain::rollout::Rollout;
 
 impl Service {
-    /// True where a deployment runs. Amazon ECS may give no state of one that shifts traffic or
+    /// True if a deployment runs. Amazon ECS may give no state of one that shifts traffic or
     /// runs hooks: then a second deployment beside it means that it runs.
     #[must_use]
     pub fn is_rolling(&self) -> bool {
@@ -17,13 +17,13 @@ impl Service {
         })
     }
 
-    /// True where a newer deployment throws away hours of bake time, or an approval.
+    /// True if a newer deployment throws away hours of bake time, or an approval.
     fn is_costly_to_supersede(&self) -> bool {
         self.deployment_strategy == DeploymentStrategy::Shifting || self.has_lifecycle_hooks
     }
 
     /// The reason why a forced deployment now would, or might, take the target of a rollback away,
-    /// or throw away a bake or an approval. `None` where it would not.
+    /// or throw away a bake or an approval. `None` if it would not.
     #[must_use]
     pub fn must_not_be_superseded(&self) -> Option<&'static str> {
         // While it bakes, only the history may show that it runs.
@@ -71,7 +71,7 @@ impl Service {
         self.bakes && self.primary().is_some_and(runs_all_tasks)
     }
 
-    /// True where a deployment that runs, or may run, is perhaps a rollback: the history, which
+    /// True if a deployment that runs, or may run, is perhaps a rollback: the history, which
     /// would show that, cannot be read.
     fn may_roll_back(&self) -> bool {
         let is_unknown = self
@@ -81,7 +81,7 @@ impl Service {
         may_run && self.history.lacks().is_some()
     }
 
-    /// True where the deployment that is followed is no longer shown, and its end cannot be read.
+    /// True if the deployment that is followed is no longer shown, and its end cannot be read.
     fn has_lost_its_rollout(&self) -> bool {
         let is_known = |rollout: &Rollout| {
             let mut ids = self.past().iter().filter_map(|past| past.id.as_deref());
@@ -92,7 +92,7 @@ impl Service {
             && !self.followed_rollout.as_ref().is_some_and(is_known)
     }
 
-    /// True where the deployment that is followed is no longer shown: it was rolled back, or
+    /// True if the deployment that is followed is no longer shown: it was rolled back, or
     /// superseded.
     #[must_use]
     pub fn misses_its_rollout(&self) -> bool {

@@ -208,7 +208,7 @@ const SECRETS: &str = "aws/reference/secretsmanager/";
 /// `PutSecretValue`, AWS Secrets Manager API Reference.
 const VERSION_ID: RangeInclusive<usize> = 32..=64;
 
-/// Reads the stage, where it is one that moves by itself, and whether there is a version-id:
+/// Reads the stage, if it is one that moves by itself, and whether there is a version-id:
 /// `secret:name-AbCdEf:json-key:version-stage:version-id`, all three optional, stage and id not
 /// together. "Specifying sensitive data using Secrets Manager secrets", Amazon ECS Developer Guide.
 fn version_of(resource: &str) -> Result<(Option<&str>, bool), &'static str> {

@@ -21,22 +21,22 @@ pub const MOST_CHANGES: usize = 20;
 /// One change that affects a service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ChangeLine {
-    /// A watch term of the service; an ARN where the key is elsewhere.
+    /// A watch term of the service; an ARN if the key is elsewhere.
     pub key: String,
     /// A deployment must have been created after this instant.
     pub changed_at: Timestamp,
     /// The reason that this change alone would give.
     pub reason: Reason,
-    /// Its version, where known.
+    /// Its version, if known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// The version before it, where known: the one to go back to.
+    /// The version before it, if known: the one to go back to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub previous: Option<String>,
     /// An object's entity tag.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub etag: Option<String>,
-    /// The person or role that changed it, where known.
+    /// The person or role that changed it, if known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changed_by: Option<String>,
     /// What metadata could not say of it.

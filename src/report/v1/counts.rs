@@ -64,7 +64,7 @@ pub struct Counts {
     pub redelivered: usize,
     /// Messages sent to the queue for later.
     pub deferred_sent: usize,
-    /// Sweeps that ran to their end: 1 where there was one.
+    /// Sweeps that ran to their end: 1 if there was one.
     pub sweeps_completed: usize,
     /// Keys that a sweep compared.
     pub keys_swept: usize,

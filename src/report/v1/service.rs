@@ -25,7 +25,7 @@ use crate::report::telemetry::Level;
 pub struct ServiceLine {
     /// `cluster/name`.
     pub service: String,
-    /// The decision; none where the service could not be described.
+    /// The decision; none if the service could not be described.
     pub decision: Option<Decision>,
     /// The reason for it.
     pub reason: Option<Reason>,
@@ -35,13 +35,13 @@ pub struct ServiceLine {
     /// What a person needs to know beyond the reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// True where a request names it.
+    /// True if a request names it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub requested: bool,
-    /// The person's own words, where a request asked for this.
+    /// The person's own words, if a request asked for this.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_reason: Option<String>,
-    /// The sender of that request, where it came through the queue.
+    /// The sender of that request, if it came through the queue.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sender_id: Option<String>,
     /// The result of starting a restart.
@@ -56,7 +56,7 @@ pub struct ServiceLine {
     /// The end of the rollout that was followed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
-    /// The deployment that `outcome` is of, where `deployment` is a newer one.
+    /// The deployment that `outcome` is of, if `deployment` is a newer one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome_of: Option<String>,
     /// Seconds from the start of that rollout until its end was seen.
@@ -71,7 +71,7 @@ pub struct ServiceLine {
     /// The error, in AWS's words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// True where it is done again with nobody's help.
+    /// True if it is done again with nobody's help.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub will_retry: bool,
     /// The first [`MOST_CHANGES`] of the changes that affect it. Services that the same changes
@@ -81,7 +81,7 @@ pub struct ServiceLine {
     /// The number of the others.
     #[serde(skip_serializing_if = "is_default")]
     pub more_changes: usize,
-    /// True where a key that its task definition refers to is gone: its next task will not start.
+    /// True if a key that its task definition refers to is gone: its next task will not start.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub missing_key: bool,
     /// Tags, and references of its task definition, that do not parse.
@@ -92,10 +92,10 @@ pub struct ServiceLine {
     /// The level of its log line.
     #[serde(skip)]
     pub level: Level,
-    /// True where a restart failed, or its rollout did, and nothing retries it.
+    /// True if a restart failed, or its rollout did, and nothing retries it.
     #[serde(skip)]
     pub has_failed: bool,
-    /// True where the rollout that ended is one that this function had started, and failed.
+    /// True if the rollout that ended is one that this function had started, and failed.
     #[serde(skip)]
     pub rollout_failed: bool,
 }
@@ -110,7 +110,7 @@ pub struct EventLine {
 }
 
 impl ServiceLine {
-    /// The line of a service. `limit` is the function's own `RELOADER_MAX_SERVICES`, where the
+    /// The line of a service. `limit` is the function's own `RELOADER_MAX_SERVICES`, if the
     /// request asks for more than a queued message may.
     pub(super) fn of(
         resolution: &Resolution,
@@ -295,7 +295,7 @@ impl ServiceLine {
     }
 
     /// The line with what another line of the same service says beside it: its changes, and the end
-    /// of a rollout where this one reports none.
+    /// of a rollout if this one reports none.
     pub(super) fn with(mut self, other: Self) -> Self {
         if self.outcome.is_none() && other.outcome.is_some() {
             self.outcome = other.outcome;
@@ -318,7 +318,7 @@ impl ServiceLine {
         self
     }
 
-    /// True where nothing was done about it, and the reason says all.
+    /// True if nothing was done about it, and the reason says all.
     pub(super) fn is_ordinary(&self) -> bool {
         let is_idle = matches!(
             self.decision,

@@ -15,7 +15,7 @@ use crate::domain::request::Request;
 use crate::domain::resolution::Resolution;
 use crate::domain::start::ResultCode;
 
-/// So many services of one reason have lines of their own, where nothing was done about them. The
+/// So many services of one reason have lines of their own, if nothing was done about them. The
 /// others are written together: three thousand refusals of one change say no more than twenty.
 pub const MOST_OF_A_REASON: usize = 20;
 
@@ -45,7 +45,7 @@ pub struct MoreServices {
     /// The first of them, as `cluster/name`.
     #[serde(serialize_with = "as_names")]
     pub first: Vec<ServiceId>,
-    /// True where the same was reported before.
+    /// True if the same was reported before.
     #[serde(skip)]
     pub repeated: bool,
 }
@@ -72,9 +72,9 @@ pub struct Services {
 struct Made {
     progress: Progress,
     line: ServiceLine,
-    /// True where it is written together with others, so that only its numbers count.
+    /// True if it is written together with others, so that only its numbers count.
     together: bool,
-    /// True where nothing carries it on but a redelivery of its messages.
+    /// True if nothing carries it on but a redelivery of its messages.
     left_to_redelivery: bool,
 }
 
@@ -83,14 +83,14 @@ struct Made {
 /// described, and of two decisions the last in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Progress {
-    /// True where the start succeeded; `None` where none was due.
+    /// True if the start succeeded; `None` if none was due.
     is_started: Option<bool>,
     reason: Option<Reason>,
 }
 
 impl Services {
     /// Adds what was resolved of one batch. `limit` is the function's own `RELOADER_MAX_SERVICES`,
-    /// where the request asks for more than a queued message may.
+    /// if the request asks for more than a queued message may.
     pub fn add(
         &mut self,
         changes: &BTreeMap<Key, Change>,
@@ -138,7 +138,7 @@ impl Services {
         self.made.insert(id, made);
     }
 
-    /// True where enough others say the same.
+    /// True if enough others say the same.
     fn is_one_more(&mut self, line: &ServiceLine) -> bool {
         let Some(common) = Common::of(line).filter(|_| line.is_ordinary()) else {
             return false;

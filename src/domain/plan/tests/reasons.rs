@@ -1,5 +1,5 @@
 //! Every reason, one row each: the sentence, what makes it apply, and the reason. Then every pair
-//! of rows: where both apply, the one that stands first in the table of reasons decides.
+//! of rows: if both apply, the one that stands first in the table of reasons decides.
 
 use super::*;
 use crate::domain::history::Approval;
