@@ -18,13 +18,13 @@ pub struct Clock {
 pub struct Deadline {
     /// The time at which work stops.
     pub until: Instant,
-    /// The time by which what is left must have been sent.
+    /// The time by which deferred work must have been sent.
     pub send_by: Instant,
 }
 
 impl Deadline {
-    /// The time by which one of so many equal shares of what is left is over: what hangs leaves time
-    /// for the others.
+    /// The end of the first of `shares` equal parts of the time that is left: a call that hangs
+    /// leaves time for the others.
     #[must_use]
     pub fn share(&self, shares: u32) -> Instant {
         let now = Instant::now();

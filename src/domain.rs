@@ -1,4 +1,4 @@
-//! What the product is about, in plain types: no AWS type, no I/O, no clock, no environment, no
+//! The decisions of the product, in plain types: no AWS type, no I/O, no clock, no environment, no
 //! async.
 
 pub mod arn;

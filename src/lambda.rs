@@ -23,8 +23,8 @@ use crate::sweep::{Findings, sweep};
 
 pub use answer::{Answer, Error};
 
-/// If an emulator names a deadline that has passed, an invocation takes at most this long. One
-/// without the header is none: the runtime ends the process.
+/// The longest time of an invocation whose deadline has passed already, as some emulators send it.
+/// Without the header there is no invocation: the runtime ends the process.
 const WITHOUT_DEADLINE: Duration = Duration::from_mins(1);
 
 /// The end of an invocation is kept for its answer: a tenth of it, within these bounds.
@@ -64,7 +64,7 @@ impl Reloader {
     /// Handles one invocation; `now` is the wall clock at its start.
     ///
     /// # Errors
-    /// Only if nothing was started and nobody else keeps the event: a queue gets the ids of the
+    /// Only if nothing was started and no queue keeps the event: a queue gets the ids of the
     /// messages to keep instead.
     pub async fn handle(
         &self,
@@ -223,7 +223,7 @@ fn requests(inbox: &Inbox) -> Vec<RequestLine> {
     requests.collect()
 }
 
-/// The first sweep that an inbox asks for: two that are asked for at once are one.
+/// The first sweep that an inbox requests: two requests at once make one sweep.
 fn asks_for_a_sweep(inbox: &Inbox) -> Option<event::Sweep> {
     let mut contents = inbox.messages.iter().flat_map(|message| &message.contents);
     contents.find_map(|content| match content {

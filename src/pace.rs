@@ -1,7 +1,7 @@
 //! The pace of calls: a burst, then a steady rate, below the bucket that the account has for them.
 //!
 //! Such buckets belong to the account and Region, not to a process ("Request throttling for the
-//! Amazon ECS API", Amazon ECS API Reference). So a limit is one of the whole function, and each of
+//! Amazon ECS API", Amazon ECS API Reference). So a limit is for the whole function, and each of
 //! its processes keeps to its share.
 
 use std::sync::{Mutex, PoisonError};
@@ -37,7 +37,7 @@ impl Limit {
 #[derive(Debug)]
 pub struct Pace {
     interval: Duration,
-    /// The most that a turn may be ahead of the steady rate.
+    /// The time by which a turn may be ahead of the steady rate.
     ahead: Duration,
     /// The time of the next turn at the steady rate.
     due: Mutex<Instant>,

@@ -85,8 +85,8 @@ impl<'a> Call<'a> {
         self.error(ErrorKind::Unavailable, "no answer in time")
     }
 
-    /// The error of a listing that ended at a page token that had been handed out before, if
-    /// something may be missing that matters.
+    /// The error of a listing that ended at a page token which had been handed out before, so that
+    /// something that matters may be missing.
     pub(super) fn repeated_token(self) -> Error {
         self.error(ErrorKind::Unavailable, REPEATED_TOKEN)
     }

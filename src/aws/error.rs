@@ -13,7 +13,7 @@ pub struct Error {
     pub operation: &'static str,
     /// The thing that the call was about.
     pub target: Option<String>,
-    /// What follows from it.
+    /// The kind of error: it decides what is done next.
     pub kind: ErrorKind,
     /// AWS's own words, or the connection's.
     pub message: String,
@@ -66,7 +66,7 @@ const NOT_FOUND: [&str; 3] = [
     "ServiceNotActiveException",
 ];
 
-/// Errors of credentials that are old, or of another time than the clock's: they are renewed.
+/// Errors of credentials that are too old, or too new for AWS's clock: the SDK renews them.
 const RENEWED: [&str; 4] = [
     "ExpiredTokenException",
     "RequestExpired",
@@ -97,7 +97,7 @@ fn kind_of_answer(error: &impl ProvideErrorMetadata, status: u16) -> ErrorKind {
     } else if RENEWED.contains(&code) || status >= 500 {
         ErrorKind::Unavailable
     } else if code.is_empty() && (200..300).contains(&status) {
-        // A success that cannot be read took effect, as one whose answer was lost.
+        // A success whose body cannot be read took effect, as does one whose answer is lost.
         ErrorKind::Unavailable
     } else if code == "AccessDeniedException" || status == 401 || status == 403 {
         ErrorKind::Denied
@@ -106,8 +106,8 @@ fn kind_of_answer(error: &impl ProvideErrorMetadata, status: u16) -> ErrorKind {
     }
 }
 
-/// Neither a code nor a field says so: the message is all there is. Should its words change, the
-/// restart fails like any other.
+/// Only the message of the error says so: it has no code or field of its own. If AWS changes the
+/// words, the restart fails like any other.
 fn has_too_many_deployments(error: &impl ProvideErrorMetadata) -> bool {
     error
         .message()

@@ -13,13 +13,12 @@ pub const REPEATED_TOKEN: &str = "AWS handed out a page token for the second tim
 pub struct Listing<T> {
     /// The things on the pages that were read.
     pub found: T,
-    /// True if it was read to its last page: `false` if it ended at a token that had been handed
-    /// out before, see [`REPEATED_TOKEN`].
+    /// True if it was read to its last page; `false` if it ended early, see [`REPEATED_TOKEN`].
     pub is_whole: bool,
 }
 
 impl<T> Listing<T> {
-    /// The same listing of something else.
+    /// The same listing, with its things converted.
     pub fn map<U>(self, of: impl FnOnce(T) -> U) -> Listing<U> {
         Listing {
             found: of(self.found),
@@ -43,8 +42,8 @@ impl Pages {
         self.next.clone()
     }
 
-    /// Takes the token of an answer, and answers whether there is a page to read. An empty token is
-    /// none.
+    /// Takes the token of an answer. True if there is another page to read. An empty token is no
+    /// token.
     pub(super) fn next(&mut self, token: Option<String>) -> bool {
         self.next = token.filter(|token| !token.is_empty());
         let Some(token) = &self.next else {
@@ -54,7 +53,7 @@ impl Pages {
         !self.has_repeated_token
     }
 
-    /// True if no token was handed out before.
+    /// True if the listing was read to its last page.
     pub(super) fn is_whole(&self) -> bool {
         !self.has_repeated_token
     }

@@ -17,8 +17,8 @@ use super::timestamp::timestamp;
 
 const LIST: &str = "ListObjectsV2";
 
-/// Versions of one object that are read: enough to find its last two among those that were written
-/// at the same moment.
+/// The number of versions of one object that are read: the last two may be among several that were
+/// written at the same moment.
 const VERSIONS: i32 = 20;
 
 /// Most pages of a listing, of a thousand objects each: a bucket may hold millions.
@@ -106,8 +106,8 @@ impl S3 {
                 let Some(key) = object.key() else {
                     continue;
                 };
-                // Objects are listed in the order of their keys: one that does not come after the
-                // last was counted before.
+                // Objects are listed in the order of their keys: one that comes before the last, or
+                // is the last, was counted already.
                 if key > last.as_str() {
                     listed.number += 1;
                     key.clone_into(&mut last);

@@ -30,9 +30,9 @@ const PAGE: i32 = 100;
 pub struct ListedSecret {
     /// Its name.
     pub name: String,
-    /// Its ARN, which a secret of the same name before it did not have.
+    /// Its ARN. An earlier secret of the same name had another one.
     pub arn: String,
-    /// The time of the last change of anything, a mere description included.
+    /// The time at which anything of it changed last, perhaps only its description.
     pub changed_at: Option<Timestamp>,
     /// The time of the last rotation.
     pub rotated_at: Option<Timestamp>,
@@ -53,9 +53,9 @@ impl SecretsManager {
         }
     }
 
-    /// The time of the last change of anything of a secret, the move of a label, a restoration and
-    /// a description included; `None` if it does not exist, or is being deleted. The listing may
-    /// lag by minutes.
+    /// The time at which anything of a secret changed last: its value, a label, its description, or
+    /// its restoration. `None` if it does not exist, or is being deleted. The listing may lag by
+    /// minutes.
     ///
     /// # Errors
     /// It was not listed before the instant `by`.
@@ -65,7 +65,7 @@ impl SecretsManager {
             .values(name)
             .build();
         let listed = self.list_secrets(Some(vec![filter]), by).await?;
-        // The filter lets through every name that begins like that.
+        // The filter finds every name that begins with this one.
         match listed.found.into_iter().find(|listed| listed.name == name) {
             None if !listed.is_whole => Err(Call::of(LIST, name).repeated_token()),
             found => Ok(found.and_then(|listed| listed.changed_at)),
@@ -132,7 +132,7 @@ impl SecretsManager {
         }
     }
 
-    /// The time at which the version was created that has a label now; `None` if none has it.
+    /// The time of creation of the version that has a label now; `None` if no version has it.
     ///
     /// # Errors
     /// It was not listed before the instant `by`.

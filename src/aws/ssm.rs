@@ -24,8 +24,9 @@ const VALUES_AT_ONCE: usize = 50;
 /// Most parameters of one answer.
 const PAGE: i32 = 50;
 
-/// Most times that names which AWS refused together are sent again in two halves: a bad one among
-/// fifty takes six. Names that are refused for another reason must not use up the account's calls.
+/// The most splits of one search. Names that AWS refuses together are sent again in two halves: to
+/// find one bad name among fifty takes six splits. If all names are refused for another reason, the
+/// splits must not use up the account's calls.
 const MOST_SPLITS: usize = 24;
 
 /// The newest version of a parameter.
@@ -35,7 +36,7 @@ pub struct ListedParameter {
     pub version: i64,
     /// The time of its writing.
     pub at: Timestamp,
-    /// The ARN of who wrote it.
+    /// The ARN of the person or role that wrote it.
     pub by: Option<String>,
 }
 
@@ -44,7 +45,7 @@ pub struct ListedParameter {
 pub struct DescribedParameters {
     /// By their names without a leading slash.
     pub found: BTreeMap<String, ListedParameter>,
-    /// Why the parameters of these names, or some below these paths, are missing.
+    /// The errors of the names and paths that could not be described.
     pub failed: BTreeMap<String, String>,
 }
 
@@ -156,7 +157,7 @@ impl Ssm {
             let page = request.clone().set_next_token(pages.token());
             let answer = call.send_paced(&self.pace, by, page.send()).await?;
             found.extend(answer.parameters().iter().filter_map(parameter));
-            // An answer may be empty and yet not the last.
+            // An empty answer need not be the last one.
             if !pages.next(answer.next_token) {
                 break;
             }
@@ -170,7 +171,7 @@ impl Ssm {
 }
 
 impl Search<'_> {
-    /// Describes the parameters below paths, and answers whether that failed for any of them.
+    /// Describes the parameters below paths. True if that failed for any of them.
     async fn describe_each_below(&mut self, paths: &[&str]) -> bool {
         // A name may have no slash at all.
         let names: Vec<_> = if paths.contains(&"") {
@@ -191,8 +192,8 @@ impl Search<'_> {
     }
 
     /// Sends the names of each of these calls together. Names that AWS refuses together are sent
-    /// again at the end, in two halves, the larger ones first: the good names among them are
-    /// described, and the bad ones are answered.
+    /// again at the end, in two halves, the larger ones first. So the good names among them are
+    /// described, and the bad ones are returned.
     async fn describe_apart<'n>(&mut self, mut calls: VecDeque<&'n [String]>) -> Vec<Refused<'n>> {
         let mut refused = Vec::new();
         while let Some(names) = calls.pop_front() {

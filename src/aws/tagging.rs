@@ -1,4 +1,4 @@
-//! The Resource Groups Tagging API: who has opted in.
+//! The Resource Groups Tagging API: the services that have opted in, and the keys that are ignored.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

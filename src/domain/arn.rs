@@ -15,7 +15,7 @@ pub struct AccountRegion {
 }
 
 impl AccountRegion {
-    /// The account and Region of a resource whose partition nothing names but its Region.
+    /// The account and Region of a resource. Its partition follows from its Region.
     #[must_use]
     pub fn of_region(account: &str, region: &str) -> Self {
         Self {
@@ -37,7 +37,7 @@ impl AccountRegion {
         is_whole.then(|| arn.home())
     }
 
-    /// The same partition without account and Region: where buckets live.
+    /// The same partition without account and Region: the place of buckets.
     #[must_use]
     pub fn partition_only(self) -> Self {
         Self {
@@ -65,7 +65,7 @@ pub fn partition_of(region: &str) -> &'static str {
         .map_or("aws", |(_, partition)| partition)
 }
 
-/// The parts of an ARN. Nothing but its shape is checked.
+/// The parts of an ARN. Only its shape is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arn<'a> {
     /// `aws`, `aws-cn` …

@@ -5,16 +5,16 @@ use jiff::{SignedDuration, Timestamp};
 use super::reason::Reason;
 use super::rollout::Rollout;
 
-/// The time before the first further attempt at what has no known end; it doubles with each.
+/// The pause before the next attempt at work without a known end. It doubles with each attempt.
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(30);
 
 /// The longest time between two attempts.
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(5);
 
-/// What has a known end returns on the next multiple of this.
+/// Work with a known end returns on the next multiple of this.
 const STEP: SignedDuration = SignedDuration::from_secs(10);
 
-/// A batch is listed for once more after this: a service that was tagged a moment before the change
+/// The services are listed a second time after this: one that was tagged a moment before the change
 /// may be missing from the tag index.
 const TAG_LAG: SignedDuration = SignedDuration::from_mins(5);
 
@@ -26,21 +26,21 @@ const LONGEST_DELAY: SignedDuration = SignedDuration::from_mins(15);
 pub struct Attempt {
     /// The reason that was reported last.
     pub last_reason: Option<Reason>,
-    /// The time that it has waited for something without a known end. It is the sum of the pauses,
-    /// so that a queue that stands still makes nothing older.
+    /// The time that it has waited for something without a known end. It is the sum of the pauses:
+    /// time in a queue that was stopped does not count.
     pub waited: SignedDuration,
     /// The number of attempts in a row.
     pub count: u32,
     /// The rollout that is followed.
     pub rollout: Option<Rollout>,
-    /// True if a restart is owed, and not only the end of a rollout awaited.
+    /// True if a restart is owed. False if only the end of a rollout is awaited.
     pub owes_restart: bool,
 }
 
 /// The time of the next attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Requeue {
-    /// As soon as possible: only time was lacking.
+    /// As soon as possible: the invocation had no time left.
     Now,
     /// At the known end of what it waits for.
     At(Timestamp),
@@ -48,14 +48,14 @@ pub enum Requeue {
     Backoff {
         /// The latest time.
         by: Option<Timestamp>,
-        /// True if it is abandoned some day: false if its owner, or Amazon ECS itself, ends
-        /// the wait.
+        /// True if it is abandoned after `RELOADER_HOLD_LIMIT`. False if its owner, or Amazon ECS
+        /// itself, ends the wait.
         ages: bool,
     },
 }
 
 impl Requeue {
-    /// Whenever it ends; abandoned some day.
+    /// After a pause that grows, until it is abandoned.
     pub const LATER: Self = Self::Backoff {
         by: None,
         ages: true,
@@ -63,7 +63,7 @@ impl Requeue {
 }
 
 impl Attempt {
-    /// The same attempt without age: a newer change asks for it, or another restart is owed.
+    /// The same attempt without age, for a newer change or for another restart.
     #[must_use]
     pub fn anew(self) -> Self {
         Self {
@@ -72,7 +72,7 @@ impl Attempt {
         }
     }
 
-    /// The same attempt, made earlier by `by`.
+    /// The same attempt, with a wait that is shorter by `by`.
     #[must_use]
     pub fn sooner(self, by: SignedDuration) -> Self {
         Self {
@@ -81,9 +81,9 @@ impl Attempt {
         }
     }
 
-    /// The time of the next attempt, and the attempt with its new age and count. What is requeued at
-    /// once has waited for the time that the invocation has `spent`. Times lie on a grid, so that
-    /// messages about the same service return together and become one.
+    /// The time of the next attempt, and the attempt with its new age and count. Work that is
+    /// requeued at once has waited for the time that the invocation has `spent`. Times lie on a
+    /// grid, so that messages about the same service return together and become one.
     #[must_use]
     pub fn requeued(
         self,
@@ -127,8 +127,8 @@ impl Attempt {
         by.map_or(at, |by| at.min(on_the_grid(by, STEP)))
     }
 
-    /// One attempt of two that two messages carry for a service. The younger wait counts, since a
-    /// newer change asks for it.
+    /// One attempt of two that two messages carry for a service. The younger wait counts, because
+    /// it belongs to the newer change.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         let rollouts = self.rollout.into_iter().chain(other.rollout);
@@ -154,14 +154,14 @@ pub fn retry_listing_at(failures: u32, limit: SignedDuration, now: Timestamp) ->
     (lasted <= limit).then(|| attempt.after_pause(None, now))
 }
 
-/// The time at which the services are listed once more for the changes of a batch.
+/// The time of the second listing for the changes of a batch.
 #[must_use]
 pub fn second_listing_at(now: Timestamp) -> Timestamp {
     now.saturating_add(TAG_LAG).unwrap_or(Timestamp::MAX)
 }
 
 /// The delay, in seconds, of a message that is due at `not_before`: at most 15 minutes. A longer
-/// way is gone in several messages.
+/// time takes several messages, one after the other.
 #[must_use]
 pub fn delay(not_before: Timestamp, now: Timestamp) -> i32 {
     let furthest = now.saturating_add(LONGEST_DELAY).unwrap_or(Timestamp::MAX);

@@ -22,7 +22,8 @@ const MOST_PAIRS: usize = 1_000_000;
 /// The place of a message in the inbox.
 pub type MessageIndex = usize;
 
-/// What is planned together, under one policy: all changes of events, or one request.
+/// The changes and requests that are planned together, under one policy: all changes of events, or
+/// one request.
 #[derive(Debug, Default)]
 pub struct Batch {
     /// One change a key.
@@ -31,14 +32,14 @@ pub struct Batch {
     pub request: Option<Request>,
     /// The attempts so far at the services that deferred messages name.
     pub attempts: Arc<BTreeMap<ServiceId, Attempt>>,
-    /// True if messages of a queue carry it, not a direct invocation: they never loosen a limit
-    /// that the function is set to.
+    /// True if messages of a queue carry it, not a direct invocation. Such a message never loosens
+    /// a limit that the function's settings set.
     pub queued: bool,
     /// The messages that carry it.
     pub messages: BTreeSet<MessageIndex>,
     /// The messages that carry each key.
     messages_of: BTreeMap<Key, BTreeSet<MessageIndex>>,
-    /// The hops of the message that has come the longest way.
+    /// The hops of the message that has made the most.
     pub hops: u32,
     /// The listings in a row that failed before this one.
     pub failed_listings: u32,
@@ -84,7 +85,7 @@ impl Batch {
         self.add(message, &deferred.changes);
     }
 
-    /// The batch with one change a key, as messages of a queue or a direct invocation carry it.
+    /// The batch with one change for each key. `queued` is true if messages of a queue carry it.
     #[must_use]
     pub fn coalesced(mut self, queued: bool) -> Self {
         self.queued = queued;
@@ -98,7 +99,7 @@ impl Batch {
         self.request.is_none() && self.changes.is_empty()
     }
 
-    /// The services that one change may restart at most, if the function is set to `most`.
+    /// The most services that one change may restart, if the function's own limit is `most`.
     #[must_use]
     pub fn max_services(&self, most: usize) -> usize {
         let asked = self
@@ -109,14 +110,14 @@ impl Batch {
         if self.queued { asked.min(most) } else { asked }
     }
 
-    /// The limit that a person asks for, if it is above `most`.
+    /// The limit of the request, if it is above `most`.
     #[must_use]
     pub fn raises(&self, most: usize) -> Option<usize> {
         let asked = self.request.as_ref()?.max_services?;
         (asked > most).then_some(asked)
     }
 
-    /// True if only the decisions are asked for.
+    /// True if only the decisions are requested.
     #[must_use]
     pub fn is_dry_run(&self) -> bool {
         self.request.as_ref().is_some_and(|request| request.dry_run)
@@ -168,7 +169,7 @@ impl Batch {
             .is_none_or(|home| service.status == ServiceStatus::Missing || *home == service.home)
     }
 
-    /// The messages that carry any of these keys; all of them, if a person asked.
+    /// The messages that carry any of these keys; all messages of a request.
     pub fn messages_of<'a>(
         &self,
         keys: impl IntoIterator<Item = &'a Key>,
@@ -186,8 +187,8 @@ impl Batch {
         changes.filter(|change| change.scope == Scope::All)
     }
 
-    /// The changes of the account and Region `home` that metadata may complete and did not yet, and
-    /// that affect a service.
+    /// The changes of the account and Region `home` that affect a service and were not enriched
+    /// yet.
     pub fn needs_enrichment(
         &self,
         home: &AccountRegion,
@@ -200,7 +201,7 @@ impl Batch {
         open.filter(|change| affects(change)).cloned().collect()
     }
 
-    /// Takes changes back that metadata completed.
+    /// Takes changes back that were enriched.
     pub fn take_enriched(&mut self, changes: Vec<Change>) {
         let enriched = changes.into_iter().map(|change| Change {
             enriched: true,
@@ -217,9 +218,9 @@ impl Batch {
         self.changes.len() + requested.unwrap_or_default()
     }
 
-    /// The batch in portions, so that what is planned at once has a bound, if `services` may be
-    /// affected. The changes of the messages that carry the fewest go first: a flood makes the
-    /// others wait no longer.
+    /// The batch in portions, so that planning takes bounded memory when this number of `services`
+    /// may be affected. The changes of the shortest messages go first, so that a flood of changes
+    /// in one message does not delay the others.
     #[must_use]
     pub fn in_portions(mut self, services: usize) -> Vec<Self> {
         let most = (MOST_PAIRS / services.max(1)).clamp(LEAST_CHANGES, MOST_CHANGES);
@@ -253,7 +254,8 @@ impl Batch {
         changes
     }
 
-    /// The services that a request names belong to its first portion: they are restarted once.
+    /// The services that a request names belong to its first portion alone, so that they are
+    /// restarted once.
     fn portion(&mut self, changes: BTreeMap<Key, Change>, is_first: bool) -> Self {
         let messages_of: BTreeMap<_, _> = changes
             .keys()

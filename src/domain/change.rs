@@ -32,7 +32,7 @@ pub struct Change {
     pub key: Key,
     /// The instant *t*: a deployment covers the change only if it was created after it.
     pub at: Timestamp,
-    /// What happened to the key.
+    /// The kind of the change.
     pub kind: ChangeKind,
     /// The version that the change made, if known.
     pub version: Option<String>,
@@ -44,23 +44,23 @@ pub struct Change {
     pub by: Option<String>,
     /// True if the owner of the key tagged it to restart nothing.
     pub ignored: bool,
-    /// True if metadata was asked about it.
+    /// True if its metadata was read.
     pub enriched: bool,
     /// True if another event named the same second for this key. A time of the source may then be
     /// that of either.
     pub shares_second: bool,
-    /// What could not be found out about it.
+    /// A note about everything that could not be read of it.
     pub note: Option<String>,
     /// The id of its event.
     pub event: String,
-    /// The source of its event, one of [`SOURCES`]; empty if that is not known.
+    /// The source of its event, one of [`SOURCES`]; empty if unknown.
     pub source: &'static str,
     /// The services that it is planned for.
     pub scope: Scope,
 }
 
 impl Change {
-    /// A change of which no more is known.
+    /// A change without its version, author and event.
     #[must_use]
     pub fn new(key: Key, at: Timestamp, kind: ChangeKind, event: &str) -> Self {
         Self {
@@ -81,7 +81,7 @@ impl Change {
         }
     }
 
-    /// Adds something that could not be found out.
+    /// Adds a note about something that could not be read.
     pub fn note(&mut self, note: &str) {
         self.note = Some(match self.note.take() {
             Some(known) => format!("{known}; {note}"),
@@ -143,8 +143,8 @@ impl Change {
         self.kind == ChangeKind::Deleted && written_at.as_second() >= self.second()
     }
 
-    /// True if the key is gone for all that can be known: metadata was asked, and left nothing
-    /// open.
+    /// True if the key is certainly gone: its metadata was read without an error, and does not show
+    /// it.
     #[must_use]
     pub fn is_surely_gone(&self) -> bool {
         self.kind == ChangeKind::Deleted && self.enriched && self.note.is_none()
@@ -157,7 +157,7 @@ impl Change {
             && !["", SWEEP].contains(&self.event.as_str())
     }
 
-    /// Adds what another event about the same version has: each of the two may have a part.
+    /// Adds the fields of another event about the same version: each of the two may lack some.
     fn completed_by(mut self, other: Self) -> Self {
         if let Some(alternative) = other.key.alternative() {
             self.key = self.key.with_alternative(&alternative);
@@ -217,7 +217,7 @@ pub const SOURCES: [&str; 6] = [
     REQUEST,
 ];
 
-/// The one of [`SOURCES`] that has this name; empty if none has it.
+/// The one of [`SOURCES`] that has this name; empty if there is none.
 #[must_use]
 pub fn known_source(name: &str) -> &'static str {
     SOURCES
@@ -229,13 +229,13 @@ pub fn known_source(name: &str) -> &'static str {
 /// The id of the event of a change that the sweep found.
 pub const SWEEP: &str = "sweep";
 
-/// The time after a write in which an answer of a replica may not have it.
+/// The time after a write for which a replica may still answer with the version before it.
 const REPLICAS_LAG: SignedDuration = SignedDuration::from_secs(2);
 
 /// The instant *t* of an event's time, which several services send in whole seconds. The change may
-/// have come at any moment of that second, so that only a deployment created after its end is
-/// certain to have read it. A time ahead of `clock`, when the message was sent, is that instant: a
-/// clock that is wrong must hide no later change.
+/// have come at any moment of that second: only a deployment created after its end has certainly
+/// read it. A time ahead of `clock`, the time at which the message was sent, becomes `clock`: a
+/// wrong clock must not hide a later change.
 #[must_use]
 pub fn end_of_event_time(time: Timestamp, clock: Timestamp) -> Timestamp {
     let time = time.min(clock);
@@ -252,8 +252,8 @@ pub fn not_ahead_of(t: Timestamp, clock: Timestamp) -> Timestamp {
     t.min(end_of_second(clock))
 }
 
-/// The end of the second of a time: the instant *t* of an exact time, if an event in whole
-/// seconds may be of the same change.
+/// The end of the second of a time: the instant *t* of an exact time that an event in whole seconds
+/// may also describe.
 #[must_use]
 pub fn end_of_second(time: Timestamp) -> Timestamp {
     Timestamp::from_second(time.as_second().saturating_add(1)).unwrap_or(Timestamp::MAX)

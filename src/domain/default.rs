@@ -1,6 +1,6 @@
-//! Members of the JSON that are left out if they say nothing.
+//! Members of the JSON that are left out when they have their default value.
 
-/// True if a value is the one that a reader takes for a member that is not there.
+/// True if a value is its default, which a reader assumes for a missing member.
 #[must_use]
 pub fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()

@@ -1,4 +1,4 @@
-//! The work that goes back to the queue, its time, and what is given up.
+//! The work that goes back to the queue, its time, and the work that is abandoned.
 
 mod group;
 
@@ -48,14 +48,14 @@ pub struct Outgoing {
     pub work: DeferredWork,
     /// The services whose follow-up it is; none for the second listing.
     pub services: Vec<ServiceId>,
-    /// The messages that are redelivered if it cannot be sent.
+    /// The messages that SQS redelivers if it cannot be sent.
     pub messages: BTreeSet<MessageIndex>,
 }
 
-/// Decides what goes back to the queue, each service and change in one message and no other,
-/// grouped by its time; and what is abandoned. Sends nothing.
+/// Decides which work goes back to the queue and which is abandoned. Each service and change goes
+/// into one message; messages are grouped by their time. Nothing is sent here.
 ///
-/// Without a queue holds are left to the sweep, and what failed to a redelivery.
+/// Without a queue, holds are left to the sweep, and failed restarts to a redelivery.
 #[must_use]
 pub fn defer(
     batch: &Batch,
@@ -103,8 +103,8 @@ pub fn defer(
     deferral
 }
 
-/// The time of the next attempt, and the attempt as the message carries it. A wait begins anew
-/// if a change is new, if a restart is owed after a rollout was followed, and for a rollout
+/// The time of the next attempt, and the attempt as the message carries it. Its wait begins anew
+/// for a new change, for a restart that is owed after a rollout was followed, and for a rollout
 /// that was just started.
 fn next_attempt(
     resolution: &Resolution,
@@ -167,7 +167,8 @@ impl Deferral {
     }
 }
 
-/// Holds are left to the sweep. What AWS did not do now is left to the messages that asked for it.
+/// Holds are left to the sweep. Restarts that AWS did not start now are left to a redelivery of
+/// their messages.
 fn without_queue(batch: &Batch, resolutions: &Resolutions) -> Deferral {
     let mut keys = KeysDue::default();
     let follow_ups = resolutions.values().filter_map(|resolution| {
@@ -192,7 +193,7 @@ fn without_queue(batch: &Batch, resolutions: &Resolutions) -> Deferral {
     }
 }
 
-/// New changes are listed for once more, for the services that are not known yet.
+/// New changes get a second listing, for services that the tag index did not know yet.
 fn second_listing(batch: &Batch, resolutions: &Resolutions, now: Timestamp) -> Option<Outgoing> {
     let known = Scope::all_except(resolutions.keys().cloned().collect());
     let new = batch

@@ -12,10 +12,10 @@ use super::request::Request;
 /// Work for a later invocation: a message of our own.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeferredWork {
-    /// The time at which it is due. The queue sees to it: a message that comes earlier is planned
-    /// all the same, and deferred again.
+    /// The time at which it is due. The queue's delay keeps it: a message that comes earlier is
+    /// planned all the same, and deferred again.
     pub not_before: Timestamp,
-    /// The messages before it about the same.
+    /// The hops: the number of messages before this one about the same work.
     pub hops: u32,
     /// The listings in a row that have failed for it.
     pub failed_listings: u32,

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 pub struct Deployment {
     /// `ecs-svc/…`.
     pub id: String,
-    /// The one that new tasks belong to.
+    /// True if new tasks belong to it.
     pub primary: bool,
     /// The time of its start.
     pub created_at: Timestamp,

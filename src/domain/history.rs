@@ -1,4 +1,4 @@
-//! The deployments that a service had, as Amazon ECS remembers them, and the evidence that is read
+//! The past deployments of a service, as Amazon ECS remembers them, and the evidence that is read
 //! before a restart.
 
 use jiff::Timestamp;
@@ -10,11 +10,11 @@ pub enum History {
     /// Not asked: the change is young, or nothing is to be restarted.
     #[default]
     NotAsked,
-    /// Asked, and no answer, for this cause. That never blocks a restart, except while a deployment
-    /// runs, or if one that is followed is gone.
+    /// It could not be read, for this cause. That never blocks a restart, except while a deployment
+    /// runs, or if the one that is followed is gone.
     Unreadable(String),
-    /// The deployments of a listing that ended early, and why it did. The deployments that were
-    /// read count; a missing one may be a rollback, as where the history is unreadable.
+    /// The deployments of a listing that ended early, and the cause. The deployments that were read
+    /// count. A missing one may be a rollback, so the listing also counts as unreadable.
     Incomplete(Vec<PastDeployment>, String),
     /// The deployments created since the oldest change in question.
     Read(Vec<PastDeployment>),
@@ -50,7 +50,7 @@ pub struct PastDeployment {
     pub created_at: Timestamp,
     /// The time of its end.
     pub finished_at: Option<Timestamp>,
-    /// Its progress or its end.
+    /// Its status.
     pub status: ServiceDeploymentStatus,
     /// `statusReason`: Amazon ECS's own words about the status. It is shown, and decides nothing.
     pub status_reason: Option<String>,
@@ -90,7 +90,7 @@ pub enum EndedBy {
     /// It runs, or succeeded, or was superseded.
     #[default]
     NotAsked,
-    /// Asked, and no answer, for this cause.
+    /// It could not be read, for this cause.
     Unreadable(String),
     /// Amazon ECS: its circuit breaker or one of its alarms was triggered.
     FailureDetection,
@@ -129,7 +129,7 @@ pub enum OldestTask {
     /// Not asked: the change is young, or nothing is to be restarted.
     #[default]
     NotAsked,
-    /// Asked, and no answer, for this cause. That never blocks a restart.
+    /// It could not be read, for this cause. That never blocks a restart.
     Unreadable(String),
     /// Its creation; `None` if no task runs.
     CreatedAt(Option<Timestamp>),
@@ -156,12 +156,12 @@ pub struct Evidence {
 }
 
 impl PastDeployment {
-    /// True if a newer deployment, one of those created at these times, ended it: that says
-    /// nothing about the value.
+    /// True if a newer deployment, one of those created at these times, ended it. Such an end does
+    /// not show that the value is bad.
     #[must_use]
     pub fn was_superseded(&self, mut created: impl Iterator<Item = Timestamp>) -> bool {
         let end = self.finished_at.unwrap_or(Timestamp::MAX);
-        // Nothing but a newer deployment ends one in the millisecond of its creation.
+        // Only a newer deployment ends one in the millisecond of its own creation.
         let at_once = end == self.created_at;
         self.status == ServiceDeploymentStatus::Stopped
             && (at_once || created.any(|at| at > self.created_at && at <= end))

@@ -11,8 +11,8 @@ use super::service::{Service, ServiceStatus};
 /// still change. The rollout must have been [`Rollout::observed`] before: the deadline counts from
 /// its last progress.
 ///
-/// A deployment that is gone and whose history could not be read is nothing yet, and
-/// [`Outcome::Unknown`] after the deadline: it is never taken for completed or failed.
+/// A deployment that is gone, and whose history could not be read, has no outcome until the
+/// deadline, and then [`Outcome::Unknown`]. It is never taken for completed or failed.
 #[must_use]
 pub fn judge(
     rollout: &Rollout,
@@ -31,10 +31,11 @@ pub fn judge(
     })
 }
 
-/// The history knows best; `DescribeServices` shows what still runs.
+/// The outcome by the history, which knows best; else by `DescribeServices`, which shows the
+/// deployments that still run.
 fn end_of(rollout: &Rollout, seen: &Service) -> Option<Outcome> {
     if seen.status != ServiceStatus::Active {
-        // Whoever deletes a service replaces its rollout by nothing.
+        // The service was deleted.
         return Some(Outcome::Superseded);
     }
     let in_history = rollout
@@ -68,7 +69,7 @@ fn in_description(shown: &Deployment, seen: &Service) -> Option<Outcome> {
             Some(Outcome::Superseded)
         }
         RolloutState::InProgress => None,
-        // Behind a Classic Load Balancer the tasks alone say how far it is.
+        // Behind a Classic Load Balancer only the tasks show the progress.
         RolloutState::Unknown => {
             (shown.is_whole && seen.deployments.len() == 1).then_some(Outcome::Completed)
         }

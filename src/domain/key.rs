@@ -45,7 +45,7 @@ impl Kind {
 /// A thing that can change: its kind, its account and Region, and its path there. Two spellings of
 /// one thing are one `Key`.
 ///
-/// A copy shares the parts of the original: a plan names each key once for every service that
+/// A copy shares the parts of the original: a plan has a copy of the key for every service that
 /// watches it.
 #[derive(Clone, Debug)]
 pub struct Key(Arc<Parts>);
@@ -61,8 +61,8 @@ struct Parts {
     /// The six characters at the end of a secret's ARN, if known. A name has one ARN at a time,
     /// so they are no part of the identity.
     suffix: Option<String>,
-    /// Another path that may be meant, if an event does not say which of the two it is. No part
-    /// of the identity either.
+    /// Another path that may be meant, if an event does not say which of the two it is. It is no
+    /// part of the identity either.
     alternative: Option<String>,
 }
 

@@ -6,8 +6,8 @@ use super::reference::References;
 use super::tags::Tags;
 use super::watch::Match;
 
-/// A service as the tag index knows it. The index lags, and remembers services that are gone: what
-/// it says is confirmed before it is believed.
+/// A service as the tag index knows it. The index lags, and remembers services that are gone, so
+/// each service is described before it is restarted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Listed {
     /// Its cluster and name.

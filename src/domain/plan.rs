@@ -86,7 +86,8 @@ struct Planning<'a> {
 }
 
 impl Planning<'_> {
-    /// The changes whose scope includes a service, limited by their reach.
+    /// The reasons of the changes whose scope includes a service; `blast-radius` for those that
+    /// reach too many services.
     fn in_scope(&self, id: &ServiceId, judged: &Reasons) -> Reasons {
         let in_scope = judged.iter().filter(|(key, _)| {
             self.changes
@@ -135,8 +136,9 @@ impl Planning<'_> {
         })
     }
 
-    /// The judgement that decides, of several with one reason the one about the oldest change: it
-    /// ends first. All changes must have settled, so there the newest one counts.
+    /// The judgement that decides. Of several with the same reason it is the one about the oldest
+    /// change, which ends first; but all changes must have settled, so for `settling` it is the one
+    /// about the newest.
     fn judgement<'j>(
         &self,
         reason: Reason,
@@ -170,9 +172,9 @@ impl Planning<'_> {
     }
 }
 
-/// The reason that decides, of those that several changes and the request give: the last one of
-/// the table, since that change got furthest. But one change that settles holds all of them: a
-/// restart reads every key, and would read this one too early.
+/// The reason that decides, of those that several changes and the request give: the one that stands
+/// last in the table, so that a restart for one of them is never lost. But one change that settles
+/// holds all of them: a restart reads every key, and would read this one too early.
 fn deciding(reasons: impl Iterator<Item = Reason> + Clone) -> Option<Reason> {
     let last = reasons.clone().max()?;
     let mut settling = reasons.filter(|reason| *reason == Reason::Settling);

@@ -11,17 +11,17 @@ use super::arn::ServiceId;
 pub struct Policy {
     /// Decide and report, restart nothing (`RELOADER_MODE`).
     pub notify_only: bool,
-    /// The same, asked for by this invocation.
+    /// The same, requested for this invocation alone.
     pub dry_run: bool,
     /// Most services that one change may restart.
     pub max_services: usize,
-    /// A higher limit that a queued message asked for. It has no effect, because a message may not
+    /// A higher limit that a queued message requested. It has no effect, because a message may not
     /// raise the function's own limit.
     pub ignored_max_services: Option<usize>,
     /// A restart starts no sooner after a change, so that every replica of the store has it.
     pub settle: SignedDuration,
-    /// The invocation itself waits so long for a change to settle. A change that settles later is
-    /// held.
+    /// The longest time that the invocation itself waits for a change to settle. A change that
+    /// settles later is held.
     pub max_settle_wait: SignedDuration,
     /// Least time between two deployments of a service, if its tag gives no other.
     pub min_interval: SignedDuration,

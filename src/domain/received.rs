@@ -1,4 +1,4 @@
-//! What one invocation received, as its log tells it, whoever it concerns.
+//! The events, changes and requests that one invocation received, as its log reports them.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -35,7 +35,7 @@ pub struct IgnoredEvent {
 /// An event that could not be read. Its message becomes a dead letter with the same id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct MalformedEvent {
-    /// Where it is wrong, and what was expected there.
+    /// The place of the mistake, and the text that was expected there.
     pub error: String,
     /// The queue's id of the message.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,7 +48,7 @@ pub struct MalformedEvent {
     pub origin: Origin,
 }
 
-/// A change that an invocation received, whether any service watches it or not.
+/// A change that an invocation received, watched or not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ReceivedChange {
     /// As a watch term of the function's account and Region; by ARN if it is elsewhere.
@@ -91,10 +91,10 @@ pub struct ReceivedChange {
 pub struct Reach {
     /// Services that a decision about this change was made for.
     pub affected: usize,
-    /// Services that it may affect, and that could not be read.
+    /// Services that it may affect, but whose task definition could not be read.
     #[serde(skip_serializing_if = "is_default")]
     pub undecided: usize,
-    /// Services with a tag or a reference that does not parse, which may have meant it. Their
+    /// Services with a tag or a reference that does not parse, and that may mean this key. Their
     /// mistakes are in lines of their own.
     #[serde(skip_serializing_if = "is_default")]
     pub services_with_mistakes: usize,
@@ -138,8 +138,8 @@ impl ReceivedChange {
         }
     }
 
-    /// True if a person may look for it: a service watches it or may have meant it, or a request
-    /// named it. Of a change in a deferred message the lines of the services say enough.
+    /// True if a person may search for it in the log: a service watches it or may mean it, or a
+    /// request named it. For a change in a deferred message the lines of the services are enough.
     #[must_use]
     pub fn is_notable(&self) -> bool {
         let reaches =
@@ -152,7 +152,7 @@ impl ReceivedChange {
     }
 }
 
-/// What a person, or the schedule of the sweep, asked for.
+/// The request of a person, or of the schedule of the sweep.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct RequestLine {
     /// The number of keys that it says to have changed.
@@ -164,10 +164,10 @@ pub struct RequestLine {
     /// `repair` or `report` of a sweep; `as set` if the setting of the function decides.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sweep: Option<&'static str>,
-    /// True if only the decisions are asked for.
+    /// True if only the decisions are requested.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
-    /// Instead of the function's own limit.
+    /// The limit instead of the function's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_services: Option<usize>,
     /// The person's own words.

@@ -6,15 +6,14 @@ use jiff::Timestamp;
 
 use super::arn::{AccountRegion, ServiceId};
 
-/// What a person asked for by a manual invocation.
+/// The request of a person, from a manual invocation.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Request {
-    /// Services to restart whatever their freshness says; with the account and Region, if an ARN
-    /// names them.
+    /// Services to restart, fresh or not; with the account and Region, if an ARN names them.
     pub services: BTreeMap<ServiceId, Option<AccountRegion>>,
     /// The time of the request.
     pub requested_at: Timestamp,
-    /// True if only the decisions are asked for.
+    /// True if only the decisions are requested.
     pub dry_run: bool,
     /// A limit instead of the function's own, `RELOADER_MAX_SERVICES`.
     pub max_services: Option<usize>,

@@ -1,4 +1,4 @@
-//! The record of what one invocation made of one service.
+//! The record of one service in one invocation.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,7 +16,8 @@ use super::rollout::{Outcome, Rollout};
 use super::service::Service;
 use super::start::{ErrorKind, Executed, StartResult};
 
-/// What one invocation made of one service: the only record between plan and report.
+/// One service in one invocation, from its plan to its follow-up: the only record between plan and
+/// report.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resolution {
     /// Its cluster and name.
@@ -35,9 +36,9 @@ pub struct Resolution {
     pub attempt: Attempt,
     /// The last description of it.
     pub seen: Option<Service>,
-    /// What a person needs to know beyond the reason and its detail.
+    /// Notes for a person, beyond the reason and its detail.
     pub notes: Vec<String>,
-    /// What happens next.
+    /// The next step.
     pub follow_up: FollowUp,
 }
 
@@ -81,7 +82,7 @@ impl EndedRollout {
     }
 }
 
-/// What happens next to a service.
+/// The next step for a service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum FollowUp {
     /// Nothing: all is done, or a person must act.
@@ -101,7 +102,7 @@ pub enum FollowUp {
         /// The time of the next description.
         at: Timestamp,
     },
-    /// It has waited in vain for as long as the function allows.
+    /// It has waited for as long as the function allows, and nothing is done any more.
     Abandoned {
         /// `RELOADER_HOLD_LIMIT`.
         after: SignedDuration,
@@ -112,7 +113,7 @@ pub enum FollowUp {
     Redeliver(BTreeSet<MessageIndex>),
 }
 
-/// What is left to do about a service.
+/// The work that is left for a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remaining {
     /// A restart is owed, and is planned again then.
@@ -220,7 +221,7 @@ impl Resolution {
         Some(Rollout::of_others(primary).observed(seen, now))
     }
 
-    /// What is left to do about it; `None` if nothing is.
+    /// The work that is left for it; `None` if it is done.
     #[must_use]
     pub fn remaining(&self) -> Option<Remaining> {
         let planned = match &self.planned {
@@ -256,7 +257,7 @@ impl Resolution {
         owed.or(undecided).map(Remaining::Restart).or_else(covered)
     }
 
-    /// True if nothing carries it on but a redelivery of its messages.
+    /// True if only a redelivery of its messages continues it.
     #[must_use]
     pub fn is_left_to_redelivery(&self) -> bool {
         matches!(self.follow_up, FollowUp::Redeliver(_))
@@ -273,7 +274,7 @@ impl Resolution {
         }
     }
 
-    /// True if it is done again with nobody's help.
+    /// True if it is tried again by itself.
     #[must_use]
     pub fn will_retry(&self) -> bool {
         match self.follow_up {
@@ -302,7 +303,8 @@ fn held(planned: &Planned) -> Option<Requeue> {
     }
 }
 
-/// Amazon ECS ends an approval at its expiry, so that it does not age until then.
+/// The wait for the end of a rollout. Amazon ECS ends an approval at its expiry, so such a wait
+/// does not age until then.
 fn end_of_wait(planned: &Planned) -> Requeue {
     match planned.reason {
         Reason::AwaitingApproval => Requeue::Backoff {

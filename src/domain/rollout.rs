@@ -43,7 +43,7 @@ pub struct Rollout {
     pub timed_out: bool,
 }
 
-/// The progress of a rollout, as it was when it was seen to change last.
+/// The last progress that was seen of a rollout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// Running tasks of the new revision.
@@ -84,7 +84,7 @@ closed_list! {
 }
 
 impl Outcome {
-    /// True if the tasks may not run as they should, and somebody must look at the service.
+    /// True if the new tasks may not run, so that a person must check the service.
     #[must_use]
     pub fn is_failure(self) -> bool {
         match self {
@@ -120,8 +120,8 @@ impl Rollout {
         }
     }
 
-    /// The same rollout, to be followed further after `outcome`. `None` if that is its last: only
-    /// one that timed out, or is unknown, may end once more.
+    /// The same rollout, if it is still followed after `outcome`. `None` if that is final: only a
+    /// rollout that timed out, or is unknown, may get another outcome.
     #[must_use]
     pub fn after(self, outcome: Option<Outcome>) -> Option<Self> {
         match outcome {

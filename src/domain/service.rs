@@ -33,7 +33,7 @@ pub struct Service {
     pub status: ServiceStatus,
     /// Its deployment controller.
     pub controller: Controller,
-    /// The way that Amazon ECS moves it from one revision to the next.
+    /// The way in which Amazon ECS replaces one revision by the next.
     pub deployment_strategy: DeploymentStrategy,
     /// True if its deployments run lifecycle hooks, which rolling ones may have as well.
     pub has_lifecycle_hooks: bool,
@@ -48,17 +48,17 @@ pub struct Service {
     pub deployments: Vec<Deployment>,
     /// The task definition of the primary deployment, or of the primary task set.
     pub task_definition: Option<String>,
-    /// The references of that, if it was read.
+    /// The references of that task definition, if it was read.
     pub references: Option<Arc<References>>,
     /// The references of the service itself, beside its task definition.
     pub own_references: References,
-    /// Its tags, as far as they are ours.
+    /// Its tags that begin with our prefix.
     pub tags: Tags,
     /// The newest first, at most five.
     pub events: Vec<ServiceEvent>,
-    /// The deployments since the oldest change in question, if they were asked for.
+    /// The deployments since the oldest change in question, if they were needed.
     pub history: History,
-    /// The creation of its oldest task, if that was asked for.
+    /// The creation of its oldest task, if that was needed.
     pub oldest_task: OldestTask,
     /// The rollout that is followed, if one is: of this function, or of others.
     pub followed_rollout: Option<Rollout>,
@@ -100,10 +100,10 @@ impl fmt::Display for Controller {
     }
 }
 
-/// A line of `events` of `DescribeServices`, in Amazon ECS's own words.
+/// An entry of `events` of `DescribeServices`, in Amazon ECS's own words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceEvent {
-    /// The time of it.
+    /// Its time.
     pub at: Timestamp,
     /// `(service api) has reached a steady state.` …
     pub message: String,
@@ -168,7 +168,7 @@ impl Service {
         })
     }
 
-    /// True if its task definition may decide its relation to a key, and was not read.
+    /// True if its task definition was not read, and may decide its relation to a key.
     #[must_use]
     pub fn may_need_its_task_definition(&self) -> bool {
         self.references.is_none() && self.tags.watch.as_ref().is_some_and(|watch| watch.auto)
@@ -197,9 +197,9 @@ impl Service {
             .unwrap_or_else(|| key.clone())
     }
 
-    /// True if its next task will not start: its task definition, or the service itself, refers
-    /// to a key that is gone, and no deployment since has shown that it no longer needs it. False
-    /// if neither is known.
+    /// True if its next task will not start: its task definition, or the service itself, refers to
+    /// a key that is gone, and no deployment has completed without the key since. False if the
+    /// references are not known.
     #[must_use]
     pub fn misses(&self, change: &Change) -> bool {
         let definition = self.references.as_deref();
@@ -240,9 +240,9 @@ impl Service {
         }
     }
 
-    /// Everything of its tags and references that does not parse, in words.
+    /// The mistakes in its tags and references, in words.
     pub fn mistakes(&self) -> impl Iterator<Item = String> {
-        // The references of other services are read for deletions alone.
+        // The task definition of a service without `auto` is read for deletions only.
         let definition = self.references.iter().filter(|_| self.says_auto());
         let of_definition = definition.flat_map(|references| &references.invalid);
         let of_definition = of_definition.map(|invalid| invalid.in_words("the task definition"));

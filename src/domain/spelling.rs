@@ -17,8 +17,8 @@ pub(super) fn without_slash(name: &str) -> &str {
     name.strip_prefix('/').unwrap_or(name)
 }
 
-/// The name and the six characters of a path that may be of a whole ARN: `prod/db-AbCdEf`. A name
-/// may itself end like that, so that this is a guess if the name is not known.
+/// The name and the six characters of a path that may come from a whole ARN: `prod/db-AbCdEf`. A
+/// name may itself end like that: without knowing the name, this is a guess.
 #[must_use]
 pub fn without_suffix(path: &str) -> Option<(&str, &str)> {
     let (name, suffix) = path.rsplit_once('-')?;

@@ -11,7 +11,7 @@ use super::service::Service;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ErrorKind {
-    /// The role may not.
+    /// The role has no permission.
     Denied,
     /// The account's bucket for this call is empty.
     Throttled,
@@ -22,12 +22,12 @@ pub enum ErrorKind {
     NotFound,
     /// Five deployments of the service are active, and Amazon ECS takes no sixth.
     TooManyDeployments,
-    /// Anything else: asking again will not help.
+    /// Anything else: a repetition will not help.
     Rejected,
 }
 
 impl ErrorKind {
-    /// True if the same call may succeed later with nobody's help.
+    /// True if the same call may succeed later by itself.
     #[must_use]
     pub fn passes(self) -> bool {
         match self {
@@ -71,7 +71,7 @@ pub enum StartResult {
     Failed {
         /// AWS's own words.
         message: String,
-        /// True if it may succeed later with nobody's help.
+        /// True if it may succeed later by itself.
         passes: bool,
     },
 }
@@ -116,7 +116,7 @@ impl StartResult {
         }
     }
 
-    /// True if it is tried again with nobody's help.
+    /// True if it is tried again by itself.
     #[must_use]
     pub fn is_unfinished(&self) -> bool {
         match self {

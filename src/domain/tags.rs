@@ -103,13 +103,13 @@ impl Tags {
         parsed
     }
 
-    /// Everything that does not parse.
+    /// The mistakes.
     pub fn mistakes(&self) -> impl Iterator<Item = &Mistake> {
         self.unread_terms.iter().chain(&self.invalid)
     }
 
     fn read_terms(&mut self, name: &str, value: &str, tag: &str) {
-        // Only the tag without a number opts in: services are listed by it.
+        // Only the tag without a number opts in: services are listed by that tag.
         if name != WATCH && self.watch.is_none() {
             return;
         }

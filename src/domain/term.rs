@@ -18,8 +18,8 @@ pub struct Term {
     path: String,
     /// The label of a secret that moves by itself, if the term names one.
     stage: Option<String>,
-    /// True if the path is from the ARN of a secret, so that it may end in the six characters of a
-    /// whole one.
+    /// True if the path comes from the ARN of a secret, so that it may end in the six characters of
+    /// a whole ARN.
     from_secret_arn: bool,
 }
 
@@ -86,7 +86,7 @@ impl Term {
     }
 
     /// The one key that it names, as a term of a service in the account and Region `home`; `None`
-    /// for a prefix. The ARN of a secret counts as a whole one if it may be one.
+    /// for a prefix. The ARN of a secret that may be whole is taken for whole.
     #[must_use]
     pub fn key(&self, home: &AccountRegion) -> Option<Key> {
         let whole = without_suffix(&self.path).filter(|_| self.from_secret_arn);

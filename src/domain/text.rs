@@ -1,15 +1,15 @@
-//! Text of others becomes fit to be shown.
+//! Makes text of others fit to be shown.
 
-/// Most characters of one text of others that are shown.
+/// The longest text of others that is shown, in characters.
 pub const LONGEST: usize = 256;
 
 /// Text of others (keys, names, senders, reasons of Amazon ECS, service events), as it may be shown
-/// in a log or on a terminal: at most [`LONGEST`] characters, the last of them `…` if more was
-/// there, and U+FFFD for each character that would move the cursor, end the line or turn the
-/// direction of what follows.
+/// in a log or on a terminal: at most [`LONGEST`] characters, the last of them `…` if the text was
+/// longer, and U+FFFD for each character that would move the cursor, end the line or change the
+/// direction of the text after it.
 ///
-/// The one place that does this. The caller still escapes the result for where it goes: JSON,
-/// Markdown, a shell.
+/// This is the only place that does this. The caller still escapes the result for its destination:
+/// JSON, Markdown, a shell.
 #[must_use]
 pub fn bounded(text: &str) -> String {
     let shown = |character: char| {

@@ -25,16 +25,16 @@ pub enum Match {
     Excluded,
     /// Its task definition names a version of the key that never changes.
     Pinned,
-    /// The task definition decides, and was not read.
+    /// The task definition decides, but was not read.
     NeedsTaskDefinition,
-    /// Nothing names the key.
+    /// No term or reference names the key.
     None,
 }
 
 impl Watch {
     /// The relation of a service in the account and Region `home` to `key`. The service has
-    /// references of its `own`, and those of its task `definition`, if that was read. Of two
-    /// keys that may be meant, the one that it watches counts.
+    /// references of its `own`, and those of its task `definition`, if that was read. If an event
+    /// may mean two keys, the one that is watched counts.
     #[must_use]
     pub fn match_of(
         &self,

@@ -4,10 +4,10 @@ use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
-/// A window that opens on some days of each week. It opens and closes by the clock of its zone: a
-/// time that daylight saving leaves out is the first moment after the gap, and of one that comes
-/// twice a window opens at the first and closes at the second. A window that lies in the gap as a
-/// whole opens after it, for as long as it says.
+/// A window that opens on some days of each week, by the clock of its zone. Daylight saving time
+/// changes it as little as possible: a time that is skipped means the first moment after the gap;
+/// of a time that comes twice, a window opens at the first and closes at the second; and a window
+/// that is skipped as a whole opens after the gap, with its full length.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Window {
     /// First day of the range.
@@ -17,13 +17,13 @@ pub struct Window {
     pub to: Weekday,
     /// Opens at this time.
     pub opens: Time,
-    /// Closes at this time, on the next day if it is not after `opens`.
+    /// Closes at this time; on the next day, unless that is after `opens`.
     pub closes: Time,
     /// In this zone.
     pub zone: TimeZone,
 }
 
-/// Days, from yesterday on, within which every window opens.
+/// The number of days, from yesterday on, within which every window opens.
 const DAYS_AHEAD: i32 = 9;
 
 impl Window {
@@ -110,14 +110,14 @@ impl Window {
         ))
     }
 
-    /// The end of the gap that a time of day lies in.
+    /// The end of the gap in which a time of day lies.
     fn after_gap(&self, day: Date, time: Time) -> Option<Timestamp> {
         let ambiguous = self.zone.to_ambiguous_timestamp(day.to_datetime(time));
         let AmbiguousOffset::Gap { .. } = ambiguous.offset() else {
             return None;
         };
-        // Before the gap by the clock that was, after it by the clock that is: the change lies
-        // between them.
+        // The old clock says a time before the gap, the new clock one after it. The change of the
+        // clock lies between the two.
         self.zone
             .following(ambiguous.earlier().ok()?)
             .next()

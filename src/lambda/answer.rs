@@ -26,19 +26,19 @@ pub enum Answer {
 /// An invocation that failed before anything was started, so that Lambda may repeat it.
 #[derive(thiserror::Error)]
 pub enum Error {
-    /// The payload is nothing that the function understands.
+    /// The function cannot read the payload.
     #[error(transparent)]
     Malformed(#[from] Malformed),
     /// The services that watch could not be listed.
     #[error(transparent)]
     Listing(#[from] reconcile::Error),
-    /// AWS took no restart.
+    /// AWS accepted no restart.
     #[error("none of {0} restarts could be started now; see the log lines of the services")]
     NothingStarted(usize),
 }
 
 impl Error {
-    /// The word for it that alarms and filters may rest on.
+    /// The word for it: alarms and filters may use it.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -92,9 +92,8 @@ pub(super) fn of(
     }
 }
 
-/// The ids of the messages that the queue is to keep: those that hold something malformed, so that
-/// they end where a person sees them, those that there was no room for, and those whose work is not
-/// all done.
+/// The ids of the messages that the queue is to keep: malformed ones, which become dead letters
+/// that a person sees; those that there was no room for; and those whose work is not all done.
 pub(super) fn to_redeliver(inbox: &Inbox, left: &BTreeSet<MessageIndex>) -> Vec<String> {
     let is_broken = |message: &Message| {
         let mut contents = message.contents.iter();
@@ -105,7 +104,7 @@ pub(super) fn to_redeliver(inbox: &Inbox, left: &BTreeSet<MessageIndex>) -> Vec<
     kept.filter_map(|(_, message)| message.id.clone()).collect()
 }
 
-/// The error of an inbox that holds nothing else.
+/// The error of an inbox that holds nothing but malformed text.
 fn only_malformed(inbox: Inbox) -> Option<Malformed> {
     let mut first = None;
     for content in inbox

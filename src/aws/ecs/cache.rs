@@ -6,8 +6,8 @@ use lru::LruCache;
 
 use crate::domain::reference::References;
 
-/// Most references that are kept: some 250 bytes each, 5 MB in all. The task definition whose use
-/// is longest ago goes first.
+/// Most references that are kept: some 250 bytes each, 5 MB in all. The task definition that was
+/// used longest ago is removed first.
 const MOST_REFERENCES: usize = 20_000;
 
 /// References by the ARN of their task definition.

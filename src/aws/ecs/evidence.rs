@@ -77,7 +77,7 @@ impl Ecs {
     async fn history(&self, id: &ServiceId, needed: Needed, by: Instant) -> Option<History> {
         let since = needed.history_since?;
         let read = timeout_at(by, self.read_history(id, since, needed.has_hooks, by)).await;
-        // A history whose last call was given up at `by` is late too.
+        // The last call of a history may have been given up at `by`: that history is late too.
         let read = read.ok().filter(|_| Instant::now() < by);
         let read = read.unwrap_or_else(|| Err(Call::of(LIST, &id.to_string()).late()));
         Some(read.unwrap_or_else(|error| History::Unreadable(error.to_string())))
@@ -120,8 +120,8 @@ impl Ecs {
         })
     }
 
-    /// Adds who ended the deployments that were rolled back or stopped, and the hook and the stage
-    /// of those that run.
+    /// Completes deployments: those that were rolled back or stopped with the one who ended them,
+    /// those that run with their hook and stage.
     async fn add_details(&self, entries: &mut [Entry], has_hooks: bool, by: Instant) {
         let created: Vec<_> = entries.iter().map(|entry| entry.past.created_at).collect();
         let arns: Vec<_> = entries
@@ -144,8 +144,8 @@ impl Ecs {
     }
 }
 
-/// True if a deployment did not stay, or may stand at a hook. One that a newer one superseded needs
-/// no detail.
+/// True if a deployment was rolled back or stopped, or may stand at a hook. One that a newer one
+/// superseded needs no detail.
 fn needs_detail(past: &PastDeployment, created: &[Timestamp], has_hooks: bool) -> bool {
     match past.status {
         ServiceDeploymentStatus::Running => has_hooks,

@@ -38,7 +38,7 @@ pub(super) fn past_deployment(
     })
 }
 
-/// The one who ended a deployment that is known not to have stayed.
+/// The one who ended a deployment that was rolled back or stopped.
 pub(super) fn ended_by(deployment: &types::ServiceDeployment) -> EndedBy {
     let breaker = deployment
         .deployment_circuit_breaker()
@@ -81,8 +81,8 @@ pub(super) fn stage(deployment: &types::ServiceDeployment) -> (Option<String>, b
     )
 }
 
-/// Statuses that came after this version are taken for running: they neither cover a change nor
-/// count as failed.
+/// A status that is newer than this version counts as running: such a deployment does not cover a
+/// change, and has not failed.
 fn status(status: Option<&types::ServiceDeploymentStatus>) -> ServiceDeploymentStatus {
     use types::ServiceDeploymentStatus as Status;
     match status {

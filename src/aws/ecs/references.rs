@@ -111,7 +111,7 @@ fn firelens_file(firelens: &FirelensConfiguration) -> Option<&str> {
 }
 
 /// The location of a credential spec, of `credentialspec:ARN` and `credentialspecdomainless:ARN`.
-/// One that is a file lies on the instance, and the other options of Docker's security name none.
+/// `None` for a file, which lies on the instance, and for Docker's other security options.
 ///
 /// `dockerSecurityOptions` and `credentialSpecs` of `ContainerDefinition`, Amazon ECS API
 /// Reference.

@@ -107,8 +107,8 @@ fn bakes(configuration: &types::DeploymentConfiguration) -> bool {
             .is_some_and(|minutes| minutes > 0)
 }
 
-/// The task definition that a service runs. If CodeDeploy or a third party deploys it, the
-/// service's own field may be stale, and the primary task set has it.
+/// The task definition that a service runs. If CodeDeploy or a third party deploys it, the primary
+/// task set has it: the service's own field may be old.
 fn task_definition(described: &types::Service) -> Option<String> {
     let set = described
         .task_sets()

@@ -26,9 +26,9 @@ const DESCRIBED_AT_ONCE: usize = 10;
 pub struct DescribedServices {
     /// The services that were found.
     pub services: Vec<Service>,
-    /// The services that do not exist, or no longer.
+    /// The services that do not exist.
     pub gone: Vec<ServiceId>,
-    /// The services that could not be described, and why.
+    /// The services that could not be described, each with its error.
     pub unread: Vec<(ServiceId, Error)>,
 }
 
@@ -113,7 +113,8 @@ impl Ecs {
     /// [api]: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html
     ///
     /// # Errors
-    /// With its kind; after [`ErrorKind::Unavailable`] the deployment may have started.
+    /// The call failed. After [`ErrorKind::Unavailable`] the deployment may have started all the
+    /// same.
     pub async fn restart(&self, id: &ServiceId) -> Result<Restarted, Error> {
         let target = id.to_string();
         let call = Call::of("UpdateService", &target);

@@ -13,8 +13,8 @@ use crate::aws::timestamp::timestamp;
 use crate::domain::arn::ServiceId;
 
 impl Ecs {
-    /// The creation of the oldest task that a service wants to run; `None` if it wants none. Two
-    /// calls for each hundred tasks.
+    /// The creation of the oldest task whose desired status is RUNNING; `None` if there is none.
+    /// Two calls for each hundred tasks.
     ///
     /// # Errors
     /// A call failed, or had no answer before the instant `by`.

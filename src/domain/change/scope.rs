@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::domain::arn::ServiceId;
 
-/// The services, of those that watch the key, that a change is planned for. Changes with the same
+/// The services that a change is planned for, of those that watch the key. Changes with the same
 /// services share one list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Scope {

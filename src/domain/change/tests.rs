@@ -144,7 +144,7 @@ fn the_sources_own_time_is_exact_where_it_was_read_late_and_one_event_alone_name
         "2026-01-31T10:00:01Z"
     );
     assert_eq!(dated(within, late, true), "2026-01-31T10:00:01Z");
-    // Whole seconds may be all that the source knows.
+    // The source may know whole seconds only.
     assert_eq!(
         dated("2026-01-31T10:00:00Z", late, false),
         "2026-01-31T10:00:01Z"

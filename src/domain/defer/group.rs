@@ -32,7 +32,7 @@ pub(super) struct Due<'a> {
 #[derive(Debug, Default)]
 pub(super) struct KeysDue {
     sets: Shared<BTreeSet<Key>>,
-    /// By whether only a rollout is followed.
+    /// The sets by their reasons; `true` beside them if only a rollout is followed.
     known: Memo<Reasons, bool, Arc<BTreeSet<Key>>>,
 }
 
@@ -58,8 +58,8 @@ impl KeysDue {
     }
 }
 
-/// A rollout is followed for the changes that it covers; if it covers none, for all: nothing else
-/// carries it.
+/// A rollout is followed for the changes that it covers. If it covers none, it is followed for all
+/// changes: it must be in one message.
 fn keys_due(reasons: &Reasons, follows: bool) -> BTreeSet<Key> {
     let is_due = |reason: Reason| match reason.decision() {
         Decision::Hold | Decision::Restart => true,
@@ -78,8 +78,8 @@ fn keys_due(reasons: &Reasons, follows: bool) -> BTreeSet<Key> {
     }
 }
 
-/// The rollouts of a change and the restarts that wait for it return together if they are more
-/// than may run at once: only then can they be counted.
+/// The rollouts of a change, and the restarts that wait for them, return together if they are more
+/// than may run at once: a plan can count only the rollouts that it sees.
 pub(super) fn kept_together(mut due: Vec<Due<'_>>, max_in_flight: usize) -> Vec<Due<'_>> {
     let mut services_of: BTreeMap<Option<&Key>, usize> = BTreeMap::new();
     let sets = alike(&due);

@@ -1,4 +1,5 @@
-//! `defer`, one row a situation: the sentence, what was made of the service, and what follows.
+//! `defer`, one row for each situation: the sentence, the resolution of the service, and its
+//! follow-up.
 
 use super::*;
 use crate::domain::arn::AccountRegion;
@@ -106,7 +107,7 @@ fn follow_up(resolution: Resolution, policy: &DeferPolicy) -> (&'static str, i64
     }
 }
 
-/// A situation, what was made of the service, and the follow-up with the seconds until then.
+/// A situation, the resolution of the service, and the follow-up with the seconds until then.
 type Row = (&'static str, Resolution, (&'static str, i64));
 
 fn assert_follow_ups(table: impl IntoIterator<Item = Row>) {

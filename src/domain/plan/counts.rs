@@ -1,4 +1,4 @@
-//! The numbers that limits are about, counted over all services.
+//! The numbers for the limits, counted over all services.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -54,7 +54,7 @@ impl Reach {
         self.0.get(key).copied().unwrap_or_default()
     }
 
-    /// The reason that a change gives, now that its reach is known.
+    /// The reason that a change gives, once the number of its services is known.
     pub(super) fn limit(&self, key: &Key, reason: Reason, policy: &Policy) -> Reason {
         let limit = Reason::BlastRadius;
         let applies = match limit.rule() {
@@ -103,8 +103,7 @@ impl InFlight {
         Self(running)
     }
 
-    /// Holds the restarts of changes that have too many rollouts under way, those that start now
-    /// among them.
+    /// Holds the restarts of changes that have too many rollouts, counting those that start now.
     pub(super) fn limit(mut self, plan: &mut Plan, policy: &Policy) {
         let restarts = plan
             .services

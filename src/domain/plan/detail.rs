@@ -10,7 +10,7 @@ use crate::domain::reason::Reason;
 use crate::domain::service::Service;
 use crate::domain::text::bounded;
 
-/// The text for one reason; `None` if the reason says all.
+/// The text for one reason; `None` if the reason needs no text.
 pub(super) fn of(
     service: &Service,
     planned: &Planned,
@@ -155,7 +155,7 @@ fn unreadable_history(service: &Service) -> Option<String> {
     Some(format!("its deployment history could not be read: {cause}"))
 }
 
-/// A deployment that failed, and may have failed for this very change.
+/// A deployment that failed, perhaps because of this change.
 fn unexplained_failure(service: &Service) -> Option<String> {
     let past = service.past().iter().find(|past| {
         matches!(

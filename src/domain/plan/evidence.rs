@@ -16,19 +16,19 @@ use crate::domain::policy::Policy;
 use crate::domain::reason::Reason;
 use crate::domain::service::Service;
 
-/// A change older than this may already have been tried and rolled back, so the deployment history
-/// is asked before a restart.
+/// A restart for a change older than this may already have been tried and rolled back, so the
+/// deployment history is read before the next one.
 const MAY_HAVE_BEEN_TRIED: SignedDuration = SignedDuration::from_secs(60);
 
-/// A change older than this may have been read by tasks that no deployment started, so they are
-/// asked before a restart.
+/// A change older than this may have been read by tasks that no deployment started, so the tasks
+/// are read before a restart.
 const MAY_HAVE_BEEN_READ: SignedDuration = SignedDuration::from_mins(10);
 
-/// The history is read so far back to count the restarts of an hour. A restart is known by the
-/// deployment before it, which may be older than the hour.
+/// The history is read this far back to count the restarts of an hour. A restart is recognised by
+/// the deployment before it, which may be older than the hour.
 const BUDGET_REACHES_BACK: SignedDuration = SignedDuration::from_hours(2);
 
-/// The history lists the deployments after a whole second.
+/// The listing starts at a whole second.
 const A_MOMENT: SignedDuration = SignedDuration::from_secs(1);
 
 impl Plan {
@@ -91,7 +91,7 @@ impl Asking<'_> {
         giving.filter_map(|(key, _)| Some(self.changes.get(key)?.at))
     }
 
-    /// The oldest of them, and of the request, whose instant this reads.
+    /// The oldest of these instants and of that of the request, which `of` reads from its trigger.
     fn oldest(&self, reason: Reason, of: impl Fn(Trigger) -> Timestamp) -> Option<Timestamp> {
         let request = self.planned.requested.then(|| {
             of(Trigger::Request {

@@ -1,9 +1,9 @@
-//! Rules about deployments, and tasks, that are newer than what asks.
+//! Rules about deployments, and tasks, that are newer than the change or the request.
 
 use super::rule::{Applies, Because, Case};
 use crate::domain::history::{Ended, EndedBy};
 
-/// An end that has passed is no time to plan again at.
+/// An end that has passed cannot be the time to plan again.
 pub(in crate::domain) fn awaiting_approval(case: &Case<'_>) -> Option<Applies> {
     let approval = case
         .service
@@ -15,8 +15,8 @@ pub(in crate::domain) fn awaiting_approval(case: &Case<'_>) -> Option<Applies> {
     })
 }
 
-/// New tasks are no sign of freshness if a newer deployment has ended: those of a rollback are
-/// new too. Of a request, which wants new tasks, only a deployment is one.
+/// New tasks do not prove freshness if a newer deployment was rolled back or stopped: the tasks of
+/// a rollback are new too. A request is satisfied by a deployment only.
 pub(in crate::domain) fn fresh(case: &Case<'_>) -> Option<Applies> {
     let t = case.trigger.covered_after();
     if case.service.is_fresh(t) {
@@ -27,7 +27,7 @@ pub(in crate::domain) fn fresh(case: &Case<'_>) -> Option<Applies> {
     is_renewed.then(|| Applies::because(Because::EveryTaskIsNewer))
 }
 
-/// This is also the reason if the cause of the end cannot be read.
+/// `failed-already` is also the reason if the cause of the end cannot be read.
 pub(in crate::domain) fn failed_already(case: &Case<'_>) -> Option<Applies> {
     ended(case)
         .filter(|ended| ended.by != EndedBy::Decision)

@@ -11,8 +11,8 @@ use crate::domain::tags::Pause;
 /// Amazon ECS: "5 active deployments exist, unable to create new deployment."
 const MAX_ACTIVE_DEPLOYMENTS: usize = 5;
 
-/// A rolling deployment that is older than the change is waited for until this long after the
-/// change. Then a restart supersedes it.
+/// A rolling deployment that is older than the change is waited for, but at most this long after
+/// the change. Then a restart supersedes it.
 const SUPERSEDE_AFTER: SignedDuration = SignedDuration::from_mins(10);
 
 /// The time within which restarts are counted.
@@ -62,7 +62,7 @@ pub(in crate::domain) fn restart_budget(case: &Case<'_>) -> Option<Applies> {
     case.trigger.changed_at()?;
     let mut restarts = restarts(case.service);
     restarts.retain(|created_at| case.now.duration_since(*created_at) < AN_HOUR);
-    // The next may start when the oldest of those that fill the budget is an hour old.
+    // The next one may start when the oldest restart that fills the budget is an hour old.
     let oldest = restarts.len().checked_sub(case.policy.restarts_per_hour)?;
     let end = restarts.get(oldest)?.saturating_add(AN_HOUR).ok()?;
     Some(Applies::until(end))
@@ -108,8 +108,8 @@ fn is_rolled_back(past: &PastDeployment) -> bool {
     )
 }
 
-/// A change that settles soon is waited for by the invocation itself. So is any change if the
-/// service was held for this before, since a key that is written all the time never settles.
+/// The invocation itself waits for a change that settles soon, and for any change of a service that
+/// was held for this before: a key that is written all the time never settles.
 pub(in crate::domain) fn settling(case: &Case<'_>) -> Option<Applies> {
     let settled = case
         .trigger

@@ -14,7 +14,7 @@ use crate::domain::reason::Reason;
 use crate::domain::service::Service;
 use crate::domain::shared::Shared;
 
-/// The answer of the table about one service and one thing that asks for its restart.
+/// The answer of the table about one service and one trigger.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Judgement {
     pub(super) reason: Reason,
@@ -29,14 +29,14 @@ pub(super) struct Judgement {
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Judgements(Vec<(Timestamp, Judgement)>);
 
-/// Values that services which are affected alike share.
+/// Values that are shared by services which are affected alike.
 #[derive(Debug, Default)]
 pub(super) struct SharedJudgements {
     pub(super) reasons: Shared<Reasons>,
     judgements: Shared<Judgements>,
 }
 
-/// The judgements about one service, before its limits are known.
+/// The judgements about one service, before the limits are applied.
 #[derive(Debug)]
 pub(super) struct Judged<'a> {
     pub(super) service: &'a Service,
@@ -95,8 +95,8 @@ impl<'a> Judged<'a> {
         }
     }
 
-    /// The judgement about the changes of an instant, if it is this reason: a rule about keys
-    /// knows nothing beyond it.
+    /// The judgement about the changes of an instant, if it has this reason. A reason about keys
+    /// has no judgement.
     pub(super) fn about(&self, at: Timestamp, reason: Reason) -> Option<&Judgement> {
         self.judgements
             .at(at)
@@ -105,7 +105,7 @@ impl<'a> Judged<'a> {
 }
 
 impl Judgements {
-    /// Later instants come later.
+    /// The changes come in the order of their instants.
     fn add(&mut self, at: Timestamp, judgement: Judgement) {
         if self.0.last().is_none_or(|(_, last)| *last != judgement) {
             self.0.push((at, judgement));

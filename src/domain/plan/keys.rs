@@ -8,7 +8,7 @@ pub(in crate::domain) fn excluded(affected: &Affected<'_>) -> bool {
     affected.relation == Match::Excluded
 }
 
-/// A pinned version that is deleted breaks the next task as any other.
+/// A deleted version breaks the next task, pinned or not.
 pub(in crate::domain) fn pinned(affected: &Affected<'_>) -> bool {
     affected.relation == Match::Pinned && !affected.is_lost
 }

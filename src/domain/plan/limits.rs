@@ -1,4 +1,4 @@
-//! Rules about numbers that a plan counts over all services.
+//! Rules about the numbers that a plan counts over all services.
 
 use crate::domain::policy::Policy;
 

@@ -62,7 +62,7 @@ impl Plan {
 }
 
 impl Planned {
-    /// A decision that no change or request has asked for yet.
+    /// A plan for a service, before any change or request has given it a reason.
     #[must_use]
     pub fn of(reason: Reason, now: Timestamp) -> Self {
         Self {
@@ -96,8 +96,8 @@ impl Planned {
         }
     }
 
-    /// The changes that restart no service, because they would restart too many. None if the
-    /// mode forbids a restart anyway.
+    /// The changes that restart no service, because they would restart too many. A mode that
+    /// forbids restarts has none of them.
     pub fn refused_changes(&self) -> impl Iterator<Item = &Key> {
         let refused = self
             .asked_by

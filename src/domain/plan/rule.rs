@@ -18,22 +18,22 @@ pub(in crate::domain) enum Rule {
     /// About a service and the key that changed. A request has no key, so that the rule does not
     /// apply to it.
     Key(fn(&Affected<'_>) -> bool),
-    /// About the mode of the service or the function, whatever asks. The decision that it stands
-    /// before is reported as `would_be`.
+    /// About the mode of the service or the function, for changes and requests alike. The reason
+    /// that it replaces is reported as `would_be`.
     Mode(fn(&Service, &Policy) -> bool),
-    /// About a service and the instant of what asks.
+    /// About a service and the instant of the change or the request.
     Service(fn(&Case<'_>) -> Option<Applies>),
-    /// About how many services the change would restart. They are counted first, by the reasons
-    /// that stand after this one in the table. It does not apply to a request.
+    /// About the number of services that the change would restart. They are counted first, by the
+    /// reasons that stand after this one in the table. It does not apply to a request.
     Reach(fn(usize, &Policy) -> bool),
-    /// About how many rollouts of the change, or of the request, run. They are counted last,
+    /// About the number of rollouts of the change, or of the request. They are counted last,
     /// because the restarts that were planned before belong to them.
     InFlight(fn(usize, &Policy) -> bool),
     /// Applies if no other rule does.
     Otherwise,
 }
 
-/// The origin of a restart.
+/// The cause of a restart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::domain) enum Trigger {
     /// A key changed at this instant.
@@ -45,7 +45,7 @@ pub(in crate::domain) enum Trigger {
     },
 }
 
-/// One service, and one thing that asks for its restart.
+/// One service and one trigger.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::domain) struct Case<'a> {
     pub(super) service: &'a Service,
@@ -118,13 +118,13 @@ impl Trigger {
 }
 
 impl<'a> Affected<'a> {
-    /// `None` if the change does not affect the service, and if only the task definition,
-    /// which could not be read, decides that. The caller reports the latter.
+    /// `None` if the change does not affect the service. Also `None` if only its task definition
+    /// decides that, and could not be read: the caller reports this.
     pub(super) fn of(service: &Service, change: &'a Change) -> Option<Self> {
         let relation = service.match_of(&change.key);
         let is_lost =
             change.kind == ChangeKind::Deleted && !change.ignored && service.refers_to(&change.key);
-        // Deferred work about a service that is gone by now still gets its end reported.
+        // A service may be gone since its work was deferred. Its end is still reported.
         let is_gone = || {
             matches!(
                 service.status,
@@ -145,7 +145,7 @@ impl<'a> Affected<'a> {
 }
 
 impl Applies {
-    /// It applies, and nothing else is known.
+    /// The rule applies, without an end or a fact.
     pub(super) fn when(applies: bool) -> Option<Self> {
         applies.then(Self::default)
     }

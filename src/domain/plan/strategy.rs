@@ -4,12 +4,12 @@ use super::planned::Action;
 use crate::domain::service::{Controller, Service};
 use crate::domain::tags::Strategy;
 
-/// Why there is no action for a service.
+/// The reason why a service has no action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Obstacle {
     /// Its deployment controller does not take deployments of its strategy.
     Controller,
-    /// This version does not do this.
+    /// This version does not support it yet.
     NotYet(&'static str),
 }
 
@@ -30,7 +30,7 @@ pub(super) fn action(service: &Service) -> Result<Action, Obstacle> {
     }
 }
 
-/// The first thing that a service asks for and this version does not do.
+/// The first thing in the tags of a service that this version does not support.
 pub(super) fn obstacle(service: &Service) -> Option<&'static str> {
     match action(service) {
         Err(Obstacle::NotYet(feature)) => Some(feature),

@@ -2,8 +2,8 @@
 //!
 //! * `reasons`: every reason, and every pair of reasons, of one change or request;
 //! * `several`: several changes of one service, and limits over several services;
-//! * `deployments`, `tasks`, `ended`, `holds`: what each rule reads of a service;
-//! * `evidence`: what must be read before a decision stands.
+//! * `deployments`, `tasks`, `ended`, `holds`: the rules about the state of a service;
+//! * `evidence`: the reads that are needed before a decision stands.
 
 mod deployments;
 mod ended;
@@ -33,13 +33,13 @@ const CHANGED: &str = "2026-01-31T10:00:00Z";
 const NOW: &str = "2026-01-31T10:00:30Z";
 const A_DAY_LATER: &str = "2026-02-01T10:00:00Z";
 
-/// One service, and one thing that asks for its restart. By default the service is steady, watches
-/// `ssm:/app/`, was deployed the day before, and `ssm:/app/x` was written half a minute ago.
+/// One service and one trigger. By default the service is steady, watches `ssm:/app/`, was deployed
+/// the day before, and `ssm:/app/x` was written half a minute ago.
 struct Given {
     service: Service,
     other: Option<Service>,
     change: Change,
-    /// A request asks, not the change.
+    /// The trigger is a request, not the change.
     is_request: bool,
     policy: Policy,
 }

@@ -11,7 +11,7 @@ use crate::domain::rollout::Rollout;
 
 impl Service {
     /// A deployment created at `t` or later that an earlier description did not show: the primary
-    /// one, else the newest, whatever became of it.
+    /// one, else the newest, whether it failed or not.
     #[must_use]
     pub fn newer_deployment(&self, t: Timestamp, before: &Self) -> Option<Rollout> {
         let is_new = |rollout: &Rollout| {
@@ -35,9 +35,9 @@ impl Service {
         primary.or_else(|| others.max_by_key(|rollout| rollout.started_at))
     }
 
-    /// True if a deployment that has not failed was created after `t`, whoever made it: its
-    /// tasks read the values that were there after `t`. The newest good one is always the primary
-    /// one; a newer one beside it is being rolled back.
+    /// True if a deployment that has not failed was created after `t`, whoever made it: its tasks
+    /// read the values after `t`. The newest good deployment is always the primary one; a newer one
+    /// beside it is being rolled back.
     #[must_use]
     pub fn is_fresh(&self, t: Timestamp) -> bool {
         self.primary()
@@ -47,7 +47,7 @@ impl Service {
             })
     }
 
-    /// True if every task was created after `t`, although no deployment was. For example, the
+    /// True if every task was created after `t`, although no deployment was: for example, if the
     /// service was scaled to zero and up again.
     #[must_use]
     pub fn is_renewed_since(&self, t: Timestamp) -> bool {
@@ -99,7 +99,7 @@ impl Service {
     }
 
     /// True if a deployment of the history was, or is being, rolled back, or was stopped by
-    /// anything but a newer one.
+    /// something other than a newer deployment.
     fn has_ended(&self, past: &PastDeployment) -> bool {
         match past.status {
             ServiceDeploymentStatus::RollingBack | ServiceDeploymentStatus::RolledBack => true,

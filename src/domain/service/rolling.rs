@@ -6,8 +6,8 @@ use crate::domain::history::ServiceDeploymentStatus;
 use crate::domain::rollout::Rollout;
 
 impl Service {
-    /// True if a deployment runs. Amazon ECS may give no state of one that shifts traffic or
-    /// runs hooks: then a second deployment beside it means that it runs.
+    /// True if a deployment runs. Amazon ECS may give no state for one that shifts traffic or runs
+    /// hooks: such a deployment runs while there is a second one beside it.
     #[must_use]
     pub fn is_rolling(&self) -> bool {
         self.primary().is_some_and(|primary| match primary.state {
@@ -22,11 +22,11 @@ impl Service {
         self.deployment_strategy == DeploymentStrategy::Shifting || self.has_lifecycle_hooks
     }
 
-    /// The reason why a forced deployment now would, or might, take the target of a rollback away,
-    /// or throw away a bake or an approval. `None` if it would not.
+    /// The reason why a forced deployment now must not supersede the running one: it might remove
+    /// the target of a rollback, or throw away a bake or an approval. `None` if it may start.
     #[must_use]
     pub fn must_not_be_superseded(&self) -> Option<&'static str> {
-        // While it bakes, only the history may show that it runs.
+        // During a bake, perhaps only the history shows that it runs.
         let runs = self.is_rolling() || self.has_past(ServiceDeploymentStatus::Running);
         if self.rolls_back() {
             Some("a rollback runs, which is never superseded")
@@ -71,8 +71,8 @@ impl Service {
         self.bakes && self.primary().is_some_and(runs_all_tasks)
     }
 
-    /// True if a deployment that runs, or may run, is perhaps a rollback: the history, which
-    /// would show that, cannot be read.
+    /// True if a deployment that runs, or may run, is perhaps a rollback: the history would show
+    /// that, but cannot be read.
     fn may_roll_back(&self) -> bool {
         let is_unknown = self
             .primary()
@@ -81,7 +81,8 @@ impl Service {
         may_run && self.history.lacks().is_some()
     }
 
-    /// True if the deployment that is followed is no longer shown, and its end cannot be read.
+    /// True if the deployment that is followed is no longer shown, and the history does not say how
+    /// it ended.
     fn has_lost_its_rollout(&self) -> bool {
         let is_known = |rollout: &Rollout| {
             let mut ids = self.past().iter().filter_map(|past| past.id.as_deref());
@@ -92,8 +93,8 @@ impl Service {
             && !self.followed_rollout.as_ref().is_some_and(is_known)
     }
 
-    /// True if the deployment that is followed is no longer shown: it was rolled back, or
-    /// superseded.
+    /// True if `DescribeServices` no longer shows the deployment that is followed: it was rolled
+    /// back, or superseded.
     #[must_use]
     pub fn misses_its_rollout(&self) -> bool {
         self.followed_rollout.as_ref().is_some_and(|rollout| {

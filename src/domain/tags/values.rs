@@ -17,7 +17,7 @@ pub enum Strategy {
     HotReload,
 }
 
-/// The mode of a service: whether decisions about it are carried out.
+/// The mode of a service: it says if decisions about it are carried out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
     /// Restart.

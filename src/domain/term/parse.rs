@@ -11,7 +11,7 @@ impl Term {
     /// Reads one term, without the `-` of an exclusion.
     ///
     /// # Errors
-    /// Says what was expected instead.
+    /// The text that was expected instead.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let (term, pinned) = match text.split_once(':').ok_or(ANY_TERM)? {
             ("arn", _) => Self::parse_arn(text)?,
@@ -32,7 +32,8 @@ impl Term {
     }
 
     /// Reads a reference of a task definition: an ARN, or the name of a `bare` in the service's own
-    /// account and Region. Answers whether it names a version that never changes.
+    /// account and Region. The answer is true beside a term that names a version which never
+    /// changes.
     pub(in crate::domain) fn parse_reference(
         text: &str,
         bare: Kind,
@@ -177,8 +178,8 @@ fn check_profile(path: &str) -> Result<(), &'static str> {
     }
 }
 
-/// The thing that an ARN of one of the four sources names; `None` for any other ARN. What follows a
-/// secret's name, after a colon, is left out.
+/// The thing that an ARN of one of the four sources names; `None` for any other ARN. The text after
+/// a secret's name and a colon is left out.
 fn named_by(arn: &Arn<'_>) -> Option<(Kind, String)> {
     match arn.service {
         "ssm" => {
@@ -204,13 +205,14 @@ fn named_by(arn: &Arn<'_>) -> Option<(Kind, String)> {
 /// The path at which Parameter Store hands out secrets, without its leading slash.
 const SECRETS: &str = "aws/reference/secretsmanager/";
 
-/// Characters of a secret's version-id; nobody has a label of that length. `ClientRequestToken` of
-/// `PutSecretValue`, AWS Secrets Manager API Reference.
+/// The characters of a secret's version-id. A label of that length is unlikely.
+/// `ClientRequestToken` of `PutSecretValue`, AWS Secrets Manager API Reference.
 const VERSION_ID: RangeInclusive<usize> = 32..=64;
 
-/// Reads the stage, if it is one that moves by itself, and whether there is a version-id:
-/// `secret:name-AbCdEf:json-key:version-stage:version-id`, all three optional, stage and id not
-/// together. "Specifying sensitive data using Secrets Manager secrets", Amazon ECS Developer Guide.
+/// Reads the stage, if it is one that moves by itself; the answer is true beside it if there is a
+/// version-id: `secret:name-AbCdEf:json-key:version-stage:version-id`, all three optional, stage
+/// and id not together. "Specifying sensitive data using Secrets Manager secrets", Amazon ECS
+/// Developer Guide.
 fn version_of(resource: &str) -> Result<(Option<&str>, bool), &'static str> {
     let mut parts = resource.split(':').skip(3);
     let (stage, id) = (

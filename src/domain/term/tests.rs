@@ -110,7 +110,7 @@ fn text_that_is_no_term_says_what_was_expected() {
     }
 }
 
-/// A secret's name may begin with a slash: two slashes before it are right then.
+/// A secret's name may begin with a slash: then two slashes before it are correct.
 #[test]
 fn a_parameter_that_hands_out_a_secret_is_that_secret() {
     let secret = |name: &str| Key::secret(home(), name);

@@ -104,7 +104,7 @@ fn a_restart_of_what_a_rollback_brought_back_counts_for_the_budget() {
     );
 }
 
-/// A deployment by mistake superseded a restart and was rolled back: the service shows neither.
+/// A wrong deployment superseded a restart and was rolled back: the service shows neither.
 #[test]
 fn the_interval_counts_from_a_deployment_that_the_history_alone_shows() {
     let restart = PastDeployment {

@@ -1,5 +1,5 @@
-//! Every reason, one row each: the sentence, what makes it apply, and the reason. Then every pair
-//! of rows: if both apply, the one that stands first in the table of reasons decides.
+//! Every reason, one row each: the sentence, the situation, and the reason. Then every pair of
+//! rows: if both apply, the one that stands first in the table of reasons decides.
 
 use super::*;
 use crate::domain::history::Approval;
@@ -291,8 +291,8 @@ fn a_mode_reports_the_reason_that_would_have_decided() {
 
             let planned = situation.planned();
 
-            // No restart takes a place in flight where nothing is done, and a service that is off
-            // is not one of those that a change would restart.
+            // A service whose mode forbids a restart takes no place in flight, and a service that
+            // is off does not count for the blast radius.
             let is_not_counted = other.then == Reason::InFlightLimit
                 || (mode.then == Reason::Off && other.then == Reason::BlastRadius);
             let then = if is_not_counted {
