@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use serde_json::json;
-use sim::Fault;
+use sim::{Fault, Hook, Stage};
 
-use crate::support::{A_MINUTE, Scenario, UPDATE, api, reason, rolling_back_slowly, text};
+use crate::support::{A_MINUTE, AN_HOUR, Scenario, UPDATE, api, reason, rolling_back_slowly, text};
 
 #[tokio::test(start_paused = true)]
 async fn a_rollback_under_way_is_never_disturbed_however_young_the_change_is() {
@@ -160,4 +160,38 @@ async fn five_active_deployments_that_only_the_answer_reports_are_waited_for() {
         ),
         (vec!["web/api".to_owned()], false)
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deployment_that_was_stopped_without_a_rollback_holds_no_newer_change() {
+    // Amazon ECS shows no state of a blue/green deployment: only its history says that it ended.
+    let hook = Hook::lambda(Stage::PreScaleUp, Duration::from_secs(1), true);
+    let blue_green = api().blue_green(A_MINUTE);
+    for service in [blue_green.clone(), blue_green.hook(hook)] {
+        let scenario = Scenario::with([]).await.with_queue();
+        scenario.account.put_parameter("/app/db");
+        scenario.account.run_for(AN_HOUR).await;
+        scenario.account.add(
+            service
+                .reading(["ssm:/app/db"])
+                .failing_while_reading("ssm:/app/db", 2..3)
+                .circuit_breaker(false),
+        );
+        scenario.account.run_for(AN_HOUR).await;
+
+        scenario.account.put_parameter("/app/db");
+        scenario.account.run_for(AN_HOUR).await;
+        let bad = scenario.restarted().len();
+        let ended = scenario.first_line("reason", "failed-already");
+        scenario.account.put_parameter("/app/db");
+        scenario.account.run_for(AN_HOUR).await;
+
+        assert_eq!(
+            (bad, text(&ended["outcome"]), scenario.restarted().len()),
+            (1, "failed", 2),
+            "the value was corrected: {:?}",
+            scenario.statuses()
+        );
+        assert!(scenario.is_all_fresh().await);
+    }
 }

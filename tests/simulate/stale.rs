@@ -178,14 +178,12 @@ fn held_for_too_long(
         .then(|| Kind::HoldLimit.by(format!("{} was held for {held:#}", subject.name)))
 }
 
-/// A deployment that is older than the change, and still runs when the history ends, or was stopped
-/// without a rollback: its service shows it as running for ever.
+/// A deployment that is older than the change, and still runs when the history ends.
 fn still_held(history: &History, subject: &Subject, written: Timestamp) -> Option<Excuse> {
     let past = history.record().past(&subject.name);
     let newest = past.iter().max_by_key(|past| past.created_at)?;
-    let is_left = newest.status == "STOPPED" && newest.rolled_back_at.is_none();
     let runs = newest.finished_at.is_none() && newest.created_at <= written;
-    (is_left || runs).then(|| Kind::StillHeld.by(describe(newest)))
+    runs.then(|| Kind::StillHeld.by(describe(newest)))
 }
 
 /// The call that IAM refused: no other one follows before the next sweep.

@@ -43,6 +43,8 @@ impl Plan {
     /// * of one that shows a failed deployment the history, which says who ended it and why;
     /// * of one with lifecycle hooks whose rollout runs the history, which says whether it awaits
     ///   an approval;
+    /// * of one that is held for a deployment that is never superseded, and of one whose rollout
+    ///   Amazon ECS shows without a state, the history, which says whether it still runs;
     /// * of one whose rollout is followed, and no longer shown, the history, which says how it ended.
     #[must_use]
     pub fn evidence_needed(
@@ -111,6 +113,7 @@ fn history_since(service: &Service, asking: &Asking<'_>, now: Timestamp) -> Opti
             .any(|shown| shown.state == RolloutState::Failed)
     };
     let may_stand_at_a_hook = || service.has_lifecycle_hooks && service.is_rolling();
+    let may_have_ended = || shows_a_failure() || service.must_not_be_superseded().is_some();
     if service.history != History::NotAsked {
         return None;
     }
@@ -119,9 +122,12 @@ fn history_since(service: &Service, asking: &Asking<'_>, now: Timestamp) -> Opti
         before_restart(service, oldest, now)
     } else if asking.is_decided(Reason::FailedAlready) {
         asking.oldest(Reason::FailedAlready, Trigger::not_repeated_after)
-    } else if asking.is_decided(Reason::DeploymentInProgress) && shows_a_failure() {
-        service.primary().map(|primary| primary.created_at)
-    } else if asking.is_decided(Reason::Fresh) && may_stand_at_a_hook() {
+    } else if asking.is_decided(Reason::DeploymentInProgress) && may_have_ended() {
+        let primary = service.primary();
+        primary.and_then(|primary| primary.created_at.saturating_sub(A_MOMENT).ok())
+    } else if asking.is_decided(Reason::Fresh)
+        && (may_stand_at_a_hook() || service.is_rolling_only_perhaps())
+    {
         asking.oldest(Reason::Fresh, Trigger::covered_after)
     } else {
         None

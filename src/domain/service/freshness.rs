@@ -40,8 +40,11 @@ impl Service {
     /// beside it is being rolled back.
     #[must_use]
     pub fn is_fresh(&self, t: Timestamp) -> bool {
+        let is_good = |primary: &Deployment| {
+            primary.state != RolloutState::Failed && !self.was_stopped(primary)
+        };
         self.primary()
-            .is_some_and(|primary| primary.state != RolloutState::Failed && primary.created_at > t)
+            .is_some_and(|primary| primary.created_at > t && is_good(primary))
             || self.past().iter().any(|past| {
                 past.status == ServiceDeploymentStatus::Succeeded && past.created_at > t
             })
@@ -106,6 +109,19 @@ impl Service {
             ServiceDeploymentStatus::Stopped => !self.was_superseded(past),
             ServiceDeploymentStatus::Running | ServiceDeploymentStatus::Succeeded => false,
         }
+    }
+
+    /// True if the history says that a deployment which is shown was stopped without a rollback,
+    /// or that its rollback found no deployment to bring back: what is shown may still look as if
+    /// it ran.
+    pub(super) fn was_stopped(&self, shown: &Deployment) -> bool {
+        self.past().iter().any(|past| {
+            past.id.as_ref() == Some(&shown.id)
+                && matches!(
+                    past.status,
+                    ServiceDeploymentStatus::Stopped | ServiceDeploymentStatus::RolledBack
+                )
+        })
     }
 
     /// True if a newer deployment of this service ended that one.

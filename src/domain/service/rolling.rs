@@ -7,14 +7,35 @@ use crate::domain::rollout::Rollout;
 
 impl Service {
     /// True if a deployment runs. Amazon ECS may give no state for one that shifts traffic or runs
-    /// hooks: such a deployment runs while there is a second one beside it.
+    /// hooks: such a deployment runs while there is a second one beside it. If the history was
+    /// read, it decides: a deployment that was stopped runs no longer, whatever is shown.
     #[must_use]
     pub fn is_rolling(&self) -> bool {
         self.primary().is_some_and(|primary| match primary.state {
-            RolloutState::InProgress => true,
-            RolloutState::Unknown => self.is_costly_to_supersede() && self.deployments.len() > 1,
+            RolloutState::InProgress => !self.was_stopped(primary),
+            RolloutState::Unknown => self.may_be_rolling() && !self.has_ended_in_history(primary),
             RolloutState::Completed | RolloutState::Failed => false,
         })
+    }
+
+    /// True if the description alone does not say whether a deployment runs.
+    #[must_use]
+    pub fn is_rolling_only_perhaps(&self) -> bool {
+        let is_unknown = |primary: &Deployment| primary.state == RolloutState::Unknown;
+        self.primary().is_some_and(is_unknown) && self.may_be_rolling()
+    }
+
+    fn may_be_rolling(&self) -> bool {
+        self.is_costly_to_supersede() && self.deployments.len() > 1
+    }
+
+    /// True if a deployment that is shown has ended, and none is rolled back.
+    fn has_ended_in_history(&self, shown: &Deployment) -> bool {
+        let has_succeeded = self.past().iter().any(|past| {
+            past.id.as_ref() == Some(&shown.id) && past.status == ServiceDeploymentStatus::Succeeded
+        });
+        (has_succeeded || self.was_stopped(shown))
+            && !self.has_past(ServiceDeploymentStatus::RollingBack)
     }
 
     /// True if a newer deployment throws away hours of bake time, or an approval.
