@@ -1,5 +1,5 @@
-//! Payloads become messages, and these become contents: changes, requests, deferred work, sweeps,
-//! events that are ignored for a named reason, and text that is malformed.
+//! Reads payloads into messages, and messages into contents: changes, requests, deferred work,
+//! sweeps, events that are ignored for a named reason, and malformed text.
 
 mod appconfig;
 mod content;
@@ -21,7 +21,8 @@ pub use inbox::{Inbox, Message};
 pub use manual::{Manual, Sweep};
 
 /// Reads a payload that arrived at `now`. Deferred work is read from messages of the queue `own`
-/// alone: a caller of the function, or a writer to a topic that it listens to, must not send it.
+/// alone: nobody who may invoke the function, or write to a topic that it is subscribed to, can
+/// send it.
 #[must_use]
 pub fn decode(payload: &str, now: Timestamp, own: Option<&Queue>) -> Inbox {
     envelope::open(payload, now, own)

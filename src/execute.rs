@@ -1,5 +1,5 @@
-//! Carries a plan out, the same way for every strategy: the pace, the check shortly before the
-//! call, and a call whose answer is lost. A strategy is one call, in a file of its own.
+//! Carries a plan out. The pace, the check shortly before the call, and the search after a lost
+//! answer are the same for every strategy. A strategy is one call, in a file of its own.
 //!
 //! Nothing here fails as a whole: each service has a result of its own.
 
@@ -33,21 +33,21 @@ use crate::pace::Pace;
 use recheck::{GROUP_SIZE, Group, Reads};
 use started::Started;
 
-/// Most calls for one service whose answers are lost or broken.
+/// The most calls for one service whose answers are lost or broken.
 const MAX_FAILED_CALLS: u32 = 5;
 
-/// A turn is over after this. Otherwise all services that waited for the same description would
+/// A turn is valid for this long. Otherwise all services that waited for the same description would
 /// start at once.
 const TURN_LASTS: Duration = Duration::from_secs(1);
 
-/// The clock of Amazon ECS may be behind ours by this.
+/// The time by which the clock of Amazon ECS may be behind ours.
 const SKEW: SignedDuration = SignedDuration::from_secs(1);
 
-/// The pause between a failed call and the next description, which need not show at once what the
-/// call did. It doubles with each failed call.
+/// The pause between a failed call and the next description, which may show the effect of the call
+/// late. It doubles with each failed call.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
-/// Everything that carrying a plan out takes: enough to decide anew about one service.
+/// Everything that is needed to carry a plan out, and to decide anew about one service.
 #[derive(Clone, Copy, Debug)]
 pub struct Executor<'a> {
     /// Amazon ECS.
@@ -66,7 +66,7 @@ pub struct Executor<'a> {
     pub needed: &'a BTreeMap<ServiceId, Needed>,
     /// The instant at which the services were described.
     pub described_at: Instant,
-    /// The instant at which to stop. The invocation ends soon after.
+    /// The instant at which work stops, shortly before the end of the invocation.
     pub until: Instant,
 }
 
@@ -128,21 +128,21 @@ impl Executor<'_> {
     }
 }
 
-/// The step that the start of one service has reached.
+/// The next step in the start of one service.
 enum Step {
     /// Waits until its changes have settled.
     Settle,
     /// Waits for its turn at the pace.
     AwaitTurn,
-    /// Makes sure that the service is still to be restarted.
+    /// Checks that the service is still to be restarted.
     Recheck,
     /// Calls AWS.
     Call(Action),
-    /// Finds out the effect of a call that failed.
+    /// Finds the effect of a call that failed.
     FindOut(FailedCall),
 }
 
-/// A call that did not answer with a rollout.
+/// A call that did not return a rollout.
 struct FailedCall {
     at: Timestamp,
     error: Error,
@@ -155,8 +155,8 @@ struct Start<'a> {
     executed: Executed,
     described_at: Instant,
     was_throttled: bool,
-    /// The time of the first call whose answer was lost. It may have taken effect, as may the later
-    /// ones.
+    /// The time of the first call whose answer was lost. That call, and each later one, may have
+    /// taken effect.
     lost_at: Option<Timestamp>,
     failed_calls: u32,
 }
@@ -233,8 +233,8 @@ impl<'a> Start<'a> {
         }
     }
 
-    /// A throttled call did nothing and is repeated. A call that is still under way when the time
-    /// is up may have taken effect: the retry finds out.
+    /// A throttled call had no effect and is repeated. A call without an answer at the end of the
+    /// time may have taken effect: the retry finds its deployment.
     async fn call(&mut self, action: Action) -> Option<Step> {
         let now = self.executor.clock.now();
         let at = now.saturating_sub(SKEW).unwrap_or(Timestamp::MIN);
@@ -287,9 +287,9 @@ impl<'a> Start<'a> {
         Some(Step::AwaitTurn)
     }
 
-    /// Decides as if for the first time. But if the answer to a call was lost, a deployment that
-    /// is new since then is the one that the call started, whatever would be decided now: no other
-    /// record of it exists.
+    /// Decides as if for the first time. But if the answer to a call was lost, a deployment that is
+    /// new since then is the one that the call started. It is reported even if no restart would be
+    /// due now, because no other record of it exists.
     fn decide_anew(&mut self, seen: Service) {
         let decided = self.executor.decide(&seen);
         let found = self
@@ -310,7 +310,7 @@ impl<'a> Start<'a> {
             (None, Some(decided)) => self.executed.planned = decided,
             (None, None) => {
                 let message =
-                    "the service stopped watching while it was being restarted".to_owned();
+                    "the service no longer watched the key when it was described again".to_owned();
                 self.fail(message, false);
             }
         }
@@ -332,7 +332,7 @@ impl<'a> Start<'a> {
         })
     }
 
-    /// AWS's answer says that the restart has to wait, and the call did nothing.
+    /// The call had no effect: AWS answered that the restart has to wait.
     fn hold(&mut self, reason: Reason, detail: String) -> Option<Step> {
         self.executed.planned = self.executed.planned.clone().held(reason, detail);
         None
@@ -349,7 +349,7 @@ impl<'a> Start<'a> {
     }
 }
 
-/// True if a rollout that was found has failed already: then that is the decision about it.
+/// True if a rollout that was found has failed already: then its failure is the decision.
 fn has_failed(found: &Rollout, decided: &Planned) -> bool {
     decided.reason == Reason::FailedAlready && decided.ended.iter().any(|ended| found.is(ended))
 }

@@ -1,5 +1,5 @@
-//! JSON into structs, with errors that say where and what was expected, and never repeat what was
-//! there.
+//! Reads JSON into structs. Errors say the place and the expected text, and never repeat the text
+//! that was there.
 
 mod origin;
 
@@ -21,7 +21,7 @@ pub struct Malformed {
     pub at: String,
     /// The text that was expected there.
     pub expected: String,
-    /// The names that the event is found by.
+    /// The names by which a person finds the event.
     pub origin: Origin,
 }
 
@@ -34,18 +34,18 @@ impl Malformed {
         }
     }
 
-    /// The same, seen from the object that has it in its field `outer`.
+    /// The same mistake, seen from the object that has the text in its field `outer`.
     pub(super) fn in_field(self, outer: &str) -> Self {
         self.seen_from(outer, ".")
     }
 
-    /// The same, seen from the document that has it as text in its field `outer`.
+    /// The same mistake, seen from the document that has the text as a string in its field `outer`.
     pub(super) fn in_text(self, outer: &str) -> Self {
         self.seen_from(outer, ": ")
     }
 
-    /// The same, of the event, notification or record that `text` is, unless something inside it
-    /// was named already.
+    /// The same mistake with the names of the event, notification or record in `text`, unless it
+    /// has names already.
     pub(super) fn named_by(self, text: &str) -> Self {
         if self.origin == Origin::default() {
             Self {
@@ -82,8 +82,7 @@ impl fmt::Display for Malformed {
     }
 }
 
-/// Reads a document. A bad one is read a second time, to find the mistake: good ones do not pay for
-/// that.
+/// Reads a document. Only a bad one is read a second time, to find the place of the mistake.
 pub(super) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Malformed> {
     serde_json::from_str(text).map_err(|error| {
         let mut document = serde_json::Deserializer::from_str(text);
@@ -92,20 +91,20 @@ pub(super) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Malformed
                 let at = known(error.path());
                 Malformed::at(at, expected(&error.into_inner()))
             }
-            // The mistake stands behind the document.
+            // The mistake is after the end of the document.
             Ok(_) => Malformed::at("", expected(&error)),
         }
     })
 }
 
-/// Most parts of a path that are shown: as many as the documents have that we read.
+/// The most parts of a path that are shown: no document that we read has more.
 const DEEPEST: usize = 4;
 
 /// Characters of the longest field that we read.
 const LONGEST_FIELD: usize = 24;
 
-/// The part of a path that may be shown: a field that we do not read may have any name, as long as
-/// the document.
+/// The part of a path that may be shown. A field that we do not read may have a name of any length
+/// and content, so it is not shown.
 fn known(path: &Path) -> String {
     let letters = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
     let is_ours = |segment: &&Segment| match segment {
@@ -141,8 +140,8 @@ pub(super) fn maybe_time<'de, D: Deserializer<'de>>(
     text.map(|text| read_time(&text)).transpose()
 }
 
-/// Reads a time of this century. One that is thousands of years away is a mistake, and a
-/// computation with it would be another.
+/// Reads a time of this century. A time thousands of years away is a mistake, and computations with
+/// it would overflow.
 fn read_time<E: Error>(text: &str) -> Result<Timestamp, E> {
     let time = text
         .parse()
@@ -151,12 +150,12 @@ fn read_time<E: Error>(text: &str) -> Result<Timestamp, E> {
     time.ok_or_else(|| E::invalid_value(Unexpected::Str(text), &A_TIME))
 }
 
-/// Most entries of a list in a message. A longer list is malformed: no message may use the memory
-/// and the time of its neighbours.
+/// The most entries of a list in a message. A longer list is malformed: no message may use the
+/// memory and the time of its neighbours.
 pub(super) const MOST_ENTRIES: usize = 1_000;
 
-/// Bytes of the longest text in a message that has no limit of its own: an ARN has up to 2,048
-/// characters.
+/// The longest text in a message, in bytes, for fields without a limit of their own: an ARN has up
+/// to 2,048 characters.
 const LONGEST_TEXT: usize = 2_048;
 const SHORT: &str = "a text of at most 2048 bytes";
 
@@ -317,8 +316,8 @@ pub(super) fn any_text<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::
     Ok(maybe_text(from)?.unwrap_or_default())
 }
 
-/// Reads a duration in seconds. It has no sign: work that waited for less than no time would never
-/// grow old.
+/// Reads a duration in seconds. It cannot be negative: work with a negative wait would never be
+/// abandoned.
 pub(super) fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
     let number = Option::<i64>::deserialize(from)?.unwrap_or_default();
     let seconds = u32::try_from(number)
@@ -377,7 +376,7 @@ fn expected(error: &serde_json::Error) -> String {
     }
 }
 
-/// The words of people for what serde expected in the words of Rust.
+/// The plain words for the Rust type that serde expected.
 fn in_plain_words(expected: &str) -> &str {
     match expected {
         "a boolean" => "true or false",

@@ -1,4 +1,4 @@
-//! One invocation: changes and requests in, restarts out, and what is left back into the queue.
+//! One invocation: from changes and requests to restarts, and deferred work back to the queue.
 
 mod affected;
 mod batches;
@@ -46,8 +46,8 @@ use resolved::Resolved;
 pub(crate) use discover::Discovery;
 pub(crate) use restarts::Restarts;
 
-/// An invocation waits itself for so long until a change has settled, if a queue could wait
-/// instead.
+/// The longest time that an invocation itself waits for a change to settle. A change that needs
+/// longer is deferred. Without a queue there is no such limit.
 const MAX_SETTLE_WAIT: SignedDuration = SignedDuration::from_secs(5);
 
 /// Everything that an invocation works with.
@@ -68,9 +68,9 @@ pub struct Reconciler<'a> {
 }
 
 impl Reconciler<'_> {
-    /// Restarts what is stale. An inbox that affects no service costs the listing alone, and with a
-    /// queue the message for the second listing. Explicit terms and a change younger than a minute
-    /// cost ceil(S/100) + ceil(n/10) + n calls, and those of the enrichment beside them. Services
+    /// Restarts the stale services of an inbox. If it affects no service, the cost is the listing
+    /// and, with a queue, the message for the second listing. Explicit terms and a change younger
+    /// than a minute cost ceil(S/100) + ceil(n/10) + n calls, and those of the enrichment. Services
     /// that say `auto` are described for every change, and their task definitions read once. These
     /// branches need more:
     ///
@@ -232,9 +232,9 @@ impl Reconciler<'_> {
         }
     }
 
-    /// The services that watch are not known: all that came through the queue is requeued as it
-    /// was. A request stays where it is, and so does everything if the error does not pass by
-    /// itself, or has lasted too long: it ends where a person sees it.
+    /// The services could not be listed: everything that came through the queue is requeued as it
+    /// was. Requests stay in the queue. So does everything if the error does not pass by itself, or
+    /// has lasted too long: then it becomes a dead letter, which a person sees.
     async fn requeue_all(&self, inbox: &Inbox, error: Error) -> Reconciled {
         let home = self.home.cloned().unwrap_or_default();
         let batches = batches(inbox, &home);
@@ -279,7 +279,7 @@ impl Reconciler<'_> {
         reconciled
     }
 
-    /// What the function, and this batch, allow.
+    /// The limits of the function and of this batch.
     pub(crate) fn policy(&self, batch: &Batch) -> Policy {
         let request = batch.request.as_ref();
         let settings = self.settings;

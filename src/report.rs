@@ -1,4 +1,4 @@
-//! What a person sees of an invocation: log lines, metrics, and the answer.
+//! Reports an invocation: log lines, metrics, and the answer.
 
 mod lines;
 mod metrics;
@@ -30,8 +30,7 @@ pub struct Reporter {
     out: Mutex<Box<dyn Write + Send>>,
     function: String,
     level: Level,
-    /// Mistakes that this process has reported: a person needs to read of a wrong tag once,
-    /// not at each change.
+    /// Mistakes that this process has reported: a wrong tag is reported once, not at each change.
     reported: Mutex<BTreeSet<String>>,
     /// The volume that the invocation has written.
     volume: Mutex<Volume>,
@@ -54,8 +53,8 @@ impl fmt::Debug for Reporter {
 }
 
 impl Reporter {
-    /// Writes to `out` what the function named `function` does. Lambda drops lines below `level`,
-    /// so none is written below it.
+    /// Writes the log of the function named `function` to `out`. Lambda drops lines below `level`,
+    /// so they are not written.
     #[must_use]
     pub fn new(out: Box<dyn Write + Send>, function: &str, level: Level) -> Self {
         Self {
@@ -68,7 +67,7 @@ impl Reporter {
     }
 
     /// Writes the lines of an invocation, its summary and its metrics, in this order. The number of
-    /// lines that there was no room for is in the summary, and in a line of each kind before it.
+    /// lines without room is in the summary, and in a line of each kind before it.
     pub fn report(&self, summary: &Summary, now: Timestamp) {
         for event in &summary.ignored_events {
             self.line(now, Level::Info, "ignored", &summary.request_id, event);
@@ -134,8 +133,8 @@ impl Reporter {
         }
     }
 
-    /// Writes a line for each change. A change that no service watches is left out unless the level
-    /// is `DEBUG`: it may be every upload to a bucket.
+    /// Writes a line for each change. A change that no service watches is written at level `DEBUG`
+    /// only: every upload to a bucket may be one.
     pub fn changes<'a>(
         &self,
         changes: impl IntoIterator<Item = &'a ReceivedChange>,
@@ -150,8 +149,8 @@ impl Reporter {
         }
     }
 
-    /// Writes a line for each tag and reference that does not parse, once in the life of the process:
-    /// nothing else shows the owner that a service never matches.
+    /// Writes a line for each tag and reference that does not parse, once in the life of the
+    /// process: only this line shows the owner that a service never matches.
     pub fn mistakes<'a>(
         &self,
         mistakes: impl IntoIterator<Item = &'a (ServiceId, String)>,
@@ -173,8 +172,7 @@ impl Reporter {
         }
     }
 
-    /// Writes a line for each tagged ARN that cannot be used, once in the life of
-    /// the process: nothing else shows it.
+    /// Writes a line for each tagged ARN that cannot be used, once in the life of the process.
     pub fn unusable_arns(
         &self,
         unusable: &BTreeMap<String, &'static str>,
@@ -241,7 +239,7 @@ impl Reporter {
         }));
     }
 
-    /// An error of writing has no place to go: standard output is the log.
+    /// A failed write cannot be reported: standard output is the log.
     fn write(&self, text: &[u8]) {
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = out.write_all(text).and_then(|()| out.flush());

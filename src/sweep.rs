@@ -43,24 +43,26 @@ struct Sweep<'a> {
 pub struct Findings {
     /// The number of keys that were compared.
     pub keys: usize,
-    /// Services that have a task which is older than a change that it reads.
+    /// Services with a task that is older than a change which it reads.
     pub stale: usize,
     /// Those of them that should have been restarted, and could not be.
     pub still_stale: usize,
-    /// What could not be compared, and why.
+    /// Keys, services and listings that could not be compared, each with its error.
     pub errors: Vec<String>,
     /// Changes that were refused, since they would restart too many services.
     pub refused_changes: usize,
 }
 
 impl Sweep<'_> {
-    /// Compares all services that watch with what they watch, and restarts what is stale under the
-    /// same plan as any other change. Sends nothing for later: the next sweep finds what is left.
+    /// Compares all services with the keys that they watch, and restarts the stale ones by the same
+    /// plan as for any other change. Nothing is deferred: the next sweep finds the services that
+    /// are left.
     ///
-    /// Calls: ceil(S/100) + ceil(S/10) for the services, one a task definition that is not known
-    /// yet, one for fifty parameters or paths of them, a hundred secrets and each object, one a
-    /// page for what is watched by its prefix, one for the ignored keys, one for each secret that
-    /// looks newer than a service, and two for a hundred tasks of each service that looks stale.
+    /// Calls: ceil(S/100) + ceil(S/10) for the services; one for each task definition that is not
+    /// known yet, for fifty parameters or paths of them, for a hundred secrets, for each object,
+    /// and for each page below a prefix that is watched; one for the ignored keys; one for each
+    /// secret that seems to be newer than a service; and two for a hundred tasks of each service
+    /// that seems to be stale.
     async fn run(
         &self,
         request: event::Sweep,
@@ -90,7 +92,7 @@ impl Sweep<'_> {
         findings
     }
 
-    /// The services that run tasks, with what they refer to.
+    /// The services that run tasks, with their references.
     async fn describe(
         &self,
         watching: &[Listed],
@@ -113,8 +115,8 @@ impl Sweep<'_> {
         (services, described_at)
     }
 
-    /// Reads the references of the services that say `auto`. A service of which they cannot be read
-    /// is not compared.
+    /// Reads the references of the services that say `auto`. A service whose references cannot be
+    /// read is not compared.
     async fn read_references(&self, services: &mut Vec<Service>, findings: &mut Findings) {
         let wanted = services
             .iter()
@@ -132,11 +134,11 @@ impl Sweep<'_> {
             match definition.map(|arn| read.get(arn)) {
                 Some(Some(Ok(references))) => service.references = Some(references.clone()),
                 Some(Some(Err(error))) => {
-                    let what = format!("what {} refers to: {error}", service.id);
+                    let what = format!("the references of {}: {error}", service.id);
                     findings.errors.push(what);
                     return false;
                 }
-                // Without a task set of its own, it refers to nothing yet.
+                // Without a task set it has no task definition yet, and so no references.
                 None => service.references = Some(Arc::default()),
                 Some(None) => {}
             }
@@ -188,7 +190,7 @@ impl Sweep<'_> {
         verifier.verify_tasks(candidates, services, errors).await
     }
 
-    /// Restarts what is stale, or says what would be restarted.
+    /// Restarts the stale services, or reports those that would be restarted.
     async fn repair(
         &self,
         repairs: bool,
@@ -221,7 +223,7 @@ impl Sweep<'_> {
         services.add(&changes, None, None, resolutions);
     }
 
-    /// The record of a service. What is left is left to the next sweep, if that repairs.
+    /// The record of a service. Work that is left is left to the next sweep, if that repairs.
     fn resolution(&self, executed: Executed, repairs: bool) -> Resolution {
         let deadline = self.reconciler.settings.outcome_deadline;
         let resolution = Resolution::of(
@@ -241,7 +243,8 @@ impl Sweep<'_> {
         }
     }
 
-    /// Reports what nothing restarts: one record a service, with the first of the causes.
+    /// Reports the services that are stale and not restarted: one record a service, with the first
+    /// of the causes.
     fn report(&self, reported: Vec<Candidate>, described: &[Service], services: &mut Services) {
         let policy = Policy {
             notify_only: true,
@@ -269,8 +272,7 @@ impl Sweep<'_> {
     }
 }
 
-/// Runs the sweep that an inbox asks for, if it asks for one. Two sweeps that are asked for at
-/// once are one.
+/// Runs the sweep that an inbox requests, if there is one. Two requests at once make one sweep.
 pub async fn sweep(
     reconciler: &Reconciler<'_>,
     request: event::Sweep,
@@ -307,8 +309,8 @@ fn stale(candidates: &[Candidate]) -> usize {
     services.len()
 }
 
-/// Every service that reads what was written before this second is fresh; none is where its newest
-/// deployment failed.
+/// The second before which everything was written that a service's newest deployment has certainly
+/// read; [`Timestamp::MIN`] if that deployment failed.
 fn fresh_since(primary: &Deployment) -> Option<Timestamp> {
     let failed = primary.state == RolloutState::Failed;
     if failed {
@@ -318,8 +320,8 @@ fn fresh_since(primary: &Deployment) -> Option<Timestamp> {
     }
 }
 
-/// True if a stale service was left as it is, although neither its owner nor the function's
-/// settings want that.
+/// True if a stale service was not restarted, against the will of its owner and of the function's
+/// settings.
 fn is_still_stale(resolution: &Resolution) -> bool {
     let Ok(planned) = &resolution.planned else {
         return true;

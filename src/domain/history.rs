@@ -110,7 +110,7 @@ pub struct Approval {
     pub expires_at: Option<Timestamp>,
 }
 
-/// The end of a deployment that did not stay.
+/// The end of a deployment that was rolled back or stopped.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ended {
     /// `ecs-svc/…`, if known.

@@ -15,8 +15,8 @@ use crate::json::{self, Malformed};
 
 const COMPLETE: &str = "On Deployment Complete";
 
-/// AWS's pages have both spellings. Tasks that started in the middle of the deployment hold the value
-/// that was taken back.
+/// AWS's pages have both spellings. Tasks that started during the deployment have the value that
+/// was rolled back.
 const ROLLED_BACK: [&str; 2] = ["On Deployment Rollback", "On Deployment Rolled Back"];
 
 #[derive(Deserialize)]
@@ -26,7 +26,7 @@ struct Detail<'a> {
     application: Named,
     environment: Named,
     configuration_profile: Named,
-    /// A number for hosted configurations, else the version of their source.
+    /// A number for hosted configurations; for others the version of their source.
     #[serde(borrow)]
     configuration_version: Option<&'a RawValue>,
 }
@@ -40,7 +40,7 @@ struct Named {
     name: String,
 }
 
-/// Bytes of the longest version that is kept: it is a number, or the version of a parameter, an
+/// The longest version that is kept, in bytes: it is a number, or the version of a parameter, an
 /// object or a pipeline.
 const LONGEST_VERSION: usize = 1024;
 
@@ -75,7 +75,8 @@ pub(super) fn decode(event: &EventBridge<'_>, clock: Timestamp) -> Result<Conten
     }
     let detail: Detail =
         json::read(event.detail.get()).map_err(|malformed| malformed.in_field("detail"))?;
-    // The event of a rollback has the version that was given up, not the one in force again.
+    // The event of a rollback names the version that was rolled back, not the one that is current
+    // again.
     let version = detail.version().filter(|_| !is_rolled_back);
     let by_names = detail.key(event.home(), |named| &named.name);
     let by_ids = detail.key(event.home(), |named| &named.id);

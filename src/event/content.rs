@@ -8,7 +8,7 @@ use crate::domain::received::IgnoredEvent;
 use crate::domain::text::bounded;
 use crate::json::Malformed;
 
-/// One of the contents of a message.
+/// One part of the contents of a message.
 #[derive(Debug, PartialEq)]
 pub enum Content {
     /// A key changed.
@@ -23,7 +23,7 @@ pub enum Content {
     Ignored(IgnoredEvent),
     /// Text that is malformed.
     Malformed(Malformed),
-    /// More than there is room for in this batch: the queue keeps the message.
+    /// A message for which this batch has no room: the queue keeps it.
     TooMuch,
 }
 
@@ -55,7 +55,8 @@ pub(super) fn changed(change: Change) -> Content {
     Content::Changed(Box::new(change))
 }
 
-/// Characters of an event's name that are shown: the names of foreign events may be anything.
+/// The longest name of an event that is shown, in characters: the names of foreign events may be
+/// anything.
 const LONGEST_NAME: usize = 100;
 
 pub(super) fn ignored(event: impl Into<String>, reason: IgnoredReason) -> Content {
@@ -66,12 +67,12 @@ pub(super) fn ignored(event: impl Into<String>, reason: IgnoredReason) -> Conten
     })
 }
 
-/// The contents, or the one that they are malformed.
+/// The contents; one `Malformed` if they could not be read.
 pub(super) fn or_malformed(contents: Result<Vec<Content>, Malformed>) -> Vec<Content> {
     contents.unwrap_or_else(|malformed| vec![Content::Malformed(malformed)])
 }
 
-/// The contents, each malformed one of them changed.
+/// The contents, each malformed part changed.
 pub(super) fn map_malformed(
     contents: Vec<Content>,
     of: impl Fn(Malformed) -> Malformed,

@@ -1,4 +1,4 @@
-//! The records of a queue become messages; any other payload is one message.
+//! Reads the records of a queue as messages. Any other payload is one message.
 
 use jiff::Timestamp;
 use serde::Deserialize;

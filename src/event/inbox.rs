@@ -18,7 +18,7 @@ pub struct Inbox {
 pub struct Message {
     /// The queue's message id.
     pub id: Option<String>,
-    /// The one who sent it to the queue: the id of a user, of a role and its session, or of an
+    /// The sender, as the queue knows it: the id of a user, of a role and its session, or of an
     /// account of AWS's own.
     pub sender: Option<String>,
     /// Everything in it.
@@ -26,8 +26,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// True if it has work that no other message repeats. The next sweep repeats what this one
-    /// cannot do.
+    /// True if its work is lost without this message. A sweep is not: the next one does its work.
     #[must_use]
     pub fn has_work(&self) -> bool {
         self.contents.iter().any(|content| match content {
@@ -39,12 +38,12 @@ impl Message {
     }
 }
 
-/// Most changes, services and other entries in the messages of one batch: as many as some twenty of
-/// the longest messages have.
+/// The most changes, services and other entries in the messages of one batch: as many as some
+/// twenty of the longest messages have.
 const MOST_ENTRIES: usize = 20_000;
 
-/// Keeps the contents of as many messages as there is room for. The heaviest messages come again
-/// later, so that a flood from one sender takes no memory that other messages need.
+/// Keeps the contents of as many messages as there is room for. The heaviest messages are left out
+/// and redelivered, so that a flood from one sender takes no memory that other messages need.
 pub(super) fn within_room(messages: impl Iterator<Item = Message>) -> Vec<Message> {
     let mut kept: Vec<Message> = Vec::new();
     let (mut weights, mut total) = (BinaryHeap::new(), 0);

@@ -20,7 +20,7 @@ use crate::json::{self, Malformed};
 pub struct Manual {
     changed: Vec<Term>,
     at: Timestamp,
-    /// The rest of the request. Its time is that of its message, however often that is delivered.
+    /// The rest of the request. Its time is that of its message, also when that is redelivered.
     pub request: Request,
 }
 
@@ -54,7 +54,7 @@ pub(super) fn decode_sweep(sweep: &RawValue) -> Result<Sweep, Malformed> {
 }
 
 impl Manual {
-    /// The changes that it names, where a bare term means the account and Region `home`.
+    /// The changes that it names. A bare term means the account and Region `home`.
     pub fn changes(&self, home: &AccountRegion) -> impl Iterator<Item = Change> {
         self.changed
             .iter()
@@ -70,7 +70,7 @@ impl Manual {
         self.changed.len() + self.request.services.len()
     }
 
-    /// True if it names keys, instead of services.
+    /// True if it names keys, false if it names services.
     #[must_use]
     pub fn names_keys(&self) -> bool {
         !self.changed.is_empty()
@@ -125,10 +125,10 @@ const ONLY_CHANGED: &str = "nothing: at and max_services are for changed; servic
 
 const LONG_ARN: &str = "cluster/name, since an ARN in the short format names no cluster";
 
-/// The most that a caller's clock may be ahead of ours.
+/// The time by which a caller's clock may be ahead of ours.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(1);
 
-/// Reads the object in `reload`. Without `at`, the changes are as old as the message, so that its
+/// Reads the object in `reload`. Without `at`, the changes have the time of the message, so that a
 /// redelivery means the same.
 pub(super) fn decode(reload: &RawValue, sent_at: Timestamp) -> Result<Manual, Malformed> {
     let request: WireRequest = json::read(reload.get())?;

@@ -63,7 +63,7 @@ struct SnsRecord {
     sns: SnsMessage,
 }
 
-/// The same object is the body of a message that SNS puts into a queue.
+/// SNS puts the same object into a queue, as the body of a message.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", expecting = "an SNS notification")]
 struct SnsMessage {
@@ -80,12 +80,13 @@ pub(super) struct Context {
     /// True if the payload stands directly in a message of the function's own queue.
     pub(super) is_own: bool,
     /// The time at which the message was sent. Times in the payload are compared with it, so that
-    /// they mean the same each time the message is delivered.
+    /// they mean the same at each delivery of the message.
     pub(super) sent_at: Timestamp,
 }
 
 impl Context {
-    /// The context of a message that was sent at that time, and not later than its envelope.
+    /// The context of a message inside this one, sent at that time, but at the latest when this one
+    /// was sent.
     pub(super) fn sent(self, at: Option<Timestamp>) -> Self {
         Self {
             sent_at: at.map_or(self.sent_at, |at| at.min(self.sent_at)),
@@ -181,7 +182,7 @@ fn of_records(records: &[&RawValue], context: Context) -> Result<Vec<Content>, M
                 .named_by(record.get())
                 .in_field(&format!("Records[{index}]"))
         });
-        // Records fail together, and a message may hold thousands: the first mistake says enough.
+        // Records fail together, and a message may hold thousands: the first mistake is enough.
         for content in contents {
             let is_malformed = matches!(content, Content::Malformed(_));
             if !(is_malformed && has_malformed) {

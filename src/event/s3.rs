@@ -101,8 +101,8 @@ pub(super) fn decode_event(
     clock: Timestamp,
 ) -> Result<Content, Malformed> {
     let kind = match event.detail_type.as_str() {
-        // Whatever the reason (PutObject, POST Object, CopyObject, CompleteMultipartUpload): the
-        // object is another one now.
+        // Each reason (PutObject, POST Object, CopyObject, CompleteMultipartUpload) means that the
+        // object is a new one.
         "Object Created" => ChangeKind::Written,
         "Object Deleted" => ChangeKind::Deleted,
         _ => return Ok(ignored(event.name(), IgnoredReason::UnknownKind)),
@@ -120,7 +120,7 @@ pub(super) fn decode_event(
     }
     let partition = event.home().partition;
     let mut key = Key::object(&partition, &bucket.name, &object.key);
-    // AWS's pages show the key as it is. Others have seen it form-URL-encoded.
+    // AWS's pages show the key unencoded. Users have reported it form-URL-encoded.
     if is_form_encoded(&object.key)
         && let Some(decoded) = form_decoded(&object.key)
     {
@@ -190,8 +190,8 @@ fn ignored_for(
     kind: ChangeKind,
     by_marker: bool,
 ) -> Option<IgnoredReason> {
-    // One version was deleted for good, and not the object by a marker. Which version is the newest
-    // now, the event does not say.
+    // One version was deleted for good, without a delete marker. The event does not say which
+    // version is the newest now.
     let is_one_version = object.version.is_some() && !by_marker;
     if kind == ChangeKind::Deleted && is_one_version {
         Some(IgnoredReason::UnknownKind)

@@ -13,10 +13,11 @@ use crate::domain::reason::IgnoredReason;
 use crate::domain::term::Term;
 use crate::json::{self, Malformed};
 
-/// Labels that Secrets Manager moves by itself: no reader gets a new value because of them.
+/// Labels that Secrets Manager moves by itself. They give no reader a new value.
 const OWN_LABELS: [&str; 2] = ["AWSPENDING", PREVIOUS];
 
-/// Labels of one version ("AWS Secrets Manager quotas"). Each is a change by the same caller.
+/// The most labels of one version ("AWS Secrets Manager quotas"). Each label is a change by the
+/// same caller.
 const MOST_LABELS: usize = 20;
 
 /// Characters of a secret's name ("AWS Secrets Manager quotas").
@@ -102,7 +103,7 @@ pub(super) fn decode(event: &EventBridge<'_>, clock: Timestamp) -> Result<Vec<Co
     match event.detail_type.as_str() {
         "Secret Label Updated" => decode_label(event, clock),
         "AWS API Call via CloudTrail" => decode_call(event, clock),
-        // The success of a rotation, for example: the move of the label had its own event before.
+        // The success of a rotation, for example: the move of the label has an event of its own.
         _ => Ok(vec![ignored(event.name(), IgnoredReason::UnknownKind)]),
     }
 }
@@ -173,7 +174,7 @@ fn decode_call(event: &EventBridge<'_>, clock: Timestamp) -> Result<Vec<Content>
     Ok(keys.into_iter().flat_map(labelled).map(change).collect())
 }
 
-/// Labels that a call moved and that somebody may read, and the version that has them now.
+/// The labels that a call moved and that a task may read, and the version that has them now.
 #[derive(Default)]
 struct Moved<'a> {
     labels: Vec<&'a str>,
@@ -200,9 +201,9 @@ impl ApiCall {
                     version,
                 }
             }
-            // An answer with a name would also have the id of a new version. Without one, only the
-            // description, or the key that encrypts, is another. Often the answer has the ARN
-            // alone; then a restart for nothing is the lesser harm.
+            // An answer that has a name also has the id of the new version, if there is one. With a
+            // name and no id, only the description or the encryption key changed. Often the answer
+            // has the ARN alone: then an unnecessary restart is the lesser harm.
             "UpdateSecret"
                 if answered.is_none()
                     && response.is_some_and(|response| response.name.is_some()) =>
@@ -226,8 +227,8 @@ impl ApiCall {
         Moved { labels, version }
     }
 
-    /// The secret that was called about. The answer's ARN names it for certain. The request may
-    /// name it in any way, and an ARN there may mean either of two secrets.
+    /// The secret that the call is about. The ARN in the answer names it exactly. The request may
+    /// name it in several ways, and an ARN there may mean one of two secrets.
     fn keys(&self, home: &AccountRegion) -> Result<Vec<Key>, Malformed> {
         if let Some(response) = &self.response_elements
             && let Some(arn) = response.arn().and_then(Arn::parse)
@@ -249,8 +250,8 @@ impl ApiCall {
 }
 
 impl ResponseElements {
-    /// The secret with this ARN. Without a name beside it, the name ends before the ARN's last six
-    /// characters, if it has them.
+    /// The secret with this ARN. Without a name beside it, the name is the ARN's without the last
+    /// six characters, if it has them.
     fn key(&self, arn: &Arn<'_>) -> Result<Key, Malformed> {
         let at = "detail.responseElements.arn";
         let path = arn

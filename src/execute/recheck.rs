@@ -15,15 +15,15 @@ use crate::domain::service::Service;
 /// Services that are described in one call.
 pub(super) const GROUP_SIZE: usize = 10;
 
-/// A description is believed this long. Later, a deployment of another invocation, or of a
-/// pipeline, would be repeated.
+/// The time for which a description is believed. With an older one, a deployment of another
+/// invocation, or of a pipeline, would be repeated.
 const BELIEVED: Duration = Duration::from_secs(5);
 
-/// The part of the time that is left which a description, or evidence, may take: a call that hangs
-/// must leave time to restart.
+/// A description, or evidence, may take one part in this many of the time that is left: a call that
+/// hangs must leave time to restart.
 const SHARE: u32 = 3;
 
-/// Everything that reading a service takes.
+/// Everything that is needed to read a service.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reads<'a> {
     pub(super) ecs: &'a Ecs,
@@ -42,7 +42,7 @@ struct Latest {
     at: Instant,
     /// The services that still wait for their restart.
     waiting: BTreeSet<ServiceId>,
-    /// The services as they were described and not yet taken; `None` is a service that is gone.
+    /// The descriptions that were not taken yet; `None` for a service that is gone.
     described: BTreeMap<ServiceId, Result<Option<Service>, Error>>,
     /// `None` until it is read.
     evidence: Option<BTreeMap<ServiceId, Evidence>>,
@@ -98,8 +98,9 @@ impl Group {
         }))
     }
 
-    /// A service that was described `before`, at `described_at`, as it was a few seconds ago at
-    /// most, with the evidence that it needs. `None` if both are known already.
+    /// A description that is a few seconds old at most, with the evidence that the service needs.
+    /// `None` if the description `before`, of `described_at`, is young enough and no evidence is
+    /// needed.
     ///
     /// # Errors
     /// Its description is older, and it cannot be described now.
@@ -167,7 +168,7 @@ impl Latest {
     }
 }
 
-/// A new description, with everything that a description does not show.
+/// The new description, completed by what was known `before` and a description does not show.
 fn with_what_is_known(now: Option<Service>, before: &Service) -> Service {
     let now = now.unwrap_or_else(|| {
         Service::gone(before.id.clone(), before.home.clone(), before.tags.clone())

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::domain::received::Origin;
 
-/// Reads the names of an event, a notification or a record, up to where `text` is no longer JSON.
+/// Reads the names of an event, a notification or a record, up to the first mistake in `text`.
 pub(super) fn of(text: &str) -> Origin {
     let mut names = Names::default();
     // Names before the mistake are kept.

@@ -75,8 +75,8 @@ fn changes(work: Vec<Work>, clock: Timestamp) -> Result<Vec<Change>, Malformed> 
     Ok(changes)
 }
 
-/// Appends each entry without changes, which continues a list, to the entry before it. Every entry
-/// that is left has its index in the message.
+/// Appends each entry without changes to the entry before it, whose list it continues. Every entry
+/// that is left keeps its index in the message, for errors.
 fn joined(work: Vec<Work>) -> Vec<(usize, Work)> {
     let mut joined: Vec<(usize, Work)> = Vec::new();
     for (index, entry) in work.into_iter().enumerate() {

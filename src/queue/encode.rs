@@ -32,7 +32,7 @@ pub fn encode(deferred: &DeferredWork) -> Vec<String> {
     }
     match split(deferred) {
         Some(parts) => parts.iter().flat_map(encode).collect(),
-        // Nothing is left to split: it is sent as it is.
+        // It cannot be split further, and is sent as it is.
         None => vec![write()],
     }
 }
@@ -146,7 +146,7 @@ impl From<&Change> for WireChange {
             event,
             source: source.to_owned(),
             ignored,
-            // A note says what could not be found out: the next invocation asks again.
+            // Notes are left out: the next invocation reads the metadata again.
             enriched: enriched && note.is_none(),
             shares_second,
         }

@@ -1,4 +1,4 @@
-//! Deferred work that does not fit into one message is split into parts that do.
+//! Splits deferred work that is too long for one message.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,21 +8,21 @@ use crate::domain::deferred_work::DeferredWork;
 use crate::domain::request::Request;
 use crate::json::MOST_ENTRIES;
 
-/// Bytes of the longest message that is sent, well below what a queue takes (256 KiB).
+/// The longest message that is sent, in bytes: well below the limit of a queue (256 KiB).
 pub(super) const LONGEST: usize = 200_000;
 
-/// Most names of services in one message. With more of them it is too long, however short they
-/// are: the shortest is `"a/b",`.
+/// The most names of services in one message. With more of them it would be too long, even with the
+/// shortest name, `"a/b",`.
 const MOST_NAMES: usize = LONGEST / 6;
 
-/// Bytes of a change, roughly.
+/// The length of a change in bytes, roughly.
 const CHANGE_BYTES: usize = 200;
 
-/// Bytes of the name of a service, roughly.
+/// The length of a service's name in bytes, roughly.
 const SERVICE_BYTES: usize = 40;
 
-/// True if a list has more entries than are read again, or there are so many names that the message
-/// is too long in any case.
+/// True if a list has more entries than a reader accepts, or if there are so many names that the
+/// message is certainly too long.
 ///
 /// The list of a [`Scope::AllExcept`] may have any length: it continues in further entries.
 pub(super) fn exceeds_a_list(deferred: &DeferredWork) -> bool {
@@ -57,8 +57,8 @@ pub(super) fn exceeds_a_list(deferred: &DeferredWork) -> bool {
 ///   services would otherwise be as long as before;
 /// * by its changes elsewhere.
 ///
-/// One change without services to split loses its list of a [`Scope::AllExcept`]: to list these
-/// services once more does no harm. `None` if nothing is left to split.
+/// If one change is left without services to split, its list of a [`Scope::AllExcept`] is dropped:
+/// planning these services once more does no harm. `None` if it cannot be split further.
 pub(super) fn split(deferred: &DeferredWork) -> Option<Vec<DeferredWork>> {
     let services = named_services(deferred);
     let middle = services
@@ -83,8 +83,8 @@ pub(super) fn split(deferred: &DeferredWork) -> Option<Vec<DeferredWork>> {
     }
 }
 
-/// The services that the scopes, attempts and the request name. Those of a [`Scope::AllExcept`]
-/// are no work.
+/// The services that the scopes, attempts and the request name, without those of a
+/// [`Scope::AllExcept`], which have no work left.
 fn named_services(deferred: &DeferredWork) -> BTreeSet<&ServiceId> {
     let mut services: BTreeSet<&ServiceId> = deferred.attempts.keys().collect();
     for scope in distinct(&deferred.changes) {
@@ -118,8 +118,8 @@ fn by_changes(deferred: &DeferredWork) -> Vec<DeferredWork> {
     ]
 }
 
-/// The services before `middle`, and the others. Changes that are not for named services alone go
-/// with the first half.
+/// The work for the services before `middle`, and for the others. A change that is not for named
+/// services alone goes into the first half.
 fn by_services(deferred: &DeferredWork, middle: &ServiceId) -> Vec<DeferredWork> {
     vec![
         part(deferred, |id| id < middle, true),
@@ -184,8 +184,8 @@ fn members_of_part<T: Clone>(
         .collect()
 }
 
-/// The change with an empty list instead of one that is too long: even an empty list says that its
-/// services were listed before.
+/// The change with an empty list instead of a list that is too long. An empty list still says that
+/// the services were listed before.
 fn without_exceptions(change: &Change) -> Option<Change> {
     match &change.scope {
         Scope::AllExcept(services) if !services.is_empty() => Some(Change {

@@ -189,7 +189,8 @@ fn a_list_of_exceptions_that_is_too_long_is_left_out() {
         std::iter::empty(),
     ));
 
-    // `Scope::All` would say that the change is new, and it would be listed for again without end.
+    // `Scope::All` would say that the change is new, and it would get a second listing again and
+    // again.
     let scopes: Vec<_> = parts.iter().map(|part| &part.changes[0].scope).collect();
     assert_eq!(scopes, [&Scope::all_except(BTreeSet::new())]);
 }

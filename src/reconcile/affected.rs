@@ -1,4 +1,4 @@
-//! The services that each change affects, and what the log says of the changes.
+//! The services that each change affects, and the lines of the changes in the log.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,8 +15,8 @@ use crate::domain::received::{Reach, ReceivedChange};
 #[derive(Debug, Default)]
 pub(super) struct Affected {
     reach: BTreeMap<Key, Reach>,
-    /// Services that the same changes affect alike, counted together: the changes are gone through
-    /// once, and not once a service.
+    /// Services that the same changes affect alike, counted together: so the changes are counted
+    /// once, and not once for each service.
     alike: BTreeMap<usize, (Arc<Reasons>, usize)>,
 }
 
@@ -30,7 +30,7 @@ impl Affected {
             .1 += 1;
     }
 
-    /// Counts a service that these keys may affect, and that could not be read.
+    /// Counts a service that these keys may affect, but that could not be read.
     pub(super) fn add_undecided<'a>(&mut self, keys: impl IntoIterator<Item = &'a Key>) {
         for key in keys {
             count(&mut self.reach, key, |reach| reach.undecided += 1);
@@ -56,8 +56,8 @@ fn count(reach: &mut BTreeMap<Key, Reach>, key: &Key, add: impl Fn(&mut Reach)) 
     }
 }
 
-/// The number of services with a watch term, or a reference, that does not parse: it may have meant
-/// any key.
+/// The number of services with a watch term, or a reference, that does not parse: it may mean any
+/// key.
 pub(super) fn with_mistakes(
     watching: &[Listed],
     mistakes: &BTreeSet<(ServiceId, String)>,
@@ -72,8 +72,8 @@ pub(super) fn with_mistakes(
         .len()
 }
 
-/// The lines of the changes of a batch, each with the services that it reaches; with none if it
-/// could not be read which services watch.
+/// The lines of the changes of a batch, each with the services that it reaches; without them if the
+/// services could not be listed.
 pub(super) fn received(
     batch: &Batch,
     home: Option<&AccountRegion>,
@@ -82,7 +82,7 @@ pub(super) fn received(
     let request = batch.request.as_ref();
     let line = |change: &Change| {
         let line = ReceivedChange::of(change, home, reach(&change.key));
-        // The first message has reported that the listing fails.
+        // The first failure of the listing is reported; these are its repetitions.
         let is_new = line.is_new && (line.reach.is_some() || batch.failed_listings == 0);
         ReceivedChange {
             request_reason: request.and_then(|request| request.reason.clone()),

@@ -8,8 +8,7 @@ use crate::domain::change::Scope;
 use crate::domain::request::Request;
 use crate::event::{Content, Inbox};
 
-/// True if the services that watch must be listed: messages of our own name the services that
-/// they are for.
+/// True if the services must be listed. Messages of our own name the services that they are for.
 pub(super) fn needs_a_listing(inbox: &Inbox) -> bool {
     contents(inbox).any(|content| match content {
         Content::Changed(_) | Content::Sweep(_) => true,
@@ -26,7 +25,7 @@ fn contents(inbox: &Inbox) -> impl Iterator<Item = &Content> {
     inbox.messages.iter().flat_map(|message| &message.contents)
 }
 
-/// All changes of events form one batch. Each distinct request forms its own, whatever number of
+/// All changes of events form one batch. Each distinct request forms its own, even if several
 /// messages carry it, because it has limits of its own. A bare key of a request is one of the
 /// account and Region `home`.
 pub(super) fn batches(inbox: &Inbox, home: &AccountRegion) -> Vec<Batch> {
@@ -54,7 +53,7 @@ pub(super) fn batches(inbox: &Inbox, home: &AccountRegion) -> Vec<Batch> {
     let batches = std::iter::once(events).chain(requested.into_values());
     let batches = batches.map(|batch| batch.coalesced(inbox.from_queue));
     let mut batches: Vec<_> = batches.filter(|batch| !batch.is_empty()).collect();
-    // Events first, and of requests the small ones: a long list makes nobody wait.
+    // Events come first, then the requests, the smallest first: so a long list delays nothing else.
     batches.sort_by_cached_key(|batch| (batch.request.is_some(), batch.weight()));
     batches
 }

@@ -32,7 +32,7 @@ pub(crate) struct Discovery<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Discovered {
     pub(super) services: Vec<Service>,
-    /// Services that could not be described, or that the request may not mean.
+    /// Services that could not be described, and services that a request must not restart.
     pub(super) unreadable: Resolutions,
     /// The changes that may affect a service whose task definition could not be read.
     pub(super) undecided: BTreeMap<ServiceId, Arc<BTreeSet<Key>>>,
@@ -46,7 +46,7 @@ pub(super) struct Discovered {
     keys: Shared<BTreeSet<Key>>,
 }
 
-/// A service whose task definition was asked for, and the error if it could not be read.
+/// A service whose task definition was read, or the error.
 struct WithDefinition<'s> {
     service: &'s mut Service,
     error: Option<Arc<Error>>,
@@ -115,8 +115,8 @@ impl Discovery<'_> {
         discovered
     }
 
-    /// Reads the task definitions that decide whether a change affects a service: of those that say
-    /// `auto` and whose terms do not name every change already. If one cannot be read, the
+    /// Reads the task definitions that decide if a change affects a service: those of services that
+    /// say `auto`, unless their terms name every change already. If one cannot be read, the
     /// service's terms decide alone, and the other changes are planned again later.
     pub(super) async fn read_references(&self, batch: &Batch, discovered: &mut Discovered) {
         let is_undecided = |service: &&mut Service| {
@@ -142,10 +142,10 @@ impl Discovery<'_> {
         discovered.services = services;
     }
 
-    /// Reads the task definitions of the services that watch a deleted key, also of those that do
-    /// not say `auto`: only if one refers to the key itself does its next task not start. One
-    /// call for each that is not known yet. One that cannot be read alarms nobody; the line of the
-    /// service says so.
+    /// Reads the task definitions of all services that watch a deleted key, with `auto` or without:
+    /// the next task fails to start only if its task definition refers to the key. One call for
+    /// each that is not known yet. One that cannot be read raises no alarm; the line of the service
+    /// says so.
     pub(super) async fn read_missing_keys(&self, batch: &Batch, discovered: &mut Discovered) {
         let deleted: Vec<_> = batch
             .changes
@@ -178,7 +178,7 @@ impl Discovery<'_> {
         for service in services {
             match service.task_definition.clone() {
                 Some(arn) => wanted.entry(arn).or_default().push(service),
-                // Without a task set of its own, it refers to nothing yet.
+                // Without a task set it has no task definition yet, and so no references.
                 None => service.references = Some(Arc::default()),
             }
         }
@@ -204,7 +204,7 @@ impl Discovery<'_> {
 }
 
 impl Discovered {
-    /// The account and Region decide that nothing is done for a service that was named.
+    /// The account or the Region of a named service is another one: nothing is done for it.
     fn refuse(&mut self, id: &ServiceId, message: &str) {
         let error = Unreadable {
             kind: ErrorKind::Rejected,

@@ -1,5 +1,5 @@
-//! What metadata adds to the changes of events: the author, the exact time, the versions, and
-//! whether a deleted key was written again.
+//! Completes the changes of events by metadata: the author, the exact time, the versions, and for a
+//! deleted key if it was written again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -17,18 +17,18 @@ use crate::domain::change::{Change, ChangeKind, end_of_second, not_ahead_of};
 use crate::domain::key::{CURRENT, Key, Kind};
 use crate::domain::service::Service;
 
-/// Metadata that is merely good to know keeps a restart waiting this long: hardly longer than the
-/// change settles anyway.
+/// The longest time that a restart waits for metadata, which is useful but not necessary. It is
+/// hardly longer than the change needs to settle.
 const ENRICH_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Look-ups of single keys at once, and at most in one batch: nobody reads a hundred.
+/// The reads of single keys at once, and the most in one batch: nobody reads a hundred lines.
 const IN_FLIGHT: usize = 8;
 const AT_MOST: usize = 100;
 
-/// The answer for each key, or why there is none.
+/// The answer for each key, or the error.
 type LookUps<T> = BTreeMap<Key, Result<Option<T>, String>>;
 
-/// Completes changes by what metadata says of their keys.
+/// Completes changes by the metadata of their keys.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Enricher<'a> {
     pub(super) aws: &'a Aws,
@@ -37,7 +37,7 @@ pub(super) struct Enricher<'a> {
     pub(super) deadline: Deadline,
 }
 
-/// All that metadata said about some changes.
+/// The metadata of some changes.
 struct Metadata {
     read_at: Timestamp,
     parameters: DescribedParameters,
@@ -50,11 +50,11 @@ struct Metadata {
 }
 
 impl Enricher<'_> {
-    /// Adds to changes of this account and Region what metadata says: the author, the version, the
-    /// exact time, the version before, whether a deleted key was written again, and whether its
-    /// owner wants the key ignored. Asks fifty parameters a call, one call a secret and an object,
-    /// and one for the ignored keys. What has no answer within three seconds is noted, and nothing
-    /// waits for it.
+    /// Completes changes of this account and Region by metadata: the author, the version, the exact
+    /// time, the version before, if a deleted key was written again, and if its owner wants the key
+    /// ignored. One call reads fifty parameters, one secret or one object; one more reads the
+    /// ignored keys. An answer that takes longer than three seconds is noted as missing, and
+    /// nothing waits for it.
     pub(super) async fn enrich(&self, mut changes: Vec<Change>) -> Vec<Change> {
         let metadata = self.ask(&changes).await;
         let now = self.clock.now();
@@ -102,11 +102,11 @@ impl Enricher<'_> {
         }
     }
 
-    /// Asks once more for parameters that were written in a second in which a service that watches
-    /// them was deployed, if the look-up came too early to be exact: what a pipeline writes and
-    /// deploys within one second is not deployed again. Waits for three seconds at most, as long as
-    /// a change settles, and costs one more call for fifty such parameters. The keys of `read_keys`
-    /// were just asked for, at `read_at`.
+    /// Reads parameters a second time if a service that watches them was deployed in the second of
+    /// the write, and the first read came too early to be exact: a pipeline that writes and deploys
+    /// within one second is not followed by a needless restart. Waits for three seconds at most, as
+    /// long as a change settles, and costs one more call for fifty such parameters. The keys in
+    /// `read_keys` were read before, at `read_at`.
     pub(super) async fn date_exactly(
         &self,
         batch: &mut Batch,
@@ -169,8 +169,8 @@ impl Enricher<'_> {
         answers.filter_map(async |answer| answer).collect().await
     }
 
-    /// The time at which secrets and objects that were deleted were written last, if they are
-    /// there: in a bucket that the role may list, and among the secrets of the account.
+    /// The last write of secrets and objects that were deleted, if they exist again: in a bucket
+    /// that the role may list, and among the secrets of the account.
     async fn written_at(&self, deleted: Vec<Change>, by: Instant) -> LookUps<Timestamp> {
         let look_up = |(place, change): (usize, Change)| async move {
             if place >= AT_MOST {
@@ -199,8 +199,7 @@ impl Enricher<'_> {
             .await
     }
 
-    /// The current version of a secret that is there again may be older than the last change of
-    /// anything of it.
+    /// The last change of a secret that exists again may be newer than its current version.
     async fn secret_written_at(
         &self,
         deleted: &Change,
@@ -253,8 +252,7 @@ impl Metadata {
     }
 
     fn complete_ignored(&self, change: &mut Change) {
-        let not_known =
-            |why: &str| format!("whether its owner wants it ignored is not known: {why}");
+        let not_known = |why: &str| format!("it is not known if its owner wants it ignored: {why}");
         match &self.ignored {
             Some(Ok(keys)) => {
                 let mut ignored = keys.found.iter();
@@ -269,8 +267,8 @@ impl Metadata {
     }
 }
 
-/// True if a parameter was written in the second of a deployment of a service that watches it,
-/// and only the second of the write is known.
+/// True if only the second of a parameter's write is known, and a service that watches it was
+/// deployed in the same second.
 fn is_in_doubt(change: &Change, services: &[Service]) -> bool {
     let is_parameter = change.enriched
         && change.kind == ChangeKind::Written
@@ -284,23 +282,23 @@ fn is_in_doubt(change: &Change, services: &[Service]) -> bool {
     is_parameter && may_be_exact && services.iter().any(may_cover)
 }
 
-/// The message for a look-up that was one too many.
+/// The message for a key beyond the limit of a batch.
 fn too_many() -> String {
-    format!("only the first {AT_MOST} changes are looked up")
+    format!("only the metadata of the first {AT_MOST} changes is read")
 }
 
 /// The note for a change whose metadata could not be read.
 fn unknown(change: &Change, message: &str) -> String {
     match change.kind {
-        ChangeKind::Deleted => format!("whether it was written again is not known: {message}"),
+        ChangeKind::Deleted => format!("it is not known if it was written again: {message}"),
         ChangeKind::Written | ChangeKind::Labelled => {
             format!("its author and its version are not known: {message}")
         }
     }
 }
 
-/// Takes what Parameter Store, asked at `read_at`, knew before `now`. Of a deleted parameter it
-/// may for a while describe the one that was there before.
+/// Completes a change by the description of its parameter, read at `read_at`. For a while,
+/// Parameter Store may still describe a deleted parameter as it was before.
 fn complete(change: &mut Change, listed: &ListedParameter, read_at: Timestamp, now: Timestamp) {
     if change.kind == ChangeKind::Deleted && !change.was_undone(listed.at) {
         return;
@@ -312,7 +310,8 @@ fn complete(change: &mut Change, listed: &ListedParameter, read_at: Timestamp, n
     change.date(listed.at.min(now), read_at);
 }
 
-/// A deleted key is there, and was written at `at`, which its source names to the second.
+/// Takes note that a deleted key exists, and was written at `at`, which its source gives to the
+/// second.
 fn is_written_again(change: &mut Change, at: Timestamp, now: Timestamp) {
     if change.was_undone(at) {
         change.kind = ChangeKind::Written;

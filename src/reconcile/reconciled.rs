@@ -1,4 +1,4 @@
-//! What an invocation found and did.
+//! The findings and results of an invocation.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::report::v1::Services;
 
 use super::send::Sent;
 
-/// What an invocation found and did.
+/// The findings and results of an invocation.
 #[derive(Debug, Default)]
 pub struct Reconciled {
     /// Every service that has opted in.
@@ -30,7 +30,7 @@ pub struct Reconciled {
     pub mistakes: BTreeSet<(ServiceId, String)>,
     /// The line of each service that a change affects or a request names.
     pub services: Services,
-    /// The messages that are redelivered: their work is not all done, and nothing else carries it.
+    /// The messages that are redelivered: their work is not all done, and is in no other message.
     pub redelivered: BTreeSet<MessageIndex>,
     /// The services that are left to a redelivery.
     pub left_to_redelivery: BTreeSet<ServiceId>,
@@ -87,7 +87,7 @@ impl Reconciled {
 }
 
 /// The account and Region of the function's own ARN. Emulators of Lambda invent one: if no listed
-/// service is there, the place of the services is the function's.
+/// service is there, the account and Region of the services count.
 fn home(own: Option<&AccountRegion>, watching: &[Listed]) -> AccountRegion {
     let is_there = |home: &&AccountRegion| {
         watching.is_empty() || watching.iter().any(|listed| listed.home == **home)

@@ -12,7 +12,7 @@ use crate::domain::received::Reach;
 use crate::domain::resolution::{Resolution, Resolutions};
 use crate::domain::start::Executed;
 
-/// What was made of one batch.
+/// The results of one batch.
 #[derive(Debug, Default)]
 pub(super) struct Resolved {
     pub(super) resolutions: Resolutions,
@@ -43,7 +43,7 @@ impl Resolved {
             let mut resolution = Resolution::of(executed, attempt, deadline, now);
             if let Some(message) = discovered.unread_definitions.get(&id) {
                 resolution.notes.push(format!(
-                    "whether its task definition refers to what was deleted is not known: {message}"
+                    "it is not known if its task definition refers to the deleted key: {message}"
                 ));
             }
             if let Some(undecided) = discovered.undecided.remove(&id) {

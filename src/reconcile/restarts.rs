@@ -1,4 +1,4 @@
-//! Planning with the evidence that it needs, and carrying the plan out: the same for changes,
+//! Plans with the evidence that this needs, and carries the plan out: the same for changes,
 //! requests and the sweep.
 
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ use crate::domain::start::Executed;
 use crate::execute::Executor;
 use crate::pace::Pace;
 
-/// Plans, and restarts what is stale.
+/// Plans, and restarts stale services.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Restarts<'a> {
     pub(super) ecs: &'a Ecs,
@@ -30,8 +30,8 @@ pub(crate) struct Restarts<'a> {
 }
 
 impl Restarts<'_> {
-    /// Decides about services that were described at an instant, and restarts the stale ones: one
-    /// record of each that the plan is about.
+    /// Decides about services that were described at an instant, and restarts the stale ones. One
+    /// record for each service of the plan.
     pub(crate) async fn carry_out(
         &self,
         changes: &BTreeMap<Key, Change>,
@@ -66,8 +66,9 @@ impl Restarts<'_> {
     }
 
     /// Plans, and names the evidence to read of services shortly before they are restarted. It is
-    /// read at once if nothing is to be restarted, since it decides the reason; and if others
-    /// wait for the restart to end, since perhaps there is none.
+    /// read at once for a service that is not to be restarted, since it decides the reason; and if
+    /// other services wait for a restart to end, since the evidence may show that no restart is
+    /// needed.
     async fn plan(
         &self,
         changes: &BTreeMap<Key, Change>,

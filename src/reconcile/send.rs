@@ -22,12 +22,12 @@ pub(super) struct Sender<'a> {
     pub(super) deadline: Deadline,
 }
 
-/// What became of messages.
+/// The results of sending.
 #[derive(Debug, Default)]
 pub(super) struct Sent {
     /// The messages that were sent.
     pub(super) messages: usize,
-    /// The messages of the inbox that must be redelivered, since something was not sent.
+    /// The messages of the inbox that must be redelivered, since some work could not be sent.
     pub(super) redelivered: BTreeSet<MessageIndex>,
 }
 
@@ -59,8 +59,9 @@ impl Sender<'_> {
         sent
     }
 
-    /// Sends a whole batch that nothing was planned of. If that cannot be, its messages are
-    /// redelivered. Half of the time for sending is kept for what was begun, and for the answer.
+    /// Sends a whole batch of which nothing was planned. If that fails, its messages are
+    /// redelivered. Half of the time for sending is kept for the batches that were begun, and for
+    /// the answer.
     pub(super) async fn requeue(&self, batch: Batch) -> Sent {
         let until = self.deadline.until;
         let by = until + self.deadline.send_by.saturating_duration_since(until) / 2;

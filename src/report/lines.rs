@@ -12,8 +12,8 @@ use crate::domain::reason::Decision;
 use crate::domain::received::ReceivedChange;
 use crate::domain::text::is_shown;
 
-/// Compact JSON that a terminal shows as it is: what would move the cursor, end the line or turn
-/// the text round is escaped, wherever it stands.
+/// Compact JSON that a terminal shows as it is: all characters that would move the cursor, end the
+/// line or change the direction of the text are escaped, in names and values.
 pub(super) struct Shown;
 
 impl Formatter for Shown {
@@ -28,7 +28,7 @@ impl Formatter for Shown {
             .find(|(_, character)| !is_shown(*character))
         {
             let (before, after) = rest.split_at(place);
-            // All of them have four hexadecimal digits.
+            // All of these characters have four hexadecimal digits.
             write!(out, "{before}\\u{:04x}", u32::from(hidden))?;
             rest = after.strip_prefix(hidden).unwrap_or_default();
         }
@@ -36,7 +36,7 @@ impl Formatter for Shown {
     }
 }
 
-/// What every line begins with.
+/// The members with which every line begins.
 #[derive(Serialize)]
 pub(super) struct Line<'a, T> {
     pub(super) timestamp: Timestamp,
@@ -55,7 +55,7 @@ pub(super) struct Counted<'a> {
     counts: &'a Counts,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
-    /// Lines that there was no room for.
+    /// Lines for which there was no room.
     #[serde(skip_serializing_if = "Option::is_none")]
     lines_left_out: Option<usize>,
 }
@@ -98,7 +98,7 @@ pub(super) struct UnusableArnLine<'a> {
     pub(super) mistake: &'a str,
 }
 
-/// A change that a service watches is information; any other is for a search for a fault.
+/// A change that a service watches is information. Any other is `DEBUG`: it helps to find a fault.
 pub(super) fn change_level(change: &ReceivedChange) -> Level {
     if change.is_notable() {
         Level::Info

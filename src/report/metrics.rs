@@ -10,7 +10,7 @@ use super::v1::Summary;
 const NAMESPACE: &str = "ecs-reloader";
 
 /// One line of metrics that share their dimensions. Each combination of dimensions is a metric that
-/// is paid for, so the names of services are none.
+/// costs money, so the names of services are no dimension.
 pub(super) struct Metrics<'a> {
     dimensions: Vec<(&'static str, &'a str)>,
     /// Name, unit, value.

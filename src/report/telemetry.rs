@@ -1,4 +1,4 @@
-//! The log of everything else: one line of flat JSON a `tracing` event, on standard output.
+//! The log of everything else: one line of flat JSON for each `tracing` event, on standard output.
 
 use serde::Serialize;
 use tracing::level_filters::LevelFilter;
@@ -14,14 +14,14 @@ use tracing_subscriber::{Layer, fmt, registry};
 pub enum Level {
     /// Everything.
     Trace,
-    /// For those who look for a fault.
+    /// Details that help to find a fault.
     Debug,
     /// Events as they happen.
     #[default]
     Info,
     /// A case that resolves itself, or that waits for its owner.
     Warn,
-    /// A case that a person must look at.
+    /// A case that needs a person.
     Error,
     /// An error that ends the function.
     Fatal,
@@ -54,8 +54,8 @@ impl Level {
     }
 }
 
-/// Installs the log for the life of the process: our own events from `level` on, and of the
-/// libraries only what warns. The span of the request stays at every level, since it carries the
+/// Installs the log for the life of the process: our own events from `level` on, and only warnings
+/// and errors of the libraries. The span of the request stays at every level, since it carries the
 /// request id.
 pub fn telemetry(level: Level) {
     let lines = fmt::layer()

@@ -20,7 +20,7 @@ pub use services::{MOST_OF_A_REASON, MoreServices, ServiceLines, Services};
 /// The version of the JSON; it grows when a field goes or changes its meaning.
 pub const VERSION: u32 = 1;
 
-/// The services in an answer may have so many bytes, and each other list so many entries. Lambda
+/// The most bytes of the services in an answer, and the most entries of each other list. Lambda
 /// takes an answer of 6 MB.
 const MOST_BYTES: usize = 4_000_000;
 const MOST_ENTRIES: usize = 1_000;
@@ -41,23 +41,23 @@ pub struct Summary {
     /// The services that a change affects or a request names.
     #[serde(flatten)]
     pub lines: ServiceLines,
-    /// Events that nothing was done about.
+    /// Events that were ignored.
     pub ignored_events: Vec<IgnoredEvent>,
     /// Events that could not be read.
     pub malformed_events: Vec<MalformedEvent>,
     /// Listings that were read in part, and used all the same.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub incomplete: Vec<String>,
-    /// Keys, services and listings that a sweep could not compare, and why.
+    /// Keys, services and listings that a sweep could not compare, each with its error.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sweep_errors: Vec<String>,
-    /// The number of entries that there was no room for.
+    /// The number of entries for which there was no room.
     #[serde(skip_serializing_if = "is_default")]
     pub left_out: usize,
 }
 
 impl Summary {
-    /// The same, no longer than an answer may be: the rest is counted.
+    /// The same summary, cut to the length of an answer. The entries that are cut are counted.
     #[must_use]
     pub fn bounded(mut self) -> Self {
         self.left_out = cut_bytes(&mut self.lines.services)

@@ -1,33 +1,33 @@
-//! How much one invocation writes: what is worth a look is written, the rest is counted.
+//! Limits the log of one invocation: the important lines are written, the rest is counted.
 
 use std::collections::BTreeMap;
 
 use super::telemetry::Level;
 
-/// Bytes of the lines of one invocation, but for its summary and its metrics, which are always
-/// written. CloudWatch Logs charges by the byte.
+/// The most bytes of the lines of one invocation. Its summary and its metrics do not count, and are
+/// always written. CloudWatch Logs charges by the byte.
 const MOST: usize = 960_000;
 
-/// Lines of one kind.
+/// The most lines of one kind.
 const MOST_LINES: usize = 1_000;
 
-/// What lines of broken messages are about.
+/// The message of the lines about malformed events.
 pub(super) const MALFORMED: &str = "malformed";
 
-/// What the lines of an invocation took so far.
+/// The lines of an invocation so far.
 #[derive(Debug, Default)]
 pub(super) struct Volume {
     written: usize,
-    /// Bytes and lines, by what the line is about.
+    /// Bytes and lines, by the message of the line.
     of_kind: BTreeMap<&'static str, (usize, usize)>,
     left_out: BTreeMap<&'static str, usize>,
 }
 
 impl Volume {
-    /// True if a line may be written. An eighth is kept for warnings and errors, another for errors
-    /// alone, and no kind of line takes more than half of what its level may: neither a flood
-    /// of events that mean nothing nor one of broken messages, which become dead letters, hides
-    /// that a restart failed.
+    /// True if a line may be written. One eighth is kept for warnings and errors, another for
+    /// errors alone, and one kind of line takes at most half of the room of its level. So neither a
+    /// flood of foreign events nor one of malformed messages, which become dead letters, hides a
+    /// failed restart.
     pub(super) fn admits(&mut self, kind: &'static str, level: Level, bytes: usize) -> bool {
         let share = match level {
             Level::Error | Level::Fatal if kind != MALFORMED => MOST,

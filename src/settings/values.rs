@@ -8,11 +8,11 @@ use jiff::SignedDuration;
 use crate::domain::queue::Queue;
 use crate::domain::tags::{DURATION, parse_duration};
 
-/// The least time that holds need: a rolling deployment is waited for ten minutes, and unfinished
-/// work of an invocation a few minutes more.
+/// The shortest limit of holds: a rolling deployment is waited for ten minutes, and unfinished work
+/// of an invocation a few minutes more.
 const LEAST_HOLD_LIMIT: SignedDuration = SignedDuration::from_mins(15);
 
-/// The least time that a rollout needs: one that has just been started has no task yet.
+/// The shortest deadline of a rollout: one that has just been started has no task yet.
 const LEAST_DEADLINE: SignedDuration = SignedDuration::from_mins(1);
 
 const LONGEST_SETTLE: SignedDuration = SignedDuration::from_mins(1);
@@ -47,7 +47,7 @@ pub(super) fn tag_prefix(text: &str) -> Result<String, &'static str> {
     }
 }
 
-/// No name at all stands for all clusters.
+/// An empty text means all clusters.
 pub(super) fn clusters(text: &str) -> Result<BTreeSet<String>, &'static str> {
     if text.is_empty() {
         return Ok(BTreeSet::new());
@@ -98,7 +98,7 @@ pub(super) fn outcome_deadline(text: &str) -> Result<SignedDuration, &'static st
     deadline.ok_or("a duration of 1m or more")
 }
 
-/// No text at all stands for no queue.
+/// An empty text means no queue.
 pub(super) fn queue_url(text: &str) -> Result<Option<String>, &'static str> {
     let is_url = text.starts_with("https://") || text.starts_with("http://");
     if text.is_empty() {
@@ -110,7 +110,7 @@ pub(super) fn queue_url(text: &str) -> Result<Option<String>, &'static str> {
     }
 }
 
-/// A name or an ARN: any text.
+/// A name or an ARN, not checked.
 #[expect(
     clippy::unnecessary_wraps,
     reason = "it stands beside values that may be wrong"

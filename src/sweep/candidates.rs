@@ -1,4 +1,4 @@
-//! The changes that services look stale for, and what makes them certain.
+//! The changes for which services seem to be stale, and the reads that make them certain.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,21 +25,21 @@ pub(super) struct Verifier<'a> {
     pub(super) deadline: Deadline,
 }
 
-/// A change, and the services that look stale for it.
+/// A change, and the services that seem to be stale for it.
 #[derive(Debug)]
 pub(super) struct Candidate {
     pub(super) change: Change,
-    /// The cause why it restarts none of them, if it does not.
+    /// The cause for which none of them is restarted, if there is one.
     pub(super) only_reported: Option<Cause>,
     pub(super) services: BTreeSet<ServiceId>,
 }
 
-/// Why a stale service is reported and not restarted.
+/// The cause for which a stale service is reported and not restarted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Cause {
     /// The change is older than `RELOADER_SWEEP_SINCE`.
     TooOld,
-    /// The secret was modified, and its current version was not.
+    /// The secret was modified, but its current version was not.
     PerhapsUnchanged,
     /// The list of ignored keys could not be read.
     PerhapsIgnored,
@@ -50,17 +50,15 @@ impl Cause {
         match self {
             Self::TooOld => "it changed before RELOADER_SWEEP_SINCE",
             Self::PerhapsUnchanged => {
-                "the secret was modified since, its current version was not: perhaps a label \
+                "the secret was modified since, but its current version was not: perhaps a label \
                  moved, or only its description changed"
             }
-            Self::PerhapsIgnored => {
-                "whether the owner of the key wants it ignored could not be read"
-            }
+            Self::PerhapsIgnored => "the list of ignored keys could not be read",
         }
     }
 }
 
-/// The services that no good deployment made fresh since a change.
+/// The services without a good deployment since a change.
 pub(super) fn of(changes: BTreeMap<Key, Change>, services: &[Service]) -> Vec<Candidate> {
     let candidate = |change: Change| {
         let is_stale = |service: &&Service| {
@@ -106,7 +104,7 @@ impl Verifier<'_> {
         match self.aws.tagging.ignored_keys(prefix, now, by).await {
             Ok(ignored) => {
                 if !ignored.is_whole {
-                    errors.push(format!("which keys are ignored: {REPEATED_TOKEN}"));
+                    errors.push(format!("the list of ignored keys: {REPEATED_TOKEN}"));
                 }
                 candidates.retain(|candidate| {
                     let mut keys = ignored.found.iter();
@@ -114,7 +112,7 @@ impl Verifier<'_> {
                 });
             }
             Err(error) => {
-                errors.push(format!("which keys are ignored: {error}"));
+                errors.push(format!("the list of ignored keys: {error}"));
                 for candidate in candidates.iter_mut().filter(|one| may_be_ignored(one)) {
                     candidate.only_reported = Some(Cause::PerhapsIgnored);
                 }
@@ -162,7 +160,7 @@ impl Verifier<'_> {
         dated
     }
 
-    /// The creation of the version of each secret that its readers read.
+    /// The creation of the version that the services read, of each secret.
     async fn created(
         &self,
         secrets: Vec<Candidate>,
@@ -177,8 +175,8 @@ impl Verifier<'_> {
         asked.buffered(IN_FLIGHT).collect().await
     }
 
-    /// The candidates with the services alone that have a task which is not younger than the
-    /// change. Those that may be restarted are asked for first.
+    /// The candidates, with only those services that have a task which is not younger than the
+    /// change. The tasks of services that may be restarted are read first.
     pub(super) async fn verify_tasks(
         &self,
         mut candidates: Vec<Candidate>,
@@ -193,7 +191,7 @@ impl Verifier<'_> {
             Err(error) => Some(format!("the tasks of {id}: {error}")),
         }));
         for service in services {
-            // What is missing of a listing may be older, and is not asked for twice.
+            // A task that is missing in the listing may be older. The listing is not repeated.
             if let Some(Ok(task)) = oldest.get(&service.id) {
                 service.oldest_task = if task.is_whole {
                     OldestTask::CreatedAt(task.found)
@@ -232,7 +230,8 @@ impl Verifier<'_> {
 }
 
 impl Candidate {
-    /// The same change at its exact time, and the services apart that this time leaves fresh.
+    /// The candidate with its change at the exact time; and a second one, only reported, with the
+    /// services that are fresh at that time.
     fn dated(self, at: Timestamp, services: &[Service]) -> [Self; 2] {
         let is_fresh = |id: &ServiceId| {
             let mut services = services.iter();

@@ -1,4 +1,4 @@
-//! The time of the last change of what services watch, as metadata knows it.
+//! The last changes of the keys that services watch, from metadata.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,10 +15,10 @@ use crate::domain::key::{Key, Kind};
 use crate::domain::service::Service;
 use crate::domain::term::Term;
 
-/// Look-ups of one kind at once.
+/// The reads of one kind at once.
 pub(super) const IN_FLIGHT: usize = 8;
 
-/// Asks metadata for the last changes.
+/// Reads the last changes from metadata.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Metadata<'a> {
     pub(super) aws: &'a Aws,
@@ -34,7 +34,7 @@ pub(super) struct Subjects {
     keys: BTreeSet<Key>,
     /// The secrets that each term may mean: an ARN may mean two.
     secrets: BTreeSet<Vec<Key>>,
-    /// Everything below these paths.
+    /// The paths of prefixes.
     prefixes: BTreeSet<(Kind, String)>,
 }
 
@@ -46,12 +46,12 @@ pub(super) struct LastChanges {
     pub(super) rotated_at: BTreeMap<Key, Timestamp>,
     /// The number of keys that were compared; a key below two prefixes counts twice.
     pub(super) keys: usize,
-    /// What could not be compared, and why.
+    /// Keys and listings that could not be compared, each with its error.
     pub(super) errors: Vec<String>,
 }
 
-/// Everything that services watch in the account and Region `home`. What is elsewhere, or has no
-/// metadata to ask, goes into `errors`.
+/// Everything that services watch in the account and Region `home`. Keys that are elsewhere, or
+/// have no metadata, go into `errors`.
 pub(super) fn subjects(
     services: &[Service],
     home: &AccountRegion,
@@ -82,7 +82,7 @@ pub(super) fn subjects(
 }
 
 impl Subjects {
-    /// Adds the keys that a term names; answers those that no metadata can be asked for.
+    /// Adds the keys that a term names. Returns errors for those whose metadata cannot be read.
     fn add(&mut self, term: &Term, home: &AccountRegion) -> Vec<String> {
         let can_be_asked = |key: &Key| key.is_at(home) && key.kind() != Kind::Profile;
         let (here, there): (Vec<_>, Vec<_>) = term.keys(home).partition(can_be_asked);
@@ -91,7 +91,7 @@ impl Subjects {
         }
         self.keys.extend(here);
         let why = |key: Key| match key.kind() {
-            Kind::Profile => format!("{key}: AppConfig is not asked"),
+            Kind::Profile => format!("{key}: a sweep does not read AppConfig"),
             Kind::Parameter | Kind::Object | Kind::Secret => {
                 format!("{}: it is in another account or Region", key.arn())
             }
@@ -110,8 +110,8 @@ impl Subjects {
 }
 
 impl Metadata<'_> {
-    /// Asks for the last change of everything that is to be compared. Objects that were written
-    /// before `since` are older than every service.
+    /// Reads the last change of everything that is to be compared. Objects that were written before
+    /// `since` are left out: every service is newer.
     pub(super) async fn last_changes(&self, subjects: &Subjects, since: Timestamp) -> LastChanges {
         let by = self.deadline.share(2);
         let (parameters, secrets, objects) = Box::pin(join3(
@@ -153,8 +153,8 @@ impl Metadata<'_> {
         last
     }
 
-    /// The last modification of secrets. Whether their versions changed then is asked for those
-    /// alone that look stale.
+    /// The last modification of secrets. The times of their versions are read later, for those
+    /// secrets alone whose services seem to be stale.
     async fn secrets(&self, subjects: &Subjects, by: Instant) -> LastChanges {
         let mut last = LastChanges::default();
         let exact: BTreeSet<_> = subjects.of_kind(Kind::Secret).collect();
@@ -237,7 +237,7 @@ impl Metadata<'_> {
     }
 }
 
-/// An instant between now and another.
+/// The instant in the middle between now and another.
 fn halfway(by: Instant) -> Instant {
     let now = Instant::now();
     now + by.saturating_duration_since(now) / 2
@@ -246,7 +246,7 @@ fn halfway(by: Instant) -> Instant {
 /// The text for a parameter that metadata does not know.
 fn unknown(key: &Key) -> &'static str {
     if key.path().starts_with("aws/service/") {
-        "DescribeParameters does not describe AWS's public parameters, and no event comes from them"
+        "DescribeParameters does not describe AWS's public parameters, and they have no events"
     } else {
         "DescribeParameters does not know it: no such parameter, or a new one"
     }
@@ -261,8 +261,8 @@ impl LastChanges {
         self
     }
 
-    /// Of terms, each with the secrets that it may mean, those that mean none which was listed, in
-    /// words.
+    /// An error for each term that means none of the listed secrets. Each term comes with the
+    /// secrets that it may mean.
     fn unlisted(&self, terms: &BTreeSet<Vec<Key>>) -> Vec<String> {
         let known: BTreeSet<_> = self.changes.iter().map(|change| &change.key).collect();
         let unknown = terms
@@ -288,7 +288,7 @@ impl LastChanges {
         self.changes.push(change);
     }
 
-    /// Adds a parameter: the source's own time is exact if it was asked for late enough.
+    /// Adds a parameter. The source's own time is exact if it was read late enough.
     fn add_parameter(&mut self, key: Key, listed: &ListedParameter, read_at: Timestamp) {
         self.add(key, listed.at);
         if let Some(change) = self.changes.last_mut() {
@@ -315,7 +315,7 @@ impl LastChanges {
                 let rotated_at = end_of_second(rotated_at);
                 self.rotated_at.insert(key.clone(), rotated_at);
             }
-            // A reader of a deleted secret of the same name reads nothing of this one.
+            // A service that refers to a deleted secret of the same name does not read this one.
             self.add(key.with_suffix(arn.rsplit('-').next()), *at);
         }
     }

@@ -221,7 +221,7 @@ async fn an_unreadable_key_or_task_definition_alarms_nobody_and_is_reported() {
         let line = deleted_line(&scenario);
         assert_eq!(line["missing_key"], Value::Null, "{key}: {line:#}");
         assert!(
-            text(&line["changes"][0]["note"]).contains("whether it was written again is not known"),
+            text(&line["changes"][0]["note"]).contains("it is not known if it was written again"),
             "{key}: {line:#}"
         );
     }
@@ -241,7 +241,7 @@ async fn an_unreadable_key_or_task_definition_alarms_nobody_and_is_reported() {
             "{key}: {line:#}"
         );
         assert!(
-            text(&line["detail"]).contains("refers to what was deleted is not known"),
+            text(&line["detail"]).contains("refers to the deleted key"),
             "{key}: {line:#}"
         );
     }

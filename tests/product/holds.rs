@@ -190,7 +190,7 @@ async fn without_a_queue_a_hold_is_reported_and_left_to_the_sweep() {
     let answer = scenario.changed("ssm:/app/db").await;
 
     let detail = text(&answer["services"][0]["detail"]);
-    assert!(detail.contains("only the sweep takes it up"), "{detail}");
+    assert!(detail.contains("only the sweep finds it again"), "{detail}");
     assert_eq!(answer["services"][0].get("will_retry"), None);
 }
 

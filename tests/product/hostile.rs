@@ -82,8 +82,8 @@ async fn a_queued_request_does_not_raise_the_limit_and_its_line_says_so() {
     scenario.account.run_for(A_WHILE).await;
 
     let refused = &scenario.lines("service")[0];
-    let detail = "ssm:/app/db would restart 3 services; at most 2 may be; max_services=500 holds \
-                  where the function is invoked directly, not in a message";
+    let detail = "ssm:/app/db would restart 3 services; at most 2 may be; max_services=500 \
+                  applies to a direct invocation, not to a message";
     assert_eq!(
         (&refused["reason"], &refused["detail"]),
         (&"blast-radius".into(), &detail.into())
@@ -122,7 +122,7 @@ async fn a_limit_that_a_direct_request_raised_holds_for_what_it_starts_and_not_f
     let held = text(&line(&answer, "web/s004")["detail"]);
     assert_eq!(
         held,
-        "4 rollouts of this change run at once; it is retried under RELOADER_MAX_SERVICES=2"
+        "4 rollouts of this change run at once; its retry keeps to RELOADER_MAX_SERVICES=2"
     );
     assert_eq!(scenario.restarted(), &names_of_many(9)[..4]);
     let last = scenario

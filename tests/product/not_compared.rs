@@ -54,7 +54,7 @@ async fn a_service_whose_task_definition_cannot_be_read_is_named_and_the_rest_is
 
     let named = texts(&answer["sweep_errors"]);
     assert!(
-        named.len() == 1 && named[0].starts_with("what web/auto refers to: "),
+        named.len() == 1 && named[0].starts_with("the references of web/auto: "),
         "{named:#?}"
     );
     assert_eq!(
@@ -103,7 +103,7 @@ async fn while_the_ignored_keys_cannot_be_listed_parameters_and_secrets_are_only
         "{answer:#}"
     );
     assert!(
-        text(&answer["sweep_errors"][0]).contains("which keys are ignored"),
+        text(&answer["sweep_errors"][0]).contains("the list of ignored keys"),
         "{answer:#}"
     );
 }

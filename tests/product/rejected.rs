@@ -130,7 +130,7 @@ async fn a_rollout_whose_end_cannot_be_read_is_reported_and_not_started_again() 
     assert_eq!(scenario.restarted(), ["web/api"]);
     let reported = scenario.first_line("reason", "failed-already");
     assert!(
-        text(&reported["detail"]).contains("what ended it could not be read"),
+        text(&reported["detail"]).contains("the cause could not be read"),
         "{reported:#}"
     );
 }

@@ -81,7 +81,7 @@ const CIRCLES: [Circle; 8] = [
         .named("the services that watch"),
     circle("tag:GetResources", CALLS)
         .of(IGNORED)
-        .named("which keys are ignored"),
+        .named("the list of ignored keys"),
     circle("ssm:DescribeParameters", 2 * CALLS).named("ssm:/app/"),
     circle("secretsmanager:ListSecrets", CALLS).named("all secrets"),
     circle("secretsmanager:ListSecretVersionIds", CALLS),

@@ -70,9 +70,7 @@ fn too_many_services(planned: &Planned, reach: &Reach, policy: &Policy) -> Optio
     let mut asked_by = planned.asked_by.iter();
     let (key, _) = asked_by.find(|(_, reason)| **reason == Reason::BlastRadius)?;
     let ignored = policy.ignored_max_services.map(|asked| {
-        format!(
-            "max_services={asked} holds where the function is invoked directly, not in a message"
-        )
+        format!("max_services={asked} applies to a direct invocation, not to a message")
     });
     let (services, most) = (reach.of_key(key), policy.max_services);
     let limit = format!("{key} would restart {services} services; at most {most} may be");
@@ -120,7 +118,7 @@ fn end(ended: &Ended) -> String {
             "was ended by a person, a lifecycle hook or the time-out of one".to_owned()
         }
         EndedBy::Unreadable(why) => format!(
-            "did not stay; what ended it could not be read: {}",
+            "was rolled back or stopped, and the cause could not be read: {}",
             bounded(why)
         ),
     };
@@ -196,7 +194,7 @@ fn freed(planned: &Planned) -> Option<String> {
         .collect();
     (!ended.is_empty()).then(|| {
         bounded(&format!(
-            "a newer change frees what ended before: {}",
+            "it is restarted for a newer change, in spite of: {}",
             ended.join(", ")
         ))
     })

@@ -21,7 +21,7 @@ fn wire_change() -> Value {
     })
 }
 
-/// Messages with these members are malformed where it says, and for this reason.
+/// Messages with these members are malformed at this place, for this reason.
 fn are_malformed(cases: impl IntoIterator<Item = (Value, &'static str, &'static str)>) {
     for (members, at, expected) in cases {
         let mut deferred = json!({ "version": 1, "not_before": T });

@@ -1,4 +1,4 @@
-//! Whatever is written is read again, whole.
+//! Every message that is written is read again without a loss.
 
 use proptest::prelude::*;
 
@@ -22,7 +22,7 @@ struct Size {
     services: usize,
 }
 
-/// Many changes of few services, few of many, or many messages' worth of both.
+/// Many changes of few services, few of many, or so many of both that they need many messages.
 fn sizes() -> impl Strategy<Value = Size> {
     let sizes = [(2500, 20), (20, 2500), (300, 300)];
     let sizes = sizes.map(|(changes, services)| Size { changes, services });
@@ -51,7 +51,7 @@ fn works() -> impl Strategy<Value = DeferredWork> {
     })
 }
 
-/// Every service of every change and request, and how often it is named.
+/// Every service of every change and request, and the number of times that it is named.
 fn contents(works: &[DeferredWork]) -> BTreeMap<String, usize> {
     let mut contents: BTreeMap<String, usize> = BTreeMap::new();
     let mut add = |entry: String| *contents.entry(entry).or_default() += 1;
@@ -60,7 +60,7 @@ fn contents(works: &[DeferredWork]) -> BTreeMap<String, usize> {
             let (key, at) = (&change.key, change.at);
             match &change.scope {
                 Scope::All => add(format!("{key} {at} for all")),
-                // The exceptions may be left out.
+                // The list of an `AllExcept` may be left out.
                 Scope::AllExcept(_) => add(format!("{key} {at} for all except some")),
                 Scope::Only(services) => {
                     for id in services.iter() {

@@ -39,7 +39,7 @@ pub struct ChangeLine {
     /// The person or role that changed it, if known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changed_by: Option<String>,
-    /// What metadata could not say of it.
+    /// A note about metadata that could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
     /// The id of the event.
@@ -67,7 +67,7 @@ impl ChangeLine {
 #[derive(Debug)]
 pub(super) struct ChangeLines<'a> {
     pub(super) changes: &'a BTreeMap<Key, Change>,
-    /// By the account and Region of the service, and by what it means with each key.
+    /// The lines by the account and Region of the service, and by the keys that it means.
     known: Memo<Reasons, (AccountRegion, Vec<Key>), Arc<[ChangeLine]>>,
 }
 

@@ -13,7 +13,7 @@ use crate::domain::start::ResultCode;
 pub struct Counts {
     /// Messages of the queue, or 1.
     pub messages: usize,
-    /// Those of them that the function had sent itself.
+    /// Those of them that the function itself had sent.
     pub deferred_received: usize,
     /// Keys that changed.
     pub changes: usize,
@@ -39,11 +39,11 @@ pub struct Counts {
     pub refused: usize,
     /// Changes that restart no service, since they would restart more than the limit.
     pub refused_changes: usize,
-    /// Restarts that AWS throttled until the time was up.
+    /// Restarts that AWS throttled until the end of the time.
     pub throttled: usize,
     /// Restarts that the invocation had no time for.
     pub out_of_time: usize,
-    /// Restarts that the role may not make.
+    /// Restarts for which the role has no permission.
     pub denied: usize,
     /// Restarts that could not be started.
     pub failed: usize,
@@ -70,16 +70,16 @@ pub struct Counts {
     pub keys_swept: usize,
     /// Keys, services and listings that a sweep could not compare.
     pub not_compared: usize,
-    /// Services of which a sweep found a task that is older than a change which it reads.
+    /// Services with a task that is older than a change which it reads, as a sweep found.
     pub stale: usize,
     /// Those of them that should have been restarted, and could not be.
     pub still_stale: usize,
     /// Milliseconds that the invocation took.
     pub elapsed_ms: u64,
-    /// Services that are done again with nobody's help.
+    /// Services that are tried again by themselves.
     #[serde(skip)]
     pub will_retry: usize,
-    /// Services whose restart failed, or whose rollout did, and that nothing retries.
+    /// Services whose restart or rollout failed, without a further try.
     #[serde(skip)]
     pub restarts_failed: usize,
     /// Services whose next task will not start, since a key is gone.

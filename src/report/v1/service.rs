@@ -29,22 +29,22 @@ pub struct ServiceLine {
     pub decision: Option<Decision>,
     /// The reason for it.
     pub reason: Option<Reason>,
-    /// The reason that would have been given, were a restart wanted.
+    /// The reason that would have decided without the mode.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub would_be: Option<Reason>,
-    /// What a person needs to know beyond the reason.
+    /// The facts for a person, beyond the reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
     /// True if a request names it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub requested: bool,
-    /// The person's own words, if a request asked for this.
+    /// The person's own words, if there was a request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_reason: Option<String>,
     /// The sender of that request, if it came through the queue.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sender_id: Option<String>,
-    /// The result of starting a restart.
+    /// The result of the start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<ResultCode>,
     /// The deployment that was started, or else the one that has ended.
@@ -71,7 +71,7 @@ pub struct ServiceLine {
     /// The error, in AWS's words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// True if it is done again with nobody's help.
+    /// True if it is tried again by itself.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub will_retry: bool,
     /// The first [`MOST_CHANGES`] of the changes that affect it. Services that the same changes
@@ -92,10 +92,10 @@ pub struct ServiceLine {
     /// The level of its log line.
     #[serde(skip)]
     pub level: Level,
-    /// True if a restart failed, or its rollout did, and nothing retries it.
+    /// True if a restart or its rollout failed, and is not tried again.
     #[serde(skip)]
     pub has_failed: bool,
-    /// True if the rollout that ended is one that this function had started, and failed.
+    /// True if this function had started the rollout that ended, and it failed.
     #[serde(skip)]
     pub rollout_failed: bool,
 }
@@ -110,8 +110,8 @@ pub struct EventLine {
 }
 
 impl ServiceLine {
-    /// The line of a service. `limit` is the function's own `RELOADER_MAX_SERVICES`, if the
-    /// request asks for more than a queued message may.
+    /// The line of a service. `limit` is the function's own `RELOADER_MAX_SERVICES`, if the request
+    /// names a higher one, which a queued message may not.
     pub(super) fn of(
         resolution: &Resolution,
         changes: &mut ChangeLines<'_>,
@@ -212,9 +212,7 @@ impl ServiceLine {
             FollowUp::Retry { at, .. } => {
                 self.next_check = Some(at);
                 if let Some(limit) = limit {
-                    self.add_detail(&format!(
-                        "it is retried under RELOADER_MAX_SERVICES={limit}"
-                    ));
+                    self.add_detail(&format!("its retry keeps to RELOADER_MAX_SERVICES={limit}"));
                 }
             }
             FollowUp::Follow { at, .. } => self.next_check = Some(at),
@@ -224,11 +222,11 @@ impl ServiceLine {
                 } else {
                     let reason = self.reason.unwrap_or(Reason::Stale);
                     self.result = Some(ResultCode::Abandoned);
-                    self.error = Some(format!("waited {after:#} in vain: {reason}"));
+                    self.error = Some(format!("abandoned after {after:#}: {reason}"));
                 }
             }
             FollowUp::LeftToSweep if self.decision == Some(Decision::Hold) => {
-                self.add_detail("there is no queue for held work: only the sweep takes it up");
+                self.add_detail("there is no queue for held work: only the sweep finds it again");
             }
             FollowUp::Done | FollowUp::LeftToSweep | FollowUp::Redeliver(_) => {}
         }
@@ -247,8 +245,8 @@ impl ServiceLine {
         result && !self.will_retry
     }
 
-    /// An error is what a person must look at; a warning what goes on by itself, or waits for its
-    /// owner. A reason is a warning once, and information when it is repeated.
+    /// An error needs a person. A warning continues by itself, or waits for its owner. A reason is
+    /// a warning once, and information when it is repeated.
     fn level(&self, ended: Option<&EndedRollout>) -> Level {
         let result = match self.result {
             _ if self.has_failed => Level::Error,
@@ -276,7 +274,7 @@ impl ServiceLine {
         result.max(decision).max(outcome).max(mistakes)
     }
 
-    /// Takes note that nothing retries it.
+    /// Takes note that it is not tried again.
     pub(super) fn is_not_retried(&mut self) {
         self.will_retry = false;
         if self.could_not_start() {
@@ -284,7 +282,7 @@ impl ServiceLine {
         }
     }
 
-    /// The same line without its texts, of a service that is written together with others.
+    /// The same line without its texts, for a service that is written together with others.
     pub(super) fn without_texts(self) -> Self {
         Self {
             detail: None,
@@ -294,8 +292,8 @@ impl ServiceLine {
         }
     }
 
-    /// The line with what another line of the same service says beside it: its changes, and the end
-    /// of a rollout if this one reports none.
+    /// The line, completed by another line of the same service: its changes, and the end of a
+    /// rollout if this one reports none.
     pub(super) fn with(mut self, other: Self) -> Self {
         if self.outcome.is_none() && other.outcome.is_some() {
             self.outcome = other.outcome;
@@ -318,7 +316,7 @@ impl ServiceLine {
         self
     }
 
-    /// True if nothing was done about it, and the reason says all.
+    /// True if nothing was done about it, and its reason explains everything.
     pub(super) fn is_ordinary(&self) -> bool {
         let is_idle = matches!(
             self.decision,

@@ -15,8 +15,8 @@ use crate::domain::request::Request;
 use crate::domain::resolution::Resolution;
 use crate::domain::start::ResultCode;
 
-/// So many services of one reason have lines of their own, if nothing was done about them. The
-/// others are written together: three thousand refusals of one change say no more than twenty.
+/// The most services of one reason with lines of their own, if nothing was done about them. The
+/// others are written together: three thousand refusals of one change explain no more than twenty.
 pub const MOST_OF_A_REASON: usize = 20;
 
 /// The services of an answer.
@@ -29,15 +29,14 @@ pub struct ServiceLines {
     pub more_services: Vec<MoreServices>,
 }
 
-/// Services that nothing was done about for the same reason, beside those that have lines of their
-/// own.
+/// Services about which nothing was done for the same reason, beside those with lines of their own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct MoreServices {
     /// The decision.
     pub decision: Decision,
     /// The reason for it.
     pub reason: Reason,
-    /// The reason that would have been given, were a restart wanted.
+    /// The reason that would have decided without the mode.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub would_be: Option<Reason>,
     /// The number of services.
@@ -50,7 +49,7 @@ pub struct MoreServices {
     pub repeated: bool,
 }
 
-/// What services have in common that are written together.
+/// The common members of services that are written together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Common {
     decision: Decision,
@@ -59,7 +58,7 @@ struct Common {
     repeated: bool,
 }
 
-/// Makes the lines of an invocation, one a service, whatever number of batches resolved it.
+/// Makes the lines of an invocation, one a service, even if several batches resolved it.
 #[derive(Debug, Default)]
 pub struct Services {
     made: BTreeMap<ServiceId, Made>,
@@ -67,14 +66,14 @@ pub struct Services {
     ordinary: BTreeMap<Common, usize>,
 }
 
-/// The line of a service, and how far the resolution got that it was made of.
+/// The line of a service, and the progress of the resolution from which it was made.
 #[derive(Debug)]
 struct Made {
     progress: Progress,
     line: ServiceLine,
     /// True if it is written together with others, so that only its numbers count.
     together: bool,
-    /// True if nothing carries it on but a redelivery of its messages.
+    /// True if only a redelivery of its messages continues it.
     left_to_redelivery: bool,
 }
 
@@ -89,8 +88,8 @@ struct Progress {
 }
 
 impl Services {
-    /// Adds what was resolved of one batch. `limit` is the function's own `RELOADER_MAX_SERVICES`,
-    /// if the request asks for more than a queued message may.
+    /// Adds the resolutions of one batch. `limit` is the function's own `RELOADER_MAX_SERVICES`, if
+    /// the request names a higher one, which a queued message may not.
     pub fn add(
         &mut self,
         changes: &BTreeMap<Key, Change>,
@@ -110,12 +109,13 @@ impl Services {
         }
     }
 
-    /// The services that are known already.
+    /// The services that have a line already.
     pub fn ids(&self) -> impl Iterator<Item = &ServiceId> {
         self.made.keys()
     }
 
-    /// Takes note that Lambda retries nothing: what was left to a redelivery has failed.
+    /// Takes note that Lambda does not retry this invocation: work that was left to a redelivery
+    /// has failed.
     pub fn nothing_is_redelivered(&mut self) {
         let left = self
             .made
@@ -138,7 +138,7 @@ impl Services {
         self.made.insert(id, made);
     }
 
-    /// True if enough others say the same.
+    /// True if enough other lines say the same.
     fn is_one_more(&mut self, line: &ServiceLine) -> bool {
         let Some(common) = Common::of(line).filter(|_| line.is_ordinary()) else {
             return false;

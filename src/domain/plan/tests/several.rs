@@ -51,7 +51,7 @@ fn a_newer_change_of_another_key_frees_what_ended_and_the_line_says_so() {
 
     let planned = planned_for(changes, given.service, &policy());
 
-    let freed = "a newer change frees what ended before: ssm:/app/x (rejected)";
+    let freed = "it is restarted for a newer change, in spite of: ssm:/app/x (rejected)";
     assert_eq!(
         (planned.reason, planned.detail.as_deref()),
         (Reason::Stale, Some(freed))
