@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use imports::{Import, assert_no_circles, files, imports, imports_of};
 
-/// The modules that each module of the library may import from, itself apart.
+/// The modules from which each module of the library may import, besides itself.
 const MAY_IMPORT: [(&str, &[&str]); 15] = [
     ("domain", &[]),
     ("clock", &[]),
@@ -76,7 +76,7 @@ const MAY_IMPORT: [(&str, &[&str]); 15] = [
     ("lib", &[]),
 ];
 
-/// Words that stand in the code of some modules only.
+/// Words that are allowed in the code of some modules only.
 const STAND_ONLY_IN: [(&str, &[&str]); 8] = [
     ("aws_sdk_", &["aws"]),
     ("aws_smithy_", &["aws"]),
@@ -100,7 +100,7 @@ const STAND_ONLY_IN: [(&str, &[&str]); 8] = [
     ("tracing_subscriber", &["report"]),
 ];
 
-/// Words that the domain does without: it has no I/O and waits for nothing.
+/// Words that the domain must not have: it has no I/O and waits for nothing.
 const NOT_IN_THE_DOMAIN: [&str; 7] = [
     "async ",
     ".await",
@@ -240,7 +240,7 @@ fn the_domain_has_no_io_and_waits_for_nothing() {
     }
 }
 
-/// The imports that `a.rs` has with this text, beside `lib.rs`, `a/b.rs`, `a/b/c.rs` and `d.rs`.
+/// The imports of `a.rs` with this text, beside `lib.rs`, `a/b.rs`, `a/b/c.rs` and `d.rs`.
 fn imports_of_a(text: &str) -> Vec<String> {
     let files = ["lib.rs", "a.rs", "a/b.rs", "a/b/c.rs", "d.rs"];
     let mut texts = BTreeMap::from(files.map(|file| (file.to_owned(), String::new())));

@@ -198,7 +198,7 @@ fn no_mistake_is_reported_in_the_words_of_rust() {
                 mistakes.extend(malformed(&changed.to_string()));
             }
         }
-        // Members that stand twice, and a text that ends too early.
+        // Members that occur twice, and a text that ends too early.
         mistakes.extend(malformed(&text.replacen(
             '{',
             r#"{"source": "a", "source": "b", "reload": {"dry_run": true, "dry_run": true},"#,

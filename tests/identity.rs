@@ -9,7 +9,7 @@ use ecs_reloader::domain::watch::Match;
 use ecs_reloader::event::{Content, decode};
 use proptest::prelude::*;
 
-/// Places of every partition, some of one account or Region.
+/// Accounts and Regions of every partition, some with the same account or Region.
 fn place() -> impl Strategy<Value = AccountRegion> {
     let account = prop_oneof![Just("123456789012"), Just("210987654321")];
     let region = prop_oneof![
@@ -21,7 +21,7 @@ fn place() -> impl Strategy<Value = AccountRegion> {
     (account, region).prop_map(|(account, region)| AccountRegion::of_region(account, region))
 }
 
-/// Names, often alike: one the beginning of another, or ending as an ARN of a secret does.
+/// Names, often similar: one is the beginning of another, or ends as an ARN of a secret does.
 fn segments() -> impl Strategy<Value = String> {
     let segment = prop_oneof![
         Just("app"),
@@ -108,7 +108,8 @@ proptest! {
             let term = Term::parse(&text).unwrap();
             prop_assert!(term.matches(&key, &home(&key)), "{text}");
         }
-        // A secret's partial ARN may look like a whole one. Its name and its whole ARN are certain.
+        // A secret's partial ARN may have the form of a whole one. Its name and its whole ARN are
+        // certain.
         for text in [key.to_string(), key.arn()].into_iter().chain(by_parameter(&key)) {
             prop_assert_eq!(Term::parse(&text).unwrap().key(&home(&key)), Some(key.clone()), "{}", text);
         }

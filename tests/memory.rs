@@ -1,6 +1,6 @@
-//! The most memory that the real binary takes, and its log, in the largest invocations: those that
-//! honest accounts reach, and the worst that hostile messages make. The binary is a process of its
-//! own, so that the simulated account beside it does not count.
+//! The most memory of the real binary, and the length of its log, in the largest invocations: those
+//! of real accounts, and the worst ones that hostile messages cause. The binary is a process of its
+//! own, so that the memory of the simulated account does not count.
 
 #![expect(
     clippy::unwrap_used,
@@ -33,12 +33,12 @@ use hostile::{batch_without_end, hostile_batches};
 const QUEUE_ARN: &str = "arn:aws:sqs:eu-west-1:123456789012:changes";
 const MIB: usize = 1024 * 1024;
 
-/// Services that the real event in the middle of a hostile batch restarts: as few as start without
-/// waiting for one another.
+/// The services that the real event in the middle of a hostile batch restarts: few enough to start
+/// without waiting for one another.
 const REAL: usize = 20;
 
-/// The memory that the pages of the program itself take of the memory of the release. Those of a debug build
-/// take more, and say nothing.
+/// The memory of the program's own pages in the release. In a debug build they take more, which
+/// proves nothing.
 const PROGRAM: usize = 12 * MIB;
 
 /// An account, and the binary.
@@ -53,9 +53,9 @@ struct Stage {
 #[derive(Debug)]
 struct Taken {
     result: InvocationResult,
-    /// Bytes of memory, at the peak since the process started.
+    /// The peak of the memory since the process started, in bytes.
     memory: usize,
-    /// Bytes of the log.
+    /// The length of the log, in bytes.
     log: usize,
     /// The summary line.
     summary: Value,
@@ -171,7 +171,7 @@ fn now() -> jiff::Timestamp {
     jiff::Timestamp::now()
 }
 
-/// Another binary than the one that was built for the tests can be measured too.
+/// A binary other than the one of the tests can be measured too.
 fn binary() -> std::path::PathBuf {
     std::env::var_os("MEASURED_BINARY").map_or_else(
         || Path::new(env!("CARGO_BIN_EXE_ecs-reloader-lambda")).to_path_buf(),
@@ -324,8 +324,7 @@ async fn is_endured(what: &str, mut bodies: Vec<String>, within: Duration) {
 
 #[tokio::test]
 async fn a_batch_that_takes_all_the_time_ends_in_time_and_the_real_event_in_it_is_done() {
-    // A tenth of it is kept for the end: much, since the binary is a slow one and the machine
-    // perhaps a busy one.
+    // A tenth of it is kept for the end: the binary is slow, and the machine perhaps busy.
     is_endured(
         "requests without end",
         batch_without_end(),
@@ -336,7 +335,7 @@ async fn a_batch_that_takes_all_the_time_ends_in_time_and_the_real_event_in_it_i
 
 #[tokio::test]
 async fn the_worst_batches_take_128_mib_end_in_time_and_the_real_event_among_them_is_done() {
-    // At once, each by a process of its own: most of the time is spent in attempts.
+    // All at once, each by a process of its own: they mostly wait.
     let batches = hostile_batches().into_iter();
     join_all(batches.map(|(what, bodies)| is_endured(what, bodies, Duration::from_mins(2)))).await;
 }

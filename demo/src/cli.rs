@@ -77,7 +77,7 @@ pub(crate) async fn run(arguments: Arguments) -> ExitCode {
         Ok(Verdict::Well) => ExitCode::SUCCESS,
         Ok(Verdict::Failed) => ExitCode::from(1),
         Err(error) => {
-            // If standard error is closed, the exit code has to do.
+            // If standard error is closed, only the exit code reports the error.
             let _ = writeln!(std::io::stderr(), "demo: {error}");
             ExitCode::from(2)
         }

@@ -32,10 +32,9 @@ use crate::watched::{Moment, Watched};
 const WINDOW: Duration = Duration::from_secs(2);
 /// The time between two descriptions of the services.
 const POLL: Duration = Duration::from_millis(100);
-/// The time for which everything must have been still after the rollouts: the function might do
-/// more than it should.
+/// The time without any activity after the rollouts: the function might do more than it should.
 const STILL: Duration = Duration::from_secs(2);
-/// The longest wait, so that the demo ends within half a minute whatever the function does.
+/// The longest wait, so that the demo ends within half a minute in any case.
 const LIMIT: Duration = Duration::from_secs(26);
 
 /// Runs the demo.
@@ -91,8 +90,8 @@ async fn change(user: &User, screen: &Screen) -> Result<(), Error> {
     Ok(())
 }
 
-/// Shows what happens until the function and the services have been still for a while, or the
-/// limit is reached.
+/// Shows the events until the function and the services have done nothing for a while, or the limit
+/// is reached.
 async fn show(
     stage: &Stage,
     screen: &mut Screen,

@@ -26,7 +26,7 @@ pub(crate) struct Member {
     pub(crate) name: &'static str,
     /// Its tag `reloader:watch`.
     watch: &'static str,
-    /// Its tag `reloader:mode`, where it has one.
+    /// Its tag `reloader:mode`, if it has one.
     mode: Option<&'static str>,
     /// The keys that its tasks read when they start.
     reads: &'static [&'static str],
@@ -50,7 +50,7 @@ pub(crate) enum Expected {
     Untouched(&'static str),
 }
 
-/// Four ways to roll, and three reasons to be left alone.
+/// Four services that are restarted in different ways, and three that are not.
 pub(crate) const FLEET: [Member; 7] = [
     Member {
         name: "production/web",

@@ -31,7 +31,7 @@ pub(crate) struct Row {
     pub(crate) decision: String,
     /// The code of the reason.
     pub(crate) reason: String,
-    /// All that a person needs to know beyond the reason; empty if there is nothing.
+    /// The facts for a person beyond the reason; empty if there are none.
     pub(crate) detail: String,
     /// The keys that changed.
     pub(crate) changes: Vec<String>,
@@ -126,7 +126,7 @@ fn service(fields: ServiceFields) -> Entry {
     })
 }
 
-/// A restart that was started needs no more words: its next check is a matter of course.
+/// The next check of a restart that was started is not shown: every restart has one.
 fn detail(fields: &ServiceFields) -> String {
     let started = fields.result.as_deref() == Some("started");
     let would_be = fields.would_be.as_ref();

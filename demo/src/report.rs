@@ -1,4 +1,5 @@
-//! The function's log for people: the table of decisions, then everything else of interest.
+//! The function's log for people: the table of decisions, then problems and other lines of
+//! interest.
 
 use std::fmt;
 

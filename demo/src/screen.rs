@@ -67,7 +67,7 @@ impl Screen {
         }
     }
 
-    /// Since the beginning.
+    /// The time since the beginning.
     pub(crate) fn elapsed(&self) -> Duration {
         self.began.elapsed()
     }
@@ -130,7 +130,7 @@ impl Screen {
         }
     }
 
-    /// Leaves the bars as they are.
+    /// The bars stay as they are.
     pub(crate) fn finish_progress(&mut self) {
         for (bar, _) in self.rows.values() {
             bar.abandon();

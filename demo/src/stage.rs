@@ -23,12 +23,12 @@ const MEMORY_SIZE: u32 = 128;
 const VISIBILITY_TIMEOUT: Duration = Duration::from_mins(13);
 /// `maxReceiveCount` in template.yaml.
 const MOST_RECEIVES: u32 = 5;
-/// So quick that the rotation ends before the function is invoked for the other changes.
+/// The length of a rotation: it ends before the function is invoked for the other changes.
 const ROTATION: Duration = Duration::from_secs(1);
 /// The time at which the services were deployed: before the events in `events/` happened.
 const DEPLOYED_AT: Timestamp = Timestamp::constant(1_767_225_600, 0); // 2026-01-01T00:00:00Z
 
-/// Everything that the commands with a function play on.
+/// The account and the function of a command.
 pub(crate) struct Stage {
     /// The account.
     pub(crate) account: Account,

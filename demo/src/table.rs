@@ -57,8 +57,8 @@ fn cells(row: &Row) -> Cells {
     })
 }
 
-/// As wide as the contents of each column, within the limits. The detail gives way to the changes,
-/// down to half of what both have.
+/// The widths of the columns: those of their contents, within the limits. If detail and changes do
+/// not both fit, the detail is cut first, to half of their common width at least.
 fn widths(rows: &[Cells]) -> [usize; COLUMNS] {
     let natural = |column: usize| {
         let lines = rows.iter().filter_map(move |row| row.get(column));
@@ -75,7 +75,7 @@ fn widths(rows: &[Cells]) -> [usize; COLUMNS] {
     [service, decision, reason, detail, changes]
 }
 
-/// Writes as many lines as the highest cell needs.
+/// Writes a row, as many lines as its highest cell needs.
 fn write_row(f: &mut fmt::Formatter<'_>, row: &Cells, widths: [usize; COLUMNS]) -> fmt::Result {
     let columns: Vec<(usize, Vec<String>)> = row
         .iter()

@@ -3,7 +3,7 @@
 /// The end of a command that could run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Everything held.
+    /// All checks held.
     Well,
     /// The function answered with an error, or a check failed; it has been printed.
     Failed,

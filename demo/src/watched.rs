@@ -44,7 +44,7 @@ impl Watched {
         Self { function, moments }
     }
 
-    /// Reports to whoever still listens.
+    /// Reports to the listener, if there still is one.
     fn report(&self, moment: Moment) {
         let _ = self.moments.send(moment);
     }

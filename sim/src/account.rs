@@ -34,11 +34,11 @@ struct Inner {
     in_flight: tokio::sync::Mutex<InFlight>,
 }
 
-/// Invocations under way, each with the batch of messages that it was given. They make progress
-/// only while the account is driven.
+/// Running invocations, each with its batch of messages. They make progress only while the account
+/// is driven.
 pub(crate) type InFlight = FuturesUnordered<BoxFuture<'static, (Batch, InvocationResult)>>;
 
-/// The answer that comes back over the connection.
+/// The answer on the connection.
 #[derive(Debug)]
 pub enum Answer {
     /// An HTTP response.
@@ -118,7 +118,7 @@ impl Account {
         }
     }
 
-    /// Waits until as many more calls have taken effect. The caller of the last one has no answer
+    /// Waits until this many more calls have taken effect. The caller of the last one has no answer
     /// yet.
     pub async fn until_called(&self, times: usize) {
         let end = self.read(|world| world.calls.len()) + times;
@@ -144,7 +144,7 @@ impl Account {
         result
     }
 
-    /// The driver's own way in: it needs no waking.
+    /// The driver's own access: it need not be woken.
     pub(crate) fn with_world<R>(&self, act: impl FnOnce(&mut World) -> R) -> R {
         let now = self.now();
         let mut world = self

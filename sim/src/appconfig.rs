@@ -21,9 +21,9 @@ pub(crate) struct Configuration<'a> {
 #[derive(Debug, Default)]
 struct Deployments {
     begun: u64,
-    /// The one whose value is in force.
+    /// The deployment whose value is current.
     current: u64,
-    /// The one that was in force before it.
+    /// The deployment whose value was current before it.
     before: u64,
 }
 
@@ -35,7 +35,7 @@ impl Deployments {
 }
 
 impl AppConfig {
-    /// The configuration and the number of the deployment whose value is in force; 0 if there is
+    /// The configuration and the number of the deployment whose value is current; 0 if there is
     /// none.
     pub(crate) fn versions_of(&self, path: &str) -> Vec<(String, u64)> {
         vec![(
@@ -61,7 +61,7 @@ impl AppConfig {
         self.emit(shared, configuration, "On Deployment Start");
     }
 
-    /// The value before the last deployment is in force again; `detail_type` is one of the names
+    /// The value before the last deployment is current again; `detail_type` is one of the names
     /// that AWS's pages give the event.
     pub(crate) fn roll_back(
         &mut self,

@@ -9,7 +9,7 @@ use serde_json::Value;
 /// One API call that reached the account.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// The time at which it took effect, or would have.
+    /// The time at which it took effect, or would have taken effect.
     pub time: Timestamp,
     /// The API, by its IAM prefix: `ecs`, `tag`, `ssm`, `secretsmanager`, `s3`, `sqs`.
     pub service: &'static str,
@@ -36,7 +36,7 @@ impl Call {
         format!("{}:{}", self.service, self.operation)
     }
 
-    /// Returns whether the call took effect, also if its caller has no answer.
+    /// True if the call took effect, with or without an answer to its caller.
     #[must_use]
     pub fn took_effect(&self) -> bool {
         match self.result {

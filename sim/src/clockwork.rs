@@ -7,9 +7,9 @@ use jiff::Timestamp;
 
 use crate::job::Job;
 
-/// The account's time as the world has reached it, and the jobs that are due later, in order.
+/// The present time of the world, and the jobs that are due later, in order.
 pub(crate) struct Clockwork {
-    /// The instant that the world has reached.
+    /// The present time of the world.
     pub(crate) now: Timestamp,
     /// Seeded: the same seed and the same calls make the same history.
     pub(crate) random: fastrand::Rng,
@@ -86,12 +86,12 @@ impl Clockwork {
         )
     }
 
-    /// An instant within the middle of `span`: never its first or its last tenth.
+    /// An instant within `span`, never in its first or its last tenth.
     pub(crate) fn within(&mut self, span: Duration) -> Duration {
         span.mul_f64(0.1 + 0.8 * self.random.f64())
     }
 
-    /// Returns whether something of this probability happens this time.
+    /// True, with this probability.
     pub(crate) fn chance(&mut self, probability: f64) -> bool {
         probability > 0.0 && self.random.f64() < probability
     }

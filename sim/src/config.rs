@@ -25,12 +25,12 @@ pub struct AccountConfig {
     pub latency: Duration,
     /// The most that chance adds to the latency of an answer.
     pub latency_jitter: Duration,
-    /// The time that the ECS service scheduler takes to turn to a service that was changed.
+    /// The delay before the ECS service scheduler works on a service that was changed.
     pub scheduler_delay: Duration,
     /// The URL that the account is served at on loopback, `http://127.0.0.1:4566`. The URLs of its
     /// queues begin with it. In process they are AWS's own.
     pub endpoint: Option<String>,
-    /// The way of events through EventBridge.
+    /// The delivery of events by EventBridge.
     pub event_delivery: EventDelivery,
     /// The trail of CloudTrail.
     pub trail: Trail,
@@ -38,11 +38,11 @@ pub struct AccountConfig {
     pub parameter_metadata_lag: Duration,
     /// The time after a write of a parameter for which a task may still read the version before it.
     pub parameter_replica_lag: Duration,
-    /// The time by which the clock is ahead that dates the answers of `DescribeParameters`,
-    /// `ListObjectsV2`, `ListSecrets` and `ListSecretVersionIds`.
+    /// The time by which the clock of metadata is ahead: the times in the answers of
+    /// `DescribeParameters`, `ListObjectsV2`, `ListSecrets` and `ListSecretVersionIds`.
     pub metadata_clock_ahead: Duration,
-    /// The length of a rotation, from `RotateSecret` to the move of `AWSCURRENT`; the pending
-    /// version is there after a quarter of it.
+    /// The length of a rotation, from `RotateSecret` to the move of `AWSCURRENT`. The pending
+    /// version exists after a quarter of it.
     pub rotation: Duration,
     /// The throttling of calls.
     pub rate_limits: RateLimits,
@@ -80,7 +80,7 @@ impl AccountConfig {
         )
     }
 
-    /// An ARN leaves out the slash that a parameter's path begins with.
+    /// An ARN leaves out the first slash of a parameter's path.
     pub(crate) fn parameter_arn(&self, name: &str) -> String {
         self.arn(
             "ssm",

@@ -1,5 +1,5 @@
-//! Makes the account's time pass: carries out what is due, and keeps the function's invocations in
-//! flight beside it.
+//! Makes the account's time pass: carries out the jobs that are due, and polls the function's
+//! invocations beside them.
 
 use std::time::Duration;
 
@@ -12,8 +12,7 @@ use crate::account::Account;
 use crate::event_source_mapping::Batch;
 use crate::lambda::{Invocation, InvocationResult};
 
-/// The longest that [`Account::settle`] runs on: a service whose tasks never start is never
-/// settled.
+/// The longest run of [`Account::settle`]: a service whose tasks never start is never settled.
 const SETTLE_LIMIT: Duration = Duration::from_hours(24);
 
 impl Account {
@@ -27,8 +26,8 @@ impl Account {
         self.drive(end, false).await;
     }
 
-    /// Lets time pass until nothing is due any more: rollouts have ended, queues are empty, no
-    /// invocation is under way. Gives up after 24 hours of the account's time.
+    /// Lets time pass until no job is left: rollouts have ended, queues are empty, no invocation
+    /// runs. Gives up after 24 hours of the account's time.
     pub async fn settle(&self) {
         self.drive(self.now() + SETTLE_LIMIT, true).await;
     }
@@ -64,7 +63,7 @@ impl Account {
     }
 }
 
-/// Starts an invocation; a function that outlives its deadline is dropped.
+/// Starts an invocation. A function that runs longer than its deadline is dropped.
 fn invoke(batch: Batch) -> BoxFuture<'static, (Batch, InvocationResult)> {
     let deadline = Instant::now() + batch.timeout;
     let invocation = Invocation {

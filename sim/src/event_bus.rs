@@ -7,10 +7,10 @@ use serde_json::Value;
 use crate::clockwork::Clockwork;
 use crate::job::{Delivery, Job};
 
-/// The way of events to a rule's target.
+/// The delivery of events to a rule's target.
 #[derive(Clone, Copy, Debug)]
 pub struct EventDelivery {
-    /// From the change to the queue, at least.
+    /// The least time from the change to the queue.
     pub delay: Duration,
     /// The most that chance adds to the delay: events overtake each other.
     pub jitter: Duration,
@@ -146,15 +146,14 @@ impl EventBus {
         self.delivery = delivery;
     }
 
-    /// Sends an event to the queue of every rule that it matches. Its source holds it back for
-    /// `late`.
+    /// Sends an event to the queue of every rule that it matches. Its source sends it `late`.
     pub(crate) fn emit(&self, clock: &mut Clockwork, late: Duration, event: &Value) {
         for rule in self.rules.iter().filter(|rule| rule.matches(event)) {
             self.deliver(clock, late, &rule.queue, event);
         }
     }
 
-    /// Sends a message to a queue the way events travel.
+    /// Sends a message to a queue with the delays and losses of events.
     pub(crate) fn deliver(
         &self,
         clock: &mut Clockwork,

@@ -32,8 +32,8 @@ pub struct EventSourceMapping {
     pub window: Duration,
     /// The most invocations at once.
     pub maximum_concurrency: usize,
-    /// Pollers that share the messages out among themselves by chance: more than one split a burst
-    /// into several batches. AWS begins with five.
+    /// The number of pollers. Each message goes to one of them by chance, so more than one poller
+    /// splits a burst into several batches. AWS begins with five.
     pub pollers: usize,
     /// `ReportBatchItemFailures`.
     pub report_batch_item_failures: bool,
@@ -73,7 +73,7 @@ struct Mapping {
     enabled: bool,
 }
 
-/// Gathers one batch at a time.
+/// A poller, which gathers one batch at a time.
 #[derive(Default)]
 struct Poller {
     gathered: Vec<Message>,
@@ -81,7 +81,7 @@ struct Poller {
     batch: u64,
 }
 
-/// The messages of one invocation, and everything else that it needs.
+/// The messages of one invocation, and its other inputs.
 pub(crate) struct Batch {
     mapping: usize,
     messages: Vec<Message>,
@@ -93,7 +93,7 @@ pub(crate) struct Batch {
 }
 
 impl Mapping {
-    /// Pollers that may take one more message: those that are gathering, and an idle one where
+    /// Pollers that may take one more message: those that are gathering, and an idle one if the
     /// concurrency allows another invocation.
     fn open_pollers(&self) -> Vec<usize> {
         if !self.enabled {

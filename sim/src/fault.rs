@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::page::Turns;
 
-/// A fault of the calls that match. Without a limit it stays for ever.
+/// A fault of the calls that match. Without a limit it never ends.
 ///
 /// ```
 /// # use sim::Fault;
@@ -28,7 +28,7 @@ pub(crate) const SERVER_ERROR: (&str, &str) = (
     "Service Unavailable. Please try again later.",
 );
 
-/// ECS's words where a service has five active deployments.
+/// The words of ECS if a service has five active deployments.
 pub(crate) const TOO_MANY_DEPLOYMENTS: &str =
     "5 active deployments exist, unable to create new deployment.";
 
@@ -153,16 +153,15 @@ impl Fault {
         Self::of(action, Effect::Slow(by))
     }
 
-    /// A listing hands out its page tokens in a circle and never ends: an empty page, the first
-    /// page, an empty page, the first page once more, and over again. `GetResources` has been
-    /// seen to.
+    /// A listing repeats its page tokens and never ends: an empty page, the first page, an empty
+    /// page, the first page, and so on. `GetResources` has been seen to do so.
     #[must_use]
     pub fn tokens_in_a_circle(action: &str) -> Self {
         Self::of(action, Effect::Turn(Turns::InACircle))
     }
 
-    /// A listing hands out a new page token with every answer and never ends: an empty page, the
-    /// first page, and over again.
+    /// A listing returns a new page token with every answer and never ends: an empty page, the
+    /// first page, and so on.
     #[must_use]
     pub fn tokens_without_end(action: &str) -> Self {
         Self::of(action, Effect::Turn(Turns::WithoutEnd))

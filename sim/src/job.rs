@@ -5,7 +5,7 @@ use crate::tags::Tags;
 /// Something that happens at a time of its own.
 #[derive(Debug)]
 pub(crate) enum Job {
-    /// The ECS scheduler turns to a service, `cluster/name`.
+    /// The ECS scheduler works on a service, `cluster/name`.
     Reconcile(String),
     /// A lifecycle hook of a service, `cluster/name`, answers, or its time is up.
     HookEnds { service: String, hook: String },

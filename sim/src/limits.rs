@@ -119,7 +119,7 @@ struct Bucket {
 /// The buckets of one account and Region.
 pub(crate) struct RateLimiter {
     limits: RateLimits,
-    /// The part that is left to the callers on record.
+    /// The part that is left for the recorded callers.
     left: f64,
     buckets: BTreeMap<&'static str, Bucket>,
 }
@@ -133,7 +133,7 @@ impl RateLimiter {
         }
     }
 
-    /// Callers that are not on record take this part of everything.
+    /// Takes this part of every bucket, for callers that are not recorded.
     pub(crate) fn share(&mut self, taken: f64) {
         self.left = 1.0 - taken.clamp(0.0, 1.0);
     }

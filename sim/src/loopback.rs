@@ -16,11 +16,11 @@ use tokio::task::JoinSet;
 
 use crate::account::Answer;
 
-/// A port that is listened on until this is dropped.
+/// A port with a listener, until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Loopback {
     pub(crate) address: SocketAddr,
-    /// Dropping the set ends the accept loop, which owns the connections.
+    /// The accept loop owns the connections, and ends when the set is dropped.
     _accepting: JoinSet<()>,
 }
 
@@ -54,19 +54,19 @@ where
             Ok((stream, _)) => {
                 connections.spawn(converse(stream, answer.clone()));
             }
-            // Out of file descriptors, mostly: connections that end free some.
+            // Usually there are no file descriptors left. Connections that end free some.
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }
     }
 }
 
-/// Serves one connection to its end, however the client leaves it.
+/// Serves one connection until the client closes or breaks it.
 async fn converse<A, F>(stream: TcpStream, answer: A)
 where
     A: Fn(Request<Bytes>) -> F,
     F: Future<Output = Answer>,
 {
-    // Answers are small and awaited: Nagle's algorithm would only delay them.
+    // Answers are small, and the client waits for them: Nagle's algorithm would only delay them.
     let _ = stream.set_nodelay(true);
     let service = service_fn(|request: Request<Incoming>| async {
         let (parts, body) = request.into_parts();
@@ -81,7 +81,7 @@ where
         .await;
 }
 
-/// Tells hyper to close the connection without an answer.
+/// Makes hyper close the connection without an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection is reset")]
 struct Reset;

@@ -1,5 +1,5 @@
 //! Paging as most AWS APIs do it: a number of items a page, and an opaque token for the rest. Also
-//! paging that goes wrong.
+//! faults of paging.
 
 use serde_json::{Value, json};
 
@@ -35,7 +35,7 @@ fn start_of(token: &str) -> Option<usize> {
     token.strip_prefix("page-")?.parse().ok()
 }
 
-/// The way in which a listing goes wrong.
+/// The fault of a listing.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Turns {
     /// The fourth page has the token of the second.
@@ -46,7 +46,7 @@ pub(crate) enum Turns {
 /// The answer of a listing that never ends, in place of its next page.
 #[derive(Clone, Debug)]
 pub(crate) struct Turn {
-    /// Nothing is on the page; else the first page's content.
+    /// True for an empty page; else it is the first page.
     pub(crate) is_empty: bool,
     pub(crate) next: String,
 }
@@ -67,7 +67,7 @@ impl Turn {
         }
     }
 
-    /// Makes it of the first page's JSON, whose token is the member `name`.
+    /// Makes the answer from the first page's JSON, whose token is the member `name`.
     pub(crate) fn change(self, page: &mut Value, name: &str) {
         let Some(members) = page.as_object_mut() else {
             return;

@@ -38,7 +38,7 @@ impl RuntimeApi {
     /// to `lines`, in the order written.
     ///
     /// # Errors
-    /// If the binary does not get so far.
+    /// If the binary ends or fails before that.
     pub async fn start(
         configuration: FunctionConfiguration,
         lines: UnboundedSender<LogLine>,
@@ -73,7 +73,7 @@ impl RuntimeApi {
             .collect()
     }
 
-    /// An environment that is waiting for an event, if one still is.
+    /// An environment that waits for an event, if there is one.
     fn warm(&self) -> Option<Environment> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.retain_mut(Environment::is_running);

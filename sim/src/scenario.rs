@@ -75,7 +75,7 @@ impl Account {
         self.change(|world| world.ecs.alarm_triggers(&mut world.shared.clock, service));
     }
 
-    /// Changes how many tasks a service should have, as its owner or Application Auto Scaling does.
+    /// Changes the desired count of a service, as its owner or Application Auto Scaling does.
     pub fn scale(&self, service: &str, desired: usize) {
         // A service that does not exist has no tasks.
         let _ = self.change(|world| world.ecs.scale(&mut world.shared, service, desired));
@@ -129,7 +129,7 @@ impl Account {
         });
     }
 
-    /// Stops feeding functions from a queue, or continues: `aws lambda update-event-source-mapping
+    /// Disables the mapping of a queue, or enables it: `aws lambda update-event-source-mapping
     /// --no-enabled`.
     pub fn enable_mapping(&self, queue: &str, enabled: bool) {
         self.change(|world| {
@@ -158,28 +158,29 @@ impl Account {
         self.change(|world| world.shared.bus.add_rule(rule));
     }
 
-    /// Changes how events travel from now on.
+    /// Changes the delivery of events from now on.
     pub fn set_event_delivery(&self, delivery: EventDelivery) {
         self.change(|world| world.shared.bus.set_delivery(delivery));
     }
 
-    /// Changes what CloudTrail does with calls from now on.
+    /// Changes the trail of CloudTrail from now on.
     pub fn set_trail(&self, trail: Trail) {
         self.change(|world| world.shared.config.trail = trail);
     }
 
-    /// Changes for how long `DescribeParameters` shows the version before the newest, from now on.
+    /// Changes the time for which `DescribeParameters` shows the version before the newest, from
+    /// now on.
     pub fn set_parameter_metadata_lag(&self, lag: Duration) {
         self.change(|world| world.shared.config.parameter_metadata_lag = lag);
     }
 
-    /// Changes for how long tasks still read the version of a parameter before the newest, from now
-    /// on.
+    /// Changes the time for which tasks still read the version of a parameter before the newest,
+    /// from now on.
     pub fn set_parameter_replica_lag(&self, lag: Duration) {
         self.change(|world| world.shared.config.parameter_replica_lag = lag);
     }
 
-    /// Changes by how much the clock of metadata is ahead, from now on.
+    /// Changes the time by which the clock of metadata is ahead, from now on.
     pub fn set_metadata_clock_ahead(&self, ahead: Duration) {
         self.change(|world| world.shared.config.metadata_clock_ahead = ahead);
     }
@@ -193,7 +194,7 @@ impl Account {
         });
     }
 
-    /// Lets something go wrong with the calls to come.
+    /// Injects a fault into the calls to come.
     pub fn inject(&self, fault: Fault) {
         self.change(|world| world.faults.inject(fault));
     }
@@ -227,7 +228,7 @@ impl Account {
         })
     }
 
-    /// Services with forced deployments, `cluster/name`, in order and once for each deployment.
+    /// Services with forced deployments, `cluster/name`, in order, once for each deployment.
     #[must_use]
     pub fn restarted(&self) -> Vec<String> {
         self.read(|world| world.ecs.restarted().to_vec())

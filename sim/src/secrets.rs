@@ -1,4 +1,5 @@
-//! Secrets Manager: secrets whose versions wear staging labels, each move of a label an event.
+//! Secrets Manager: secrets whose versions have staging labels. Each move of a label sends an
+//! event.
 
 pub(crate) mod api;
 pub(crate) mod rotation;

@@ -46,13 +46,13 @@ impl Shared {
         build(&envelope)
     }
 
-    /// Lets the index behind `GetResources` have these tags after its lag.
+    /// Gives these tags to the index behind `GetResources`, after its lag.
     pub(crate) fn index_later(&mut self, arn: String, tags: Tags) {
         self.clock
             .after(self.config.tag_index_lag, Job::IndexTags(arn, tags));
     }
 
-    /// Lets the ECS scheduler turn to a service, `cluster/name`, after its delay.
+    /// Lets the ECS scheduler work on a service, `cluster/name`, after its delay.
     pub(crate) fn reconcile_later(&mut self, service: String) {
         self.clock
             .after(self.config.scheduler_delay, Job::Reconcile(service));

@@ -30,7 +30,7 @@ struct Queue {
     messages: BTreeMap<u64, Message>,
 }
 
-/// The queue for messages that were received `most_receives` times in vain.
+/// The queue for messages that were received `most_receives` times and never deleted.
 #[derive(Clone, Debug)]
 pub(crate) struct Redrive {
     pub(crate) dead_letters: String,

@@ -60,7 +60,7 @@ impl<'a> Thing<'a> {
     }
 }
 
-/// An ARN leaves out the slash that a parameter's path begins with; a name without a path has none.
+/// An ARN leaves out the first slash of a parameter's path; a name without a path has none.
 fn parameter_name(in_arn: &str) -> String {
     if in_arn.contains('/') {
         format!("/{in_arn}")
@@ -69,7 +69,7 @@ fn parameter_name(in_arn: &str) -> String {
     }
 }
 
-/// Returns whether a task of this account can be expected to find a reference.
+/// True if a task of this account can find a reference.
 pub(crate) fn is_known(reference: &str, config: &AccountConfig) -> bool {
     Thing::parse(reference, config).is_some()
 }

@@ -16,7 +16,7 @@ use crate::error::{ApiError, ApiResult};
 use crate::fault::{Effect, SERVER_ERROR};
 use crate::world::World;
 
-/// An answer that no API gives.
+/// An answer that is not of the API.
 const GARBLED: &[u8] = b"<html><body>hunter2</body>";
 
 /// The account's reply to a request.
@@ -39,10 +39,10 @@ impl Reply {
     }
 }
 
-/// Lets a request have its effect, or the fault that befalls it, and records the call.
+/// Carries out a request, or the fault that hits it, and records the call.
 pub(crate) fn handle(world: &mut World, request: &Request<Bytes>) -> Reply {
     let Some(request) = route::parse(request, &world.shared.config) else {
-        // A host that is none of this account's endpoints does not resolve.
+        // A host that is not an endpoint of this account does not resolve.
         return Reply::Reset;
     };
     let fault = world.faults.strike(
@@ -58,7 +58,7 @@ pub(crate) fn handle(world: &mut World, request: &Request<Bytes>) -> Reply {
     strike(world, request, fault)
 }
 
-/// Answers a request that a fault befalls.
+/// Answers a request that is hit by a fault.
 fn strike(world: &mut World, request: ApiRequest, fault: Effect) -> Reply {
     let outcome = match fault {
         Effect::Turn(turns) => admit(world, &request, |world| request.turn(world, turns)),

@@ -32,7 +32,7 @@ const WORDS: [&str; 20] = [
     "count",
 ];
 
-/// The fields of what is written as JSON: the serialised structs of the domain and the report.
+/// The fields of the JSON: of the serialised structs of the domain and the report.
 pub(crate) fn fields() -> BTreeSet<String> {
     let mut fields = BTreeSet::new();
     for file in files_below("src/domain", "rs")
@@ -89,7 +89,7 @@ pub(crate) fn metrics() -> BTreeSet<String> {
         text.starts_with(|c: char| c.is_ascii_uppercase())
             && text.chars().all(char::is_alphanumeric)
     };
-    // Of the format itself, of its units and its dimensions.
+    // Members of the format itself, its units and its dimensions.
     let others = [
         "Name",
         "Unit",

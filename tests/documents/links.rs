@@ -1,4 +1,4 @@
-//! Links lead somewhere.
+//! Every link has a target.
 
 use std::path::Path;
 

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 use markdown::Document;
 
-/// The most words that the front door may have.
+/// The most words of the README.
 const MOST_WORDS: usize = 1_500;
 
 /// The columns of a terminal, and of GitHub's page.

@@ -1,4 +1,4 @@
-//! As much of Markdown as the documents use.
+//! The part of Markdown that the documents use.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Names in code style that look like ours exist.
+//! Names in code style exist, if they have the form of our names.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! Tables that hold everything of a kind, and say the same as the code and the template.
+//! Tables that list everything of a kind, and agree with the code and the template.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -165,7 +165,7 @@ fn the_table_of_calls_names_every_call_of_the_role() {
         .skip_while(|line| !line.starts_with("| for |"))
         .flat_map(actions_in)
         .collect();
-    // Lambda itself receives from the queue and needs these; the log is written by its platform.
+    // Lambda itself needs these to receive from the queue; its platform writes the log.
     let of_lambda = [
         "sqs:ReceiveMessage",
         "sqs:DeleteMessage",

@@ -1,4 +1,4 @@
-//! The policies of the documents, to be pasted: the key policy, and the denial of our tags.
+//! The policies in the documents: the key policy, and the denial of our tags.
 
 use serde_json::Value;
 
@@ -126,7 +126,7 @@ fn every_right_that_can_be_misused_has_its_row() {
     }
 }
 
-/// The denial of the documents, among the rights of everybody.
+/// The denial of the documents, beside all other rights.
 struct Denial(Value);
 
 impl Denial {

@@ -1,5 +1,5 @@
-//! The policies of `template.yaml`, and those that the documents have to paste, evaluated as IAM does:
-//! for those who may, and for those who may not.
+//! The policies of `template.yaml` and of the documents, evaluated as IAM does: for those who may,
+//! and for those who may not.
 
 #![expect(
     clippy::unwrap_used,
@@ -74,7 +74,7 @@ impl Evaluated for Stack {
         })
     }
 
-    /// True if the function may, in its Region.
+    /// True if the function may do it, in its Region.
     fn may(&self, action: &'static str, resource: &str, context: &[(&str, &str)]) -> bool {
         let request = Request::new(self.role_of("Role"), action, resource)
             .with("aws:RequestedRegion", REGION);

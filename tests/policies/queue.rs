@@ -55,7 +55,7 @@ fn nobody_else_of_the_account_may_send_whatever_their_own_policies_allow() {
             root,
             role(ACCOUNT, "application", anywhere("sqs:SendMessage")),
             role(ACCOUNT, "admin", anywhere("*")),
-            // One that only begins like an operator's, and one whose path only ends like it.
+            // A name that only begins like an operator's, and a path that only ends like it.
             role(ACCOUNT, "on-call-of-others", anywhere("sqs:*")),
             role(ACCOUNT, "others/on-call", anywhere("sqs:*")),
             role(
@@ -151,7 +151,7 @@ fn no_other_rule_service_or_account_may_send() {
     }
 }
 
-/// A rule that the stack does not have may be somebody's own of that name.
+/// A rule of that name may belong to somebody else, if the stack has none.
 #[test]
 fn a_rule_that_was_not_asked_for_may_not_send() {
     let (everything, plain) = (Stack::with(&EVERYTHING), Stack::with(&[]));
@@ -190,8 +190,8 @@ fn a_statement_that_allows_more_does_not_let_others_in() {
     assert!(!may_send(role(OTHER_ACCOUNT, "admin", anywhere("*")), "-"));
 }
 
-/// The trap: a service has no aws:PrincipalArn, and a condition that begins with Not holds for what
-/// is absent.
+/// The trap: a service has no aws:PrincipalArn, and a condition that begins with Not is true for an
+/// absent key.
 #[test]
 fn the_obvious_denial_would_lock_eventbridge_out() {
     let stack = Stack::with(&EVERYTHING);

@@ -1,4 +1,4 @@
-//! The limits of one change: services it may restart, and rollouts that run at once.
+//! The limits of one change: the services that it may restart, and the rollouts that run at once.
 
 use std::time::Duration;
 

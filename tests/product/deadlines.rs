@@ -1,4 +1,4 @@
-//! Calls that hang: the invocation ends before its deadline, and the others are restarted.
+//! Calls that hang: the invocation ends before its deadline, and the other services are restarted.
 
 use std::time::Duration;
 

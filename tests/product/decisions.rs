@@ -1,4 +1,4 @@
-//! The reasons of the table, as the account gives rise to them.
+//! The reasons of the table, from the states of the account.
 
 use serde_json::{Value, json};
 use sim::{Controller, Service, service};

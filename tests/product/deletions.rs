@@ -1,4 +1,4 @@
-//! Keys that are gone, and keys that are there again when the event of their deletion comes.
+//! Keys that are gone, and keys that exist again when the event of their deletion comes.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Metadata that events lack: writer, version, exact time, and the tag that has a key ignored.
+//! Metadata that events lack: the writer, the version, the exact time, and the tag of an ignored
+//! key.
 
 use std::time::Duration;
 
@@ -205,7 +206,7 @@ async fn fifty_parameters_are_asked_for_in_one_call() {
 
 #[tokio::test(start_paused = true)]
 async fn a_name_that_aws_refuses_leaves_the_others_known() {
-    // Alone, the function has time for the calls that it takes.
+    // Alone, the function has time for all its calls.
     let scenario = watching_each_kind()
         .await
         .setting("RELOADER_CONCURRENCY", "1")

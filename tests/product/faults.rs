@@ -1,4 +1,4 @@
-//! Calls that fail: repeated where that may help, and no obstacle to other services.
+//! Calls that fail: they are repeated if that may help, and do not hinder other services.
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ async fn every_read_is_repeated_when_it_fails() {
 
             let answer = scenario.changed_a_while_ago("ssm:/app/db").await;
 
-            // The tags are asked for twice: for services, and for keys to ignore.
+            // The tags are read twice: for services, and for keys to ignore.
             let calls = if action == "tag:GetResources" { 4 } else { 3 };
             assert_eq!(
                 (&answer["started"], scenario.number_of(action)),
@@ -195,7 +195,7 @@ async fn a_service_deleted_between_its_description_and_the_call_is_inactive() {
     ));
     let event = scenario.write("ssm:/app/db");
 
-    // The restart waits two seconds for the change to settle; the service goes in between.
+    // The restart waits two seconds for the change to settle; the service is deleted in between.
     let (answer, ()) = tokio::join!(scenario.invoke(&event), async {
         tokio::time::sleep(Duration::from_secs(1)).await;
         scenario.owner.deletes("web/api").await;

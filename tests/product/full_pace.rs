@@ -9,8 +9,8 @@ use crate::support::{
     names_of_many, throttled,
 };
 
-/// The documented rates, where nothing but the part of the account's own bucket that a process of so many has
-/// holds restarts back.
+/// The documented rates, with settings under which restarts wait for one thing only: the process's
+/// share of the account's bucket.
 async fn at_full_pace(number: usize, concurrency: &str) -> Scenario {
     let scenario = at_documented_rates(number)
         .await
@@ -21,8 +21,8 @@ async fn at_full_pace(number: usize, concurrency: &str) -> Scenario {
         .setting("RELOADER_SETTLE", "0s")
 }
 
-/// The least time that so many restarts take with a part of the bucket of `UpdateService`: the
-/// listing, what the part refills, and a round trip.
+/// The least time of so many restarts with a part of the bucket of `UpdateService`: the listing,
+/// the refill of the part, and a round trip.
 fn bound(number: usize, parts: u32) -> Duration {
     let round_trip = AccountConfig::default().latency;
     let pages = u32::try_from(number.div_ceil(100)).unwrap();

@@ -1,4 +1,4 @@
-//! Holds that last: abandoned at the limit, or carried out however long they took.
+//! Holds that last: they are abandoned at the limit, or carried out in the end.
 
 use std::time::Duration;
 

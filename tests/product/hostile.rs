@@ -1,4 +1,4 @@
-//! Messages that claim more than they may, and answers that are none.
+//! Messages that request more than they may, and answers that cannot be read.
 
 use std::time::Duration;
 
@@ -9,8 +9,7 @@ use crate::support::{
     BUCKET, DEAD_LETTERS, QUEUE, Scenario, TIMEOUT, api, line, many, names_of_many, text,
 };
 
-/// Long enough for what is held to return, and for a message that is returned to become a dead
-/// letter.
+/// Long enough for held work to return, and for a redelivered message to become a dead letter.
 const A_WHILE: Duration = Duration::from_hours(2);
 
 /// Deferred work for `web/api`, as the function sends it.

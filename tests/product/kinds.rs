@@ -1,4 +1,4 @@
-//! Kinds of services that are easily taken for what they are not: Express Mode, and ECS Anywhere.
+//! Kinds of services that are easily confused with others: Express Mode, and ECS Anywhere.
 
 use sim::{service, task_definition};
 

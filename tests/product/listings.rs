@@ -1,5 +1,5 @@
-//! Listings that never end: page tokens in a circle, as `GetResources` has handed them out, and
-//! tokens that are new for ever.
+//! Listings that never end: page tokens that repeat, as `GetResources` has returned them, and
+//! tokens that are always new.
 
 use std::time::Duration;
 

@@ -109,7 +109,7 @@ async fn the_error_names_the_field_and_the_expectation_and_repeats_nothing() {
     assert!(!scenario.log_text().contains("hunter2") && !error.contains("hunter2"));
 }
 
-/// The line of the only malformed event, without what every line begins with.
+/// The line of the only malformed event, without the members with which every line begins.
 fn malformed(scenario: &Scenario) -> Value {
     let mut lines = scenario.lines("malformed");
     assert_eq!(lines.len(), 1);

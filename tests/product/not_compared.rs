@@ -1,4 +1,4 @@
-//! Keys that the sweep cannot compare: named, and no obstacle to the others.
+//! Keys that the sweep cannot compare: it names them, and compares the others.
 
 use std::time::Duration;
 
@@ -231,7 +231,7 @@ async fn a_path_that_aws_refuses_takes_no_other_along() {
     );
 }
 
-/// Calls that are refused for their own sake are not repeated until the account has none left.
+/// Calls that are always refused must not be repeated until the account's bucket is empty.
 #[tokio::test(start_paused = true)]
 async fn calls_that_are_all_refused_have_an_end() {
     let services =

@@ -1,4 +1,4 @@
-//! Writes and deployments within one second, which event times alone cannot tell apart.
+//! Writes and deployments within one second, whose order the times of events alone do not show.
 
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ async fn a_value_written_after_a_deployment_of_the_same_second_is_deployed() {
         if queued {
             scenario.account.settle().await;
         } else {
-            // A change older than ten minutes would have its tasks asked, which are newer here.
+            // For a change older than ten minutes the tasks would be read, and they are newer here.
             scenario.account.run_for(Duration::from_mins(9)).await;
             scenario.invoke(&event).await.unwrap();
         }

@@ -1,4 +1,4 @@
-//! How rollouts end, and how the log says so: once each.
+//! The ends of rollouts, each reported once in the log.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -12,8 +12,8 @@ use crate::support::{
     documented_rates, names_of_many, throttled,
 };
 
-/// The calls of these actions, of all processes together, stay within a limit over every span of
-/// time. The turn of a call was taken up to `before` it.
+/// Asserts that the calls of these actions, of all processes together, stay within a limit in every
+/// span of time. A call gets its turn at most `before` the call itself.
 fn assert_within(scenario: &Scenario, actions: &[&str], limit: Limit, before: Duration) {
     let calls = scenario.account.calls();
     let at: Vec<_> = calls

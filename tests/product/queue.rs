@@ -9,10 +9,10 @@ use crate::support::{
     BUCKET, DEAD_LETTERS, QUEUE, Scenario, UPDATE, VISIBILITY, api, many, names_of_many, worker,
 };
 
-/// More than the time that a message is hidden, and the batching window.
+/// More than the visibility time-out and the batching window.
 const A_ROUND: Duration = VISIBILITY.saturating_add(Duration::from_mins(1));
 
-/// Counts of the summary lines, one an invocation that was received more than what it had sent itself.
+/// The summary lines of invocations that received more than deferred work: the count of each.
 fn counts(scenario: &Scenario, name: &str) -> Vec<Value> {
     let received = scenario
         .lines("summary")
@@ -289,7 +289,7 @@ async fn when_the_listing_fails_all_changes_return_in_one_message_without_the_ig
     scenario.account.send(QUEUE, &ignored);
     scenario.account.put_parameter("/app/a");
     scenario.account.put_parameter("/app/b");
-    // Longer than a message lasts that only comes back.
+    // Longer than the life of a message that is only redelivered.
     scenario.account.run_for(A_ROUND * 8).await;
     let left = scenario.account.messages(QUEUE);
     scenario.account.heal();

@@ -118,7 +118,7 @@ async fn every_field_that_refers_to_something_is_followed() {
     }
 }
 
-/// It stands in what `DescribeServices` answers anyway.
+/// The answer of `DescribeServices` has it anyway.
 #[tokio::test(start_paused = true)]
 async fn references_of_service_connects_log_driver_are_followed_without_a_task_definition() {
     let (scenario, secret) = with_secret().await;

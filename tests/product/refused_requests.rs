@@ -1,4 +1,4 @@
-//! Requests that are refused, whole or for one service.
+//! Requests that are refused, as a whole or for one service.
 
 use serde_json::json;
 use sim::service;

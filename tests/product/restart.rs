@@ -117,7 +117,8 @@ async fn the_plain_path_makes_the_calls_it_needs_and_no_others() {
     for action in scenario.actions() {
         *calls.entry(action).or_insert(0) += 1;
     }
-    // Beside the plain path: the parameter's version and writer, and the keys to ignore.
+    // More calls than the plain path: for the parameter's version and writer, and for the keys to
+    // ignore.
     let expected = [
         ("ecs:DescribeServices", 2),
         ("ecs:UpdateService", 12),

@@ -126,7 +126,7 @@ async fn tasks_that_started_in_the_middle_of_a_deployment_that_was_rolled_back_a
             .roll_back_appconfig_deployment("shop", "production", "flags", called);
         scenario.account.run_for(Duration::from_mins(1)).await;
 
-        // The version in the event never came into effect.
+        // The version in the event was never current.
         let lines = scenario.lines("service");
         let started: Vec<_> = lines
             .iter()

@@ -29,13 +29,13 @@ pub(crate) use services::{
 pub(crate) const QUEUE: &str = "changes";
 /// Its URL.
 pub(crate) const QUEUE_URL: &str = "https://sqs.eu-west-1.amazonaws.com/123456789012/changes";
-/// The queue of the messages that SQS gave up.
+/// The dead-letter queue.
 pub(crate) const DEAD_LETTERS: &str = "changes-dead-letters";
 /// The bucket whose uploads go to the queue.
 pub(crate) const BUCKET: &str = "config";
 /// The function's time-out.
 pub(crate) const TIMEOUT: Duration = Duration::from_mins(2);
-/// The time for which the queue hides a message that it handed out.
+/// The visibility time-out of the queue.
 pub(crate) const VISIBILITY: Duration = Duration::from_mins(12);
 /// The request id that [`Scenario::invoke`] hands to the function.
 pub(crate) const REQUEST_ID: &str = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef";

@@ -1,4 +1,4 @@
-//! Stale services without an event are found by comparing everything; fresh ones are left alone.
+//! Stale services without an event are found by comparing everything; fresh ones are not restarted.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Listings without an end, met by the sweep.
+//! Listings without an end, in a sweep.
 
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ async fn stale() -> Scenario {
 
 const ALL: [&str; 5] = ["web/api", "web/auto", "web/file", "web/files", "web/shop"];
 
-/// One kind of listing that the sweep makes, in a circle.
+/// One kind of listing of the sweep, with repeated tokens.
 struct Circle {
     action: &'static str,
     /// The resource type or service whose listing it is, if not all.
@@ -148,7 +148,7 @@ async fn a_listing_without_end_leaves_a_sweep_the_time_to_restart_the_others() {
             Some(IGNORED),
             vec!["web/api", "web/auto", "web/shop"],
         ),
-        // Everything read before the time was over is used.
+        // Everything that was read in time is used.
         ("ssm:DescribeParameters", None, vec![]),
         ("secretsmanager:ListSecrets", None, vec!["web/shop"]),
         (

@@ -1,4 +1,4 @@
-//! Terms that can never match are reported, with what their owner can do.
+//! Terms that can never match are reported, with advice for their owner.
 
 use sim::{service, task_definition};
 

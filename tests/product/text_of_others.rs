@@ -1,4 +1,4 @@
-//! Text of others in log and answer: bounded, escaped, without values and without Rust.
+//! Text of others in log and answer: bounded, escaped, without values and without words of Rust.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Whether the function could know the instant of a change, and not only its second.
+//! True if the function could know the instant of a change, and not only its second.
 
 use jiff::Timestamp;
 use sim::{Call, CallResult};
@@ -6,7 +6,7 @@ use sim::{Call, CallResult};
 use crate::history::History;
 use crate::record::Restart;
 
-/// True where the process that restarted a service had asked Parameter Store, which knows, long
+/// True if the process that restarted a service had asked Parameter Store, which knows, long
 /// after a parameter was written, and nothing else happened to that in the same second.
 pub(crate) fn is_dated_exactly(
     history: &History,
@@ -29,7 +29,7 @@ pub(crate) fn is_dated_exactly(
         && calls.iter().any(|call| names(call, name, restart, written))
 }
 
-/// True where something else happened to the thing in the same second.
+/// True if something else happened to the thing in the same second.
 fn is_crowded(history: &History, written: Timestamp, thing: &str) -> bool {
     let is_same =
         |at: Timestamp, other: &str| other == thing && at.as_second() == written.as_second();
@@ -42,7 +42,7 @@ fn is_crowded(history: &History, written: Timestamp, thing: &str) -> bool {
         > 1
 }
 
-/// True where a call read the metadata of a parameter, or of a path above it, late enough.
+/// True if a call read the metadata of a parameter, or of a path above it, late enough.
 fn names(call: &Call, name: &str, restart: &Restart, written: Timestamp) -> bool {
     // The end of its second, two seconds for the replicas, and three for which a description may
     // wait for its turn.

@@ -68,7 +68,7 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
-    /// True where it made a call, and reported nothing of it.
+    /// True if it made a call, and reported nothing of it.
     pub(crate) fn was_lost_with(&self, call: &Call) -> bool {
         self.end != End::Answered
             && self.process == call.principal
@@ -135,7 +135,7 @@ pub(crate) struct Function {
     log: Log,
     idle: Arc<Mutex<Vec<Process>>>,
     started: Arc<AtomicUsize>,
-    /// How long the next invocations live, where they are lost.
+    /// How long the next invocations live, if they are lost.
     lives: Arc<Mutex<Vec<Life>>>,
     ran: Arc<Mutex<Vec<Ran>>>,
 }

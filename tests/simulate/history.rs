@@ -202,7 +202,7 @@ impl History {
             .chain(own)
     }
 
-    /// True where the owner of a key may have wanted it ignored when a change of it was decided.
+    /// True if the owner of a key may have wanted it ignored when a change of it was decided.
     pub(crate) fn was_ignored(&self, thing: &str, written: Timestamp) -> bool {
         let reaches =
             |until: Option<Timestamp>| until.is_none_or(|until| written <= until + IGNORED_LATE);
@@ -211,7 +211,7 @@ impl History {
             .any(|ignoring| ignoring.thing == thing && reaches(ignoring.until))
     }
 
-    /// True where the function must have known that a key is ignored when it changed, and until an
+    /// True if the function must have known that a key is ignored when it changed, and until an
     /// instant.
     pub(crate) fn was_surely_ignored(
         &self,

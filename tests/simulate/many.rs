@@ -39,7 +39,7 @@ struct Many<'a> {
     progress: Mutex<Progress>,
 }
 
-/// Runs them, and prints what became of them; true where every promise held.
+/// Runs them, and prints what became of them; true if every promise held.
 pub(crate) fn run(arguments: &Arguments) -> bool {
     let began = Instant::now();
     let many = Many {

@@ -107,7 +107,7 @@ impl Record {
             .collect()
     }
 
-    /// True where the function started that deployment.
+    /// True if the function started that deployment.
     pub(crate) fn is_ours(&self, service: &str, past: &HistoryView) -> bool {
         self.restarts(service)
             .iter()

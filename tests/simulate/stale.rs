@@ -8,7 +8,7 @@ use crate::history::{History, SECRET};
 use crate::holds;
 use crate::subject::{OWN, Subject};
 
-/// True where the service of a task watches what the task has in an old version, and its owner, and
+/// True if the service of a task watches what the task has in an old version, and its owner, and
 /// that of the function, want it restarted.
 pub(crate) fn is_owed(history: &History, stale: &StaleTask) -> bool {
     history.choices.enforces()
@@ -71,7 +71,7 @@ pub(crate) fn ended_restart(
         .find_map(|past| Some((past.clone(), kind(past)?)))
 }
 
-/// The newest deployment of a service, where its tasks failed to start: with a value that they
+/// The newest deployment of a service, if its tasks failed to start: with a value that they
 /// read, or because a key was missing. One that is rolled back and deployed another task
 /// definition, as a pipeline does by mistake, does not count.
 fn its_tasks_fail(history: &History, subject: &Subject, by: Timestamp) -> Option<Excuse> {
@@ -99,7 +99,7 @@ fn its_tasks_fail(history: &History, subject: &Subject, by: Timestamp) -> Option
     (has_failed && !is_freed).then(|| kind.by(describe(newest)))
 }
 
-/// The newest deployment of a service, where its own tasks wrote the key since: each further
+/// The newest deployment of a service, if its own tasks wrote the key since: each further
 /// deployment would do the same.
 fn writes_itself(
     history: &History,

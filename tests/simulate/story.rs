@@ -150,7 +150,7 @@ impl History {
         }
     }
 
-    /// True where the last line about a service says that it is held.
+    /// True if the last line about a service says that it is held.
     fn holds(&self) -> bool {
         let last: BTreeMap<_, _> = self
             .function

@@ -72,11 +72,11 @@ pub(crate) struct Subject {
     /// Its count was changed: tasks may be new without a deployment.
     pub(crate) was_scaled: bool,
     pub(crate) rolls: Rolls,
-    /// Whether a deployment that fails is rolled back; nothing where it is not even noticed.
+    /// True if a deployment that fails is rolled back; nothing if it is not even noticed.
     pub(crate) breaker: Option<bool>,
     /// At which its deployments stop.
     pub(crate) hooks: Vec<Hook>,
-    /// How long it bakes, where an alarm watches its deployments.
+    /// How long it bakes, if an alarm watches its deployments.
     pub(crate) alarm: Option<Duration>,
     /// How often a pipeline deployed it.
     pub(crate) deploys: usize,
@@ -216,12 +216,12 @@ impl Subject {
         }
     }
 
-    /// True where traffic goes over from the old tasks to the new ones.
+    /// True if traffic goes over from the old tasks to the new ones.
     pub(crate) fn shifts(&self) -> bool {
         matches!(self.rolls, Rolls::BlueGreen | Rolls::Express)
     }
 
-    /// True where its tasks write what they watch.
+    /// True if its tasks write what they watch.
     pub(crate) fn writes(&self) -> bool {
         self.terms.contains(&OWN)
     }
@@ -239,7 +239,7 @@ impl Subject {
         self.definition().secret("TYPO", "/app/typo")
     }
 
-    /// True where its owner wanted no restart at this instant, and had said so early enough.
+    /// True if its owner wanted no restart at this instant, and had said so early enough.
     pub(crate) fn is_quiet(&self, at: Timestamp) -> bool {
         const KNOWN_AFTER: SignedDuration = SignedDuration::from_secs(30);
         let last = self.tagged_pauses.iter().rfind(|(since, _)| *since <= at);
@@ -291,7 +291,7 @@ impl Subject {
         spans
     }
 
-    /// True where a change of this may restart it, its owner's wish to ignore the key aside.
+    /// True if a change of this may restart it, its owner's wish to ignore the key aside.
     pub(crate) fn reads(&self, thing: &str) -> bool {
         let is_excluded = |term: &&str| {
             term.strip_prefix('-')
@@ -304,12 +304,12 @@ impl Subject {
         thing != IGNORED && self.reads(thing)
     }
 
-    /// True where it watches the key that the key of an object would be, were it form-URL-encoded.
+    /// True if it watches the key that the key of an object would be, were it form-URL-encoded.
     pub(crate) fn watches_decoded(&self, thing: &str) -> bool {
         thing == ENCODED && self.watches(DECODED)
     }
 
-    /// True where it watched this from the start, also where it did not yet watch all that it reads.
+    /// True if it watched this from the start, also if it did not yet watch all that it reads.
     pub(crate) fn has_always_watched(&self, thing: &str) -> bool {
         (self.widened_at == Timestamp::MIN && !self.late) || names(self.terms[0], thing)
     }
@@ -365,7 +365,7 @@ fn any_terms(rng: &mut Rng) -> Vec<&'static str> {
     terms
 }
 
-/// True where a term names a thing.
+/// True if a term names a thing.
 fn names(term: &str, thing: &str) -> bool {
     match term {
         "auto" => thing == "ssm:/app/b",

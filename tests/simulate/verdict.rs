@@ -45,7 +45,7 @@ pub(crate) fn of(seed: u64) -> Verdict {
     })
 }
 
-/// Prints the timeline of a seed and its breaches; true where the promises held.
+/// Prints the timeline of a seed and its breaches; true if the promises held.
 pub(crate) fn print(seed: u64) -> bool {
     let verdict = of(seed);
     println!("{}", verdict.timeline);

@@ -44,7 +44,7 @@ pub(crate) fn template() -> Value {
         .0
 }
 
-/// A stack of the template: what CloudFormation makes of it with these parameters.
+/// A stack of the template, as CloudFormation makes it with these parameters.
 pub(crate) struct Stack {
     template: Value,
     parameters: BTreeMap<String, Value>,
@@ -171,7 +171,7 @@ impl Stack {
             "AWS::StackName" => STACK.into(),
             "AWS::URLSuffix" => "amazonaws.com".into(),
             name if self.parameters.contains_key(name) => self.parameters[name].clone(),
-            // Made by the transform of AWS SAM.
+            // The transform of AWS SAM makes it.
             "ReloaderChanges" => "f89b6c9e-example".into(),
             name => match self.kind(name) {
                 "AWS::SQS::Queue" => format!(
@@ -278,7 +278,7 @@ impl<'de> Deserialize<'de> for Node {
     }
 }
 
-/// What a node holds.
+/// The contents of a node.
 struct Untagged(Value);
 
 impl<'de> Deserialize<'de> for Untagged {

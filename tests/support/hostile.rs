@@ -2,18 +2,18 @@
 
 use serde_json::json;
 
-/// A message that asks for so many keys or services.
+/// A message that requests so many keys or services.
 fn request(what: &str, number: usize, entry: impl Fn(usize) -> String) -> String {
     json!({ "reload": { what: (0..number).map(entry).collect::<Vec<_>>() } }).to_string()
 }
 
-/// As many copies of a message as 6 MB hold, each told apart.
+/// As many copies of a message as 6 MB hold, each with an id of its own.
 fn six_megabytes(message: impl Fn(usize) -> String) -> Vec<String> {
     let number = 5_700_000 / (message(0).len() * 11 / 10 + 260);
     (0..number.min(9_900)).map(message).collect()
 }
 
-/// Well-formed requests for more than an invocation has time for: thousands of short ones, and
+/// Well-formed requests that need more time than an invocation has: thousands of short ones, and
 /// lists that are just short enough.
 pub(crate) fn batch_without_end() -> Vec<String> {
     let mut bodies = six_megabytes(|number| request("services", 1, |_| format!("c/s{number}")));

@@ -1,12 +1,12 @@
-//! Evaluates policies as IAM does, as far as this repository's policies go; what it does not know
-//! it refuses to judge. "Policy evaluation logic" and "IAM JSON policy elements: Condition
-//! operators", AWS Identity and Access Management User Guide.
+//! Evaluates policies as IAM does, as far as this repository's policies need it; it panics at
+//! anything that it does not know. "Policy evaluation logic" and "IAM JSON policy elements:
+//! Condition operators", AWS Identity and Access Management User Guide.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// A call that asks whether it may be made.
+/// A call, with everything that decides if it is allowed.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) caller: Caller,
@@ -56,10 +56,10 @@ impl Request {
         self
     }
 
-    /// Whether the call is made, where the resource has this policy of its own and belongs to this
-    /// account. A denial anywhere decides. Within an account either policy may allow, but for a
-    /// key, whose own policy must at least hand the decision on to the account; a service, and
-    /// whoever is of another account, needs the resource's.
+    /// True if the call is allowed on a resource of this account that has this policy of its own. A
+    /// denial in any policy decides. Within an account, one of the two policies must allow; for a
+    /// key, its own policy must at least allow the account. A service, and a caller of another
+    /// account, needs the permission of the resource's policy.
     pub(crate) fn is_allowed(&self, account: &str, resource_policy: Option<&Value>) -> bool {
         let by_resource = |effect, is_meant: &dyn Fn(&Value) -> bool| {
             resource_policy.is_some_and(|policy| self.is_matched(policy, effect, is_meant))
@@ -159,8 +159,8 @@ impl Request {
     }
 }
 
-/// Whether one key of a condition holds. One that begins with Not holds for what is absent; every
-/// other, but `Null`, does not.
+/// True if one key of a condition holds. For an absent key, operators that begin with Not are true,
+/// and all others but `Null` are false.
 fn is_met(operator: &str, expected: &[String], found: &[String]) -> bool {
     let (of_many, operator) = operator
         .strip_prefix("ForAnyValue:")
@@ -175,7 +175,7 @@ fn is_met(operator: &str, expected: &[String], found: &[String]) -> bool {
         "StringEquals" => any(&|expected, found| expected == found),
         "StringLike" => any(&glob),
         "Bool" => any(&|expected, found| expected.eq_ignore_ascii_case(found)),
-        // These two are the same.
+        // These two mean the same.
         "ArnEquals" | "ArnLike" => any(&arn_is_like),
         "ArnNotEquals" | "ArnNotLike" => !any(&arn_is_like),
         "Null" => expected
@@ -185,8 +185,8 @@ fn is_met(operator: &str, expected: &[String], found: &[String]) -> bool {
     }
 }
 
-/// Each of the six parts of an ARN for itself: a star reaches over slashes, never over the first
-/// five colons.
+/// Compares each of the six parts of an ARN by itself: a star reaches over slashes, never over the
+/// first five colons.
 fn arn_is_like(pattern: &str, arn: &str) -> bool {
     let (patterns, parts): (Vec<_>, Vec<_>) = (
         pattern.splitn(6, ':').collect(),

@@ -1,8 +1,8 @@
 //! The imports between the files of a source folder, from the text of these files.
 //!
 //! An import is a `use`, or a path in the code, of a module that is a file of the same folder.
-//! Comments, strings and what is compiled for tests alone are left out. So is `mod child;`: to
-//! declare a module is not to import from it.
+//! Comments, strings and code for tests alone are left out. So is `mod child;`, which declares a
+//! module and imports nothing.
 
 mod tokens;
 
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use tokens::{Token, tokens};
 
-/// A place in the code of one file that names another one. Paths begin in the source folder.
+/// A place in the code of one file that names another file. Paths begin in the source folder.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Import {
     pub(crate) from: String,
@@ -79,7 +79,7 @@ pub(crate) fn imports_of(texts: &BTreeMap<String, String>, library: &str) -> BTr
     imports
 }
 
-/// Fails where two files import each other.
+/// Fails if two files import each other.
 pub(crate) fn assert_no_circles(imports: &BTreeSet<Import>) {
     let circles: Vec<_> = circles(imports).into_values().collect();
     assert!(
@@ -174,7 +174,7 @@ struct FoundPath {
     line: usize,
 }
 
-/// All paths of two and more names, and all that are in a `use`.
+/// All paths of two or more names, and all paths in a `use`.
 fn paths(tokens: &[Token]) -> Vec<FoundPath> {
     let mut paths = Vec::new();
     let mut inside: Vec<(String, usize)> = Vec::new();
@@ -189,7 +189,7 @@ fn paths(tokens: &[Token]) -> Vec<FoundPath> {
             });
         };
         match token.text.as_str() {
-            // Not the `use<'a>` of a type.
+            // The `use<'a>` of a type is no import.
             "use" if !is(tokens, at + 1, "<") => at = tree(tokens, at + 1, &[], &mut add),
             "mod" if is(tokens, at + 2, "{") => {
                 inside.push((tokens[at + 1].text.clone(), depth));
@@ -217,13 +217,13 @@ fn paths(tokens: &[Token]) -> Vec<FoundPath> {
     paths
 }
 
-/// Whether the name at `at` continues a path, or follows a dot.
+/// True if the name at `at` continues a path, or follows a dot.
 fn is_inner(tokens: &[Token], at: usize) -> bool {
     let before = at.checked_sub(1).and_then(|before| tokens.get(before));
     before.is_some_and(|token| token.text == "::" || token.text == ".")
 }
 
-/// Adds every path of a `use` tree that begins at `at`, and answers where the tree ends.
+/// Adds every path of a `use` tree that begins at `at`. Returns the end of the tree.
 fn tree(
     tokens: &[Token],
     mut at: usize,
@@ -244,7 +244,7 @@ fn tree(
             }
             "as" => at += 1,
             "," | "}" | ";" => break,
-            // `self` in braces is what stands before them.
+            // `self` in braces is the path before the braces.
             "self" if !prefix.is_empty() => {}
             _ if token.is_name() => names.push(token.text.clone()),
             _ => {}

@@ -44,7 +44,7 @@ fn length_of_token(text: &str, first: char) -> usize {
     }
 }
 
-/// Bytes of the comment, string, character or lifetime that a text begins with.
+/// The length in bytes of the comment, string, character or lifetime at the beginning of a text.
 fn literal(text: &str) -> Option<usize> {
     if text.starts_with("//") {
         return Some(text.find('\n').unwrap_or(text.len()));
@@ -65,7 +65,7 @@ fn literal(text: &str) -> Option<usize> {
     }
 }
 
-/// Bytes up to the closing quotation mark, which has no backslash before it.
+/// The number of bytes up to the closing quotation mark, which has no backslash before it.
 fn quoted(text: &str, mark: char) -> Option<usize> {
     let start = text.find(mark)? + 1;
     let mut is_escaped = false;
@@ -81,7 +81,7 @@ fn quoted(text: &str, mark: char) -> Option<usize> {
     Some(text.len())
 }
 
-/// Bytes of `r"…"` or `r#"…"#`; `None` for a raw name, such as `r#type`.
+/// The length in bytes of `r"…"` or `r#"…"#`; `None` for a raw name, such as `r#type`.
 fn raw_string(text: &str) -> Option<usize> {
     let start = text.find('r')? + 1;
     let hashes = text[start..].chars().take_while(|c| *c == '#').count();

@@ -111,8 +111,8 @@ fn a_sweep_that_does_not_end_is_an_alarm_where_there_is_a_schedule() {
     );
 }
 
-/// A held change waits in the queue for a quarter of an hour, and what failed comes back three
-/// times before SQS no longer counts it: neither is an alarm.
+/// A held change waits in the queue for a quarter of an hour, and a failed message is redelivered
+/// three times before SQS no longer counts it: neither raises an alarm.
 #[test]
 fn the_alarm_on_old_messages_lets_a_message_wait_as_long_as_it_may() {
     const LONGEST_DELAY: u64 = 900;

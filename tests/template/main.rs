@@ -1,5 +1,5 @@
-//! `template.yaml` and the code agree: on the settings, on the API calls, and on what the function
-//! never does.
+//! `template.yaml` and the code agree: on the settings, on the API calls, and on the calls that the
+//! function never makes.
 
 #![expect(
     clippy::unwrap_used,
@@ -21,8 +21,8 @@ use serde_json::{Value, json};
 
 use cloudformation::{EVERYTHING, Stack, read, template};
 
-/// Actions that Lambda and SQS themselves take with the role: they feed the function from the queue,
-/// decrypt its messages, and take its log and traces.
+/// Actions that Lambda and SQS themselves need from the role: they feed the function from the
+/// queue, decrypt its messages, and write its log and traces.
 const NOT_OURS: [&str; 6] = [
     "sqs:ReceiveMessage",
     "sqs:DeleteMessage",
@@ -60,8 +60,8 @@ const CALLERS: [Caller; 6] = [
     Caller::new("sqs.rs", "sqs", &["self.client"]),
 ];
 
-/// IAM's word, if it is another one than the API's ("Actions, resources, and condition keys for
-/// Amazon S3", Service Authorization Reference).
+/// IAM's name of an action, if it differs from the API's ("Actions, resources, and condition keys
+/// for Amazon S3", Service Authorization Reference).
 const NAMED_OTHERWISE: [(&str, &str); 2] = [
     ("s3:ListObjectVersions", "s3:ListBucketVersions"),
     ("s3:ListObjectsV2", "s3:ListBucket"),
@@ -185,7 +185,7 @@ fn only_services_that_opted_in_may_be_restarted() {
     );
 }
 
-/// The one key is the one that encrypts the stack's own queues, and only SQS may use it for the
+/// The only key is the one that encrypts the stack's own queues, and only SQS may use it for the
 /// role: no parameter, secret or object is decrypted.
 #[test]
 fn nothing_reads_a_value_or_passes_a_role() {
@@ -264,8 +264,8 @@ fn what_is_encrypted_with_a_key_of_the_customers_is_the_queues_and_the_log() {
     assert_eq!(plain.properties("LogGroup").get("KmsKeyId"), None);
 }
 
-/// Between a rule and a policy that lets it send, its events would be refused by queue and
-/// dead-letter queue alike.
+/// While a rule exists without a policy that lets it send, both the queue and the dead-letter queue
+/// would refuse its events.
 #[test]
 fn what_sends_comes_after_the_policy_that_lets_it() {
     let template = template();
@@ -307,7 +307,7 @@ fn what_sends_comes_after_the_policy_that_lets_it() {
     }
 }
 
-/// `sam deploy --guided` saves its answers, and a later deployment takes them for its own.
+/// `sam deploy --guided` saves its answers, and later deployments use them.
 #[test]
 fn no_answers_of_a_deployment_become_part_of_the_repository() {
     assert!(

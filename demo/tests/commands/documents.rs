@@ -1,4 +1,4 @@
-//! The output that the documents show is what the program prints.
+//! The documents show the real output of the program.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use crate::{DEMO, function};
 
-/// Far more than everything takes.
+/// Far more time than the test needs.
 const LIMIT: Duration = Duration::from_secs(100);
 
 /// A process that ends with the test, and the lines that it writes.

@@ -1,4 +1,4 @@
-//! Services that have been running since before the story begins.
+//! Services that were running before the scenario begins.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -12,7 +12,7 @@ use crate::job::Read;
 use crate::shared::Shared;
 use crate::tags::Tags;
 
-/// A service that is registered and not there yet.
+/// A service that is registered and does not exist yet.
 pub(crate) struct NewService {
     service: Service,
     task_definition: String,
@@ -37,8 +37,8 @@ impl NewService {
 }
 
 impl Ecs {
-    /// Registers the task definition of a service to be, in its first revision. Tasks without reads
-    /// of their own read the watched terms.
+    /// Registers the first revision of a new service's task definition. Tasks without reads of
+    /// their own read the watched terms.
     pub(crate) fn prepare(&mut self, shared: &Shared, mut service: Service) -> NewService {
         if service.behaviour.reads.is_empty() {
             let watched = service.watched.iter().map(|term| Read {

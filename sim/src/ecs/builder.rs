@@ -12,7 +12,7 @@ use super::task_definition::{TaskDefinition, task_definition};
 use crate::job::Read;
 use crate::tags::Tags;
 
-/// A service to be, see [`service`].
+/// The description of a service, see [`service`].
 #[derive(Clone, Debug)]
 #[must_use = "a service exists once it is added to an account"]
 pub struct Service {
@@ -78,8 +78,8 @@ pub fn service(id: &str) -> Service {
 }
 
 impl Service {
-    /// Tags the service `reloader:watch` with these terms. Its tasks read what the terms name, as
-    /// far as it exists, unless [`reading`](Self::reading) says otherwise.
+    /// Tags the service `reloader:watch` with these terms. Its tasks read the things that the terms
+    /// name, as far as they exist, unless [`reading`](Self::reading) names others.
     pub fn watching(mut self, terms: &str) -> Self {
         self.watched = terms
             .split_whitespace()
@@ -255,7 +255,7 @@ impl Service {
         self
     }
 
-    /// The behaviour of containers about which nothing else is known.
+    /// The default behaviour of containers.
     pub(super) fn into_behaviour(self) -> Behaviour {
         self.behaviour
     }

@@ -9,7 +9,7 @@ use crate::job::Read;
 
 const MOST_ACTIVE: usize = 5;
 
-/// Makes a new deployment the primary one; the scheduler turns to it a little later.
+/// Makes a new deployment the primary one; the scheduler works on it a little later.
 ///
 /// `references` are those of the task definition and the Service Connect configuration that the
 /// service has now.
@@ -52,8 +52,7 @@ pub(super) fn start(
     Ok(())
 }
 
-/// Begins the newest deployment, or the rollback that was requested: the scheduler has turned to
-/// it.
+/// Begins the newest deployment, or the rollback that was requested.
 pub(super) fn begin(service: &mut EcsService, clock: &mut Clockwork) {
     let Some(current) = service.current_history() else {
         return;
@@ -65,8 +64,8 @@ pub(super) fn begin(service: &mut EcsService, clock: &mut Clockwork) {
     }
 }
 
-/// Notes the request to roll the deployment under way back; the scheduler turns to it a little
-/// later. Returns false if none is under way.
+/// Records the request to roll back the running deployment; the scheduler works on it a little
+/// later. Returns false if no deployment runs.
 pub(super) fn request_rollback(service: &mut EcsService, clock: &Clockwork, by: EndedBy) -> bool {
     let Some(current) = service.current_history() else {
         return false;
@@ -81,7 +80,7 @@ pub(super) fn request_rollback(service: &mut EcsService, clock: &Clockwork, by: 
     true
 }
 
-/// Fails the deployment under way: an alarm of the service goes off.
+/// Fails the running deployment: an alarm of the service goes off.
 pub(super) fn alarm_triggers(service: &mut EcsService, clock: &mut Clockwork) {
     let Some(alarms) = service.alarms.clone() else {
         return;
@@ -122,7 +121,7 @@ pub(super) fn complete(service: &mut EcsService, clock: &mut Clockwork) {
     service.add_event(clock, &format!("(deployment {id}) deployment completed."));
 }
 
-/// Counts a task of `revision` that did not start; the circuit breaker may open.
+/// Counts a task of `revision` that did not start; the circuit breaker may be triggered.
 pub(super) fn task_failed(service: &mut EcsService, clock: &mut Clockwork, revision: &str) {
     let threshold = breaker_threshold(service.desired);
     let breaker = service.circuit_breaker;

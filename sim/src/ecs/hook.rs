@@ -13,7 +13,7 @@ pub enum Stage {
     ScaleUp,
     /// All tasks of the new revision are healthy; a rolling deployment has stopped the old ones.
     PostScaleUp,
-    /// Traffic goes over to the new revision.
+    /// Traffic moves to the new revision.
     ProductionTrafficShift,
     /// All traffic goes to the new revision.
     PostProductionTrafficShift,
@@ -57,7 +57,7 @@ pub struct Hook {
     pub(super) approver: Option<Approver>,
 }
 
-/// A person who acts on PAUSE hooks, and sometimes forgets.
+/// A person who acts on PAUSE hooks, and sometimes forgets one.
 #[derive(Clone, Copy, Debug)]
 pub struct Approver {
     /// The probability that a deployment is continued.

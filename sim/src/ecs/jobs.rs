@@ -8,7 +8,7 @@ use crate::clockwork::Clockwork;
 use crate::job::{Read, TaskId};
 
 impl Ecs {
-    /// The scheduler turns to a service.
+    /// The scheduler works on a service.
     pub(crate) fn reconcile(&mut self, clock: &mut Clockwork, service: &str) {
         self.with_service(service, |service| scheduler::reconcile(service, clock));
     }
@@ -22,7 +22,7 @@ impl Ecs {
         });
     }
 
-    /// A person acts on a hook of a service, where it still awaits that.
+    /// A person acts on a hook of a service, if the hook still waits.
     pub(crate) fn person_acts(
         &mut self,
         clock: &mut Clockwork,
@@ -50,7 +50,7 @@ impl Ecs {
         });
     }
 
-    /// Starts a task; returns the parameter that it writes now, if it does.
+    /// Starts a task; returns the parameter that it writes now, if any.
     pub(crate) fn task_starts(&mut self, clock: &mut Clockwork, task: &TaskId) -> Option<String> {
         let service = self.services.get_mut(&task.service)?;
         match tasks::starts(service, clock, &task.task)? {

@@ -1,4 +1,4 @@
-//! The way of a deployment through its stages: its hooks, and its bake.
+//! The stages of a deployment: its hooks, and its bake.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use super::model::{Deployment, EcsService, Rollout, Strategy};
 use crate::clockwork::Clockwork;
 use crate::job::Job;
 
-/// Returns true if the deployment under way may leave a stage: each of its hooks has been run and
-/// has succeeded. The first call starts them. A rollback stops at no hook.
+/// Returns true if the running deployment may leave a stage: each of its hooks has been run and has
+/// succeeded. The first call starts them. A rollback stops at no hook.
 pub(super) fn passes(service: &mut EcsService, clock: &mut Clockwork, stage: Stage) -> bool {
     let hooks: Vec<_> = service
         .hooks
@@ -81,7 +81,7 @@ fn run(clock: &mut Clockwork, service: &str, hook: Hook) -> HookRun {
     }
 }
 
-/// Ends the run of a hook: its function has answered, or its time is up. Returns whether the hook
+/// Ends the run of a hook: its function has answered, or its time is up. Returns true if the hook
 /// was open.
 pub(super) fn hook_ends(service: &mut EcsService, clock: &mut Clockwork, id: &str) -> bool {
     let now = clock.now;
@@ -105,7 +105,7 @@ pub(super) fn hook_ends(service: &mut EcsService, clock: &mut Clockwork, id: &st
 }
 
 /// Continues the deployment, or rolls it back, as a person decides. Returns false if the hook does
-/// not await that.
+/// not wait for a person.
 pub(super) fn act(
     service: &mut EcsService,
     clock: &mut Clockwork,
@@ -136,7 +136,7 @@ fn open_run<'a>(service: &'a mut EcsService, id: &str) -> Option<&'a mut HookRun
         .find(|run| run.id == id && run.status.is_open())
 }
 
-/// Returns true if the deployment under way stands at a hook.
+/// Returns true if the running deployment stands at a hook.
 pub(super) fn stands_at_hook(service: &mut EcsService) -> bool {
     let current = service
         .current_history()
@@ -219,8 +219,8 @@ pub(super) fn is_baked(service: &mut EcsService, clock: &mut Clockwork) -> bool 
     clock.now >= shifted_at + bake
 }
 
-/// Notes that the primary deployment has come to a point, and schedules the scheduler for the time
-/// at which it may leave it.
+/// Records that the primary deployment has reached a point, and lets the scheduler work on it when
+/// it may leave that point.
 fn mark(
     service: &mut EcsService,
     clock: &mut Clockwork,

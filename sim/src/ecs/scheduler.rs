@@ -204,7 +204,7 @@ fn forget_drained(service: &mut EcsService, kept: Option<&str>) {
     });
 }
 
-/// Returns whether all tasks are the primary's, wanted, running and healthy.
+/// Returns true if all tasks are the primary's, wanted, running and healthy.
 fn is_steady(service: &EcsService) -> bool {
     service.deployments.len() == 1
         && service.tasks.len() == service.desired

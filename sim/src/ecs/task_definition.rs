@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-/// A task definition to be, see [`task_definition`].
+/// The description of a task definition, see [`task_definition`].
 #[derive(Clone, Debug)]
 #[must_use = "a task definition exists once a service refers by it"]
 pub struct TaskDefinition {

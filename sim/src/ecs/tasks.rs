@@ -1,4 +1,4 @@
-//! The life of a task: launched, reading what it refers to, running, healthy, stopping, stopped.
+//! The life of a task: launched, reading its references, running, healthy, stopping, stopped.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -67,7 +67,7 @@ fn new_task(id: String, deployment: &Deployment, clock: &Clockwork, doomed: bool
     }
 }
 
-/// A task that has been running since before the story begins.
+/// A task that was running before the scenario begins.
 pub(super) fn already_running(
     service: &mut EcsService,
     clock: &mut Clockwork,
@@ -179,7 +179,7 @@ fn fail(service: &mut EcsService, clock: &mut Clockwork, task: &str, reason: Str
     deployment::task_failed(service, clock, &revision);
 }
 
-/// Makes a running task count for its deployment; returns whether it did.
+/// Makes a running task count for its deployment; returns true if it counts now.
 pub(super) fn becomes_healthy(service: &mut EcsService, task: &str) -> bool {
     let Some(task) = service.task_mut(task).filter(|task| task.is_running()) else {
         return false;
@@ -206,7 +206,7 @@ pub(super) fn stop(service: &mut EcsService, clock: &mut Clockwork, task: &str, 
     service.observe_floor();
 }
 
-/// Takes a stopped task from the live ones; returns whether it was one of them.
+/// Removes a stopped task from the live ones; returns true if it was one of them.
 pub(super) fn has_stopped(service: &mut EcsService, clock: &Clockwork, task: &str) -> bool {
     let Some(position) = service.tasks.iter().position(|known| known.id == task) else {
         return false;

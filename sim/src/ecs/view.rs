@@ -30,7 +30,7 @@ pub struct ServiceView {
     pub events: Vec<String>,
     /// Service deployments, newest first.
     pub history: Vec<HistoryView>,
-    /// The fewest running tasks ever seen, at the moment that was worst against the floor.
+    /// The fewest running tasks ever seen, at the moment that was worst compared with the floor.
     pub lowest_running: usize,
     /// The fewest tasks that the deployment configuration allowed at that moment, without those
     /// that had failed by themselves.
@@ -38,15 +38,15 @@ pub struct ServiceView {
 }
 
 impl ServiceView {
-    /// Returns whether the service always had as many running tasks as its deployment configuration
-    /// asks for.
+    /// Returns true if the service always had as many running tasks as its deployment configuration
+    /// requires.
     #[must_use]
     pub fn kept_its_floor(&self) -> bool {
         self.lowest_running >= self.floor
     }
 
-    /// Returns whether nothing moves: one deployment, completed or failed for good, and as many
-    /// healthy tasks as desired.
+    /// Returns true if the service is steady: one deployment, completed or failed for good, and as
+    /// many healthy tasks as desired.
     #[must_use]
     pub fn is_steady(&self) -> bool {
         self.deployments.len() <= 1

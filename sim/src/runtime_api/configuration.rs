@@ -14,8 +14,7 @@ pub struct FunctionConfiguration {
     pub memory_size: u32,
     /// `AWS_REGION` and `AWS_DEFAULT_REGION`.
     pub region: String,
-    /// `AWS_ENDPOINT_URL`: where the function finds its account
-    /// ([`crate::server::Server::endpoint_url`]).
+    /// `AWS_ENDPOINT_URL`: the address of the account ([`crate::server::Server::endpoint_url`]).
     pub endpoint_url: String,
     /// The function's own environment variables. Nothing of this process's environment is passed
     /// on.
@@ -40,7 +39,7 @@ pub enum Stream {
     Stderr,
 }
 
-/// The directory that Lambda unpacks the function to (`LAMBDA_TASK_ROOT`): where the binary is.
+/// The directory of the binary: Lambda unpacks the function to it (`LAMBDA_TASK_ROOT`).
 pub(super) fn task_root(binary: &Path) -> PathBuf {
     binary.parent().map(Path::to_path_buf).unwrap_or_default()
 }

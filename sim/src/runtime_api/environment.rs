@@ -106,7 +106,7 @@ impl Environment {
     /// Has the process work on `invocation`, until its deadline at most.
     pub(super) async fn work(&mut self, invocation: Invocation) -> InvocationResult {
         let deadline = invocation.deadline;
-        // A future that is dropped midway leaves a process of unknown state.
+        // A future that is dropped before its end leaves a process in an unknown state.
         self.reusable = false;
         if self.invocations.send(invocation).is_err() {
             return InvocationResult::Crashed;
@@ -210,8 +210,8 @@ fn command(binary: &Path, configuration: &FunctionConfiguration, runtime_api: &s
     command
 }
 
-/// Hands on the lines of one stream until it ends. It reads on without a listener: a full pipe
-/// would stop the process.
+/// Passes on the lines of one stream until it ends. It reads them even without a listener: a full
+/// pipe would stop the process.
 async fn hand_on(stream: impl AsyncRead + Unpin, name: Stream, lines: UnboundedSender<LogLine>) {
     let mut reader = BufReader::new(stream);
     let mut bytes = Vec::new();

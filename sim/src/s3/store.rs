@@ -48,14 +48,14 @@ pub(super) struct Live<'a> {
 }
 
 impl Stored {
-    /// The version that is there now.
+    /// The current version.
     pub(super) fn current(&self) -> Option<&Version> {
         self.versions
             .last()
             .filter(|version| !version.is_delete_marker)
     }
 
-    /// Without versioning a version has no id, and there is one such at most.
+    /// Without versioning a version has no id, and there is at most one of these.
     fn push(&mut self, version: Version) {
         if version.id.is_none() {
             self.versions.retain(|known| known.id.is_some());

@@ -24,7 +24,7 @@ impl Account {
 
     /// Deletes a parameter, if there is one. An event is sent.
     pub fn delete_parameter(&self, name: &str) {
-        // Without such a parameter there is nothing to delete.
+        // A parameter that does not exist stays as it is.
         let _ = self.change(|world| world.parameters.delete(&mut world.shared, name));
     }
 
@@ -100,13 +100,13 @@ impl Account {
     /// CloudTrail one for `CreateSecret` or `PutSecretValue`.
     #[expect(clippy::must_use_candidate, reason = "the version is a by-product")]
     pub fn put_secret(&self, name: &str) -> String {
-        // Whatever would be in the way is put right first: it cannot fail.
+        // Every obstacle is removed first: it cannot fail.
         self.change(|world| world.secrets.put(&mut world.shared, name))
             .unwrap_or_default()
     }
 
-    /// Attaches a staging label to a version, wherever it was before: `UpdateSecretVersionStage`.
-    /// Nothing happens if either does not exist.
+    /// Moves a staging label to a version: `UpdateSecretVersionStage`. Nothing happens if the
+    /// secret or the version does not exist.
     pub fn move_stage(&self, name: &str, stage: &str, version: &str) {
         // Only an existing version has labels.
         let _ = self.change(|world| {
@@ -115,9 +115,8 @@ impl Account {
         });
     }
 
-    /// Rotates a secret, if there is one: a second and a half later there is a pending version,
-    /// which six seconds after the call is the current one, unless the account is configured
-    /// otherwise.
+    /// Rotates a secret, if there is one. Its pending version exists after one and a half seconds,
+    /// and is the current one after six, unless the account is configured otherwise.
     pub fn rotate_secret(&self, name: &str) {
         // Only an existing secret rotates.
         let _ = self.as_secret_owner("RotateSecret", json!({ "SecretId": name }));
@@ -176,7 +175,7 @@ impl Account {
         self.change(|world| world.appconfig.start(&mut world.shared, configuration));
     }
 
-    /// The newest deployment is rolled back: the value before it is in force again. An event is
+    /// The newest deployment is rolled back: the value before it is current again. An event is
     /// sent; AWS's pages call it `On Deployment Rollback` or `On Deployment Rolled Back`.
     pub fn roll_back_appconfig_deployment(
         &self,

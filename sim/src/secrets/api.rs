@@ -86,7 +86,7 @@ impl Secrets {
         Ok(version)
     }
 
-    /// Attaches a label to a version as the owner does, wherever it is.
+    /// Moves a label to a version, as the owner does.
     pub(crate) fn move_stage(
         &mut self,
         shared: &mut Shared,

@@ -1,6 +1,6 @@
 //! References to secrets, and to versions of them.
 
-/// The label of the version that is in force.
+/// The label of the current version.
 pub(super) const CURRENT: &str = "AWSCURRENT";
 pub(super) const PREVIOUS: &str = "AWSPREVIOUS";
 pub(super) const PENDING: &str = "AWSPENDING";

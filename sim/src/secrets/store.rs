@@ -1,4 +1,4 @@
-//! Secrets, whose versions wear staging labels.
+//! Secrets, whose versions have staging labels.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ pub(super) struct Secret {
     pub(super) arn: String,
     pub(super) description: Option<String>,
     pub(super) created_at: Timestamp,
-    /// Moves on every change, even of the description alone.
+    /// Changes with everything, even with the description alone.
     pub(super) changed_at: Timestamp,
     pub(super) rotated_at: Option<Timestamp>,
     /// The time at which it was marked for deletion.
@@ -39,7 +39,7 @@ pub(super) struct Version {
     pub(super) id: String,
     pub(super) value: String,
     pub(super) created_at: Timestamp,
-    /// Without any the version is deprecated.
+    /// A version without a label is deprecated.
     pub(super) labels: Vec<String>,
 }
 
@@ -204,7 +204,7 @@ impl Secret {
             .map_or("", |(_, resource)| resource)
     }
 
-    /// The id of the version that wears a label.
+    /// The id of the version that has a label.
     pub(super) fn holder(&self, label: &str) -> Option<&str> {
         self.versions
             .iter()
@@ -235,8 +235,8 @@ impl Secret {
         Some((thing, self.moves.get(stage).copied().unwrap_or_default()))
     }
 
-    /// Attaches a label to a version, taking it from the one that wore it; `AWSPREVIOUS` follows to
-    /// the version that had `AWSCURRENT`. Returns whether it moved.
+    /// Moves a label to a version; `AWSPREVIOUS` follows to the version that had `AWSCURRENT`.
+    /// Returns true if the label moved.
     pub(super) fn attach(&mut self, label: &str, id: &str) -> bool {
         let before = self.holder(label).map(str::to_owned);
         if before.as_deref() == Some(id) {

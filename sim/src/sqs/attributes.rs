@@ -87,7 +87,7 @@ fn seconds_in(attributes: &Attributes, name: &str) -> ApiResult<Option<Duration>
 }
 
 /// `{"deadLetterTargetArn": "arn:…", "maxReceiveCount": 5}`, the count also as text; an empty
-/// policy takes the redrive away.
+/// policy removes the redrive.
 fn redrive_in(policy: &str) -> ApiResult<Option<Redrive>> {
     if policy.is_empty() {
         return Ok(None);

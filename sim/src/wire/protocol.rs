@@ -56,7 +56,7 @@ impl Api {
         response
     }
 
-    /// The error with which this API answers too many calls.
+    /// The error of this API for too many calls.
     pub(super) fn throttle(self) -> ApiError {
         match self {
             Self::Ecs | Self::Ssm | Self::Secrets => {

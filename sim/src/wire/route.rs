@@ -1,4 +1,4 @@
-//! From a request to the API and the operation that it asks for, and to its signer.
+//! Reads the API, the operation and the signer of a request.
 
 use bytes::Bytes;
 use http::{Method, Request, Response, header};
@@ -78,7 +78,7 @@ impl ApiRequest {
     }
 }
 
-/// `None` for a host that is none of this account's endpoints.
+/// `None` for a host that is not an endpoint of this account.
 pub(super) fn parse(request: &Request<Bytes>, config: &AccountConfig) -> Option<ApiRequest> {
     let host = host_of(request);
     let principal = principal_of(request);

@@ -1,4 +1,4 @@
-//! The configuration that tasks read, wherever it is stored.
+//! The configuration that tasks read, in all stores.
 
 use super::World;
 use crate::things::Thing;
@@ -16,7 +16,7 @@ impl World {
         }
     }
 
-    /// The same, as a replica has them that lags.
+    /// The same things, as a replica with a lag has them.
     pub(crate) fn versions_at_a_replica(&self, reference: &str) -> Vec<(String, u64)> {
         let lag = self.shared.config.parameter_replica_lag;
         let mut found = self.versions_of(reference);
@@ -32,7 +32,7 @@ impl World {
         found
     }
 
-    /// Things that the story takes for granted come to be without an event.
+    /// Things that a scenario assumes are created without an event.
     pub(crate) fn ensure_exists(&mut self, reference: &str) {
         let now = self.shared.clock.now;
         match Thing::parse(reference, &self.shared.config) {
@@ -45,7 +45,7 @@ impl World {
                 self.secrets
                     .ensure_exists(&self.shared.config, &mut self.shared.clock, selector);
             }
-            // A configuration that was never deployed is read as well.
+            // A configuration that was never deployed can be read as well.
             Some(Thing::AppConfig(_)) | None => {}
         }
     }

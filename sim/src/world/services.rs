@@ -4,8 +4,8 @@ use super::World;
 use crate::ecs::builder::Service;
 
 impl World {
-    /// Adds a service that has been running for a while. Everything that its tasks cannot start
-    /// without comes to be with it.
+    /// Adds a service that has been running for a while. Everything that its tasks need to start is
+    /// created with it.
     pub(crate) fn add_service(&mut self, service: Service) {
         let new = self.ecs.prepare(&self.shared, service);
         for read in new.reads().filter(|read| read.required) {

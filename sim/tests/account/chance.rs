@@ -1,4 +1,4 @@
-//! Many random rollouts: whatever comes together, ECS keeps to the deployment configuration.
+//! Many random rollouts: ECS keeps to the deployment configuration in every combination.
 
 use std::time::Duration;
 

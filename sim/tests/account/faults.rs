@@ -1,4 +1,4 @@
-//! Faults: what the SDK makes of them, and what has happened all the same.
+//! Faults: the errors of the SDK, and the effects of the calls.
 
 use std::time::Duration;
 

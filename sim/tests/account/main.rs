@@ -1,4 +1,4 @@
-//! The simulated account, through the SDK's real clients where there is one, on a paused clock.
+//! The simulated account on a paused clock, through the SDK's real clients as far as there are any.
 
 #![expect(
     clippy::unwrap_used,

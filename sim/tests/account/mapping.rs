@@ -1,4 +1,4 @@
-//! The queue and what feeds the function from it.
+//! The queue, and the mapping that feeds the function from it.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

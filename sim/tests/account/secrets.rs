@@ -1,4 +1,4 @@
-//! Secrets, their versions and the labels that these wear.
+//! Secrets, their versions and the labels of these.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -20,7 +20,7 @@ fn listening() -> Account {
     account
 }
 
-/// The labels that the versions of a secret wear.
+/// The labels of the versions of a secret.
 async fn labels(account: &Account, name: &str) -> BTreeMap<String, BTreeSet<String>> {
     let described = describe(account, name).await;
     let labels = described.version_ids_to_stages.unwrap_or_default();

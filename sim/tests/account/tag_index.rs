@@ -1,4 +1,4 @@
-//! `GetResources`: late, never forgetting, in pages whose tokens serve once.
+//! `GetResources`: late, with resources that are gone, in pages whose tokens are valid once.
 
 use std::time::Duration;
 

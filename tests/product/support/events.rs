@@ -1,4 +1,4 @@
-//! Writes, the events of them, and invocations.
+//! Writes, their events, and invocations.
 
 use std::time::Duration;
 
@@ -24,8 +24,7 @@ fn object<'a>(bucket: &'a str, key: &'a str) -> Object<'a> {
 }
 
 impl Scenario {
-    /// Writes `ssm:/name`, `secret:name` or `s3:bucket/key`, and leaves the event of it to the
-    /// account.
+    /// Writes `ssm:/name`, `secret:name` or `s3:bucket/key`. The account sends the event.
     pub(crate) fn change(&self, term: &str) {
         match term.split_once(':').unwrap() {
             ("ssm", name) => {

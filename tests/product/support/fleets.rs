@@ -50,8 +50,8 @@ pub(crate) async fn long_deployed() -> Scenario {
     scenario
 }
 
-/// One change among four services: one is restarted, one may not be, one is switched off, and one
-/// has tags that do not parse.
+/// One change that affects four services: one is restarted, one must not be, one is switched off,
+/// and one has tags that do not parse.
 pub(crate) async fn one_change(level: Level) -> (Scenario, Value) {
     let watching = |name: &str, terms: &str| -> Service { service(name).watching(terms) };
     let services = [

@@ -13,7 +13,7 @@ use lambda_runtime::Context;
 use serde_json::Value;
 use sim::Account;
 
-/// The function as one warm process, and what it wrote.
+/// The function as one warm process, and its output.
 #[derive(Clone)]
 pub(super) struct Function {
     pub(super) account: Account,

@@ -1,4 +1,4 @@
-//! Listings whose page tokens go in a circle.
+//! Listings whose page tokens repeat.
 
 use serde_json::Value;
 
@@ -9,8 +9,8 @@ pub(crate) const SERVICES: &str = "ecs:service";
 /// The resource type of the listing of ignored keys.
 pub(crate) const IGNORED: &str = "ssm:parameter";
 
-/// The calls of one listing in a circle: an empty page, the page, an empty page, and the same page
-/// with a token that was handed out before.
+/// The calls of one listing with repeated tokens: an empty page, the page, an empty page, and the
+/// same page with a token that was returned before.
 pub(crate) const CALLS: usize = 4;
 
 /// The number of calls of this action with this target.
@@ -26,7 +26,7 @@ pub(crate) fn number_about(scenario: &Scenario, action: &str, target: &str) -> u
         .count()
 }
 
-/// True if this text reports that a token came back.
+/// True if this text reports a repeated token.
 pub(crate) fn repeats_a_token(text: &Value) -> bool {
     text.to_string().contains("page token for the second time")
 }

@@ -1,4 +1,4 @@
-//! The people and pipelines beside the function: they call the account under a key of their own.
+//! The people and pipelines beside the function: they call the account with a key of their own.
 
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::config::{Credentials, SharedCredentialsProvider};
@@ -59,7 +59,7 @@ impl Owner {
             .unwrap();
     }
 
-    /// Forces a deployment of what runs.
+    /// Forces a deployment of the running task definition.
     pub(crate) async fn forces(&self, service: &str) {
         self.update(service)
             .force_new_deployment(true)
@@ -77,7 +77,7 @@ impl Owner {
             .unwrap();
     }
 
-    /// Stops a task, as whoever debugs it does.
+    /// Stops a task, as somebody who debugs it does.
     pub(crate) async fn stops_task(&self, cluster: &str, task: &str) {
         self.ecs
             .stop_task()
@@ -88,7 +88,7 @@ impl Owner {
             .unwrap();
     }
 
-    /// Describes a secret in other words; its value stays.
+    /// Changes the description of a secret, not its value.
     pub(crate) async fn describes_secret(&self, name: &str, description: &str) {
         self.secrets
             .update_secret()
@@ -110,7 +110,7 @@ impl Owner {
             .unwrap_err();
     }
 
-    /// Deletes the service, whatever still runs.
+    /// Deletes the service, with running tasks too.
     pub(crate) async fn deletes(&self, service: &str) {
         let (cluster, name) = service.split_once('/').unwrap();
         self.ecs
@@ -123,7 +123,7 @@ impl Owner {
             .unwrap();
     }
 
-    /// Takes a tag from the service.
+    /// Removes a tag of the service.
     pub(crate) async fn untags(&self, service: &str, key: &str) {
         let arn = format!("arn:aws:ecs:eu-west-1:123456789012:service/{service}");
         self.ecs

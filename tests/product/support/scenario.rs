@@ -77,7 +77,7 @@ impl Scenario {
         Self::build(AccountConfig::default(), [], level, services).await
     }
 
-    /// All that can be chosen.
+    /// The function and the account with all these choices.
     pub(crate) async fn build<'a>(
         config: AccountConfig,
         variables: impl IntoIterator<Item = (&'a str, &'a str)>,
@@ -122,7 +122,7 @@ impl Scenario {
         self.with_mapping(EventSourceMapping::new(QUEUE))
     }
 
-    /// The same, and the queue feeds the function like this.
+    /// The same, with this mapping.
     pub(crate) fn with_mapping(self, mapping: EventSourceMapping) -> Self {
         let rules = [
             EventRule::parameters,
@@ -140,7 +140,7 @@ impl Scenario {
         )
     }
 
-    /// Only what these rules match reaches the function.
+    /// Only events that match these rules reach the function.
     pub(crate) fn with_rules(self, rules: impl IntoIterator<Item = EventRule>) -> Self {
         self.fed(rules, EventSourceMapping::new(QUEUE))
     }
@@ -151,8 +151,7 @@ impl Scenario {
         scenario.connected(rules, mapping)
     }
 
-    /// The same, and several processes of the function take turns, as where Lambda runs as many at
-    /// once.
+    /// The same, with several processes of the function, as Lambda runs them at once.
     pub(crate) fn with_processes(mut self, mapping: EventSourceMapping, processes: usize) -> Self {
         self.processes = processes;
         self.with_mapping(mapping)

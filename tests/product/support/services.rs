@@ -10,7 +10,7 @@ pub(crate) fn worker() -> Service {
     service("web/worker").watching("ssm:/app/")
 }
 
-/// A service that watches all that its task definition refers to.
+/// A service that watches everything in its task definition.
 pub(crate) fn auto(name: &str, definition: TaskDefinition) -> Service {
     service(name).watching("auto").referring(definition)
 }
@@ -30,7 +30,7 @@ pub(crate) fn rolling_back_slowly() -> Service {
         .task_seconds(5.0, 60.0, 1.0)
 }
 
-/// As many services as asked for in the cluster `web`, all watching `terms`.
+/// This number of services in the cluster `web`, all watching `terms`.
 pub(crate) fn many(number: usize, terms: &str) -> Vec<Service> {
     names_of_many(number)
         .iter()

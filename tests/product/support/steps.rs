@@ -24,14 +24,14 @@ impl Scenario {
         });
     }
 
-    /// Until the newest deployment of `web/api` is being rolled back.
+    /// Lets time pass until the newest deployment of `web/api` is being rolled back.
     pub(crate) async fn until_rolling_back(&self) {
         while self.service("web/api").history[0].status != "ROLLBACK_IN_PROGRESS" {
             self.account.run_for(Duration::from_secs(1)).await;
         }
     }
 
-    /// Until a second has just begun.
+    /// Lets time pass until a second has just begun.
     pub(crate) async fn until_a_second_begins(&self) {
         let begun = u64::try_from(self.account.now().subsec_millisecond()).unwrap();
         let rest = Duration::from_millis(1100 - begun);

@@ -1,4 +1,4 @@
-//! Promise 4: a change that reaches more services than `RELOADER_MAX_SERVICES` restarts none, where
+//! Promise 4: a change that reaches more services than `RELOADER_MAX_SERVICES` restarts none, if
 //! no person allowed more.
 
 use jiff::{SignedDuration, Timestamp};
@@ -33,7 +33,7 @@ impl Promise for BlastRadius {
     }
 }
 
-/// True where a request, or a change that reaches few enough, asked for a restart.
+/// True if a request, or a change that reaches few enough, asked for a restart.
 fn is_allowed(history: &History, subject: &Subject, restart: &Restart) -> bool {
     let covered = newest_cover(history, restart, restart.history_unread.is_some());
     let allowed = |thing: &str, at: Timestamp| {

@@ -43,7 +43,7 @@ fn is_followed(line: &Value) -> bool {
     line["request_id"] != "direct" || !line["next_check"].is_null()
 }
 
-/// True where a change waits for a service, by the last line that names both.
+/// True if a change waits for a service, by the last line that names both.
 fn waits(line: &Value, reason: &str) -> bool {
     let decision = Reason::ALL
         .iter()

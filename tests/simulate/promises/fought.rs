@@ -90,7 +90,7 @@ fn ended_at(past: &HistoryView) -> Option<Timestamp> {
     past.rolled_back_at.or(past.finished_at)
 }
 
-/// True where something that the service watches changed after that deployment was created, or a
+/// True if something that the service watches changed after that deployment was created, or a
 /// person asked for this restart since.
 fn is_free(history: &History, subject: &Subject, created_at: Timestamp, restart: &Restart) -> bool {
     let is_newer = |at: Timestamp| created_at <= at + A_SECOND && at <= restart.at;

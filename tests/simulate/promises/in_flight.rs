@@ -1,5 +1,5 @@
 //! Promise 4: never more rollouts of one change at once than `RELOADER_MAX_IN_FLIGHT`, and
-//! `in-flight-limit` only where so many run.
+//! `in-flight-limit` only if so many run.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -93,7 +93,7 @@ fn is_answer(requested_at: Timestamp, started_at: Timestamp) -> bool {
     !waited.is_negative() && waited <= SignedDuration::from_hours(1)
 }
 
-/// True where the function must know of a change, and of no newer one of the same thing.
+/// True if the function must know of a change, and of no newer one of the same thing.
 fn is_known(
     history: &History,
     subject: &Subject,
@@ -132,7 +132,7 @@ fn watchers<'a>(
         .filter(move |other| other.name != except && other.reads(thing))
 }
 
-/// A line that names the limit where fewer rollouts of its changes ran: at least those of services
+/// A line that names the limit if fewer rollouts of its changes ran: at least those of services
 /// that watch the same key.
 fn held_for_nothing(history: &History, line: &Value) -> Option<Breach> {
     let service = line["service"].as_str()?;

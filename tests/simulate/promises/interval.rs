@@ -34,7 +34,7 @@ impl Promise for Interval {
     }
 }
 
-/// Counted from the newest deployment, whoever made it, that was not rolled back; where the history
+/// Counted from the newest deployment, whoever made it, that was not rolled back; if the history
 /// could not be read, from the newest that is still described.
 fn is_too_soon(history: &History, subject: &Subject, restart: &Restart, is_unread: bool) -> bool {
     let newest = history

@@ -50,7 +50,7 @@ fn troubles(history: &History) -> Vec<Span> {
             call.result != sim::CallResult::Ok || !call.input["PaginationToken"].is_null()
         })
         .map(|call| {
-            // Where services cannot be listed, or the next message cannot be sent, SQS redelivers
+            // If services cannot be listed, or the next message cannot be sent, SQS redelivers
             // the message.
             let lasts = match call.operation.as_str() {
                 "SendMessage" | "GetResources" => REDELIVERED_AFTER,
@@ -171,7 +171,7 @@ fn longest_wait(
 ) -> Option<(Timestamp, SignedDuration)> {
     let turns = history.choices.turns(history.subjects.len());
     let mut free_from = from;
-    // Where others may fill the limit, a restart may return as late as after any unknown end.
+    // If others may fill the limit, a restart may return as late as after any unknown end.
     let mut allowed = if history.subjects.len() > history.choices.max_in_flight() {
         AFTER_AN_UNKNOWN_END
     } else {

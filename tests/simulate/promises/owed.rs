@@ -115,7 +115,7 @@ fn is_asked_for(
             .any(|at| is_due(history, restart, covered, at, crate::subject::OWN)))
 }
 
-/// True where a change has settled by the time of a restart, and nothing covers it.
+/// True if a change has settled by the time of a restart, and nothing covers it.
 fn is_due(
     history: &History,
     restart: &Restart,
@@ -155,7 +155,7 @@ fn requests_before(history: &History, restart: &Restart) -> impl Iterator<Item =
 
 /// When the newest deployment was created that says something about what a restart deploys.
 /// Nothing is said by what another task definition failed with, nor by what a deployment superseded
-/// that failed itself; where the history could not be read, by nothing that failed.
+/// that failed itself; if the history could not be read, by nothing that failed.
 pub(crate) fn newest_cover(
     history: &History,
     restart: &Restart,

@@ -60,7 +60,7 @@ pub(crate) fn written_at(line: &Value) -> Option<Timestamp> {
     line["timestamp"].as_str()?.parse().ok()
 }
 
-/// True where a line names a deployment that was found by describing the service, since the answer
+/// True if a line names a deployment that was found by describing the service, since the answer
 /// was lost.
 pub(crate) fn was_found(line: &Value) -> bool {
     line["detail"]

@@ -43,7 +43,7 @@ impl Promise for Young {
     }
 }
 
-/// True where a restart superseded a deployment, and nothing was old enough for that.
+/// True if a restart superseded a deployment, and nothing was old enough for that.
 fn is_early(history: &History, subject: &Subject, restart: &Restart, past: &HistoryView) -> bool {
     let runs = past.created_at + BELIEVED < restart.at
         && past.finished_at.is_none_or(|end| restart.at <= end);

@@ -15,7 +15,7 @@ pub(super) struct StopServiceDeployment {
     stop_type: Option<String>,
 }
 
-/// Rolls the deployment under way back, whatever its configuration says about rollbacks.
+/// Rolls the running deployment back, with or without rollbacks in its configuration.
 pub(super) fn stop(ecs: &mut Ecs, shared: &mut Shared, input: &StopServiceDeployment) -> ApiResult {
     if input
         .stop_type
@@ -45,7 +45,7 @@ pub(super) struct ContinueServiceDeployment {
     action: Option<String>,
 }
 
-/// Continues the deployment under way from a PAUSE hook, or rolls it back.
+/// Continues the running deployment from a PAUSE hook, or rolls it back.
 pub(super) fn resume(
     ecs: &mut Ecs,
     shared: &mut Shared,
@@ -102,7 +102,7 @@ fn service_of(ecs: &Ecs, arn: &str) -> ApiResult<String> {
 }
 
 impl Ecs {
-    /// A person stops the deployment under way: it is rolled back.
+    /// A person stops the running deployment: it is rolled back.
     pub(crate) fn stop_deployment(&mut self, shared: &mut Shared, id: &str) -> ApiResult {
         let service_deployment_arn = self.newest_deployment(shared, id)?;
         let input = StopServiceDeployment {

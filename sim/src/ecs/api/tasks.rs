@@ -45,7 +45,7 @@ pub(super) struct StopTask {
     reason: String,
 }
 
-/// Stops a task whatever the deployment configuration says; the scheduler replaces it.
+/// Stops a task, without regard to the deployment configuration; the scheduler replaces it.
 pub(super) fn stop(ecs: &mut Ecs, shared: &mut Shared, input: &StopTask) -> ApiResult {
     let cluster = names::cluster_name(input.cluster.as_deref());
     let id = names::task_id(&input.task).to_owned();
