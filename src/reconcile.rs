@@ -2,6 +2,7 @@
 
 mod affected;
 mod batches;
+mod bystanders;
 mod discover;
 mod enrich;
 mod reconciled;
@@ -165,6 +166,9 @@ impl Reconciler<'_> {
         let policy = self.policy(batch);
         let described_at = Instant::now();
         let mut discovered = self.discover(batch, watching, home).await;
+        self.discovery()
+            .add_bystanders(batch, watching, &mut discovered, &policy, self.clock.now())
+            .await;
         for service in &mut discovered.services {
             let attempt = batch.attempts.get(&service.id);
             service.followed_rollout = attempt.and_then(|attempt| attempt.rollout.clone());

@@ -47,7 +47,7 @@ pub(super) struct Discovered {
 }
 
 /// A service whose task definition was read, or the error.
-struct WithDefinition<'s> {
+pub(super) struct WithDefinition<'s> {
     service: &'s mut Service,
     error: Option<Arc<Error>>,
 }
@@ -169,7 +169,7 @@ impl Discovery<'_> {
 
     /// Gives services the references of their task definitions: one call for each that is not known
     /// yet.
-    async fn read_definitions<'s>(
+    pub(super) async fn read_definitions<'s>(
         &self,
         services: impl Iterator<Item = &'s mut Service>,
         discovered: &mut Discovered,

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sim::{Fault, service};
+use sim::{Fault, Service, service, task_definition};
 
 use crate::support::{
-    A_MINUTE, AN_HOUR, QUEUE, Scenario, line, many, names_of_many, reasons, text,
+    A_MINUTE, AN_HOUR, QUEUE, Scenario, auto, line, many, names_of_many, number_about, reasons,
+    text,
 };
 
 #[tokio::test(start_paused = true)]
@@ -169,4 +170,58 @@ async fn a_lowered_limit_still_holds_when_the_services_could_not_be_described_at
     let refused = lines.iter().filter(limited).count();
     assert!(refused == 3 && lines.len() > 3, "{lines:#?}");
     assert!(scenario.restarted().is_empty());
+}
+
+/// It may be restarted from noon on, two hours after the beginning.
+fn paused_until_noon() -> Service {
+    service("web/s001")
+        .watching("ssm:/app/")
+        .tag("reloader:pause", "2026-01-31T12:00:00Z")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_for_one_service_counts_the_rollouts_of_all_that_watch_the_key() {
+    let definition = task_definition().secret("DB", "/app/db");
+    for early in [
+        service("web/s000").watching("ssm:/app/"),
+        auto("web/s000", definition),
+    ] {
+        let early = early.task_seconds(480.0, 10.0, 10.0);
+        let limit = [("RELOADER_MAX_IN_FLIGHT", "1")];
+        let scenario = Scenario::set_to(limit, [early, paused_until_noon()])
+            .await
+            .with_queue();
+
+        scenario.account.put_parameter("/app/db");
+        while scenario.account.now().to_string().as_str() < "2026-01-31T11:59" {
+            scenario.account.run_for(A_MINUTE).await;
+        }
+        scenario.owner.forces("web/s000").await;
+
+        assert_eq!(most_at_once(&scenario).await, 1);
+        let held = scenario.service_lines("reason", "in-flight-limit");
+        assert!(held.len() > 1 && held.iter().all(|line| line["service"] == "web/s001"));
+        assert!(scenario.is_all_fresh().await);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rollouts_of_other_messages_are_read_only_where_more_services_watch_than_may_roll() {
+    for (most, described) in [("1", 1), ("2", 0)] {
+        let limit = [("RELOADER_MAX_IN_FLIGHT", most)];
+        let services = [
+            service("web/s000").watching("ssm:/app/"),
+            paused_until_noon(),
+        ];
+        let scenario = Scenario::set_to(limit, services).await.with_queue();
+        let number = || number_about(&scenario, "ecs:DescribeServices", "web/s000");
+
+        scenario.account.put_parameter("/app/db");
+        scenario.account.run_for(AN_HOUR).await;
+        let before = number();
+        scenario.account.run_for(AN_HOUR * 2).await;
+
+        assert_eq!(scenario.restarted(), names_of_many(2));
+        assert_eq!(number() - before, described, "{most}");
+    }
 }

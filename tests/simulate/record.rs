@@ -92,19 +92,36 @@ impl Record {
 
     /// The services that the invocation described before its restart.
     pub(crate) fn described_for(&self, restart: &Restart) -> BTreeSet<&str> {
-        let from = self
-            .ran
-            .iter()
+        let calls = self.calls_before(restart);
+        calls
+            .filter(|call| call.operation == "DescribeServices")
+            .flat_map(|call| call.target.split(','))
+            .collect()
+    }
+
+    /// True if a call that finds services, or says what they watch, had no answer before a restart.
+    pub(crate) fn has_failed_to_find(&self, restart: &Restart) -> bool {
+        self.calls_before(restart).any(|call| {
+            let finds = match call.operation.as_str() {
+                "GetResources" => call.target == "ecs:service",
+                "DescribeServices" | "DescribeTaskDefinition" => true,
+                _ => false,
+            };
+            finds && call.result != CallResult::Ok
+        })
+    }
+
+    /// The calls of the invocation until its restart.
+    fn calls_before(&self, restart: &Restart) -> impl Iterator<Item = &Call> {
+        let ran = self.ran.iter();
+        let from = ran
             .filter(|ran| ran.process == restart.by && ran.from <= restart.at)
             .map(|ran| ran.from)
             .max();
-        let is_lately = |call: &&Call| Some(call.time) >= from && call.time <= restart.at;
-        self.calls
-            .iter()
-            .filter(|call| call.operation == "DescribeServices" && call.principal == restart.by)
-            .filter(is_lately)
-            .flat_map(|call| call.target.split(','))
-            .collect()
+        let (by, until) = (restart.by.clone(), restart.at);
+        self.calls.iter().filter(move |call| {
+            call.principal == by && Some(call.time) >= from && call.time <= until
+        })
     }
 
     /// True if the function started that deployment.

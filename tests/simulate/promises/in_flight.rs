@@ -73,10 +73,16 @@ fn too_many(history: &History, subject: &Subject, restart: &Restart) -> Option<B
                 && ended.is_none_or(|end| restart.at <= end)
         })
     };
-    // A message for some services describes these alone, and cannot count the rollouts of others.
+    // What could not be read does not count. Nor is anything read for a change that the message
+    // does not carry: the restart may be for another key.
+    let may_be_for_another = history.asked_changes(restart.at).any(|(at, other)| {
+        other != thing && subject.reads(other) && covered.is_none_or(|covered| covered < at)
+    });
+    let all_was_read = !may_be_for_another && !record.has_failed_to_find(restart);
     let described = record.described_for(restart);
+    let is_counted = |other: &Subject| all_was_read || described.contains(other.name.as_str());
     let run = watchers(history, thing, &subject.name)
-        .filter(|other| described.contains(other.name.as_str()) && runs(other))
+        .filter(|other| is_counted(other) && runs(other))
         .count();
     (run >= history.choices.max_in_flight()).then(|| {
         let what = format!(

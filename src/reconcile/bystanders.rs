@@ -1,0 +1,106 @@
+//! The services whose rollouts count for the limit of a change that is planned for others.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::discover::{Discovered, Discovery};
+use crate::domain::batch::Batch;
+use crate::domain::change::Scope;
+use crate::domain::key::Key;
+use crate::domain::listed::Listed;
+use crate::domain::plan::plan;
+use crate::domain::policy::Policy;
+use crate::domain::reason::Reason;
+use crate::domain::service::Service;
+use crate::domain::watch::Match;
+
+impl Discovery<'_> {
+    /// Adds the services that roll for a change of a batch and are not in its scope: their rollouts
+    /// count for `in-flight-limit`, and nothing is started for them.
+    ///
+    /// Calls: none unless a change that is planned for some of its services would restart one of
+    /// them. Then ceil(S/100) if the services were not listed. If more of them watch the key than
+    /// may roll at once, ceil(n/10) more, and one for each task definition of a service that says
+    /// `auto`, rolls, and is not known yet.
+    ///
+    /// A service that cannot be read does not count: no restart waits for the tag index.
+    pub(super) async fn add_bystanders(
+        &self,
+        batch: &Batch,
+        watching: &[Listed],
+        discovered: &mut Discovered,
+        policy: &Policy,
+        now: Timestamp,
+    ) {
+        let keys = restarting(batch, discovered, policy, now);
+        if keys.is_empty() {
+            return;
+        }
+        let watching = match watching {
+            [] => self
+                .list()
+                .await
+                .map_or(Vec::new(), |listing| listing.found)
+                .into(),
+            listed => Cow::from(listed),
+        };
+        let limited = limited(keys, &watching, policy);
+        let known: BTreeSet<_> = discovered.services.iter().map(|known| &known.id).collect();
+        let others = watching
+            .iter()
+            .filter(|listed| !known.contains(&listed.id))
+            .filter(|listed| limited.iter().any(|key| may_watch(listed, key)))
+            .map(|listed| &listed.id);
+        let mut rolling = self.describe_services(others).await.services;
+        rolling.retain(Service::is_rolling);
+        let is_undecided = |service: &Service| {
+            let mut limited = limited.iter();
+            limited.any(|key| service.match_of(key) == Match::NeedsTaskDefinition)
+        };
+        let undecided = rolling.iter_mut().filter(|service| is_undecided(service));
+        self.read_definitions(undecided, discovered).await;
+        rolling.retain(|service| !is_undecided(service));
+        discovered.services.extend(rolling);
+    }
+}
+
+/// The changes that are planned for some of their services alone and would restart one of them.
+fn restarting<'b>(
+    batch: &'b Batch,
+    discovered: &Discovered,
+    policy: &Policy,
+    now: Timestamp,
+) -> BTreeSet<&'b Key> {
+    let partial = batch
+        .changes
+        .values()
+        .filter(|change| change.scope != Scope::All);
+    if partial.clone().next().is_none() {
+        return BTreeSet::new();
+    }
+    let plan = plan(&batch.changes, &discovered.services, policy, now);
+    let is_stale = |key: &Key| {
+        plan.restarts()
+            .any(|(_, planned)| planned.asked_by.get(key) == Some(&Reason::Stale))
+    };
+    partial
+        .filter(|change| is_stale(&change.key))
+        .map(|change| &change.key)
+        .collect()
+}
+
+/// Those of these changes whose rollouts may fill the limit.
+fn limited<'k>(keys: BTreeSet<&'k Key>, watching: &[Listed], policy: &Policy) -> Vec<&'k Key> {
+    let is_limited = |key: &&Key| {
+        let watchers = watching.iter().filter(|listed| may_watch(listed, key));
+        watchers.count() > policy.max_in_flight
+    };
+    keys.into_iter().filter(is_limited).collect()
+}
+
+fn may_watch(listed: &Listed, key: &Key) -> bool {
+    let matched = listed.match_of(key);
+    matches!(matched, Match::Watched | Match::NeedsTaskDefinition)
+}
