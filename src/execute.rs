@@ -8,7 +8,6 @@ mod recheck;
 mod started;
 
 use std::collections::BTreeMap;
-use std::slice;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -22,7 +21,7 @@ use crate::domain::arn::ServiceId;
 use crate::domain::change::Change;
 use crate::domain::history::Needed;
 use crate::domain::key::Key;
-use crate::domain::plan::{Action, Plan, Planned, plan};
+use crate::domain::plan::{Action, Plan, Planned};
 use crate::domain::policy::Policy;
 use crate::domain::reason::Reason;
 use crate::domain::rollout::Rollout;
@@ -52,6 +51,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 pub struct Executor<'a> {
     /// Amazon ECS.
     pub ecs: &'a Ecs,
+    /// The plan to carry out.
+    pub plan: &'a Plan,
     /// The changes of the plan.
     pub changes: &'a BTreeMap<Key, Change>,
     /// The limits of the plan.
@@ -73,16 +74,13 @@ pub struct Executor<'a> {
 impl Executor<'_> {
     /// Starts every planned restart, each as soon as its changes have settled and the pace allows.
     /// A service that had to wait is described again, ten in a call, and decided anew.
-    pub async fn execute(
-        &self,
-        plan: &Plan,
-        services: &[Service],
-    ) -> BTreeMap<ServiceId, Executed> {
+    pub async fn execute(&self, services: &[Service]) -> BTreeMap<ServiceId, Executed> {
         let services: BTreeMap<_, _> = services
             .iter()
             .map(|service| (&service.id, service))
             .collect();
-        let restarts: Vec<_> = plan
+        let restarts: Vec<_> = self
+            .plan
             .restarts()
             .filter_map(|(id, planned)| Some((planned, *services.get(id)?)))
             .collect();
@@ -122,9 +120,8 @@ impl Executor<'_> {
 
     /// Decides about one service, as if for the first time.
     fn decide(&self, service: &Service) -> Option<Planned> {
-        let services = slice::from_ref(service);
-        let mut plan = plan(self.changes, services, self.policy, self.clock.now());
-        plan.services.remove(&service.id)
+        let now = self.clock.now();
+        self.plan.again(self.changes, service, self.policy, now)
     }
 }
 

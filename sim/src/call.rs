@@ -2,6 +2,7 @@
 //! caller.
 
 use std::fmt;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -27,6 +28,8 @@ pub struct Call {
     pub input: Value,
     /// The deployment that an `UpdateService` started: `ecs-svc/…`.
     pub deployment: Option<String>,
+    /// The time by which a fault delayed the answer.
+    pub delayed_by: Duration,
 }
 
 impl Call {

@@ -65,6 +65,9 @@ fn strike(world: &mut World, request: ApiRequest, fault: Effect) -> Reply {
         Effect::Slow(delay) => {
             let outcome = admit_and_perform(world, &request);
             let response = answer(world, request, outcome);
+            if let Some(call) = world.calls.last_mut() {
+                call.delayed_by = delay;
+            }
             return Reply::Answer { response, delay };
         }
         Effect::Denied => Err(denial(world, &request)),
@@ -171,6 +174,7 @@ fn record(world: &mut World, request: ApiRequest, result: CallResult) {
         result,
         input,
         deployment,
+        delayed_by: Duration::ZERO,
     });
 }
 

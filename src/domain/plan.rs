@@ -24,6 +24,7 @@ pub(super) mod rule;
 mod strategy;
 
 use std::collections::BTreeMap;
+use std::slice;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -48,6 +49,33 @@ pub fn plan(
     policy: &Policy,
     now: Timestamp,
 ) -> Plan {
+    plan_within(&Reach::default(), changes, services, policy, now)
+}
+
+impl Plan {
+    /// Plans again for one service of this plan: each change reaches at least as many services as
+    /// it did in this plan.
+    #[must_use]
+    pub fn again(
+        &self,
+        changes: &BTreeMap<Key, Change>,
+        service: &Service,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Option<Planned> {
+        let services = slice::from_ref(service);
+        let mut plan = plan_within(&self.reach, changes, services, policy, now);
+        plan.services.remove(&service.id)
+    }
+}
+
+fn plan_within(
+    known: &Reach,
+    changes: &BTreeMap<Key, Change>,
+    services: &[Service],
+    policy: &Policy,
+    now: Timestamp,
+) -> Plan {
     let mut shared = SharedJudgements::default();
     let judged: Vec<Judged<'_>> = services
         .iter()
@@ -57,7 +85,7 @@ pub fn plan(
         changes,
         policy,
         now,
-        reach: Reach::of(&judged, changes),
+        reach: Reach::of(&judged, changes).at_least(known),
     };
     let scopes: Vec<_> = distinct(changes.values()).collect();
     let mut in_scope = Memo::default();
@@ -74,7 +102,10 @@ pub fn plan(
         }
     }
     InFlight::of(&judged).limit(&mut plan, policy);
-    plan
+    Plan {
+        reach: planning.reach,
+        ..plan
+    }
 }
 
 /// Everything that a decision needs beside the service.

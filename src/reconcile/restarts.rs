@@ -42,6 +42,7 @@ impl Restarts<'_> {
         let (mut plan, needed) = self.plan(changes, &mut services, policy).await;
         let executor = Executor {
             ecs: self.ecs,
+            plan: &plan,
             changes,
             policy,
             tag_prefix: self.tag_prefix,
@@ -51,7 +52,7 @@ impl Restarts<'_> {
             described_at,
             until: self.deadline.until,
         };
-        let mut executed = executor.execute(&plan, &services).await;
+        let mut executed = executor.execute(&services).await;
         for seen in services {
             let Some(planned) = plan.services.remove(&seen.id) else {
                 continue;

@@ -49,8 +49,10 @@ impl History {
     pub(crate) fn touch_secret(&mut self, rng: &mut Rng) {
         let name = SECRET.split_once(':').unwrap().1;
         let any = self.secrets[rng.usize(..self.secrets.len())].clone();
+        let is_gone = self.deleted.contains(SECRET);
         match rng.usize(..4) {
             0 => self.account.label_parameter("/app/a", "green"),
+            _ if is_gone => {}
             1 => self.account.move_stage(name, "green", &any),
             2 => {
                 self.account.rotate_secret(name);

@@ -81,6 +81,8 @@ pub(crate) struct History {
     pub(crate) moved: Option<Timestamp>,
     /// Changes that persons reported: those may ask for restarts, too.
     pub(crate) claims: Vec<Claim>,
+    /// Changes that persons asked about only.
+    pub(crate) dry_runs: Vec<(Timestamp, &'static str)>,
     pub(crate) deletions: Vec<(Timestamp, &'static str)>,
     /// Keys that are gone now.
     pub(crate) deleted: BTreeSet<&'static str>,
@@ -128,6 +130,14 @@ impl History {
 
     pub(crate) fn subject(&self, name: &str) -> Option<&Subject> {
         self.subjects.iter().find(|subject| subject.name == name)
+    }
+
+    /// True where a change of a line is one that a person only asked about.
+    pub(crate) fn is_dry_run(&self, change: &Value) -> bool {
+        let is_named = |(at, thing): &(Timestamp, &str)| {
+            change["key"] == **thing && change["changed_at"] == at.to_string()
+        };
+        self.dry_runs.iter().any(is_named)
     }
 
     /// When tasks wrote a thing, which only the account knows.

@@ -177,7 +177,10 @@ impl History {
         let (now, is_direct) = (self.account.now(), rng.bool());
         let claim = Claim::of(now, now, thing);
         let request = match rng.usize(..5) {
-            0 => json!({ "changed": [thing], "dry_run": true }),
+            0 => {
+                self.dry_runs.push((now, thing));
+                json!({ "changed": [thing], "at": now, "dry_run": true })
+            }
             1 => {
                 self.claims.push(claim);
                 json!({ "changed": [thing], "at": now })

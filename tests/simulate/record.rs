@@ -4,6 +4,7 @@
 //! The words of the function's log prove nothing here.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -19,6 +20,10 @@ const BELIEVED: SignedDuration = SignedDuration::from_secs(20);
 /// A history of deployments is read at most this long before the restart that it may stop.
 const HISTORY_BELIEVED: SignedDuration = SignedDuration::from_mins(1);
 
+/// A call that is made so shortly before the end of an invocation may be given up: it gets a third
+/// of the time that is left.
+const HURRY: SignedDuration = SignedDuration::from_secs(3);
+
 /// The list of ignored keys is believed for a minute, in an invocation of two minutes.
 const IGNORED_BELIEVED: SignedDuration = SignedDuration::from_mins(3);
 
@@ -33,7 +38,8 @@ pub(crate) struct Restart {
     pub(crate) deployment: String,
     /// The deployment of somebody else that was made after this process had described the service.
     pub(crate) raced: Option<String>,
-    /// The failed call that was to read the deployment history, which never blocks a restart.
+    /// The call that was to read the deployment history, which never blocks a restart: it failed,
+    /// or little of the invocation's time was left for its answer.
     pub(crate) history_unread: Option<String>,
     /// The failed call that was to list the ignored keys.
     pub(crate) ignored_unread: Option<String>,
@@ -63,7 +69,7 @@ impl Record {
             past,
             restarts: BTreeMap::new(),
         };
-        record.restarts = record.read_restarts();
+        record.restarts = record.read_restarts(history.choices.timeout);
         record
     }
 
@@ -131,7 +137,14 @@ impl Record {
             .any(|restart| restart.deployment == past.deployment)
     }
 
-    fn read_restarts(&self) -> BTreeMap<String, Vec<Restart>> {
+    /// When the time of the invocation that made a call is up.
+    fn time_up(&self, call: &Call, timeout: Duration) -> Timestamp {
+        let made = |ran: &&Ran| ran.process == call.principal && ran.from <= call.time;
+        let from = self.ran.iter().filter(made).map(|ran| ran.from).max();
+        from.map_or(Timestamp::MAX, |from| from + timeout)
+    }
+
+    fn read_restarts(&self, timeout: Duration) -> BTreeMap<String, Vec<Restart>> {
         let mut restarts: BTreeMap<String, Vec<Restart>> = BTreeMap::new();
         for (place, call) in self.calls.iter().enumerate() {
             let deployment = call
@@ -149,7 +162,7 @@ impl Record {
                 by: call.principal.clone(),
                 deployment: deployment.clone(),
                 raced: raced(self.past(&call.target), of_service, before, call),
-                history_unread: history_unread(before, call),
+                history_unread: history_unread(before, call, self.time_up(call, timeout)),
                 ignored_unread: ignored_unread(before, call),
             };
             of_service.push(restart);
@@ -204,13 +217,13 @@ fn raced(
 
 /// A call that did not read what it was to read: it failed, or its page token is one of a listing
 /// that does not end. No service of a history has more deployments than a page holds.
-fn is_unread(call: &Call) -> bool {
+pub(crate) fn is_unread(call: &Call) -> bool {
     call.result != CallResult::Ok
         || !call.input["nextToken"].is_null()
         || !call.input["PaginationToken"].is_null()
 }
 
-fn history_unread(before: &[Call], restart: &Call) -> Option<String> {
+fn history_unread(before: &[Call], restart: &Call, time_up: Timestamp) -> Option<String> {
     let (revision, deployment) = (
         format!("service-revision/{}/", restart.target),
         format!("service-deployment/{}/", restart.target),
@@ -222,7 +235,10 @@ fn history_unread(before: &[Call], restart: &Call) -> Option<String> {
         _ => false,
     };
     lately(before, restart, HISTORY_BELIEVED)
-        .find(|call| is_unread(call) && is_of_it(call))
+        .find(|call| {
+            let is_cut_off = time_up.duration_since(call.time) < HURRY;
+            (is_unread(call) || is_cut_off) && is_of_it(call)
+        })
         .map(|call| format!("{call} for {}", restart.target))
 }
 

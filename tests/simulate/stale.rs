@@ -88,8 +88,16 @@ fn its_tasks_fail(history: &History, subject: &Subject, by: Timestamp) -> Option
     let failure = newest.failures.first()?;
     let has_failed =
         newest.ended_by == Some(EndedBy::CircuitBreaker) || newest.finished_at.is_none();
-    // A newer change frees what failed.
-    let newest_change = history.changes_of(subject).filter(|at| *at < by).max()?;
+    // A newer change frees what failed, unless it is ignored or reaches too many services.
+    let frees = |at: &Timestamp| {
+        let refused = history.writes.iter().any(|(written, thing)| {
+            written == at
+                && (history.was_ignored(thing, *at)
+                    || history.reached(thing) > history.choices.max_services())
+        });
+        *at < by && !refused
+    };
+    let newest_change = history.changes_of(subject).filter(frees).max()?;
     let is_freed = newest.finished_at.is_some() && newest.created_at < newest_change;
     let kind = if failure.missing.is_empty() {
         Kind::BadValue
@@ -121,29 +129,46 @@ fn writes_itself(
         .then(|| Kind::WritesItself.by(describe(newest)))
 }
 
-/// Without its event, a move of a secret's label is unknown: no API tells when it moved.
+/// Without its event, a move of a secret's label is unknown: no API tells when it moved. Nor does
+/// the event of a move reach a service that watches the secret only later.
 fn label_moved(history: &History, stale: &StaleTask, written: Timestamp) -> Option<Excuse> {
-    let is_lost =
-        !history.choices.lossless() && stale.thing == SECRET && history.moved == Some(written);
-    is_lost.then(|| Kind::LabelMoved.by(format!("the move of {written}")))
+    let subject = history.subject(&stale.service)?;
+    let is_lost = !history.choices.lossless() || written < subject.widened_at;
+    let is_move = stale.thing == SECRET && history.moved == Some(written);
+    (is_lost && is_move).then(|| Kind::LabelMoved.by(format!("the move of {written}")))
 }
 
 /// All tasks are newer than the change, and this one read a replica that did not have it yet. A
 /// restart that the change asked for comes later than that.
 fn replica_lag(history: &History, stale: &StaleTask, written: Timestamp) -> Option<Excuse> {
-    let lag = history.choices.replica_lag;
+    if !stale.thing.starts_with("ssm:") {
+        return None;
+    }
+    let lagged = written..written + history.choices.replica_lag;
     let service = history.account.service(&stale.service)?;
-    let oldest = service.tasks.iter().map(|task| task.created_at).min()?;
-    let task = service.tasks.iter().find(|task| task.id == stale.task)?;
-    let is_early = stale.thing.starts_with("ssm:")
-        && written <= oldest + SignedDuration::from_secs(1)
-        && task.created_at < written + lag;
-    is_early.then(|| {
-        Kind::ReplicaLag.by(format!(
-            "task {} of {}, created {}, written {written}",
-            task.id, stale.service, task.created_at
-        ))
-    })
+    let task = service.tasks.iter().find(|task| task.id == stale.task);
+    let record = history.record();
+    let made_early = |past: &&HistoryView| {
+        lagged.contains(&past.created_at) && !record.is_ours(&stale.service, past)
+    };
+    match task {
+        Some(task) => {
+            let oldest = service.tasks.iter().map(|task| task.created_at).min()?;
+            let are_newer = written <= oldest + SignedDuration::from_secs(1);
+            (are_newer && task.created_at < lagged.end).then(|| {
+                Kind::ReplicaLag.by(format!(
+                    "task {} of {}, created {}, written {written}",
+                    task.id, stale.service, task.created_at
+                ))
+            })
+        }
+        // The task has been replaced since.
+        None => record
+            .past(&stale.service)
+            .iter()
+            .find(made_early)
+            .map(|past| Kind::ReplicaLag.by(describe(past))),
+    }
 }
 
 /// What was written long ago, and whose event was lost, the sweep only reports.

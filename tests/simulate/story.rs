@@ -72,6 +72,7 @@ impl History {
             writes: Vec::new(),
             moved: None,
             claims: Vec::new(),
+            dry_runs: Vec::new(),
             deletions: Vec::new(),
             deleted: BTreeSet::new(),
             ignored: vec![ignored],

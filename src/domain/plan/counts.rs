@@ -14,7 +14,7 @@ use crate::domain::tags::Mode;
 use crate::domain::watch::Match;
 
 /// The number of services that each change would restart, now or later, whatever its scope.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Reach(BTreeMap<Key, usize>);
 
 impl Reach {
@@ -48,6 +48,15 @@ impl Reach {
             }
         }
         Self(reached)
+    }
+
+    /// The greater number of each change.
+    pub(super) fn at_least(mut self, known: &Self) -> Self {
+        for (key, services) in &known.0 {
+            let reached = self.0.entry(key.clone()).or_default();
+            *reached = (*reached).max(*services);
+        }
+        self
     }
 
     pub(super) fn of_key(&self, key: &Key) -> usize {

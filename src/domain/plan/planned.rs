@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::counts::Reach;
 use crate::domain::arn::ServiceId;
 use crate::domain::history::Ended;
 use crate::domain::key::Key;
@@ -16,6 +17,8 @@ use crate::domain::reason::{Decision, Reason};
 pub struct Plan {
     /// One entry for each affected service.
     pub services: BTreeMap<ServiceId, Planned>,
+    /// The number of services that each change would restart.
+    pub(super) reach: Reach,
 }
 
 /// The reason that each of some changes would give alone.

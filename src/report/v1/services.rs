@@ -12,7 +12,7 @@ use crate::domain::change::Change;
 use crate::domain::key::Key;
 use crate::domain::reason::{Decision, Reason};
 use crate::domain::request::Request;
-use crate::domain::resolution::Resolution;
+use crate::domain::resolution::{FollowUp, Resolution};
 use crate::domain::start::ResultCode;
 
 /// The most services of one reason with lines of their own, if nothing was done about them. The
@@ -77,13 +77,18 @@ struct Made {
     left_to_redelivery: bool,
 }
 
-/// Of two resolutions of one service the greater one is reported: a restart that was started comes
-/// before one that was not, that before a decision, a decision before a service that could not be
-/// described, and of two decisions the last in the table.
+/// Of two resolutions of one service the greater one is reported:
+///
+/// 1. a restart that was started,
+/// 2. one that was not started,
+/// 3. a hold that is abandoned: a person must act,
+/// 4. of two decisions the last in the table,
+/// 5. a service that could not be described.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Progress {
     /// True if the start succeeded; `None` if none was due.
     is_started: Option<bool>,
+    is_abandoned: bool,
     reason: Option<Reason>,
 }
 
@@ -218,6 +223,7 @@ impl Progress {
         let start = resolution.start.as_ref();
         Self {
             is_started: start.map(|start| start.result() == ResultCode::Started),
+            is_abandoned: matches!(resolution.follow_up, FollowUp::Abandoned { .. }),
             reason: planned.map(|planned| planned.reason),
         }
     }

@@ -72,8 +72,14 @@ fn stale(history: &History, thing: &str, written: Timestamp, restart: &Restart) 
     others
         .filter(|other| {
             let past = history.record().past(&other.name);
-            let since =
-                |past: &HistoryView| past.created_at >= written && past.created_at <= restart.at;
+            // A hook may let the first task of an older deployment start after the change.
+            let may_start_later = |past: &HistoryView| {
+                !other.hooks.is_empty() && past.finished_at.is_none_or(|end| end >= written)
+            };
+            let since = |past: &HistoryView| {
+                (past.created_at >= written || may_start_later(past))
+                    && past.created_at <= restart.at
+            };
             !past.iter().any(since)
         })
         .count()

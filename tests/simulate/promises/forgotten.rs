@@ -23,7 +23,9 @@ impl Promise for Forgotten {
             };
             for change in line["changes"].as_array().into_iter().flatten() {
                 let named = change["key"].as_str().zip(change["reason"].as_str());
-                if let Some((key, reason)) = named {
+                if let Some((key, reason)) = named
+                    && !history.is_dry_run(change)
+                {
                     // An object is named as it is, or as it would be decoded.
                     last.insert((service, key.replace("%2B", "+")), (line, reason));
                 }

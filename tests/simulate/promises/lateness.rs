@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Breach, Promise};
 use crate::history::{History, SECRET};
 use crate::holds::{self, Span};
+use crate::record::is_unread;
 use crate::stale;
 use crate::subject::Subject;
 
@@ -46,9 +47,7 @@ fn troubles(history: &History) -> Vec<Span> {
     let failed = record
         .calls
         .iter()
-        .filter(|call| {
-            call.result != sim::CallResult::Ok || !call.input["PaginationToken"].is_null()
-        })
+        .filter(|call| is_unread(call) || !call.delayed_by.is_zero())
         .map(|call| {
             // If services cannot be listed, or the next message cannot be sent, SQS redelivers
             // the message.
@@ -183,14 +182,12 @@ fn longest_wait(
         if free_until.duration_since(free_from) > allowed + turns {
             return Some((free_from, free_until.duration_since(free_from)));
         }
-        if span.until > free_from {
-            // A hold that ended a little earlier may have set a later return.
-            let is_near = span.until >= from.saturating_sub(AFTER_AN_UNKNOWN_END).unwrap_or(from);
-            if !span.known && is_near {
-                allowed = AFTER_AN_UNKNOWN_END;
-            }
-            free_from = span.until;
+        // A hold that ended a little earlier may have set a later return.
+        let is_near = span.until >= from.saturating_sub(AFTER_AN_UNKNOWN_END).unwrap_or(from);
+        if !span.known && is_near {
+            allowed = AFTER_AN_UNKNOWN_END;
         }
+        free_from = free_from.max(span.until);
         if free_from >= end {
             break;
         }

@@ -23,9 +23,10 @@ impl Promise for Newest {
                 continue;
             }
             let ended = stale::ended_restart(history, &task, jiff::Timestamp::MAX);
-            let is_reported = ended
-                .as_ref()
-                .is_none_or(|(past, _)| reports_end(lines, &task, past));
+            // Nobody follows what others deploy when no change waits for it.
+            let is_reported = ended.as_ref().is_none_or(|(past, _)| {
+                !history.record().is_ours(&task.service, past) || reports_end(lines, &task, past)
+            });
             let excuse = stale::excuse(history, &task, jiff::Timestamp::MAX);
             let last = reported.get(&(task.service.as_str(), task.thing.as_str()));
             let what = format!("1: {task:?}, last reported: {last:?}");

@@ -68,6 +68,7 @@ fn owing(history: &History, subject: &Subject, restart: &Restart) -> Owing {
     }
     if let Some(proof) = &restart.raced
         && (is_asked_for(history, subject, restart, None)
+            || decoded(history, subject, restart, None).is_some()
             || requests_before(history, restart).next().is_some())
     {
         return Owing::by(Kind::Raced.by(proof.clone()));
@@ -90,11 +91,20 @@ fn owing(history: &History, subject: &Subject, restart: &Restart) -> Owing {
             return Owing::by(Kind::IgnoredUnread.by(proof.clone()));
         }
     }
-    let decoded = history.asked_changes(restart.at).find(|(at, thing)| {
-        subject.watches_decoded(thing) && is_due(history, restart, covered, *at, thing)
-    });
-    decoded.map_or_else(Owing::default, |(at, thing)| {
+    decoded(history, subject, restart, covered).map_or_else(Owing::default, |(at, thing)| {
         Owing::by(Kind::DecodedKey.by(format!("{thing} of {at} for {}", subject.name)))
+    })
+}
+
+/// The change of an object whose decoded key is what the service watches.
+fn decoded(
+    history: &History,
+    subject: &Subject,
+    restart: &Restart,
+    covered: Option<Timestamp>,
+) -> Option<(Timestamp, &'static str)> {
+    history.asked_changes(restart.at).find(|(at, thing)| {
+        subject.watches_decoded(thing) && is_due(history, restart, covered, *at, thing)
     })
 }
 

@@ -254,3 +254,28 @@ fn restarts_beyond_the_limit_in_flight_are_held_for_this_change_alone() {
         ]
     );
 }
+
+#[test]
+fn a_change_that_reaches_too_far_frees_nothing_when_one_service_is_planned_again() {
+    let changes = coalesce([
+        change("/app/x", ChangeKind::Written),
+        at_instant("/web/y", "2026-01-31T10:00:20Z"),
+    ]);
+    let web = |name| service(name, &[("reloader:watch", "ssm:/web/")]);
+    let both = service("both", &[("reloader:watch/2", "ssm:/web/")]);
+    let mut given = Given {
+        service: both.clone(),
+        ..Given::default()
+    };
+    given.end_newer_deployment(EndedBy::FailureDetection);
+    let policy = Policy {
+        max_services: 2,
+        ..policy()
+    };
+    let services = [web("one"), web("two"), both];
+    let plan = plan(&changes, &services, &policy, at(NOW));
+
+    let again = plan.again(&changes, &given.service, &policy, at(NOW));
+
+    assert_eq!(again.unwrap().reason, Reason::BlastRadius);
+}
