@@ -63,6 +63,14 @@ impl Clock {
         self.read + Duration::try_from(at.duration_since(self.wall)).unwrap_or_default()
     }
 
+    /// The time of day at an instant of tokio's clock; that of the start of the invocation, if the
+    /// instant was before it.
+    #[must_use]
+    pub fn time_of(&self, instant: Instant) -> Timestamp {
+        let since = instant.saturating_duration_since(self.read);
+        self.wall.saturating_add(since).unwrap_or(self.wall)
+    }
+
     /// The time since the invocation began.
     #[must_use]
     pub fn elapsed(&self) -> Duration {

@@ -220,7 +220,10 @@ impl<'a> Start<'a> {
         match rechecked.await {
             Err(error) => return self.fail(error.to_string(), error.kind.passes()),
             Ok(None) => {}
-            Ok(Some(seen)) => self.decide_anew(seen),
+            Ok(Some(seen)) => {
+                let seen = self.with_its_news(&reads, seen).await;
+                self.decide_anew(seen);
+            }
         }
         let action = self.due()?;
         if turn.elapsed() > TURN_LASTS {
@@ -228,6 +231,17 @@ impl<'a> Start<'a> {
         } else {
             Some(Step::Call(action))
         }
+    }
+
+    /// A service that shows an event or a deployment which its former description did not may have
+    /// been deployed since, and rolled back: only the history shows that.
+    async fn with_its_news(&self, reads: &Reads<'_>, seen: Service) -> Service {
+        if !seen.shows_more_than(&self.executed.seen) {
+            return seen;
+        }
+        let described_at = self.executor.clock.time_of(self.described_at);
+        let from = described_at.saturating_sub(SKEW).unwrap_or(Timestamp::MIN);
+        reads.with_history_since(from, seen).await
     }
 
     /// A throttled call had no effect and is repeated. A call without an answer at the end of the

@@ -70,21 +70,27 @@ impl Reads<'_> {
             return Err(error);
         }
         let now = with_what_is_known(described.services.into_iter().next(), before);
-        let needed = self.needed.get(&before.id);
+        Ok(self.with_history_since(called_at, now).await)
+    }
+
+    /// The service with its history read again: as far back as the plan needs it, and as `from`.
+    pub(super) async fn with_history_since(&self, from: Timestamp, service: Service) -> Service {
+        let needed = self.needed.get(&service.id);
         let since = needed.and_then(|needed| needed.history_since);
         let needed = Needed {
-            history_since: Some(since.map_or(called_at, |since| called_at.min(since))),
-            has_hooks: before.has_lifecycle_hooks,
+            history_since: Some(since.map_or(from, |since| from.min(since))),
+            has_hooks: service.has_lifecycle_hooks,
             oldest_task: false,
         };
-        let needed = BTreeMap::from([(before.id.clone(), needed)]);
+        let needed = BTreeMap::from([(service.id.clone(), needed)]);
         let by = self.share_of_what_is_left();
         let mut evidence = self.ecs.evidence(needed, by).await;
-        Ok(Service {
+        let evidence = evidence.remove(&service.id).unwrap_or_default();
+        Service {
             history: History::NotAsked,
-            ..now
+            ..service
         }
-        .with_evidence(evidence.remove(&before.id).unwrap_or_default()))
+        .with_evidence(evidence)
     }
 }
 

@@ -137,6 +137,35 @@ async fn a_service_that_cannot_be_rechecked_is_not_restarted_on_an_old_descripti
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_deployed_and_rejected_while_a_restart_waited_is_not_started_again() {
+    let variables = [
+        ("RELOADER_RESTART_BURST", "1"),
+        ("RELOADER_RESTART_RATE", "0.1"),
+        ("RELOADER_CONCURRENCY", "1"),
+    ];
+    let services = ["web/first", "web/second"].map(|name| {
+        let service = service(name).watching("ssm:/app/");
+        service.circuit_breaker(true).task_seconds(1.0, 1.0, 1.0)
+    });
+    let scenario = Scenario::set_to(variables, services).await;
+    let meanwhile = async {
+        scenario.account.run_for(Duration::from_secs(5)).await;
+        scenario.account.force("web/second");
+        scenario.account.run_for(Duration::from_secs(2)).await;
+        scenario.account.stop_deployment("web/second");
+    };
+
+    let (answer, ()) = join(scenario.changed("ssm:/app/db"), meanwhile).await;
+
+    assert_eq!(
+        line(&answer, "web/second")["reason"],
+        "rejected",
+        "{answer:#}"
+    );
+    assert_eq!(scenario.number_of(UPDATE), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_denied_service_does_not_stop_its_neighbour() {
     let scenario = Scenario::with([api(), worker()]).await;
     scenario

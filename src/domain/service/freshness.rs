@@ -10,6 +10,15 @@ use crate::domain::history::{
 use crate::domain::rollout::Rollout;
 
 impl Service {
+    /// True where it shows an event or a deployment that an earlier description did not.
+    #[must_use]
+    pub fn shows_more_than(&self, before: &Self) -> bool {
+        let is_new_event = |event| !before.events.contains(event);
+        let is_new = |id: &str| before.deployments.iter().all(|shown| shown.id != id);
+        self.events.iter().any(is_new_event)
+            || self.deployments.iter().any(|shown| is_new(&shown.id))
+    }
+
     /// A deployment created at `t` or later that an earlier description did not show: the primary
     /// one, else the newest, whether it failed or not.
     #[must_use]
