@@ -20,6 +20,7 @@ pub(super) mod keys;
 pub(super) mod limits;
 pub(super) mod mode;
 mod planned;
+mod reach;
 pub(super) mod rule;
 mod strategy;
 
@@ -37,9 +38,10 @@ use super::reason::Reason;
 use super::service::Service;
 use super::shared::Memo;
 
-use counts::{InFlight, Reach};
+use counts::InFlight;
 use judged::{Judged, Judgement, SharedJudgements};
 pub use planned::{Action, Plan, Planned, Reasons};
+use reach::Reach;
 use rule::Because;
 
 /// Plans. No I/O, no clock, no randomness: the same input gives the same plan.
@@ -85,7 +87,7 @@ fn plan_within(
         changes,
         policy,
         now,
-        reach: Reach::of(&judged, changes).at_least(known),
+        reach: counts::reach(&judged, changes).at_least(known),
     };
     let scopes: Vec<_> = distinct(changes.values()).collect();
     let mut in_scope = Memo::default();

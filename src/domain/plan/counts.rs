@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::judged::Judged;
 use super::planned::{Plan, Planned, Reasons};
+use super::reach::Reach;
 use super::rule::Rule;
 use crate::domain::change::Change;
 use crate::domain::key::Key;
@@ -13,69 +14,38 @@ use crate::domain::reason::Reason;
 use crate::domain::tags::Mode;
 use crate::domain::watch::Match;
 
-/// The number of services that each change would restart, now or later, whatever its scope.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Reach(BTreeMap<Key, usize>);
-
-impl Reach {
-    /// Services whose task definitions could not be read may be among them, and count. Services
-    /// that are off, or only notify, do not.
-    pub(super) fn of(judged: &[Judged<'_>], changes: &BTreeMap<Key, Change>) -> Self {
-        let mut reached: BTreeMap<Key, usize> = BTreeMap::new();
-        let mut alike: BTreeMap<usize, (&Reasons, usize)> = BTreeMap::new();
-        let automatic = judged
+/// Counts the services that each change would restart, now or later, whatever its scope.
+///
+/// Services whose task definitions could not be read may be among them, and count. Services that
+/// are off, or only notify, do not.
+pub(super) fn reach(judged: &[Judged<'_>], changes: &BTreeMap<Key, Change>) -> Reach {
+    let mut reach = Reach::default();
+    let mut alike: BTreeMap<usize, (&Reasons, usize)> = BTreeMap::new();
+    let automatic = judged
+        .iter()
+        .filter(|judged| judged.service.tags.mode == Mode::Auto);
+    for Judged {
+        service, reasons, ..
+    } in automatic
+    {
+        let alike = alike.entry(Arc::as_ptr(reasons).addr());
+        alike.or_insert((reasons, 0)).1 += 1;
+        let unknown = changes
+            .keys()
+            .filter(|_| service.may_need_its_task_definition());
+        for key in unknown.filter(|key| service.match_of(key) == Match::NeedsTaskDefinition) {
+            reach.add(key, 1);
+        }
+    }
+    for (reasons, services) in alike.into_values() {
+        let limited = reasons
             .iter()
-            .filter(|judged| judged.service.tags.mode == Mode::Auto);
-        for Judged {
-            service, reasons, ..
-        } in automatic
-        {
-            let alike = alike.entry(Arc::as_ptr(reasons).addr());
-            alike.or_insert((reasons, 0)).1 += 1;
-            let unknown = changes
-                .keys()
-                .filter(|_| service.may_need_its_task_definition());
-            for key in unknown.filter(|key| service.match_of(key) == Match::NeedsTaskDefinition) {
-                *reached.entry(key.clone()).or_default() += 1;
-            }
-        }
-        for (reasons, services) in alike.into_values() {
-            let limited = reasons
-                .iter()
-                .filter(|(_, reason)| **reason > Reason::BlastRadius);
-            for (key, _) in limited {
-                *reached.entry(key.clone()).or_default() += services;
-            }
-        }
-        Self(reached)
-    }
-
-    /// The greater number of each change.
-    pub(super) fn at_least(mut self, known: &Self) -> Self {
-        for (key, services) in &known.0 {
-            let reached = self.0.entry(key.clone()).or_default();
-            *reached = (*reached).max(*services);
-        }
-        self
-    }
-
-    pub(super) fn of_key(&self, key: &Key) -> usize {
-        self.0.get(key).copied().unwrap_or_default()
-    }
-
-    /// The reason that a change gives, once the number of its services is known.
-    pub(super) fn limit(&self, key: &Key, reason: Reason, policy: &Policy) -> Reason {
-        let limit = Reason::BlastRadius;
-        let applies = match limit.rule() {
-            Rule::Reach(rule) => rule(self.of_key(key), policy),
-            _ => false,
-        };
-        if reason > limit && applies {
-            limit
-        } else {
-            reason
+            .filter(|(_, reason)| **reason > Reason::BlastRadius);
+        for (key, _) in limited {
+            reach.add(key, services);
         }
     }
+    reach
 }
 
 /// The origin of a rollout.

@@ -1,7 +1,7 @@
 //! Everything that a person needs to know beyond the reason, in words.
 
-use super::counts::Reach;
 use super::planned::Planned;
+use super::reach::Reach;
 use super::rule::Because;
 use super::strategy::obstacle;
 use crate::domain::history::{Approval, Ended, EndedBy, OldestTask, ServiceDeploymentStatus};

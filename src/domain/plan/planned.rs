@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::counts::Reach;
+use super::reach::Reach;
 use crate::domain::arn::ServiceId;
 use crate::domain::history::Ended;
 use crate::domain::key::Key;
