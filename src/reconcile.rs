@@ -37,6 +37,7 @@ use crate::settings::Settings;
 
 use affected::{received, with_mistakes};
 use batches::{batches, needs_a_listing};
+use bystanders::restarting;
 use discover::{Discovered, is_decided};
 use enrich::Enricher;
 use send::Sender;
@@ -166,8 +167,10 @@ impl Reconciler<'_> {
         let policy = self.policy(batch);
         let described_at = Instant::now();
         let mut discovered = self.discover(batch, watching, home).await;
+        let restarting = restarting(batch, &discovered, &policy, self.clock.now());
+        self.enricher().read_ignored(batch, &restarting).await;
         self.discovery()
-            .add_bystanders(batch, watching, &mut discovered, &policy, self.clock.now())
+            .add_bystanders(&restarting, watching, &mut discovered, &policy)
             .await;
         for service in &mut discovered.services {
             let attempt = batch.attempts.get(&service.id);

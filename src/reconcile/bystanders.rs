@@ -17,24 +17,22 @@ use crate::domain::service::Service;
 use crate::domain::watch::Match;
 
 impl Discovery<'_> {
-    /// Adds the services that roll for a change of a batch and are not in its scope: their rollouts
-    /// count for `in-flight-limit`, and nothing is started for them.
+    /// Adds the services that roll for one of these changes and are not in its scope: their
+    /// rollouts count for `in-flight-limit`, and nothing is started for them. The changes are those
+    /// that are [`restarting`].
     ///
-    /// Calls: none unless a change that is planned for some of its services would restart one of
-    /// them. Then ceil(S/100) if the services were not listed. If more of them watch the key than
+    /// Calls: none without such a change. Else ceil(S/100) if the services were not listed. If more of them watch the key than
     /// may roll at once, ceil(n/10) more, and one for each task definition of a service that says
     /// `auto`, rolls, and is not known yet.
     ///
     /// A service that cannot be read does not count: no restart waits for the tag index.
     pub(super) async fn add_bystanders(
         &self,
-        batch: &Batch,
+        keys: &BTreeSet<Key>,
         watching: &[Listed],
         discovered: &mut Discovered,
         policy: &Policy,
-        now: Timestamp,
     ) {
-        let keys = restarting(batch, discovered, policy, now);
         if keys.is_empty() {
             return;
         }
@@ -67,12 +65,12 @@ impl Discovery<'_> {
 }
 
 /// The changes that are planned for some of their services alone and would restart one of them.
-fn restarting<'b>(
-    batch: &'b Batch,
+pub(super) fn restarting(
+    batch: &Batch,
     discovered: &Discovered,
     policy: &Policy,
     now: Timestamp,
-) -> BTreeSet<&'b Key> {
+) -> BTreeSet<Key> {
     let partial = batch
         .changes
         .values()
@@ -87,17 +85,17 @@ fn restarting<'b>(
     };
     partial
         .filter(|change| is_stale(&change.key))
-        .map(|change| &change.key)
+        .map(|change| change.key.clone())
         .collect()
 }
 
 /// Those of these changes whose rollouts may fill the limit.
-fn limited<'k>(keys: BTreeSet<&'k Key>, watching: &[Listed], policy: &Policy) -> Vec<&'k Key> {
+fn limited<'k>(keys: &'k BTreeSet<Key>, watching: &[Listed], policy: &Policy) -> Vec<&'k Key> {
     let is_limited = |key: &&Key| {
         let watchers = watching.iter().filter(|listed| may_watch(listed, key));
         watchers.count() > policy.max_in_flight
     };
-    keys.into_iter().filter(is_limited).collect()
+    keys.iter().filter(is_limited).collect()
 }
 
 fn may_watch(listed: &Listed, key: &Key) -> bool {

@@ -2,6 +2,7 @@
 //! deleted key if it was written again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join4;
@@ -46,7 +47,7 @@ struct Metadata {
     /// The time of the last write of what was deleted.
     written: LookUps<Timestamp>,
     /// `None` if no key can be ignored.
-    ignored: Option<Result<std::sync::Arc<IgnoredKeys>, Error>>,
+    ignored: Option<Result<Arc<IgnoredKeys>, Error>>,
 }
 
 impl Enricher<'_> {
@@ -99,6 +100,25 @@ impl Enricher<'_> {
             previous,
             written,
             ignored,
+        }
+    }
+
+    /// Asks once more which keys are ignored, for changes that an earlier invocation enriched and
+    /// that would restart a service now: the owner may have tagged the key while the restart was
+    /// held. At most one listing a minute.
+    pub(super) async fn read_ignored(&self, batch: &mut Batch, keys: &BTreeSet<Key>) {
+        let may_be_ignored = |key: &&Key| matches!(key.kind(), Kind::Parameter | Kind::Secret);
+        let keys: Vec<_> = keys.iter().filter(may_be_ignored).collect();
+        if keys.is_empty() {
+            return;
+        }
+        let by = self.deadline.until.min(Instant::now() + ENRICH_TIMEOUT);
+        let (tagging, now) = (&self.aws.tagging, self.clock.now());
+        let ignored = tagging.ignored_keys(self.tag_prefix, now, by).await;
+        for key in keys {
+            if let Some(change) = batch.changes.get_mut(key).filter(|one| one.enriched) {
+                complete_ignored(change, &ignored);
+            }
         }
     }
 
@@ -235,7 +255,9 @@ impl Metadata {
             }
             None => {}
         }
-        self.complete_ignored(change);
+        if let Some(ignored) = &self.ignored {
+            complete_ignored(change, ignored);
+        }
     }
 
     fn complete_parameter(&self, change: &mut Change, now: Timestamp) {
@@ -250,20 +272,20 @@ impl Metadata {
             }
         }
     }
+}
 
-    fn complete_ignored(&self, change: &mut Change) {
-        let not_known = |why: &str| format!("it is not known if its owner wants it ignored: {why}");
-        match &self.ignored {
-            Some(Ok(keys)) => {
-                let mut ignored = keys.found.iter();
-                change.ignored = ignored.any(|key| key.is_the_thing_of(&change.key));
-                if !change.ignored && !keys.is_whole {
-                    change.note(&not_known(REPEATED_TOKEN));
-                }
+/// Takes whether the owner of the key wants it ignored.
+fn complete_ignored(change: &mut Change, ignored: &Result<Arc<IgnoredKeys>, Error>) {
+    let not_known = |why: &str| format!("it is not known if its owner wants it ignored: {why}");
+    match ignored {
+        Ok(keys) => {
+            let mut ignored = keys.found.iter();
+            change.ignored = ignored.any(|key| key.is_the_thing_of(&change.key));
+            if !change.ignored && !keys.is_whole {
+                change.note(&not_known(REPEATED_TOKEN));
             }
-            Some(Err(error)) => change.note(&not_known(&error.to_string())),
-            None => {}
         }
+        Err(error) => change.note(&not_known(&error.to_string())),
     }
 }
 

@@ -6,7 +6,9 @@ use std::time::Duration;
 use serde_json::json;
 use sim::{Fault, service, task_definition};
 
-use crate::support::{BUCKET, QUEUE, Scenario, api, line, reason, text, watching_each_kind};
+use crate::support::{
+    BUCKET, QUEUE, Scenario, api, line, number_about, reason, text, watching_each_kind,
+};
 
 #[tokio::test(start_paused = true)]
 async fn a_parameters_versions_and_writer_are_reported() {
@@ -84,6 +86,24 @@ async fn a_lookup_that_lags_moves_no_change_earlier() {
         ("stale", vec!["web/api".to_owned()])
     );
     assert!(scenario.is_all_fresh().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_its_owner_has_ignored_while_a_restart_is_held_restarts_nobody() {
+    let held = api().tag("reloader:pause", "2026-01-31T12:00:00Z");
+    let scenario = Scenario::with([held]).await.with_queue();
+    scenario.account.put_parameter("/app/noise");
+    scenario.account.run_for(Duration::from_mins(30)).await;
+
+    let (name, tag) = ("/app/noise", "reloader:ignore");
+    scenario.account.tag_parameter(name, tag, "true");
+    scenario.account.settle().await;
+
+    assert!(scenario.restarted().is_empty());
+    let reasons = |reason| scenario.service_lines("reason", reason).len();
+    assert!(reasons("paused") > 0 && reasons("ignored-key") == 1);
+    let listings = number_about(&scenario, "tag:GetResources", "ssm:parameter");
+    assert_eq!(listings, 2, "no restart was due before the pause ended");
 }
 
 #[tokio::test(start_paused = true)]

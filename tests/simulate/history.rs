@@ -221,18 +221,12 @@ impl History {
             .any(|ignoring| ignoring.thing == thing && reaches(ignoring.until))
     }
 
-    /// True if the function must have known that a key is ignored when it changed, and until an
-    /// instant.
-    pub(crate) fn was_surely_ignored(
-        &self,
-        thing: &str,
-        written: Timestamp,
-        until: Timestamp,
-    ) -> bool {
+    /// True if the function must have known that a key is ignored when it restarted a service.
+    pub(crate) fn was_surely_ignored(&self, thing: &str, restarted: Timestamp) -> bool {
         self.ignored.iter().any(|ignoring| {
             ignoring.thing == thing
-                && ignoring.from + IGNORED_LATE <= written
-                && ignoring.until.is_none_or(|end| until <= end)
+                && ignoring.from + IGNORED_LATE <= restarted
+                && ignoring.until.is_none_or(|end| restarted <= end)
         })
     }
 

@@ -116,7 +116,7 @@ fn is_asked_for(
 ) -> bool {
     history.asked_changes(restart.at).any(|(at, thing)| {
         subject.watches(thing)
-            && !history.was_surely_ignored(thing, at, restart.at)
+            && !history.was_surely_ignored(thing, restart.at)
             && is_due(history, restart, covered, at, thing)
     }) || (subject.writes()
         && history
