@@ -17,7 +17,9 @@ use crate::history::History;
 pub(crate) struct Coverage(BTreeMap<String, u64>);
 
 /// Other things that must happen.
-const EXPECTED: [&str; 16] = [
+const EXPECTED: [&str; 18] = [
+    "requests under a lower limit",
+    "SendMessage with the limit of a request",
     "invocations lost",
     "UpdateService whose invocation was lost",
     "UpdateService whose answer was lost",
@@ -50,6 +52,10 @@ impl Coverage {
         coverage.count("invocations", ran.len());
         coverage.count("invocations lost", lost);
         coverage.count("changes", history.writes.len());
+        let most = history.choices.max_services();
+        let asked = history.claims.iter().filter_map(|claim| claim.max_services);
+        let lowered = asked.filter(|asked| *asked < most).count();
+        coverage.count("requests under a lower limit", lowered);
         coverage
     }
 
@@ -99,6 +105,12 @@ impl Coverage {
 
     fn count_call(&mut self, history: &History, call: &Call) {
         let operation = &call.operation;
+        let sent = call.input["MessageBody"].as_str();
+        let has_limit = sent.is_some_and(|body| body.contains(r#""max_services":"#));
+        self.count(
+            "SendMessage with the limit of a request",
+            usize::from(has_limit),
+        );
         match operation.as_str() {
             "UpdateService" | "SendMessage" => {
                 let is_lost = history

@@ -55,7 +55,7 @@ pub(crate) struct Claim {
     pub(crate) requested_at: Timestamp,
     pub(crate) at: Timestamp,
     pub(crate) thing: &'static str,
-    /// More services than one change may restart otherwise.
+    /// The limit that the person gave, where it takes effect.
     pub(crate) max_services: Option<usize>,
 }
 
@@ -70,6 +70,8 @@ pub(crate) struct Ignoring {
 /// All that happened.
 pub(crate) struct History {
     pub(crate) account: Account,
+    /// Random numbers for choices that were added later: what a seed did before, it still does.
+    pub(crate) aside: Rng,
     pub(crate) function: Arc<Function>,
     pub(crate) choices: Choices,
     pub(crate) subjects: Vec<Subject>,

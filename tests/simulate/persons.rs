@@ -5,6 +5,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
+use sim::Fault;
 
 use crate::history::{Claim, History, QUEUE, THINGS, pick, seconds};
 use crate::rolls::Rolls;
@@ -181,6 +182,7 @@ impl History {
                 self.dry_runs.push((now, thing));
                 json!({ "changed": [thing], "at": now, "dry_run": true })
             }
+            1 if self.aside.bool() => self.lower_the_limit(claim),
             1 => {
                 self.claims.push(claim);
                 json!({ "changed": [thing], "at": now })
@@ -199,6 +201,21 @@ impl History {
             }
         };
         self.send(rng, &request, is_direct).await;
+    }
+
+    /// The request of this claim under a lower limit. Perhaps no service can be described at first,
+    /// so that the limit goes a long way with it.
+    fn lower_the_limit(&mut self, claim: Claim) -> Value {
+        let most = self.aside.usize(1..3);
+        self.claims.push(Claim {
+            max_services: Some(most),
+            ..claim
+        });
+        if self.aside.bool() {
+            let end = claim.requested_at + SignedDuration::from_mins(3);
+            self.inject(Fault::server_error("ecs:DescribeServices", 500).until(end));
+        }
+        json!({ "changed": [claim.thing], "at": claim.at, "max_services": most })
     }
 
     /// A person asks for the restart of a service that cannot be restarted.

@@ -65,6 +65,7 @@ impl History {
         Self {
             done: vec![(began_at, format!("{choices:?}"))],
             account,
+            aside: Rng::with_seed(seed ^ 0xa51de),
             function,
             choices,
             subjects,

@@ -105,7 +105,7 @@ impl History {
         self.inject(fault);
     }
 
-    fn inject(&mut self, fault: Fault) {
+    pub(crate) fn inject(&mut self, fault: Fault) {
         self.note(format!("{fault:?}"));
         self.account.inject(fault);
     }

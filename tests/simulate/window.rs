@@ -12,7 +12,8 @@ pub(crate) struct Window {
     pub(crate) minutes: i32,
 }
 
-/// Berlin is an hour ahead of UTC in winter.
+/// Berlin is an hour ahead of UTC in winter. The short ones open a little after a history begins, at
+/// 13:00 UTC, so that changes come just before.
 pub(crate) const WINDOWS: [Window; 3] = [
     Window {
         tag: "Mon-Sun 15:00-18:30 Europe/Berlin",
@@ -25,8 +26,8 @@ pub(crate) const WINDOWS: [Window; 3] = [
         minutes: 8,
     },
     Window {
-        tag: "Mon-Sun 14:20-14:23 UTC",
-        opens: 14 * 3600 + 20 * 60,
+        tag: "Mon-Sun 13:20-13:23 UTC",
+        opens: 13 * 3600 + 20 * 60,
         minutes: 3,
     },
 ];

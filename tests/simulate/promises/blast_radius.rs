@@ -1,5 +1,5 @@
-//! Promise 4: a change that reaches more services than `RELOADER_MAX_SERVICES` restarts none, if
-//! no person allowed more.
+//! Promise 4: a change that reaches more services than `RELOADER_MAX_SERVICES`, or than the person
+//! who reports it allows, restarts none.
 
 use jiff::{SignedDuration, Timestamp};
 use sim::HistoryView;
@@ -14,7 +14,9 @@ pub(crate) struct BlastRadius;
 
 impl Promise for BlastRadius {
     fn check(&self, history: &History) -> Vec<Breach> {
-        if history.choices.max_services() >= history.subjects.len() {
+        let asked = history.claims.iter().filter_map(|claim| claim.max_services);
+        let fewest = asked.chain([history.choices.max_services()]).min();
+        if fewest >= Some(history.subjects.len()) {
             return Vec::new();
         }
         let mut breaches = Vec::new();
@@ -37,14 +39,7 @@ impl Promise for BlastRadius {
 fn is_allowed(history: &History, subject: &Subject, restart: &Restart) -> bool {
     let covered = newest_cover(history, restart, restart.history_unread.is_some());
     let allowed = |thing: &str, at: Timestamp| {
-        let raised = history
-            .claims
-            .iter()
-            .filter(|claim| claim.thing == thing && claim.requested_at <= restart.at)
-            .filter_map(|claim| claim.max_services);
-        raised
-            .chain([history.choices.max_services()])
-            .any(|most| stale(history, thing, at, restart) < most)
+        stale(history, thing, at, restart) < limit(history, thing, at, restart.at)
     };
     let is_newer = |at: Timestamp| {
         restart.raced.is_some()
@@ -57,6 +52,21 @@ fn is_allowed(history: &History, subject: &Subject, restart: &Restart) -> bool {
             let is_decoded = subject.watches_decoded(thing);
             is_newer(at) && (is_decoded || (subject.reads(thing) && allowed(thing, at)))
         })
+}
+
+/// The most services that a change of this instant may restart. A claim that lowers the limit does
+/// so for itself alone; one that raises it counts for every change of the thing, since they may meet.
+fn limit(history: &History, thing: &str, at: Timestamp, by: Timestamp) -> usize {
+    let most = history.choices.max_services();
+    let claims = history.claims.iter();
+    let claims = claims.filter(|claim| claim.thing == thing && claim.requested_at <= by);
+    let own = claims.clone().find(|claim| claim.at == at);
+    let asked = own.and_then(|claim| claim.max_services);
+    let raised = claims.filter_map(|claim| claim.max_services);
+    asked
+        .filter(|asked| *asked < most)
+        .or_else(|| raised.chain([most]).max())
+        .unwrap_or(most)
 }
 
 /// How many other services a change still reached after a restart.
