@@ -296,12 +296,12 @@ def test_boto3_continues_and_stops_deployments_in_the_simulated_account(simulate
 
     waiting = eventually(lambda: seen if (seen := newest()).get("lifecycleHookDetails") else None, INDEX_LAG_SECONDS, "not at its hook")
     [hook] = waiting["lifecycleHookDetails"]
-    told = ecs.describe_services(cluster="approvals", services=["api"])["services"][0]["deploymentConfiguration"]
+    described = ecs.describe_services(cluster="approvals", services=["api"])["services"][0]["deploymentConfiguration"]
     assert (waiting["status"], waiting["lifecycleStage"]) == ("IN_PROGRESS", "PRE_SCALE_UP")
     assert (hook["targetType"], hook["status"], hook["timeoutAction"]) == ("PAUSE", "AWAITING_ACTION", "ROLLBACK")
     assert datetime.now(UTC) < hook["expiresAt"] < datetime.now(UTC) + timedelta(minutes=11)
     assert (waiting["alarms"]["status"], waiting["deploymentCircuitBreaker"]["status"]) == ("MONITORING", "DISABLED")
-    assert (told["lifecycleHooks"], told["alarms"]) == (configuration["lifecycleHooks"], configuration["alarms"])
+    assert (described["lifecycleHooks"], described["alarms"]) == (configuration["lifecycleHooks"], configuration["alarms"])
 
     arn = waiting["serviceDeploymentArn"]
     ecs.continue_service_deployment(serviceDeploymentArn=arn, hookId=hook["hookId"], action="CONTINUE")

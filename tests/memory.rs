@@ -5,7 +5,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "a test that cannot go on fails"
+    reason = "a test that cannot continue fails"
 )]
 #![expect(
     clippy::print_stdout,
@@ -90,8 +90,8 @@ impl Stage {
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect::<BTreeMap<_, _>>(),
         };
-        let (tell, lines) = unbounded_channel();
-        let function = RuntimeApi::start(configuration, tell).await.unwrap();
+        let (sender, lines) = unbounded_channel();
+        let function = RuntimeApi::start(configuration, sender).await.unwrap();
         Self {
             account,
             function,

@@ -1,10 +1,10 @@
-//! Services that nothing may restart: what they ask for is invalid, unsupported or gone, or they do
-//! not watch anything.
+//! Services that nothing may restart: their tags are invalid or unsupported, they are gone, or they
+//! watch nothing.
 
 use fastrand::Rng;
 use sim::{Account, Controller, service};
 
-/// Services of which every history has one or none.
+/// Services of which every history has at most one.
 pub(crate) fn add(rng: &mut Rng, account: &Account) {
     let watching = |name: &str| service(name).watching("ssm:/app/ secret:prod/s");
     let bystander = match rng.usize(..16) {

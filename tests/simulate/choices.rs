@@ -1,4 +1,4 @@
-//! How one history is set up: the function's settings, its queue, and how events travel.
+//! The setting of one history: the function's settings, its queue, and the delivery of events.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use sim::{EventDelivery, RateLimits};
 
 use crate::history::{QUEUE_URL, pick, seconds};
 
-/// Chosen once, before a history begins.
+/// The choices before a history begins.
 #[derive(Clone, Debug)]
 pub(crate) struct Choices {
     /// The function's environment.
@@ -24,13 +24,13 @@ pub(crate) struct Choices {
     pub(crate) tag_index_lag: Duration,
     /// `DescribeParameters` may describe the version before.
     pub(crate) metadata_lag: Duration,
-    /// A task may read the version of a parameter before the newest; never for longer than the
-    /// function lets changes settle.
+    /// The time for which a task may read the version of a parameter before the newest. It is never
+    /// longer than `RELOADER_SETTLE`.
     pub(crate) replica_lag: Duration,
     pub(crate) services: usize,
 }
 
-/// One of many, where the others are one and the same.
+/// The `other` value once in so many `times`, otherwise the usual one.
 fn seldom<T: Copy>(rng: &mut Rng, times: usize, usual: T, other: T) -> T {
     if rng.usize(..times) == 0 {
         other
@@ -78,7 +78,7 @@ impl Choices {
         let longest = parsed(settle);
         let replica_lag = pick(rng, &[Duration::ZERO, Duration::ZERO, longest]);
         let is_large = rng.u8(..40) == 0;
-        // At the slowest pace the next turn must lie before the deadline.
+        // At the slowest pace the next turn must come before the deadline.
         let timeout = if rate == "0.1" {
             120
         } else {
@@ -120,12 +120,12 @@ impl Choices {
         self.setting(name).parse().unwrap()
     }
 
-    /// Every event arrives, some day.
+    /// True if every event arrives in the end.
     pub(crate) fn lossless(&self) -> bool {
         self.delivery.loss == 0.0
     }
 
-    /// The function restarts services, and does not only decide.
+    /// True if the function restarts services; false if it only decides.
     pub(crate) fn enforces(&self) -> bool {
         self.setting("RELOADER_MODE") == "enforce"
     }
@@ -142,7 +142,7 @@ impl Choices {
         self.number("RELOADER_MAX_IN_FLIGHT")
     }
 
-    /// How many invocations the queue starts at once; a direct one comes on top.
+    /// The number of invocations that the queue starts at once. A direct one comes on top.
     pub(crate) fn concurrency(&self) -> u32 {
         self.setting("RELOADER_CONCURRENCY").parse().unwrap()
     }
@@ -151,7 +151,7 @@ impl Choices {
         self.time("RELOADER_MIN_INTERVAL")
     }
 
-    /// How long after a change a restart may start.
+    /// The least time between a change and a restart.
     pub(crate) fn settle(&self) -> SignedDuration {
         self.time("RELOADER_SETTLE")
     }
@@ -164,7 +164,7 @@ impl Choices {
         self.time("RELOADER_SWEEP_SINCE")
     }
 
-    /// The part of the pace of restarts that each process has.
+    /// The share of each process in the pace of restarts.
     pub(crate) fn part(&self) -> Limit {
         let burst: u32 = self.setting("RELOADER_RESTART_BURST").parse().unwrap();
         let rate: f64 = self.setting("RELOADER_RESTART_RATE").parse().unwrap();
@@ -174,7 +174,7 @@ impl Choices {
         }
     }
 
-    /// How long it takes until so many restarts had their turns, one after another.
+    /// The time until so many restarts had their turns, one after another.
     pub(crate) fn turns(&self, restarts: usize) -> SignedDuration {
         let restarts = f64::from(u32::try_from(restarts).unwrap_or(u32::MAX));
         SignedDuration::from_secs_f64(restarts / self.part().rate)

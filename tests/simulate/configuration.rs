@@ -1,4 +1,5 @@
-//! What changes: parameters, objects and secrets, their labels and the tags that have them ignored.
+//! Changes of parameters, objects and secrets, of their labels and of the tags by which they are
+//! ignored.
 
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
@@ -10,7 +11,7 @@ use crate::history::{History, Ignoring, QUEUE, ROTATION, SECRET, pick};
 /// The key that its owner wants ignored for a while.
 const IGNORABLE: &str = "ssm:/app/a";
 
-/// Messages that nobody can read: dead letters, in the end.
+/// Malformed messages: they become dead letters.
 pub(crate) const MALFORMED: [&str; 4] = [
     "no JSON",
     "{}",
@@ -29,7 +30,7 @@ impl History {
     pub(crate) fn delete(&mut self, thing: &'static str) {
         match thing.split_once(':').unwrap() {
             ("ssm", name) => {
-                // A parameter takes its tags with it.
+                // A parameter is deleted with its tags.
                 self.account.untag_parameter(name, "reloader:ignore");
                 self.account.delete_parameter(name);
             }
@@ -45,7 +46,7 @@ impl History {
         self.end_ignoring(thing);
     }
 
-    /// Moves labels: only `AWSCURRENT` changes what tasks read.
+    /// Moves labels. Only a move of `AWSCURRENT` changes the value that tasks read.
     pub(crate) fn touch_secret(&mut self, rng: &mut Rng) {
         let name = SECRET.split_once(':').unwrap().1;
         let any = self.secrets[rng.usize(..self.secrets.len())].clone();
@@ -67,7 +68,7 @@ impl History {
         self.note("labels move, or a secret rotates");
     }
 
-    /// The owner of a key wants it ignored, or no longer.
+    /// Sets or removes the tag by which a key is ignored.
     pub(crate) fn ignore(&mut self, rng: &mut Rng) {
         let is_ignored = self
             .ignored
@@ -90,7 +91,7 @@ impl History {
         }
     }
 
-    /// The key is no longer to be ignored.
+    /// Removes the tag: the key is not ignored any more.
     pub(crate) fn stop_ignoring(&mut self) {
         let (_, name) = IGNORABLE.split_once(':').unwrap();
         self.account.untag_parameter(name, "reloader:ignore");
@@ -106,7 +107,7 @@ impl History {
         }
     }
 
-    /// Something that nobody can read comes among the other messages.
+    /// Puts a malformed message among the others.
     pub(crate) fn send_malformed(&mut self, rng: &mut Rng) {
         let body = pick(rng, &MALFORMED);
         self.account.send(QUEUE, body);
@@ -115,8 +116,8 @@ impl History {
         self.write("s3:config/app/x");
     }
 
-    /// The same secret or the same parameter of another Region, which no bare term means; or a call
-    /// that failed.
+    /// Sends the event of the same secret or parameter in another Region, which no bare term means;
+    /// or of a call that failed.
     pub(crate) fn send_foreign(&mut self, rng: &mut Rng) {
         let now = self.account.now();
         let detail = json!({ "name": "/app/b", "type": "String", "operation": "Update" });
@@ -189,7 +190,7 @@ fn put_secret(at: Timestamp) -> Value {
     })
 }
 
-/// Writes a thing; answers the version of a secret.
+/// Writes a thing. Returns the version, if it is a secret.
 pub(crate) fn write(account: &Account, thing: &str) -> Option<String> {
     match thing.split_once(':').unwrap() {
         ("ssm", name) => _ = account.put_parameter(name),

@@ -1,5 +1,5 @@
-//! How often each thing happened, and what must happen in a full run: a proof about what never
-//! happens proves nothing.
+//! Counts the happenings of a full run, and names those that must happen: a promise about something
+//! that never happens proves nothing.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::function::{End, FUNCTION};
 use crate::happening::Happening;
 use crate::history::History;
 
-/// How often each thing happened.
+/// The number of each happening.
 #[derive(Default)]
 pub(crate) struct Coverage(BTreeMap<String, u64>);
 
@@ -157,7 +157,7 @@ impl Coverage {
             .map(|(what, times)| format!("{times:>9}  {what}"))
     }
 
-    /// Everything that must happen in a full run, and did not.
+    /// Everything that must happen in a full run, but did not.
     pub(crate) fn missing(&self) -> Vec<String> {
         let reasons = Reason::ALL
             .iter()

@@ -1,4 +1,4 @@
-//! True if the function could know the instant of a change, and not only its second.
+//! Decides if the function could know the instant of a change, and not only its second.
 
 use jiff::Timestamp;
 use sim::{Call, CallResult};
@@ -6,8 +6,8 @@ use sim::{Call, CallResult};
 use crate::history::History;
 use crate::record::Restart;
 
-/// True if the process that restarted a service had asked Parameter Store, which knows, long
-/// after a parameter was written, and nothing else happened to that in the same second.
+/// True if the process that restarted a service had read the parameter's time from Parameter Store
+/// long enough after its write, and nothing else happened to the parameter in the same second.
 pub(crate) fn is_dated_exactly(
     history: &History,
     restart: &Restart,
@@ -17,7 +17,7 @@ pub(crate) fn is_dated_exactly(
     let Some(name) = thing.strip_prefix("ssm:") else {
         return false;
     };
-    // A source that names a whole second may know no more.
+    // A source that gives a whole second may not know more.
     let has_fraction = written.subsec_millisecond() != 0;
     let calls = &history.record().calls;
     let failed =
@@ -44,8 +44,8 @@ fn is_crowded(history: &History, written: Timestamp, thing: &str) -> bool {
 
 /// True if a call read the metadata of a parameter, or of a path above it, late enough.
 fn names(call: &Call, name: &str, restart: &Restart, written: Timestamp) -> bool {
-    // The end of its second, two seconds for the replicas, and three for which a description may
-    // wait for its turn.
+    // The end of its second, two seconds for the replicas, and three seconds in which a description
+    // may wait for its turn.
     const LONG_AFTER: i64 = 7;
     let is_late =
         written.as_second() + LONG_AFTER < call.time.as_second() && call.time < restart.at;

@@ -1,8 +1,8 @@
 //! Excuses: data, each proved by one call or one event of the account, and matched to the one
 //! restart that it explains.
 //!
-//! A call or event explains one restart and is consumed by it. Each kind is counted, and may not be
-//! needed more often than its ceiling.
+//! A call or event explains one restart and is consumed by it. Each kind is counted, and must stay
+//! below its ceiling.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,7 +11,7 @@ use crate::promises::Breach;
 
 macro_rules! kinds {
     ($($(#[doc = $doc:literal])+ $name:ident = $text:literal, at most $ceiling:literal,)+) => {
-        /// The kinds, with the promises that each is about.
+        /// The kinds of excuses, and the promises of each.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub(crate) enum Kind {
             $($(#[doc = $doc])+ $name,)+
@@ -24,7 +24,7 @@ macro_rules! kinds {
                 match self { $(Self::$name => $text),+ }
             }
 
-            /// The most that are believed of a thousand histories.
+            /// The ceiling in a thousand histories.
             fn ceiling(self) -> usize {
                 match self { $(Self::$name => $ceiling),+ }
             }
@@ -39,15 +39,15 @@ kinds! {
     EndedByAlarm = "1: ended by an alarm", at most 55,
     /// Tasks of the newest deployment read a value with which they fail.
     BadValue = "1: its tasks fail with the value", at most 50,
-    /// Tasks of the newest deployment missed a key that was deleted, or never was.
+    /// Tasks of the newest deployment missed a key that was deleted, or never existed.
     MissedKey = "1: its tasks missed a key", at most 10,
-    /// The tasks of the newest deployment wrote the key themselves at their start, as those of
-    /// each further one would.
+    /// The tasks of the newest deployment wrote the key themselves when they started, and tasks of
+    /// another deployment would do the same.
     WritesItself = "1: writes its own configuration", at most 8,
     /// The event of a label that moved was lost, and no API tells when a label moved.
     LabelMoved = "1: the event of a moved label was lost", at most 3,
-    /// The task read a replica that did not have the newest version yet, in a deployment that the
-    /// change did not ask for.
+    /// The task read a replica without the newest version, in a deployment that did not come from
+    /// the change.
     ReplicaLag = "1: read from a replica that lagged", at most 12,
     /// The change is older than `RELOADER_SWEEP_SINCE`, and its event was lost.
     OlderThanSweep = "1: older than the sweep reaches", at most 30,
@@ -57,7 +57,7 @@ kinds! {
     TooManyServices = "1: reaches more services than allowed", at most 40,
     /// A deployment that may not be superseded still ran when the history ended.
     StillHeld = "1: still held at the end", at most 3,
-    /// IAM refused the restart, which is not tried again.
+    /// IAM denied the restart, which is not tried again.
     Denied = "1: denied by IAM", at most 15,
     /// Somebody else deployed the service after this process had described it.
     Raced = "4: raced", at most 230,
@@ -67,16 +67,17 @@ kinds! {
     HistoryUnread = "3, 4 and 8: history not read", at most 40,
     /// The list of ignored keys could not be read.
     IgnoredUnread = "3: ignored keys not read", at most 4,
-    /// An object was written whose key, form-URL-decoded, is what the service watches: that AWS
-    /// tells it as it is is not proved.
+    /// An object was written whose key, form-URL-decoded, is a key that the service watches. It is
+    /// not proved that AWS sends the key unencoded.
     DecodedKey = "3: what a key would be decoded", at most 130,
-    /// Somebody else deployed the service while its rollback ran, of which Amazon ECS then shows
-    /// nothing but a deployment that another superseded.
+    /// Somebody else deployed the service while its rollback ran. Amazon ECS then shows only a
+    /// deployment that another one superseded.
     SupersededInRollback = "8: superseded while it was rolled back", at most 1,
 }
 
 impl Kind {
-    /// The most that are believed of so many histories; few of them may be unlike the many.
+    /// The ceiling in this number of histories. It is higher for few histories, which may differ
+    /// from the average.
     fn believed(self, histories: u64) -> usize {
         const BY_CHANCE: usize = 5;
         BY_CHANCE
@@ -101,7 +102,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// Why one break of a promise is none.
+/// An excuse: a kind, and its proof.
 #[derive(Clone, Debug)]
 pub(crate) struct Excuse {
     pub(crate) kind: Kind,
@@ -115,18 +116,19 @@ impl fmt::Display for Excuse {
     }
 }
 
-/// The excuses of one history, each consumed by what it is about.
+/// The excuses of one history, each consumed by one restart.
 #[derive(Default)]
 pub(crate) struct Ledger {
-    /// What each proof explains.
+    /// The restart that each proof explains.
     explained: BTreeMap<(Kind, String), String>,
-    /// The kinds, with what they were needed for: a restart that breaks two promises needs one.
+    /// The kinds, with the restarts for which they were needed: a restart that breaks two promises
+    /// needs one excuse.
     needed: BTreeSet<(Kind, String)>,
 }
 
 impl Ledger {
-    /// What is left of a breach, if anything: an excuse that explained something else already
-    /// explains nothing.
+    /// The breach, unless it is excused. A proof that explained another restart already excuses
+    /// nothing.
     pub(crate) fn settle(&mut self, breach: Breach) -> Option<Breach> {
         let Some(excuse) = &breach.excuse else {
             return Some(breach);
@@ -153,7 +155,7 @@ impl Ledger {
     }
 }
 
-/// How often each kind was needed.
+/// The number of uses of each kind.
 #[derive(Debug, Default)]
 pub(crate) struct Tally(BTreeMap<Kind, usize>);
 
@@ -164,7 +166,7 @@ impl Tally {
         }
     }
 
-    /// One line a kind: how often it was needed, and how often it may be.
+    /// One line a kind: the number of its uses, and its ceiling.
     pub(crate) fn lines(&self, histories: u64) -> Vec<String> {
         let line = |kind: &Kind| {
             format!(
@@ -176,7 +178,7 @@ impl Tally {
         Kind::ALL.iter().map(line).collect()
     }
 
-    /// The kinds that were needed too often.
+    /// The kinds above their ceiling.
     pub(crate) fn too_often(&self, histories: u64) -> Vec<Kind> {
         let all = Kind::ALL.iter().copied();
         all.filter(|kind| self.times(*kind) > kind.believed(histories))

@@ -1,5 +1,5 @@
-//! The function: a process for each invocation that runs at the same time, each of which may be
-//! lost at any instant, and the lines that they wrote.
+//! The function: one process for each invocation at the same time, and the lines that the processes
+//! wrote. Each process may be lost at any instant.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -37,38 +37,38 @@ impl Write for Log {
 /// it.
 pub(crate) const FUNCTION: &str = "AKIAPROCESS";
 
-/// How long an invocation lives that is lost.
+/// The moment at which an invocation is lost.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Life {
     For(Duration),
-    /// Until it has made so many calls of an operation, and so much longer: a call that took effect
-    /// is not answered yet.
+    /// After this many calls of an operation, and this much time: the last call took effect and has
+    /// no answer yet.
     Until(&'static str, usize, Duration),
 }
 
-/// How an invocation ended.
+/// The end of an invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     Answered,
-    /// Its process ended, as the history wanted.
+    /// Its process was lost, as the history planned.
     Lost,
-    /// Lambda ended it, since its time was up.
+    /// Lambda ended it at the end of its time.
     TimedOut,
 }
 
-/// An invocation, and in which process it ran.
+/// An invocation, and its process.
 #[derive(Clone, Debug)]
 pub(crate) struct Ran {
     pub(crate) process: String,
     pub(crate) from: Timestamp,
     pub(crate) until: Timestamp,
-    /// When it had to have answered.
+    /// The deadline of its answer.
     pub(crate) deadline: Timestamp,
     pub(crate) end: End,
 }
 
 impl Ran {
-    /// True if it made a call, and reported nothing of it.
+    /// True if it made calls and wrote no report.
     pub(crate) fn was_lost_with(&self, call: &Call) -> bool {
         self.end != End::Answered
             && self.process == call.principal
@@ -83,7 +83,7 @@ struct Process {
     reloader: Reloader,
 }
 
-/// An invocation that runs; the record is made whatever ends it.
+/// A running invocation. Its record is made at its end, in all cases.
 struct Running {
     function: Function,
     process: Option<Process>,
@@ -92,7 +92,7 @@ struct Running {
 }
 
 impl Running {
-    /// Notes how it ended.
+    /// Records its end.
     fn note(&self, process: &Process, end: End) {
         let ran = Ran {
             process: process.name.clone(),
@@ -135,7 +135,7 @@ pub(crate) struct Function {
     log: Log,
     idle: Arc<Mutex<Vec<Process>>>,
     started: Arc<AtomicUsize>,
-    /// How long the next invocations live, if they are lost.
+    /// The moments at which the next invocations are lost, if they are.
     lives: Arc<Mutex<Vec<Life>>>,
     ran: Arc<Mutex<Vec<Ran>>>,
 }
@@ -176,7 +176,7 @@ impl Function {
         }
     }
 
-    /// The next invocation that comes so far is lost then.
+    /// The next invocation that reaches this moment is lost.
     pub(crate) fn lose_after(&self, life: Life) {
         self.lives.lock().unwrap().push(life);
     }
@@ -203,7 +203,7 @@ impl Function {
         self.run(&payload, &invocation.request_id, left).await
     }
 
-    /// An invocation that no queue makes; its request id names it.
+    /// An invocation without a queue. Its request id names it.
     pub(crate) async fn direct(&self, payload: &str, left: Duration) -> InvocationResult {
         self.run(payload, "direct", left).await
     }
@@ -255,12 +255,12 @@ impl Function {
         }
     }
 
-    /// Lambda ends the processes that serve nobody: the next ones know nothing.
+    /// Ends the idle processes, as Lambda does: the next ones start without any memory.
     pub(crate) fn forget_processes(&self) {
         self.idle.lock().unwrap().clear();
     }
 
-    /// No invocation is lost any more.
+    /// From now on no invocation is lost.
     pub(crate) fn heal(&self) {
         self.lives.lock().unwrap().clear();
     }

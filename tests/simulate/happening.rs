@@ -1,4 +1,5 @@
-//! What may happen to the account, the services and the function in a history, and how often.
+//! Everything that may happen to the account, the services and the function in a history, with its
+//! weight.
 
 use fastrand::Rng;
 
@@ -13,7 +14,7 @@ macro_rules! happenings {
         impl Happening {
             pub(crate) const ALL: &[Self] = &[$(Self::$name),+];
 
-            /// Its part of all that happens.
+            /// Its weight among all happenings.
             fn weight(self) -> usize {
                 match self { $(Self::$name => $weight),+ }
             }
@@ -34,7 +35,7 @@ happenings! {
     LostInvocation = 3, "a lost invocation";
     /// Calls of one kind fail, hang or are slow.
     Fault = 5, "a fault";
-    /// Two things go wrong that make each other worse.
+    /// Two faults that make each other worse.
     Combination = 2, "a combination of faults";
     /// The sweep runs.
     Sweep = 1, "a sweep";
@@ -48,9 +49,9 @@ happenings! {
     Compete = 1, "a competitor";
     /// A service is scaled.
     Scale = 2, "a scaling";
-    /// A person asks for restarts.
+    /// A person requests restarts.
     Ask = 2, "a request";
-    /// A person asks for the restart of something that cannot be restarted.
+    /// A person requests the restart of something that cannot be restarted.
     AskInVain = 1, "a request in vain";
     /// The function's mapping is disabled for a while.
     Stop = 1, "a stop of everything";
@@ -58,13 +59,13 @@ happenings! {
     WriteAndDeploy = 1, "a write with a deployment";
     /// An owner tags a service.
     Tag = 3, "a tag of a service";
-    /// An owner wants a key ignored, or no longer.
+    /// An owner sets or removes the tag by which a key is ignored.
     Ignore = 1, "a tag of a key";
     /// A person stops a rollout.
     StopRollout = 2, "a stopped rollout";
     /// An alarm goes off during a rollout.
     Alarm = 2, "an alarm";
-    /// A message that nobody can read.
+    /// A malformed message.
     Malformed = 1, "a malformed message";
     /// An event of another Region.
     Foreign = 1, "an event of another Region";

@@ -1,4 +1,4 @@
-//! All that happened in one history, and what the promises ask of it.
+//! The record of one history, and the questions of the promises about it.
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,15 +33,15 @@ pub(crate) const THINGS: [&str; 9] = [
     ENCODED,
 ];
 
-/// An object whose key may be taken for a form-URL-encoded one, and what that would be decoded:
-/// nobody ever writes that.
+/// An object whose key may be taken for a form-URL-encoded one, and its decoded form, which nobody
+/// ever writes.
 pub(crate) const ENCODED: &str = "s3:config/a%2Bb";
 pub(crate) const DECODED: &str = "s3:config/a+b";
 
-/// Its owner wants nobody to be restarted for it.
+/// A key whose owner wants it ignored.
 pub(crate) const IGNORED: &str = "ssm:/app/ignored";
 
-/// How long a rotation takes until the label moves.
+/// The time from the start of a rotation to the move of the label.
 pub(crate) const ROTATION: Duration = Duration::from_secs(6);
 pub(crate) const SECRET: &str = "secret:prod/s";
 
@@ -49,7 +49,7 @@ pub(crate) const SECRET: &str = "secret:prod/s";
 /// ignored keys for one more, and an invocation takes two.
 const IGNORED_LATE: SignedDuration = SignedDuration::from_mins(5);
 
-/// What a person said was written, and when.
+/// A change that a person reported in a request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Claim {
     pub(crate) requested_at: Timestamp,
@@ -59,7 +59,7 @@ pub(crate) struct Claim {
     pub(crate) max_services: Option<usize>,
 }
 
-/// A time in which the owner of a key wants nobody to be restarted for it.
+/// A time in which the owner of a key wants it ignored.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ignoring {
     pub(crate) thing: &'static str,
@@ -67,7 +67,7 @@ pub(crate) struct Ignoring {
     pub(crate) until: Option<Timestamp>,
 }
 
-/// All that happened.
+/// The record of one history.
 pub(crate) struct History {
     pub(crate) account: Account,
     /// Random numbers for choices that were added later: what a seed did before, it still does.
@@ -75,36 +75,36 @@ pub(crate) struct History {
     pub(crate) function: Arc<Function>,
     pub(crate) choices: Choices,
     pub(crate) subjects: Vec<Subject>,
-    /// The first thing happened no earlier.
+    /// The start: everything happened later.
     pub(crate) began_at: Timestamp,
-    /// Changes, and their instants: each may ask for a restart.
+    /// Changes, and their instants: each may need a restart.
     pub(crate) writes: Vec<(Timestamp, &'static str)>,
-    /// When a version of the secret was made the current one that was not new.
+    /// The instants at which an old version of the secret became the current one.
     pub(crate) moved: Option<Timestamp>,
-    /// Changes that persons reported: those may ask for restarts, too.
+    /// Changes that persons reported: these may need restarts, too.
     pub(crate) claims: Vec<Claim>,
-    /// Changes that persons asked about only.
+    /// Changes of dry runs.
     pub(crate) dry_runs: Vec<(Timestamp, &'static str)>,
     pub(crate) deletions: Vec<(Timestamp, &'static str)>,
     /// Keys that are gone now.
     pub(crate) deleted: BTreeSet<&'static str>,
     pub(crate) ignored: Vec<Ignoring>,
-    /// Messages that nobody can read.
+    /// Malformed messages.
     pub(crate) malformed: Vec<&'static str>,
-    /// When a person asked for a service to be restarted.
+    /// The instants at which persons requested the restart of a service.
     pub(crate) requests: Vec<(Timestamp, String)>,
-    /// Times in which something goes wrong on purpose.
+    /// Times in which faults are injected.
     pub(crate) troubles: Vec<Span>,
     /// The lines about services when everything was delivered, before the last sweeps.
     pub(crate) lines_by_then: Vec<Value>,
-    /// When that was.
+    /// The instant of these lines.
     pub(crate) delivered_at: Timestamp,
     /// Stale tasks at that time.
     pub(crate) stale_by_then: Vec<StaleTask>,
     pub(crate) last_sweep_at: Timestamp,
-    /// It did not settle.
+    /// True if the history did not settle.
     pub(crate) stormy: bool,
-    /// All that was done, in words.
+    /// Everything that was done, in words.
     pub(crate) done: Vec<(Timestamp, String)>,
     pub(crate) happened: BTreeMap<Happening, usize>,
     /// The versions of the secret, oldest first.
@@ -121,7 +121,7 @@ pub(crate) fn seconds(rng: &mut Rng, from: u64, to: u64) -> Duration {
 }
 
 impl History {
-    /// The account's record, once nothing happens any more.
+    /// The account's record, at the end of the history.
     pub(crate) fn record(&self) -> &Record {
         self.record.get_or_init(|| Record::of(self))
     }
@@ -134,7 +134,7 @@ impl History {
         self.subjects.iter().find(|subject| subject.name == name)
     }
 
-    /// True where a change of a line is one that a person only asked about.
+    /// True if a change of a line belongs to a dry run.
     pub(crate) fn is_dry_run(&self, change: &Value) -> bool {
         let is_named = |(at, thing): &(Timestamp, &str)| {
             change["key"] == **thing && change["changed_at"] == at.to_string()
@@ -142,7 +142,7 @@ impl History {
         self.dry_runs.iter().any(is_named)
     }
 
-    /// When tasks wrote a thing, which only the account knows.
+    /// The instants at which tasks wrote a thing. Only the account knows them.
     pub(crate) fn own_writes(&self, thing: &str) -> Vec<Timestamp> {
         let name = thing
             .split_once(':')
@@ -154,7 +154,7 @@ impl History {
         written
     }
 
-    /// When a thing last changed before an instant.
+    /// The last change of a thing before an instant.
     pub(crate) fn last_write(&self, thing: &str, by: Timestamp) -> Option<Timestamp> {
         let of_persons = self
             .writes
@@ -167,7 +167,7 @@ impl History {
             .max()
     }
 
-    /// Changes, also those that persons reported, as far as they were known at an instant.
+    /// Changes, including those that persons reported, as far as they were known at an instant.
     pub(crate) fn asked_changes(
         &self,
         by: Timestamp,
@@ -184,7 +184,7 @@ impl History {
             .chain(claims)
     }
 
-    /// When anything changed that a service may be restarted for.
+    /// The instants of all changes for which a service may be restarted.
     pub(crate) fn changes_until(
         &self,
         subject: &Subject,
@@ -201,7 +201,7 @@ impl History {
             .chain(own.into_iter().filter(move |at| *at <= by))
     }
 
-    /// When anything changed that a service watches, at any time.
+    /// The instants of all changes of things that a service watches.
     pub(crate) fn changes_of(&self, subject: &Subject) -> impl Iterator<Item = Timestamp> {
         let own = if subject.writes() {
             self.own_writes(OWN)
@@ -214,7 +214,7 @@ impl History {
             .chain(own)
     }
 
-    /// True if the owner of a key may have wanted it ignored when a change of it was decided.
+    /// True if the tag to ignore a key may have been set when its change was decided.
     pub(crate) fn was_ignored(&self, thing: &str, written: Timestamp) -> bool {
         let reaches =
             |until: Option<Timestamp>| until.is_none_or(|until| written <= until + IGNORED_LATE);
@@ -232,7 +232,7 @@ impl History {
         })
     }
 
-    /// How many services a change of a thing reaches.
+    /// The number of services that a change of a thing reaches.
     pub(crate) fn reached(&self, thing: &str) -> usize {
         self.subjects
             .iter()

@@ -1,5 +1,5 @@
-//! When a restart has to wait, derived from the account, from the tags and from the settings: the
-//! function's own words are not asked.
+//! The times in which a restart has to wait, derived from the account, the tags and the settings,
+//! never from the function's log.
 
 use jiff::{SignedDuration, Timestamp};
 use sim::HistoryView;
@@ -7,16 +7,16 @@ use sim::HistoryView;
 use crate::history::History;
 use crate::subject::Subject;
 
-/// Waits are counted in steps, so that a little less than the limit may be enough.
+/// The waits of the function are counted in steps, so it may give up a little before the limit.
 pub(crate) const SLACK: SignedDuration = SignedDuration::from_mins(8);
 
-/// A time in which nothing needs to start.
+/// A time in which no restart is due.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Span {
     pub(crate) from: Timestamp,
     pub(crate) until: Timestamp,
-    /// The function can know when it ends, and returns then. What has no known end is described
-    /// every few minutes.
+    /// True if the function knows the end, and returns at it. Without a known end it describes the
+    /// service every few minutes.
     pub(crate) known: bool,
 }
 
@@ -38,7 +38,7 @@ impl Span {
     }
 }
 
-/// All that holds a restart of a service at one time or another, in order.
+/// Everything that holds restarts of a service, in the order of time.
 pub(crate) fn all(history: &History, subject: &Subject) -> Vec<Span> {
     let mut spans = subject.pauses();
     spans.extend(subject.closed(history.began_at, history.ended_at()));
@@ -50,7 +50,7 @@ pub(crate) fn all(history: &History, subject: &Subject) -> Vec<Span> {
     spans
 }
 
-/// How long something without a known end held a restart between two instants.
+/// The time for which a hold without a known end lasted between two instants.
 pub(crate) fn without_known_end(
     history: &History,
     subject: &Subject,

@@ -37,14 +37,14 @@ mod window;
 
 use std::process::ExitCode;
 
-/// Under `cargo test`, which names no number.
+/// The number under `cargo test`.
 const FEW: u64 = 60;
 
 struct Arguments {
     first: u64,
     seeds: u64,
     one: Option<u64>,
-    /// Stop at the first history that breaks a promise.
+    /// Stops at the first history that breaks a promise.
     stops: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Many histories, on all cores, and what they prove together.
+//! Runs many histories, on all cores, and judges them together.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -9,10 +9,10 @@ use crate::coverage::Coverage;
 use crate::excuse::Tally;
 use crate::verdict::{self, Verdict};
 
-/// Every so many histories, one is run twice and must be the same.
+/// One history in this many is run twice, and must be the same.
 const REPLAYED: u64 = 50;
 
-/// So many histories must show everything that can happen.
+/// This number of histories must show everything that can happen.
 const FULL: u64 = 2000;
 
 /// A history that broke promises.
@@ -22,7 +22,7 @@ struct Failure {
     timeline: String,
 }
 
-/// All that is known so far.
+/// The results so far.
 struct Progress {
     failures: Vec<Failure>,
     coverage: Coverage,
@@ -39,7 +39,7 @@ struct Many<'a> {
     progress: Mutex<Progress>,
 }
 
-/// Runs them, and prints what became of them; true if every promise held.
+/// Runs them, and prints the results. True if every promise held.
 pub(crate) fn run(arguments: &Arguments) -> bool {
     let began = Instant::now();
     let many = Many {
@@ -88,7 +88,7 @@ impl Many<'_> {
         progress.tally.count(verdict.excused);
         progress.coverage.add(verdict.coverage);
         if !verdict.broken.is_empty() {
-            // A run that is cut short names it all the same.
+            // Printed at once, for a run that is stopped early.
             eprintln!("simulate: seed {seed} broke: {}", verdict.broken.join("; "));
             progress.failures.push(Failure {
                 seed,

@@ -1,4 +1,4 @@
-//! What persons, pipelines, alarms and other callers do to the services and to the function.
+//! The acts of persons, pipelines, alarms and other callers on the services and on the function.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::history::{Claim, History, QUEUE, THINGS, pick, seconds};
 use crate::rolls::Rolls;
 use crate::subject::Subject;
 
-/// What ends a rollout from outside.
+/// The ends of a rollout from outside.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Ending {
     Stop,
@@ -47,7 +47,8 @@ impl History {
         }
     }
 
-    /// A pipeline writes what a service reads, and deploys it, most often within one second.
+    /// A pipeline writes a key that a service reads, and deploys the service, most often within one
+    /// second.
     pub(crate) async fn write_and_deploy(&mut self, rng: &mut Rng) {
         let subject = &self.subjects[rng.usize(..self.subjects.len())];
         let name = subject.name.clone();
@@ -92,7 +93,7 @@ impl History {
         }
     }
 
-    /// A person stops what is rolled out, or an alarm goes off meanwhile.
+    /// A person stops a rollout, or an alarm goes off during it.
     pub(crate) async fn end_a_rollout(&mut self, rng: &mut Rng, ending: Ending) {
         let can_end = |subject: &&Subject| ending == Ending::Stop || subject.alarm.is_some();
         let subjects: Vec<_> = self.subjects.iter().filter(can_end).cloned().collect();
@@ -151,8 +152,8 @@ impl History {
         self.note(format!("{name} scales to {desired}"));
     }
 
-    /// An owner pauses a service, or goes on with it; one that was not meant for all it reads is
-    /// now.
+    /// An owner pauses a service or ends its pause, or adds the missing watch terms of a service
+    /// that watched only a part of its keys.
     pub(crate) fn tag(&mut self, rng: &mut Rng) {
         let place = rng.usize(..self.subjects.len());
         let subject = &mut self.subjects[place];
@@ -171,7 +172,7 @@ impl History {
         }
     }
 
-    /// A person asks for restarts, directly or through the queue, perhaps twice.
+    /// A person requests restarts, directly or through the queue, perhaps twice.
     pub(crate) async fn ask(&mut self, rng: &mut Rng) {
         let thing = pick(rng, &THINGS);
         let name = self.subjects[rng.usize(..self.subjects.len())].name.clone();
@@ -188,7 +189,7 @@ impl History {
                 json!({ "changed": [thing], "at": now })
             }
             2 => {
-                // Who sends it through the queue may not raise a limit.
+                // A message in the queue may not raise a limit.
                 self.claims.push(Claim {
                     max_services: is_direct.then_some(50),
                     ..claim
@@ -218,7 +219,7 @@ impl History {
         json!({ "changed": [claim.thing], "at": claim.at, "max_services": most })
     }
 
-    /// A person asks for the restart of a service that cannot be restarted.
+    /// A person requests the restart of a service that cannot be restarted.
     pub(crate) async fn ask_in_vain(&mut self, rng: &mut Rng) {
         let name = pick(
             rng,

@@ -29,7 +29,7 @@ use crate::history::History;
 
 /// One promise of the design.
 pub(crate) trait Promise {
-    /// Everything that broke it in a history, what is excused among it.
+    /// All breaches of it in a history, with the excused ones.
     fn check(&self, history: &History) -> Vec<Breach>;
 }
 
@@ -61,16 +61,16 @@ pub(crate) const ALL: [&dyn Promise; 21] = [
 /// A promise that was broken.
 #[derive(Clone, Debug)]
 pub(crate) struct Breach {
-    /// Its number in the design, and what was broken.
+    /// Its number in the design, and the breach in words.
     pub(crate) what: String,
-    /// The one restart, or the one owed restart, that it is about.
+    /// The restart, or the owed restart, that it is about.
     pub(crate) about: String,
-    /// What explains it, if anything does.
+    /// The excuses that may explain it.
     pub(crate) excuse: Option<Excuse>,
 }
 
 impl Breach {
-    /// One that nothing may excuse.
+    /// A breach without excuses.
     pub(crate) fn of(what: String) -> Self {
         Self {
             about: what.clone(),
@@ -79,7 +79,7 @@ impl Breach {
         }
     }
 
-    /// One about the restart that started this deployment.
+    /// A breach about the restart that started this deployment.
     pub(crate) fn about(deployment: &str, what: String, excuse: Option<Excuse>) -> Self {
         Self {
             what,

@@ -1,7 +1,7 @@
 //! The account's own record of a history, read once: calls, deployments, restarts, and the calls
 //! and events that may explain a restart.
 //!
-//! The words of the function's log prove nothing here.
+//! The function's log proves nothing here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -27,16 +27,16 @@ const HURRY: SignedDuration = SignedDuration::from_secs(3);
 /// The list of ignored keys is believed for a minute, in an invocation of two minutes.
 const IGNORED_BELIEVED: SignedDuration = SignedDuration::from_mins(3);
 
-/// A restart that the function asked for, and that took effect.
+/// A restart by the function that took effect.
 #[derive(Debug)]
 pub(crate) struct Restart {
     pub(crate) service: String,
     pub(crate) at: Timestamp,
-    /// In which process.
+    /// The process.
     pub(crate) by: String,
     /// The deployment that it started, as the recorded call carries it.
     pub(crate) deployment: String,
-    /// The deployment of somebody else that was made after this process had described the service.
+    /// A deployment by somebody else after this process had described the service.
     pub(crate) raced: Option<String>,
     /// The call that was to read the deployment history, which never blocks a restart: it failed,
     /// or little of the invocation's time was left for its answer.
@@ -45,7 +45,7 @@ pub(crate) struct Restart {
     pub(crate) ignored_unread: Option<String>,
 }
 
-/// All that is known of a history once it has ended.
+/// The record of a history at its end.
 pub(crate) struct Record {
     pub(crate) calls: Vec<Call>,
     pub(crate) ran: Vec<Ran>,
@@ -186,7 +186,7 @@ fn lately<'a>(
 
 /// The deployment by somebody else, or by another process, that was made between this process's
 /// last description of the service and its restart. A process that did not describe the service
-/// shortly before raced nobody: it should have.
+/// shortly before is not excused.
 fn raced(
     past: &[HistoryView],
     ours: &[Restart],
@@ -215,8 +215,8 @@ fn raced(
         .map(|past| format!("{} of {}", past.deployment, past.created_at))
 }
 
-/// A call that did not read what it was to read: it failed, or its page token is one of a listing
-/// that does not end. No service of a history has more deployments than a page holds.
+/// A read without a result: it failed, or its page token is one of a listing that does not end. No
+/// service of a history has more deployments than a page holds.
 pub(crate) fn is_unread(call: &Call) -> bool {
     call.result != CallResult::Ok
         || !call.input["nextToken"].is_null()

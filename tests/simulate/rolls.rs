@@ -11,7 +11,7 @@ use crate::history::pick;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Rolls {
     AboveDesired,
-    /// With a single task not at all.
+    /// A single task has no deployment strategy of its own.
     BelowDesired,
     BlueGreen,
     /// In Express Mode, as a canary.
@@ -28,8 +28,8 @@ pub(crate) const ROLLS: [Rolls; 7] = [
     Rolls::Express,
 ];
 
-/// A person looks after a PAUSE hook and may forget it; a Lambda hook fails for some. A service that
-/// writes its own configuration would wait for each of its restarts: its hooks never take a day.
+/// A person acts on a PAUSE hook, or forgets it; some Lambda hooks fail. A service that writes its
+/// own configuration would wait at each of its restarts, so its hooks never take a day.
 pub(crate) fn any_hook(rng: &mut Rng, writes: bool) -> Hook {
     let stage = pick(
         rng,

@@ -1,4 +1,4 @@
-//! What may excuse that a task holds an old version.
+//! The excuses for tasks with an old version.
 
 use jiff::{SignedDuration, Timestamp};
 use sim::{Call, CallResult, EndedBy, HistoryView, StaleTask};
@@ -8,8 +8,8 @@ use crate::history::{History, SECRET};
 use crate::holds;
 use crate::subject::{OWN, Subject};
 
-/// True if the service of a task watches what the task has in an old version, and its owner, and
-/// that of the function, want it restarted.
+/// True if a task with an old version of a key should be restarted: its service watches the key,
+/// and no mode forbids it.
 pub(crate) fn is_owed(history: &History, stale: &StaleTask) -> bool {
     history.choices.enforces()
         && history
@@ -17,7 +17,8 @@ pub(crate) fn is_owed(history: &History, stale: &StaleTask) -> bool {
             .is_some_and(|subject| subject.mode.is_none() && subject.watches(&stale.thing))
 }
 
-/// What explains, at the instant `by`, that a task holds an old version of what it is owed.
+/// The excuses, at the instant `by`, for a task that has an old version of a key which its service
+/// watches.
 pub(crate) fn excuse(history: &History, stale: &StaleTask, by: Timestamp) -> Option<Excuse> {
     let subject = history.subject(&stale.service)?;
     let written = history.last_write(&stale.thing, by)?;
@@ -41,8 +42,8 @@ fn describe(past: &HistoryView) -> String {
     )
 }
 
-/// The restart that read what a task has in an old version, and that was ended: by a person, a hook
-/// or its time-out, or by an alarm. A newer change of anything that the service watches frees it.
+/// The restart that read the newer version and was ended: by a person, a hook or its time-out, or
+/// by an alarm. A newer change of any key that the service watches allows the next restart.
 pub(crate) fn ended_restart(
     history: &History,
     stale: &StaleTask,
@@ -51,7 +52,7 @@ pub(crate) fn ended_restart(
     let subject = history.subject(&stale.service)?;
     let written = history.last_write(&stale.thing, by)?;
     let past = history.record().past(&subject.name);
-    // A rollback brings the task definition back that ran before.
+    // A rollback brings the previous task definition back.
     let runs = past
         .iter()
         .filter(|past| past.status == "SUCCESSFUL")
@@ -88,7 +89,7 @@ fn its_tasks_fail(history: &History, subject: &Subject, by: Timestamp) -> Option
     let failure = newest.failures.first()?;
     let has_failed =
         newest.ended_by == Some(EndedBy::CircuitBreaker) || newest.finished_at.is_none();
-    // A newer change frees what failed, unless it is ignored or reaches too many services.
+    // A newer change allows the next restart, unless it is ignored or reaches too many services.
     let frees = |at: &Timestamp| {
         let refused = history.writes.iter().any(|(written, thing)| {
             written == at
@@ -107,8 +108,8 @@ fn its_tasks_fail(history: &History, subject: &Subject, by: Timestamp) -> Option
     (has_failed && !is_freed).then(|| kind.by(describe(newest)))
 }
 
-/// The newest deployment of a service, if its own tasks wrote the key since: each further
-/// deployment would do the same.
+/// The newest deployment of a service, if its own tasks wrote the key since: another deployment
+/// would do the same.
 fn writes_itself(
     history: &History,
     subject: &Subject,
@@ -139,7 +140,7 @@ fn label_moved(history: &History, stale: &StaleTask, written: Timestamp) -> Opti
 }
 
 /// All tasks are newer than the change, and this one read a replica that did not have it yet. A
-/// restart that the change asked for comes later than that.
+/// restart for the change would be later than that.
 fn replica_lag(history: &History, stale: &StaleTask, written: Timestamp) -> Option<Excuse> {
     if !stale.thing.starts_with("ssm:") {
         return None;
@@ -171,10 +172,10 @@ fn replica_lag(history: &History, stale: &StaleTask, written: Timestamp) -> Opti
     }
 }
 
-/// What was written long ago, and whose event was lost, the sweep only reports.
+/// The sweep only reports a change that is long ago and whose event was lost.
 fn older_than_sweep(history: &History, stale: &StaleTask, written: Timestamp) -> Option<Excuse> {
     let reach = history.choices.sweep_since();
-    // Nor does the event of a change reach a service that watches the key only later, or whose key
+    // The event of a change does not help a service that watches the key only later, or a key that
     // was ignored for a while.
     let is_missed = !history.choices.lossless()
         || history
@@ -203,7 +204,7 @@ fn held_for_too_long(
         .then(|| Kind::HoldLimit.by(format!("{} was held for {held:#}", subject.name)))
 }
 
-/// A deployment that is older than the change, and still runs when the history ends.
+/// A deployment that is older than the change, and still runs at the end of the history.
 fn still_held(history: &History, subject: &Subject, written: Timestamp) -> Option<Excuse> {
     let past = history.record().past(&subject.name);
     let newest = past.iter().max_by_key(|past| past.created_at)?;
@@ -211,7 +212,7 @@ fn still_held(history: &History, subject: &Subject, written: Timestamp) -> Optio
     runs.then(|| Kind::StillHeld.by(describe(newest)))
 }
 
-/// The call that IAM refused: no other one follows before the next sweep.
+/// The call that IAM denied: no other one follows before the next sweep.
 pub(crate) fn denied(
     history: &History,
     subject: &Subject,

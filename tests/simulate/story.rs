@@ -1,4 +1,4 @@
-//! One history from a seed: its beginning, what happens, and its end.
+//! One history from a seed: its beginning, its happenings, and its end.
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +20,7 @@ use crate::subject::Subject;
 
 const BUCKET: &str = "config";
 
-/// No history calls that often while it settles: something has gone wild.
+/// The most calls while a history settles. More of them mean an endless loop.
 const A_STORM: usize = 20_000;
 
 impl History {
@@ -135,7 +135,7 @@ impl History {
         self.invoke(r#"{"sweep": {}}"#.to_owned()).await;
     }
 
-    /// Until the queue is empty: what a window lets through a little of each day takes days.
+    /// Lets time pass until the queue is empty. Work that waits for a window may take days.
     async fn settle(&mut self) {
         let settled = async {
             for _ in 0..60 {
@@ -163,8 +163,8 @@ impl History {
         last.values().any(|line| line["decision"] == "hold")
     }
 
-    /// Faults are healed, everything is delivered, and what is left to do is done; then the sweep
-    /// finds what was lost.
+    /// Ends all faults, delivers all events, and waits until all work is done; then the sweep finds
+    /// the changes whose events were lost.
     async fn end(&mut self) {
         self.heal();
         self.note("all is healed");
@@ -181,7 +181,7 @@ impl History {
             self.settle().await;
             let pause = self.until_next_sweep();
             self.account.run_for(pause).await;
-            // The sweep sends no holds: the next one takes them up. A window opens once a day.
+            // The sweep defers nothing: the next one decides again. A window opens once a day.
             if self.stormy || (sweeps >= 2 && (sweeps == 30 || !self.holds())) {
                 break;
             }
@@ -190,7 +190,8 @@ impl History {
         self.note("the end");
     }
 
-    /// The sweep comes every hour and a little, and once within each window, however short.
+    /// The sweep runs a little less often than each hour, and once within each window, however
+    /// short.
     fn until_next_sweep(&self) -> Duration {
         let (now, hour) = (self.account.now(), SignedDuration::from_mins(65));
         let openings = self
@@ -199,7 +200,7 @@ impl History {
             .flat_map(|subject| subject.closed(now, now + hour * 2))
             .filter(|span| now < span.until)
             .map(|span| span.until.duration_since(now) + SignedDuration::from_secs(20));
-        // A sweep just before an opening would still run when a short window closes.
+        // A sweep that starts just before an opening might miss a short window.
         let near = openings.filter(|opening| *opening < hour + SignedDuration::from_mins(4));
         let pause = near.min().unwrap_or(hour);
         Duration::try_from(pause).unwrap()
@@ -230,7 +231,7 @@ impl History {
     }
 }
 
-/// An account in which everything was written long ago; answers the versions of the secret.
+/// Writes everything long before the history. Returns the versions of the secret.
 async fn open(choices: &Choices, seed: u64) -> (Account, Vec<String>) {
     let account = Account::new(AccountConfig {
         seed: seed ^ 0xacc,
@@ -253,7 +254,7 @@ async fn open(choices: &Choices, seed: u64) -> (Account, Vec<String>) {
     (account, secrets)
 }
 
-/// Lets the account's events reach the function through its queue.
+/// Connects the account's events to the function, through its queue.
 fn connect(account: &Account, choices: &Choices, function: &Arc<Function>) {
     account.add_queue(QUEUE, Duration::from_mins(13), 5);
     account.set_event_delivery(choices.delivery);
@@ -276,7 +277,7 @@ fn connect(account: &Account, choices: &Choices, function: &Arc<Function>) {
         maximum_concurrency: choices.concurrency() as usize,
         ..EventSourceMapping::new(QUEUE)
     };
-    // The account must not keep itself alive: many histories follow one another.
+    // A weak reference: the account would keep itself alive, and many histories follow one another.
     let invoked = Arc::downgrade(function);
     account.connect(
         mapping,

@@ -1,4 +1,4 @@
-//! A service of a history, and the restarts that it may expect.
+//! A service of a history, and the restarts that it needs.
 
 use std::time::Duration;
 
@@ -13,8 +13,7 @@ use crate::holds::Span;
 use crate::rolls::{ROLLS, Rolls, any_hook};
 use crate::window::{WINDOWS, Window};
 
-/// Terms that watch the things that change. The prefix of one parameter's name is that of another
-/// one's.
+/// Terms that watch the things that change. One parameter's name is the beginning of another's.
 const TERMS: [&str; 8] = [
     "ssm:/app/",
     "ssm:/app/a",
@@ -26,13 +25,13 @@ const TERMS: [&str; 8] = [
     DECODED,
 ];
 
-/// A term that takes one parameter out of a path.
+/// A term that excludes one parameter of a path.
 const EXCEPT: &str = "-ssm:/app/a";
 
 /// The parameter that some services write themselves.
 pub(crate) const OWN: &str = "ssm:/own";
 
-/// When its owner wants no restart, from the start.
+/// The times at which its owner wants no restart, from the start.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Quiet {
     Never,
@@ -42,43 +41,43 @@ enum Quiet {
 
 const PAUSED_UNTIL: &str = "2026-01-31T13:40:00Z";
 
-/// A value of which versions makes the tasks of a service fail.
+/// The versions whose value makes the tasks of a service fail.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum BadValue {
     Never,
     /// From the third version on.
     ForEver,
-    /// The third version: the next one repairs it.
+    /// The third version alone: the next one repairs it.
     Once,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Subject {
     pub(crate) name: String,
-    /// All that it reads; it watches that, at the latest when the history ends.
+    /// Everything that it reads. It watches all of it, at the latest at the end of the history.
     pub(crate) terms: Vec<&'static str>,
-    /// At first it watches only a part of what it reads.
+    /// True if it watches only a part of it at first.
     pub(crate) late: bool,
-    /// When it began to watch all that it reads.
+    /// The instant at which it began to watch all of it.
     pub(crate) widened_at: Timestamp,
-    /// When its owner set the tag that pauses it, or took it away.
+    /// The instants at which its owner set the tag that pauses it, or removed it.
     pub(crate) tagged_pauses: Vec<(Timestamp, bool)>,
     quiet: Quiet,
     pub(crate) mode: Option<&'static str>,
     pub(crate) min_interval: SignedDuration,
     fails: BadValue,
-    /// Its task definition names a version of the secret by its id.
+    /// True if its task definition names a version of the secret by its id.
     pinned: Option<String>,
-    /// Its count was changed: tasks may be new without a deployment.
+    /// True if its count was changed: tasks may be new without a deployment.
     pub(crate) was_scaled: bool,
     pub(crate) rolls: Rolls,
-    /// True if a deployment that fails is rolled back; nothing if it is not even noticed.
+    /// True if a failed deployment is rolled back; `None` without a circuit breaker.
     pub(crate) breaker: Option<bool>,
-    /// At which its deployments stop.
+    /// The hook at which its deployments stop.
     pub(crate) hooks: Vec<Hook>,
-    /// How long it bakes, if an alarm watches its deployments.
+    /// Its bake time, if an alarm watches its deployments.
     pub(crate) alarm: Option<Duration>,
-    /// How often a pipeline deployed it.
+    /// The number of deployments by a pipeline.
     pub(crate) deploys: usize,
 }
 
@@ -186,7 +185,7 @@ impl Subject {
         }
     }
 
-    /// The tag that watches all that it reads.
+    /// The tag that watches everything that it reads.
     pub(crate) fn watch_tag(&self) -> String {
         self.terms
             .iter()
@@ -195,7 +194,7 @@ impl Subject {
             .join(" ")
     }
 
-    /// The tag that watches a part of what it reads.
+    /// The tag that watches a part of the things that it reads.
     fn first_tag(&self) -> String {
         let first = self.spelt(self.terms[0]);
         if self.terms.contains(&EXCEPT) {
@@ -205,8 +204,8 @@ impl Subject {
         }
     }
 
-    /// The term as the owner writes it: every other one names the secret by the parameter that
-    /// hands it out.
+    /// The term as the owner writes it: every other owner names the secret by its Parameter Store
+    /// name.
     fn spelt<'a>(&self, term: &'a str) -> &'a str {
         let by_parameter = term == SECRET && self.name.ends_with(['1', '3', '5', '7', '9']);
         if by_parameter {
@@ -216,17 +215,17 @@ impl Subject {
         }
     }
 
-    /// True if traffic goes over from the old tasks to the new ones.
+    /// True if its deployments shift traffic from the old tasks to the new ones.
     pub(crate) fn shifts(&self) -> bool {
         matches!(self.rolls, Rolls::BlueGreen | Rolls::Express)
     }
 
-    /// True if its tasks write what they watch.
+    /// True if its tasks write a key that they watch.
     pub(crate) fn writes(&self) -> bool {
         self.terms.contains(&OWN)
     }
 
-    /// A pipeline deploys this.
+    /// The task definition that a pipeline deploys.
     pub(crate) fn definition(&self) -> TaskDefinition {
         let definition = task_definition().secret("B", "/app/b");
         self.pinned.iter().fold(definition, |definition, pinned| {
@@ -234,12 +233,12 @@ impl Subject {
         })
     }
 
-    /// A pipeline deploys this by mistake: no task of it starts.
+    /// The task definition that a pipeline deploys by mistake: its tasks do not start.
     pub(crate) fn broken_definition(&self) -> TaskDefinition {
         self.definition().secret("TYPO", "/app/typo")
     }
 
-    /// True if its owner wanted no restart at this instant, and had said so early enough.
+    /// True if its owner wanted no restart at this instant, and had set the tag early enough.
     pub(crate) fn is_quiet(&self, at: Timestamp) -> bool {
         const KNOWN_AFTER: SignedDuration = SignedDuration::from_secs(30);
         let last = self.tagged_pauses.iter().rfind(|(since, _)| *since <= at);
@@ -291,7 +290,7 @@ impl Subject {
         spans
     }
 
-    /// True if a change of this may restart it, its owner's wish to ignore the key aside.
+    /// True if a change of this may restart it, unless the key is ignored.
     pub(crate) fn reads(&self, thing: &str) -> bool {
         let is_excluded = |term: &&str| {
             term.strip_prefix('-')
@@ -304,12 +303,12 @@ impl Subject {
         thing != IGNORED && self.reads(thing)
     }
 
-    /// True if it watches the key that the key of an object would be, were it form-URL-encoded.
+    /// True if it watches the form-URL-decoded form of an object's key.
     pub(crate) fn watches_decoded(&self, thing: &str) -> bool {
         thing == ENCODED && self.watches(DECODED)
     }
 
-    /// True if it watched this from the start, also if it did not yet watch all that it reads.
+    /// True if it watched this from the start, even if it watched only a part at first.
     pub(crate) fn has_always_watched(&self, thing: &str) -> bool {
         (self.widened_at == Timestamp::MIN && !self.late) || names(self.terms[0], thing)
     }
@@ -343,7 +342,7 @@ fn any_mode(rng: &mut Rng) -> Option<&'static str> {
     }
 }
 
-/// The time for which the alarms of a deployment are watched. Express services have always some.
+/// The time for which the alarms of a deployment are watched. Express services always have one.
 fn any_alarm(rng: &mut Rng, rolls: Rolls) -> Option<Duration> {
     match rolls {
         Rolls::Express => Some(Duration::ZERO),
@@ -351,8 +350,8 @@ fn any_alarm(rng: &mut Rng, rolls: Rolls) -> Option<Duration> {
     }
 }
 
-/// One to three terms, the first of which names something; perhaps one that takes something out, and
-/// perhaps one for what its own tasks write.
+/// One to three terms, the first of which names a thing; perhaps an exclusion, and perhaps a term
+/// for the key that its own tasks write.
 fn any_terms(rng: &mut Rng) -> Vec<&'static str> {
     let mut terms = vec![pick(rng, &TERMS)];
     let more = rng.usize(..3);

@@ -1,11 +1,11 @@
-//! The timeline of a history, for a person: all that was done, called, written and deployed.
+//! The timeline of a history, for a person: all acts, calls, writes and deployments.
 
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::history::History;
 
-/// All that happened, in order.
+/// Everything that happened, in order.
 pub(crate) fn of(history: &History) -> String {
     let record = history.record();
     let done = history

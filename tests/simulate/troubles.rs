@@ -1,4 +1,4 @@
-//! What goes wrong: lost invocations, faults of every kind, and combinations of them.
+//! Troubles: lost invocations, faults of every kind, and combinations of them.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::function::Life;
 use crate::history::{Claim, History, QUEUE, THINGS, pick, seconds};
 use crate::holds::Span;
 
-/// Calls that fail. What was never sent or never read is forgotten most easily, so it fails most
+/// Calls that fail. Lost sends and lost reads are most easily forgotten, so these calls fail most
 /// often.
 const ACTIONS: [&str; 19] = [
     "tag:GetResources",
@@ -35,7 +35,7 @@ const ACTIONS: [&str; 19] = [
     "*",
 ];
 
-/// Listings whose page tokens may go wrong.
+/// Listings whose page tokens may repeat or never end.
 const LISTINGS: [&str; 7] = [
     "tag:GetResources",
     "ecs:ListServiceDeployments",
@@ -46,7 +46,7 @@ const LISTINGS: [&str; 7] = [
     "s3:ListObjectsV2",
 ];
 
-/// How long the function may need to get over a fault that has ended.
+/// The time that the function may need to recover from a fault that has ended.
 const AFTERWARDS: SignedDuration = SignedDuration::from_mins(2);
 
 impl History {
@@ -54,7 +54,7 @@ impl History {
         let life = match rng.usize(..4) {
             0 => Life::For(Duration::from_millis(rng.u64(0..3000))),
             1 => Life::For(seconds(rng, 3, 110)),
-            // Not answered yet, or answered and little more.
+            // The time from the call: before its answer, or shortly after it.
             _ => Life::Until(
                 pick(
                     rng,
@@ -110,7 +110,7 @@ impl History {
         self.account.inject(fault);
     }
 
-    /// Things that go wrong together.
+    /// Faults that come together.
     pub(crate) async fn combine(&mut self, rng: &mut Rng) {
         match rng.usize(..5) {
             // A message of several keys, of which one send fails.
@@ -163,16 +163,16 @@ impl History {
         self.note(format!("others take {taken} of the rate limits"));
     }
 
-    /// The function's mapping is disabled, as whoever stops everything does.
+    /// Disables the function's mapping for a while, as a person who stops everything does.
     pub(crate) async fn stop_for_a_while(&mut self, rng: &mut Rng) {
-        self.note("everything is stopped");
+        self.note("the mapping is disabled");
         let from = self.account.now();
         self.account.enable_mapping(QUEUE, false);
         self.account.run_for(seconds(rng, 60, 7200)).await;
         self.write(pick(rng, &THINGS));
         self.account.run_for(seconds(rng, 60, 7200)).await;
         self.account.enable_mapping(QUEUE, true);
-        self.note("everything goes on");
+        self.note("the mapping is enabled again");
         let until = self.account.now() + AFTERWARDS;
         self.troubles.push(Span::unknown(from, until));
     }

@@ -1,4 +1,4 @@
-//! What became of one history.
+//! The result of one history.
 
 use crate::coverage::Coverage;
 use crate::excuse::{Kind, Ledger};
@@ -11,7 +11,7 @@ pub(crate) struct Verdict {
     pub(crate) broken: Vec<String>,
     /// The excuses that were needed.
     pub(crate) excused: Vec<Kind>,
-    /// Every breach, in words, what is excused among them.
+    /// Every breach, in words, with the excused ones.
     pub(crate) breaches: Vec<String>,
     pub(crate) timeline: String,
     pub(crate) coverage: Coverage,

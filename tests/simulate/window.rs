@@ -37,7 +37,7 @@ impl Window {
         SignedDuration::from_mins(i64::from(self.minutes))
     }
 
-    /// A restart that was decided just in time may start a little later.
+    /// A restart that was decided just before the closing may start a little after it.
     pub(crate) fn is_surely_closed(self, at: Timestamp) -> bool {
         let time = TimeZone::UTC.to_datetime(at).time();
         let second = i32::from(time.hour()) * 3600 + i32::from(time.minute()) * 60;

@@ -87,7 +87,8 @@ pub(super) fn pause(value: &str) -> Result<Pause, &'static str> {
     if value == "true" {
         return Ok(Pause::UntilRemoved);
     }
-    let expected = "true or an instant such as 2026-01-31T10:00:00Z; remove the tag to go on";
+    let expected =
+        "true or an instant such as 2026-01-31T10:00:00Z; remove the tag to end the pause";
     value.parse().map(Pause::Until).map_err(|_| expected)
 }
 

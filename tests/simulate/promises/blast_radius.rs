@@ -35,7 +35,7 @@ impl Promise for BlastRadius {
     }
 }
 
-/// True if a request, or a change that reaches few enough, asked for a restart.
+/// True if a restart is for a request, or for a change that reaches few enough services.
 fn is_allowed(history: &History, subject: &Subject, restart: &Restart) -> bool {
     let covered = newest_cover(history, restart, restart.history_unread.is_some());
     let allowed = |thing: &str, at: Timestamp| {
@@ -69,7 +69,7 @@ fn limit(history: &History, thing: &str, at: Timestamp, by: Timestamp) -> usize 
         .unwrap_or(most)
 }
 
-/// How many other services a change still reached after a restart.
+/// The number of other services that a change still reached after a restart.
 fn stale(history: &History, thing: &str, written: Timestamp, restart: &Restart) -> usize {
     let others = history.subjects.iter().filter(|other| {
         other.name != restart.service

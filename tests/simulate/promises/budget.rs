@@ -30,7 +30,8 @@ impl Promise for Budget {
     }
 }
 
-/// The restarts of an hour beyond the budget; those that could not know of it are explained first.
+/// The restarts of an hour beyond the budget. Those that could not count the others are excused
+/// first.
 fn too_many(history: &History, hour: Vec<&Restart>) -> Vec<Breach> {
     let mut raced = BTreeSet::new();
     let counted: Vec<_> = hour

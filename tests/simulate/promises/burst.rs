@@ -31,13 +31,14 @@ fn is_throttled(call: &Call) -> bool {
     matches!(&call.result, CallResult::Error(code) if code.contains("Throttl"))
 }
 
-/// The next call about the same service by the same process. Others may have been on their way.
+/// The next call about the same service by the same process. Calls about others may have been sent
+/// before the throttle.
 fn too_soon(history: &History, throttle: &Call, later: &[&Call]) -> Option<Breach> {
     let next = later
         .iter()
         .find(|call| call.principal == throttle.principal && call.target == throttle.target)?;
     let waited = next.time.duration_since(throttle.time).as_secs_f64();
-    // Half a tenth for the clock's steps.
+    // 50 ms for the steps of the clock.
     (waited + 0.05 < 1.0 / history.choices.part().rate).then(|| {
         Breach::of(format!(
             "4: {} was asked for again {waited:.2} s after the throttle of {}",

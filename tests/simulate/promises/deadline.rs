@@ -1,4 +1,4 @@
-//! Promise 5: an invocation answers before its deadline, whatever hangs.
+//! Promise 5: an invocation answers before its deadline, even if calls hang.
 
 use super::{Breach, Promise};
 use crate::function::End;

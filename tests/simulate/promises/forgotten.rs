@@ -1,4 +1,4 @@
-//! Promise 5: what was held, or was to be retried, was decided again without the help of a sweep.
+//! Promise 5: everything that was held or deferred was decided again without a sweep.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ impl Promise for Forgotten {
                 if let Some((key, reason)) = named
                     && !history.is_dry_run(change)
                 {
-                    // An object is named as it is, or as it would be decoded.
+                    // An object is named as it is, or in its decoded form.
                     last.insert((service, key.replace("%2B", "+")), (line, reason));
                 }
             }
@@ -40,7 +40,7 @@ impl Promise for Forgotten {
     }
 }
 
-/// What a sweep itself holds is decided again by the next sweep, and has no next check.
+/// A hold of a sweep has no next check: the next sweep decides again.
 fn is_followed(line: &Value) -> bool {
     line["request_id"] != "direct" || !line["next_check"].is_null()
 }

@@ -1,5 +1,5 @@
-//! Promise 8, nobody is fought: what a person, a hook or its time-out ended is not started again by
-//! itself.
+//! Promise 8, nobody is fought: a rollout that a person, a hook or its time-out ended is not
+//! started again by itself.
 
 use jiff::{SignedDuration, Timestamp};
 use sim::{EndedBy, HistoryView};
@@ -11,7 +11,7 @@ use crate::history::History;
 use crate::record::Restart;
 use crate::subject::{OWN, Subject};
 
-/// A history of deployments is believed for a few seconds, in which a restart waits for its turn.
+/// A history of deployments is believed for a few seconds, while a restart waits for its turn.
 const BELIEVED: SignedDuration = SignedDuration::from_secs(10);
 
 /// Events name whole seconds: a change is taken to have happened at the end of its second.
@@ -65,8 +65,8 @@ fn excuse(history: &History, restart: &Restart, ended: &HistoryView) -> Option<E
         .or_else(|| raced.map(|other| Kind::Raced.by(other)))
 }
 
-/// The newest deployment of what a restart deploys that was ended on purpose, early enough for it
-/// to be known.
+/// The newest deployment of the same task definition that was ended on purpose, early enough for
+/// the function to know.
 fn ended_before<'a>(history: &'a History, restart: &Restart) -> Option<&'a HistoryView> {
     let record = history.record();
     let made = record.made_by(restart)?;
@@ -85,13 +85,14 @@ fn ended_before<'a>(history: &'a History, restart: &Restart) -> Option<&'a Histo
         .max_by_key(|past| past.created_at)
 }
 
-/// When it was ended: its rollback began, or there was nothing to go back to.
+/// The instant of its end: the start of its rollback, or of its stop if there was nothing to roll
+/// back to.
 fn ended_at(past: &HistoryView) -> Option<Timestamp> {
     past.rolled_back_at.or(past.finished_at)
 }
 
-/// True if something that the service watches changed after that deployment was created, or a
-/// person asked for this restart since.
+/// True if a key that the service watches changed after that deployment was created, or if a person
+/// requested this restart since.
 fn is_free(history: &History, subject: &Subject, created_at: Timestamp, restart: &Restart) -> bool {
     let is_newer = |at: Timestamp| created_at <= at + A_SECOND && at <= restart.at;
     let mut changes = history

@@ -9,7 +9,7 @@ use crate::history::History;
 use crate::record::Restart;
 use crate::subject::Subject;
 
-/// What another process started within this time may be unknown.
+/// A rollout that another process started within this time may be unknown.
 const UNKNOWN: SignedDuration = SignedDuration::from_mins(2);
 
 /// A message may have been on its way when a rollout began.
@@ -66,7 +66,7 @@ fn too_many(history: &History, subject: &Subject, restart: &Restart) -> Option<B
             .iter()
             .rfind(|past| past.created_at > written + SignedDuration::from_secs(1));
         first.is_some_and(|first| {
-            // One that is rolled back is no rollout of the change any more.
+            // A deployment that is rolled back is no longer a rollout of the change.
             let ended = first.rolled_back_at.or(first.finished_at);
             record.is_ours(&other.name, first)
                 && first.created_at < restart.at - UNKNOWN
@@ -114,7 +114,7 @@ fn is_known(
         .troubles
         .iter()
         .any(|stop| written < stop.until && stop.from < by);
-    // The restart may be for another key, of which the invocation alone knows.
+    // The restart may be for another key, which only the invocation knows.
     let has_other_reason = subject.writes()
         || history
             .asked_changes(by)
@@ -138,8 +138,8 @@ fn watchers<'a>(
         .filter(move |other| other.name != except && other.reads(thing))
 }
 
-/// A line that names the limit if fewer rollouts of its changes ran: at least those of services
-/// that watch the same key.
+/// A line that names the limit although fewer rollouts of its changes ran. Only services that watch
+/// the same key count.
 fn held_for_nothing(history: &History, line: &Value) -> Option<Breach> {
     let service = line["service"].as_str()?;
     let at: Timestamp = line["timestamp"].as_str()?.parse().ok()?;
@@ -152,11 +152,11 @@ fn held_for_nothing(history: &History, line: &Value) -> Option<Breach> {
     let changes = line["changes"].as_array()?;
     let most = changes
         .iter()
-        // An object is named as it is, or as it would be decoded.
+        // An object is named as it is, or in its decoded form.
         .filter_map(|change| Some(change["key"].as_str()?.replace("%2B", "+")))
         .map(|thing| watchers(history, &thing, service).filter(runs).count())
         .max()?;
-    // Of the restarts of the same plan, some fail, and start no rollout.
+    // Some restarts of the same plan may fail, and start no rollout.
     let has_failed = history.record().calls.iter().any(|call| {
         let is_lately = at - AN_INVOCATION <= call.time && call.time <= at;
         call.operation == "UpdateService" && !call.took_effect() && is_lately

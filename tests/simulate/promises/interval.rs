@@ -1,5 +1,5 @@
-//! Promise 4: two deployments of a service lie `min-interval` apart, where the second is a restart
-//! that no person asked for.
+//! Promise 4: a restart that no person requested comes `min-interval` after the deployment before
+//! it.
 
 use jiff::SignedDuration;
 
@@ -34,8 +34,8 @@ impl Promise for Interval {
     }
 }
 
-/// Counted from the newest deployment, whoever made it, that was not rolled back; if the history
-/// could not be read, from the newest that is still described.
+/// The interval counts from the newest deployment, whoever made it, that was not rolled back. If
+/// the history could not be read, it counts from the newest one in the description.
 fn is_too_soon(history: &History, subject: &Subject, restart: &Restart, is_unread: bool) -> bool {
     let newest = history
         .record()

@@ -14,13 +14,14 @@ use crate::subject::Subject;
 /// invocation, and its reads.
 const AFTER_A_KNOWN_END: SignedDuration = SignedDuration::from_secs(90);
 
-/// What has no known end is described again after half to one and a half of five minutes.
+/// A service that waits without a known end is described again after half to one and a half of five
+/// minutes.
 const AFTER_AN_UNKNOWN_END: SignedDuration = SignedDuration::from_secs(9 * 60);
 
 /// A message of an invocation that was lost is visible again after that.
 const REDELIVERED_AFTER: SignedDuration = SignedDuration::from_mins(14);
 
-/// CloudTrail reports what only it knows after three minutes.
+/// CloudTrail sends its events after three minutes.
 const TRAIL: SignedDuration = SignedDuration::from_mins(4);
 
 pub(crate) struct Lateness;
@@ -40,8 +41,8 @@ impl Promise for Lateness {
     }
 }
 
-/// Times in which calls fail, invocations are lost, or the queue is stopped, and how long the
-/// function may take to get over them.
+/// Times in which calls fail, invocations are lost, or the queue is stopped, with the time that the
+/// function may need to recover.
 fn troubles(history: &History) -> Vec<Span> {
     let record = history.record();
     let failed = record
@@ -128,7 +129,7 @@ fn held_for_the_limit(
     held + holds::SLACK >= history.choices.hold_limit()
 }
 
-/// Changes that the service watched for long enough for the tag index to know, and that nobody
+/// Changes of keys that the service had watched long enough for the tag index, and that were not
 /// ignored or refused.
 fn owed_changes<'a>(
     history: &'a History,
@@ -151,7 +152,7 @@ fn owed_changes<'a>(
     history.writes.iter().copied().filter(is_owed)
 }
 
-/// When the function can know of a change, and every replica has it.
+/// The instant at which the function can know of a change, and every replica has it.
 fn first_delivery(history: &History, thing: &str) -> SignedDuration {
     let trail = if thing == SECRET {
         TRAIL
@@ -161,7 +162,7 @@ fn first_delivery(history: &History, thing: &str) -> SignedDuration {
     history.choices.slowest_event() + history.choices.settle() + trail
 }
 
-/// The first wait that nothing held and that took too long.
+/// The first wait that was too long, without a hold.
 fn longest_wait(
     history: &History,
     held: &[Span],

@@ -1,4 +1,4 @@
-//! Promise 1 where every event arrives: no sweep is needed.
+//! Promise 1, if every event arrives: no sweep is needed.
 
 use super::{Breach, Promise};
 use crate::history::History;
@@ -14,8 +14,8 @@ impl Promise for Missed {
         let stale = history.stale_by_then.iter().filter(|task| {
             let since = history.last_write(&task.thing, history.delivered_at);
             let subject = history.subject(&task.service);
-            // What was written before a service watched it, or while its owner ignored it, is none
-            // of the events' business.
+            // Events do not help with a key that was written before the service watched it, or
+            // while it was ignored.
             let is_watched = subject.is_some_and(|subject| {
                 subject.has_always_watched(&task.thing) || since >= Some(subject.widened_at)
             });

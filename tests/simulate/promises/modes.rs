@@ -1,5 +1,5 @@
-//! Promise 3: nothing is restarted where the owner of a service, or of the function, wants
-//! decisions only.
+//! Promise 3: nothing is restarted if the owner of the service, or of the function, wants decisions
+//! only.
 
 use super::{Breach, Promise};
 use crate::history::History;

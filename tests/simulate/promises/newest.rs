@@ -1,5 +1,5 @@
-//! Promise 1: every running task holds the newest version of all that its service watches, except
-//! if a person, an alarm or its own failure ended the restart.
+//! Promise 1: every running task holds the newest version of everything that its service watches,
+//! unless a person, an alarm or its own failure ended the restart.
 
 use std::collections::BTreeMap;
 
@@ -57,8 +57,8 @@ pub(crate) fn last_lines(lines: &[Value]) -> BTreeMap<(&str, &str), &str> {
     last
 }
 
-/// True if a line about a service reports the end of that deployment, or that it was started:
-/// nobody follows what a sweep starts.
+/// True if a line about a service reports the end of that deployment, or its start: the restarts of
+/// a sweep are not followed.
 fn reports_end(lines: &[Value], stale: &StaleTask, ended: &HistoryView) -> bool {
     let is_later = |line: &Value| written_at(line).is_some_and(|at| at >= ended.created_at);
     lines

@@ -1,5 +1,5 @@
-//! Promise 6: each restart is reported once, but for those that were found by describing a service,
-//! and no deployment is reported that does not exist.
+//! Promise 6: each restart is reported once, except those that were found by describing a service,
+//! and every reported deployment exists.
 
 use std::collections::{BTreeMap, BTreeSet};
 

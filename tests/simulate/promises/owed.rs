@@ -1,5 +1,5 @@
-//! Promises 3 and 4: each restart is owed. Something that the service watches was written, and has
-//! settled, and no deployment was made since; or a person asked for it.
+//! Promises 3 and 4: each restart is owed. A key that the service watches was written and has
+//! settled, and no deployment was made since; or a person requested the restart.
 
 use jiff::{SignedDuration, Timestamp};
 use sim::HistoryView;
@@ -33,11 +33,11 @@ impl Promise for Owed {
     }
 }
 
-/// Why a restart was owed.
+/// The ground on which a restart was owed.
 #[derive(Default)]
 pub(crate) struct Owing {
     is_owed: bool,
-    /// What it needs beside, to be owed.
+    /// The excuses that it needs beside this ground.
     excuse: Option<Excuse>,
 }
 
@@ -57,7 +57,7 @@ impl Owing {
     }
 }
 
-/// Tries what needs no excuse first.
+/// Grounds without an excuse are tried first.
 fn owing(history: &History, subject: &Subject, restart: &Restart) -> Owing {
     let covered = newest_cover(history, restart, false);
     if is_asked_for(history, subject, restart, covered) {
@@ -141,10 +141,10 @@ fn is_due(
     written + history.choices.settle() <= restart.at && covered.is_none_or(|covered| end >= covered)
 }
 
-/// The request that asked for a restart, if any: no deployment was made since a minute before it,
-/// and none that failed since.
+/// The request for a restart, if there is one: no deployment was made since a minute before it, and
+/// no later one failed.
 pub(crate) fn request(history: &History, restart: &Restart) -> Option<Timestamp> {
-    // A deployment of that last minute counts as what the person asked for.
+    // A deployment of that last minute counts as the requested restart.
     const JUST_RESTARTED: SignedDuration = SignedDuration::from_secs(59);
     let good = newest_cover(history, restart, true);
     let any = newest_cover(history, restart, restart.history_unread.is_some());
@@ -163,9 +163,9 @@ fn requests_before(history: &History, restart: &Restart) -> impl Iterator<Item =
         .filter(|at| *at <= restart.at)
 }
 
-/// When the newest deployment was created that says something about what a restart deploys.
-/// Nothing is said by what another task definition failed with, nor by what a deployment superseded
-/// that failed itself; if the history could not be read, by nothing that failed.
+/// The creation of the newest deployment that covers changes. A deployment that failed covers them
+/// only if it ran the same task definition. One that was superseded by a failed deployment does not
+/// cover them. If the history could not be read, no failed deployment covers them.
 pub(crate) fn newest_cover(
     history: &History,
     restart: &Restart,

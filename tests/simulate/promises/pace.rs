@@ -1,8 +1,7 @@
-//! Promise 4: restarts are asked for at the pace that is set, by all processes together.
+//! Promise 4: all processes together call for restarts at the pace of the settings.
 //!
-//! Each process that asked has its part of the burst: those that the queue feeds, one that it does
-//! not feed, and those that took the place of lost ones. As many as run at once have their part of
-//! the rate.
+//! Each process that called has its part of the burst: those of the queue, one of direct
+//! invocations, and those that replaced lost ones. The processes that run at once share the rate.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! Promise 5: every message ended: malformed ones as dead letters, where a person sees them, and no
-//! other one.
+//! Promise 5: every message ended. Malformed ones became dead letters, where a person sees them; no
+//! others did.
 
 use super::{Breach, Promise};
 use crate::configuration::MALFORMED;

@@ -1,5 +1,5 @@
-//! Promise 6: each restart is reported by the invocation that made it, unless that was lost, or cut
-//! off.
+//! Promise 6: each restart is reported by the invocation that made it, unless that was lost or
+//! ended by Lambda.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -41,8 +41,8 @@ fn is_reported(record: &Record, restart: &Restart) -> bool {
     };
     let by_then =
         |line: &Value| written_at(line).is_some_and(|at| restart.at <= at && at <= ran.until);
-    // Of two that lost their answers, both find the newer deployment; and one may find that it
-    // failed meanwhile.
+    // Two invocations that lost their answers both find the newer deployment, and one may find that
+    // it has failed.
     let is_seen = |line: &Value| was_found(line) || line["reason"] == "failed-already";
     let cut_off = |line: &Value| {
         line["result"] == "out-of-time" || line["result"] == "failed" || is_seen(line)
@@ -55,12 +55,12 @@ fn is_reported(record: &Record, restart: &Restart) -> bool {
             .any(|line| line["deployment"] == *restart.deployment || cut_off(line))
 }
 
-/// When a line was written.
+/// The time at which a line was written.
 pub(crate) fn written_at(line: &Value) -> Option<Timestamp> {
     line["timestamp"].as_str()?.parse().ok()
 }
 
-/// True if a line names a deployment that was found by describing the service, since the answer
+/// True if a line names a deployment that was found by describing the service, because the answer
 /// was lost.
 pub(crate) fn was_found(line: &Value) -> bool {
     line["detail"]

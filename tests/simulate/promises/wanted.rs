@@ -1,5 +1,4 @@
-//! Promise 4: no service is restarted while its owner wants none: it is paused, or its window is
-//! closed.
+//! Promise 4: no service is restarted while it is paused or its window is closed.
 
 use super::{Breach, Promise};
 use crate::history::History;

@@ -1,4 +1,4 @@
-//! Promise 4: a rolling deployment is superseded only for what was written ten minutes ago.
+//! Promise 4: a rolling deployment is superseded only for a change that is ten minutes old.
 
 use jiff::{SignedDuration, Timestamp};
 use sim::HistoryView;
@@ -43,7 +43,7 @@ impl Promise for Young {
     }
 }
 
-/// True if a restart superseded a deployment, and nothing was old enough for that.
+/// True if a restart superseded a deployment, and no change was old enough for that.
 fn is_early(history: &History, subject: &Subject, restart: &Restart, past: &HistoryView) -> bool {
     let runs = past.created_at + BELIEVED < restart.at
         && past.finished_at.is_none_or(|end| restart.at <= end);
