@@ -13,7 +13,7 @@ STACK = "ecs-reloader"
 
 @dataclass(frozen=True)
 class Stack:
-    """What the stack tells of itself, and how to talk to it."""
+    """The outputs of the stack, and the clients for it."""
 
     server: Server
     outputs: dict[str, str]

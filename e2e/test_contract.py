@@ -146,7 +146,7 @@ def test_a_service_is_found_by_its_arn_as_well(cluster: Cluster):
     assert [service["serviceName"] for service in cluster.describe(arn)["services"]] == ["api"]
 
 
-@unlike_aws(ministack="tells the tags unasked")
+@unlike_aws(ministack="returns tags that were not requested")
 def test_tags_are_told_only_when_asked_for(cluster: Cluster):
     cluster.create("api", {"reloader:watch": "ssm:/app/"})
 
@@ -202,7 +202,7 @@ def test_a_forced_deployment_is_a_new_one_of_the_same_task_definition(cluster: C
     assert cluster.primary("neighbour") == neighbour
 
 
-@unlike_aws(moto="has no deployment history", ministack="tells an empty deployment history")
+@unlike_aws(moto="has no deployment history", ministack="returns an empty deployment history")
 def test_the_deployment_history_tells_what_each_deployment_ran(cluster: Cluster):
     cluster.create("api")
     forced = primary(cluster.force("api"))
@@ -217,7 +217,7 @@ def test_the_deployment_history_tells_what_each_deployment_ran(cluster: Cluster)
     assert revision["taskDefinition"] == forced["taskDefinition"]
 
 
-@unlike_aws(moto="has no deployment history", ministack="tells an empty deployment history")
+@unlike_aws(moto="has no deployment history", ministack="returns an empty deployment history")
 def test_the_deployment_history_comes_in_pages_that_lose_and_repeat_nothing(cluster: Cluster):
     cluster.create("api")
     ids = {cluster.primary("api")["id"], *(primary(cluster.force("api"))["id"] for _ in range(2))}
@@ -230,7 +230,7 @@ def test_the_deployment_history_comes_in_pages_that_lose_and_repeat_nothing(clus
     assert {f"ecs-svc/{revision}" for revision in revisions} == ids
 
 
-@unlike_aws(moto="has no deployment history", ministack="tells an empty deployment history")
+@unlike_aws(moto="has no deployment history", ministack="returns an empty deployment history")
 def test_the_deployment_history_can_be_asked_from_a_time_on(cluster: Cluster):
     cluster.create("api")
     forced = primary(cluster.force("api"))

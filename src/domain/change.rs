@@ -1,4 +1,4 @@
-//! Changes: what happened to a key, when, and how the function came to know.
+//! Changes: the kind of a change of a key, its time, and its source.
 
 mod scope;
 #[cfg(test)]

@@ -100,7 +100,7 @@ async fn an_exclusion_that_does_not_parse_refuses_the_service() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_controller_that_takes_no_forced_deployment_is_never_asked_for_one() {
+async fn a_controller_that_takes_no_forced_deployment_never_gets_one() {
     for (controller, strategy, expected) in [
         (Controller::External, None, "unsupported-controller"),
         (

@@ -30,7 +30,7 @@ async fn a_parameters_versions_and_writer_are_reported() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lookup_that_fails_or_hangs_loses_and_delays_nothing_and_is_reported() {
+async fn metadata_that_cannot_be_read_loses_and_delays_nothing_and_is_reported() {
     let faults = [Fault::denied, Fault::throttled, Fault::hang];
     for (fault, action) in faults.iter().flat_map(|fault| {
         ["ssm:DescribeParameters", "tag:GetResources"].map(|action| (fault, action))
@@ -71,7 +71,7 @@ async fn a_lookup_that_fails_or_hangs_loses_and_delays_nothing_and_is_reported()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lookup_that_lags_moves_no_change_earlier() {
+async fn metadata_that_lags_moves_no_change_earlier() {
     let scenario = watching_each_kind().await;
     scenario.account.put_parameter("/app/db");
     scenario.account.run_for(Duration::from_mins(5)).await;
@@ -186,7 +186,7 @@ async fn an_objects_etag_and_versions_are_reported() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_parameter_of_another_account_is_not_looked_up() {
+async fn a_parameter_of_another_account_is_not_described() {
     let scenario = Scenario::with([
         service("web/api").watching("arn:aws:ssm:us-east-1:210987654321:parameter/app/db")
     ])
@@ -206,7 +206,7 @@ async fn a_parameter_of_another_account_is_not_looked_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn fifty_parameters_are_asked_for_in_one_call() {
+async fn fifty_parameters_are_described_in_one_call() {
     let scenario = watching_each_kind().await.with_queue();
     for place in 0..60 {
         scenario.account.put_parameter(&format!("/app/p{place}"));

@@ -88,7 +88,7 @@ async fn a_bad_image_that_was_rolled_back_says_nothing_about_the_value() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_history_is_asked_for_changes_older_than_a_minute_only() {
+async fn the_history_is_read_for_changes_older_than_a_minute_only() {
     let young = Scenario::with([api()]).await;
     let old = Scenario::with([api()]).await;
 
@@ -183,7 +183,7 @@ async fn tasks_that_cannot_be_read_lose_no_change() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_details_of_deployments_are_asked_for_only_where_they_decide() {
+async fn the_details_of_deployments_are_read_only_if_they_decide() {
     const DETAILS: &str = "ecs:DescribeServiceDeployments";
     let plain = Scenario::with([api()]).await;
     let superseded = Scenario::set_to([("RELOADER_MIN_INTERVAL", "0s")], [api()]).await;

@@ -57,7 +57,7 @@ async fn a_rolling_deployment_older_than_the_change_is_superseded_ten_minutes_af
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sixth_active_deployment_is_not_asked_for() {
+async fn a_sixth_active_deployment_is_not_started() {
     let slow = api().task_seconds(20.0, 10.0, 3600.0);
     let scenario = Scenario::set_to([("RELOADER_MIN_INTERVAL", "0s")], [slow]).await;
     scenario.fill_deployments().await;

@@ -62,7 +62,7 @@ async fn named_services_are_restarted_although_nothing_changed_and_nobody_else_i
     assert_eq!(
         scenario.actions(),
         ["ecs:DescribeServices", "ecs:UpdateService"],
-        "a service that is named need not be looked up"
+        "a service that is named needs no listing"
     );
 }
 

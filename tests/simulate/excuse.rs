@@ -44,7 +44,7 @@ kinds! {
     /// The tasks of the newest deployment wrote the key themselves when they started, and tasks of
     /// another deployment would do the same.
     WritesItself = "1: writes its own configuration", at most 8,
-    /// The event of a label that moved was lost, and no API tells when a label moved.
+    /// The event of a label that moved was lost, and no API shows when a label moved.
     LabelMoved = "1: the event of a moved label was lost", at most 3,
     /// The task read a replica without the newest version, in a deployment that did not come from
     /// the change.

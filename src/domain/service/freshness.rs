@@ -120,9 +120,9 @@ impl Service {
         }
     }
 
-    /// True if the history says that a deployment which is shown was stopped without a rollback,
-    /// or that its rollback found no deployment to bring back: what is shown may still look as if
-    /// it ran.
+    /// True if the history says that a deployment was stopped without a rollback, or that its
+    /// rollback found no deployment to bring back. `DescribeServices` may still show it as if it
+    /// ran.
     pub(super) fn was_stopped(&self, shown: &Deployment) -> bool {
         self.past().iter().any(|past| {
             past.id.as_ref() == Some(&shown.id)
