@@ -1,4 +1,4 @@
-//! The services whose rollouts count for the limit of a change that is planned for others.
+//! The services that count for the limits of a change which is planned for others.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -17,15 +17,16 @@ use crate::domain::service::Service;
 use crate::domain::watch::Match;
 
 impl Discovery<'_> {
-    /// Adds the services that roll for one of these changes and are not in its scope: their
-    /// rollouts count for `in-flight-limit`, and nothing is started for them. The changes are those
-    /// that are [`restarting`].
+    /// Adds the services that watch the key of one of these changes and are not in its scope: their
+    /// rollouts count for `in-flight-limit`, and they count for `blast-radius`. Nothing is started
+    /// for them. The changes are those that are [`restarting`].
     ///
-    /// Calls: none without such a change. Else ceil(S/100) if the services were not listed. If more of them watch the key than
-    /// may roll at once, ceil(n/10) more, and one for each task definition of a service that says
-    /// `auto`, rolls, and is not known yet.
+    /// Calls: none without such a change. Otherwise ceil(S/100) if the services were not listed. If
+    /// more of them watch the key than may roll at once, or than it may restart, ceil(n/10) more,
+    /// and one for each task definition of a service that says `auto`, rolls, and is not known yet.
     ///
-    /// A service that cannot be read does not count: no restart waits for the tag index.
+    /// A service that cannot be read does not count: no restart waits for the tag index. Nor does
+    /// one that reads the key by `auto` alone and does not roll.
     pub(super) async fn add_bystanders(
         &self,
         keys: &BTreeSet<Key>,
@@ -46,21 +47,26 @@ impl Discovery<'_> {
         };
         let limited = limited(keys, &watching, policy);
         let known: BTreeSet<_> = discovered.services.iter().map(|known| &known.id).collect();
-        let others = watching
+        let ids = watching
             .iter()
             .filter(|listed| !known.contains(&listed.id))
             .filter(|listed| limited.iter().any(|key| may_watch(listed, key)))
             .map(|listed| &listed.id);
-        let mut rolling = self.describe_services(others).await.services;
-        rolling.retain(Service::is_rolling);
+        let mut others = self.describe_services(ids).await.services;
         let is_undecided = |service: &Service| {
             let mut limited = limited.iter();
             limited.any(|key| service.match_of(key) == Match::NeedsTaskDefinition)
         };
-        let undecided = rolling.iter_mut().filter(|service| is_undecided(service));
+        // Those of other changes of the batch may roll for this one too.
+        let mut services = std::mem::take(&mut discovered.services);
+        let undecided = services
+            .iter_mut()
+            .chain(&mut others)
+            .filter(|service| service.is_rolling() && is_undecided(service));
         self.read_definitions(undecided, discovered).await;
-        rolling.retain(|service| !is_undecided(service));
-        discovered.services.extend(rolling);
+        others.retain(|service| !is_undecided(service));
+        services.extend(others);
+        discovered.services = services;
     }
 }
 
@@ -89,11 +95,11 @@ pub(super) fn restarting(
         .collect()
 }
 
-/// Those of these changes whose rollouts may fill the limit.
+/// Those of these changes whose services may exceed a limit.
 fn limited<'k>(keys: &'k BTreeSet<Key>, watching: &[Listed], policy: &Policy) -> Vec<&'k Key> {
     let is_limited = |key: &&Key| {
         let watchers = watching.iter().filter(|listed| may_watch(listed, key));
-        watchers.count() > policy.max_in_flight
+        watchers.count() > policy.max_in_flight.min(policy.max_services)
     };
     keys.iter().filter(is_limited).collect()
 }

@@ -206,6 +206,28 @@ async fn a_message_for_one_service_counts_the_rollouts_of_all_that_watch_the_key
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_message_for_one_service_counts_all_that_the_change_would_restart() {
+    let late = service("web/s000").watching("ssm:/other/");
+    let scenario = Scenario::set_to(
+        [("RELOADER_MAX_SERVICES", "1")],
+        [late, paused_until_noon()],
+    )
+    .await
+    .with_queue();
+
+    scenario.account.put_parameter("/app/db");
+    scenario.account.run_for(AN_HOUR).await;
+    scenario
+        .account
+        .tag_service("web/s000", "reloader:watch", Some("ssm:/app/"));
+    scenario.account.run_for(AN_HOUR * 2).await;
+
+    let refused = scenario.first_line("reason", "blast-radius");
+    assert_eq!(refused["service"], "web/s001");
+    assert!(scenario.restarted().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn rollouts_of_other_messages_are_read_only_where_more_services_watch_than_may_roll() {
     for (most, described) in [("1", 1), ("2", 0)] {
         let limit = [("RELOADER_MAX_IN_FLIGHT", most)];
