@@ -82,12 +82,14 @@ impl Attempt {
     }
 
     /// The time of the next attempt, and the attempt with its new age and count. Work that is
-    /// requeued at once has waited for the time that the invocation has `spent`. Times lie on a
+    /// requeued at once has waited for the time that the invocation has `spent`. A wait that ages
+    /// has its last attempt when it has lasted for the `limit`; after that it is longer. Times lie on a
     /// grid, so that messages about the same service return together and become one.
     #[must_use]
     pub fn requeued(
         self,
         when: Requeue,
+        limit: SignedDuration,
         spent: SignedDuration,
         now: Timestamp,
     ) -> (Timestamp, Self) {
@@ -98,11 +100,15 @@ impl Attempt {
             }
             Requeue::At(end) => (on_the_grid(end, STEP), Self { count: 0, ..self }),
             Requeue::Backoff { by, ages } => {
-                let at = self.after_pause(by, now);
-                let waited = if ages {
-                    self.waited.saturating_add(at.duration_since(now))
-                } else {
-                    self.waited
+                let left = limit.saturating_sub(self.waited);
+                let is_within = ages && left.is_positive();
+                let end = now.saturating_add(left).ok().filter(|_| is_within);
+                let at = self.after_pause(by.into_iter().chain(end).min(), now);
+                let waited = self.waited.saturating_add(at.duration_since(now));
+                let waited = match (ages, is_within) {
+                    (false, _) => self.waited,
+                    (true, true) => waited.min(limit),
+                    (true, false) => waited,
                 };
                 let count = self.count.saturating_add(1);
                 (
@@ -199,6 +205,7 @@ mod tests {
     use super::*;
 
     const SPENT: SignedDuration = SignedDuration::from_secs(6);
+    const LIMIT: SignedDuration = SignedDuration::from_hours(24);
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -209,7 +216,7 @@ mod tests {
         let now = at("2026-01-31T10:00:03Z");
 
         let (again, attempt) = (0..8).fold((now, Attempt::default()), |(_, attempt), _| {
-            attempt.requeued(Requeue::Now, SPENT, now)
+            attempt.requeued(Requeue::Now, LIMIT, SPENT, now)
         });
 
         assert_eq!(again, now);
@@ -223,7 +230,7 @@ mod tests {
         let mut times = Vec::new();
 
         for _ in 0..6 {
-            (now, attempt) = attempt.requeued(Requeue::LATER, SPENT, now);
+            (now, attempt) = attempt.requeued(Requeue::LATER, LIMIT, SPENT, now);
             times.push(now.to_string()[11..19].to_owned());
         }
 
@@ -235,14 +242,34 @@ mod tests {
     }
 
     #[test]
+    fn the_last_attempt_comes_when_the_wait_has_lasted_for_the_limit() {
+        let now = at("2026-01-31T10:00:00Z");
+        let attempt = Attempt {
+            waited: LIMIT - SignedDuration::from_mins(1),
+            count: 9,
+            ..Attempt::default()
+        };
+
+        let (last, attempt) = attempt.requeued(Requeue::LATER, LIMIT, SPENT, now);
+        let (_, too_old) = attempt.clone().requeued(Requeue::LATER, LIMIT, SPENT, last);
+
+        assert_eq!(last, at("2026-01-31T10:01:00Z"));
+        assert_eq!(attempt.waited, LIMIT);
+        assert!(too_old.waited > LIMIT);
+    }
+
+    #[test]
     fn two_messages_about_one_service_meet() {
         let late = Attempt {
             count: 9,
             ..Attempt::default()
         };
 
-        let [one, other] = ["2026-01-31T10:00:03Z", "2026-01-31T10:02:11Z"]
-            .map(|now| late.clone().requeued(Requeue::LATER, SPENT, at(now)).0);
+        let [one, other] = ["2026-01-31T10:00:03Z", "2026-01-31T10:02:11Z"].map(|now| {
+            late.clone()
+                .requeued(Requeue::LATER, LIMIT, SPENT, at(now))
+                .0
+        });
 
         assert_eq!(one, other);
     }
@@ -261,8 +288,8 @@ mod tests {
         let window = Requeue::At(at("2026-01-31T12:00:01Z"));
         let now = at("2026-01-31T10:00:00Z");
 
-        let (_, kept) = attempt.clone().requeued(paused, SPENT, now);
-        let (end, until_then) = attempt.clone().requeued(window, SPENT, now);
+        let (_, kept) = attempt.clone().requeued(paused, LIMIT, SPENT, now);
+        let (end, until_then) = attempt.clone().requeued(window, LIMIT, SPENT, now);
 
         assert_eq!(kept.waited, attempt.waited);
         assert_eq!((until_then.waited, until_then.count), (attempt.waited, 0));

@@ -77,8 +77,7 @@ pub fn defer(
             continue;
         };
         let keys = keys.of(resolution, remaining);
-        let (at, attempt) =
-            next_attempt(resolution, remaining, &keys, &new_keys, policy.spent, now);
+        let (at, attempt) = next_attempt(resolution, remaining, &keys, &new_keys, policy, now);
         if attempt.waited > policy.hold_limit {
             let id = resolution.service.clone();
             let after = policy.hold_limit;
@@ -111,7 +110,7 @@ fn next_attempt(
     remaining: Remaining,
     keys: &BTreeSet<Key>,
     new_keys: &BTreeSet<&Key>,
-    spent: SignedDuration,
+    policy: &DeferPolicy,
     now: Timestamp,
 ) -> (Timestamp, Attempt) {
     let (when, owes_restart) = match remaining {
@@ -128,7 +127,7 @@ fn next_attempt(
         ..before.clone()
     };
     let attempt = if is_new { attempt.anew() } else { attempt };
-    let (at, attempt) = attempt.requeued(when, spent, now);
+    let (at, attempt) = attempt.requeued(when, policy.hold_limit, policy.spent, now);
     let last_reason = resolution
         .planned
         .as_ref()

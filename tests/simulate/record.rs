@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use sim::{Call, CallResult, HistoryView};
 
+use crate::choices::Choices;
 use crate::function::{FUNCTION, Ran};
 use crate::history::History;
 
@@ -22,7 +23,10 @@ const HISTORY_BELIEVED: SignedDuration = SignedDuration::from_mins(1);
 
 /// A call that is made so shortly before the end of an invocation may be given up: it gets a third
 /// of the time that is left.
-const HURRY: SignedDuration = SignedDuration::from_secs(3);
+const HURRY: SignedDuration = SignedDuration::from_secs(6);
+
+/// Calls that may take so long are slow.
+const SLOW: Duration = Duration::from_millis(100);
 
 /// The list of ignored keys is believed for a minute, in an invocation of two minutes.
 const IGNORED_BELIEVED: SignedDuration = SignedDuration::from_mins(3);
@@ -69,7 +73,7 @@ impl Record {
             past,
             restarts: BTreeMap::new(),
         };
-        record.restarts = record.read_restarts(history.choices.timeout);
+        record.restarts = record.read_restarts(&history.choices);
         record
     }
 
@@ -137,14 +141,17 @@ impl Record {
             .any(|restart| restart.deployment == past.deployment)
     }
 
-    /// When the time of the invocation that made a call is up.
-    fn time_up(&self, call: &Call, timeout: Duration) -> Timestamp {
+    /// When the time of the invocation that made a call is up; never where calls are fast.
+    fn time_up(&self, call: &Call, choices: &Choices) -> Timestamp {
+        if choices.latency_jitter < SLOW {
+            return Timestamp::MAX;
+        }
         let made = |ran: &&Ran| ran.process == call.principal && ran.from <= call.time;
         let from = self.ran.iter().filter(made).map(|ran| ran.from).max();
-        from.map_or(Timestamp::MAX, |from| from + timeout)
+        from.map_or(Timestamp::MAX, |from| from + choices.timeout)
     }
 
-    fn read_restarts(&self, timeout: Duration) -> BTreeMap<String, Vec<Restart>> {
+    fn read_restarts(&self, choices: &Choices) -> BTreeMap<String, Vec<Restart>> {
         let mut restarts: BTreeMap<String, Vec<Restart>> = BTreeMap::new();
         for (place, call) in self.calls.iter().enumerate() {
             let deployment = call
@@ -162,7 +169,7 @@ impl Record {
                 by: call.principal.clone(),
                 deployment: deployment.clone(),
                 raced: raced(self.past(&call.target), of_service, before, call),
-                history_unread: history_unread(before, call, self.time_up(call, timeout)),
+                history_unread: history_unread(before, call, self.time_up(call, choices)),
                 ignored_unread: ignored_unread(before, call),
             };
             of_service.push(restart);

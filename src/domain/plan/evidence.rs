@@ -102,6 +102,13 @@ impl Asking<'_> {
         });
         self.instants(reason).chain(request).min()
     }
+
+    /// The oldest instant of the changes, whatever reason they give.
+    fn oldest_of_all(&self) -> Option<Timestamp> {
+        let keys = self.planned.asked_by.keys();
+        let changes = keys.filter_map(|key| self.changes.get(key));
+        changes.map(|change| change.at).min()
+    }
 }
 
 /// The instant from which on the history is needed, if it is.
@@ -132,7 +139,13 @@ fn history_since(service: &Service, asking: &Asking<'_>, now: Timestamp) -> Opti
     } else {
         None
     };
-    decides.into_iter().chain(end_of_rollout(service)).min()
+    let since = decides.into_iter().chain(end_of_rollout(service)).min()?;
+    if asking.is_decided(Reason::Fresh) {
+        return Some(since);
+    }
+    // The history is read once, and may free the service for a restart.
+    let before_restart = before_restart(service, asking.oldest_of_all(), now);
+    Some(before_restart.map_or(since, |deep| deep.min(since)))
 }
 
 /// The start of the rollout that is followed, if only the history says how it ended: it is no

@@ -83,3 +83,16 @@ fn the_oldest_task_is_needed_for_changes_older_than_ten_minutes_alone_and_for_no
     );
     assert!(!is_needed(&named, &written(), "2026-01-31T10:10:01Z"));
 }
+
+#[test]
+fn the_history_that_may_free_a_service_reaches_as_far_back_as_its_restart_needs() {
+    let running = Service {
+        has_lifecycle_hooks: true,
+        ..redeployed("2026-01-31T09:50:00Z", RolloutState::InProgress)
+    };
+
+    let needed = needed(&written(), &running, NOW).unwrap();
+
+    let two_hours_ago = at(NOW) - jiff::SignedDuration::from_hours(2);
+    assert_eq!(needed.history_since, Some(two_hours_ago));
+}
