@@ -14,7 +14,7 @@ use serde_path_to_error::{Path, Segment};
 
 use crate::domain::received::Origin;
 
-/// A mistake in a text: its place, and what was expected there.
+/// A mistake in a text: its place, and the text that was expected there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
 pub struct Malformed {
     /// The place: `Records[0].body: detail.object.key`.
@@ -348,8 +348,8 @@ pub(super) fn maybe_services<'de, D: Deserializer<'de>>(
         .ok_or_else(|| D::Error::invalid_value(Unexpected::Signed(number), &SERVICES))
 }
 
-/// The part of serde's message that says what was expected. The part about what was found instead
-/// is left out, as it may be anything.
+/// The part of serde's message about the expected text. The part about the text that was found is
+/// left out: it may be anything.
 fn expected(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let text = text

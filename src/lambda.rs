@@ -43,7 +43,7 @@ pub struct Reloader {
 }
 
 impl Reloader {
-    /// Takes what the process was started with.
+    /// Makes the function from the clients and settings of its process.
     #[must_use]
     pub fn new(aws: Aws, settings: Settings, reporter: Reporter) -> Self {
         let limit = Limit {
@@ -187,7 +187,7 @@ fn summarise(
     }
 }
 
-/// The lines of what a message holds that could not be read.
+/// The lines of the malformed parts of a message.
 fn malformed_events(message: &Message) -> impl Iterator<Item = MalformedEvent> {
     message.contents.iter().filter_map(|content| {
         let Content::Malformed(malformed) = content else {

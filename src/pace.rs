@@ -75,7 +75,7 @@ impl Pace {
         Some(turn)
     }
 
-    /// Ends the burst, after a throttle: the account's bucket is empty, whoever emptied it.
+    /// Ends the burst, after a throttle: the account's bucket is empty.
     pub fn throttled(&self) {
         let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
         *due = (*due).max(Instant::now() + self.ahead + self.interval);

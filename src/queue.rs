@@ -1,5 +1,5 @@
 //! Work that the function sent itself through its queue: `{"deferred": {"version": 1, …}}`. Later
-//! versions read what this one wrote.
+//! versions read the messages of this one.
 
 mod decode;
 mod encode;

@@ -157,7 +157,7 @@ impl Reconciler<'_> {
             .add(&batch.changes, request, limit, resolutions);
     }
 
-    /// Decides about every service of a batch, and starts what is due.
+    /// Decides about every service of a batch, and starts the restarts that are due.
     async fn resolve(
         &self,
         batch: &mut Batch,

@@ -133,7 +133,7 @@ impl Settings {
     /// Reads and checks every variable.
     ///
     /// # Errors
-    /// Names each variable that does not parse, its value, and what was expected.
+    /// Names each variable that does not parse, its value, and the expected text.
     pub fn load(vars: &dyn Vars) -> Result<Self, InvalidSettings> {
         let mut reader = Reader::new(vars);
         let settings = Self {
@@ -194,7 +194,8 @@ impl<'a> Reader<'a> {
 
     /// Reads a variable. One that is empty is not set: a template cannot leave one out.
     ///
-    /// The value of one that does not parse is of no importance, since its mistake is kept.
+    /// One that does not parse is `T::default()` here: its mistake makes the settings invalid
+    /// anyway.
     fn read<T: Default>(
         &mut self,
         name: &'static str,

@@ -173,8 +173,8 @@ impl Member {
             .map_or(self.name, |(_, name)| name)
     }
 
-    /// Its watch tag and its mode, as an operator would write them, and what its task definition
-    /// refers to.
+    /// Its watch tag and its mode, as an operator would write them, and the references of its task
+    /// definition.
     pub(crate) fn tags(&self) -> String {
         let mode = self
             .mode

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use sim::runtime_api::LogLine;
 
-/// Fields of the summary that are not counts of what the invocation did.
+/// Fields of the summary that are not counts.
 const NOT_COUNTS: [&str; 3] = ["version", "level", "elapsed_ms"];
 
 /// One line of the function's log.

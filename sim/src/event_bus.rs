@@ -76,7 +76,7 @@ impl EventRule {
         Self::new("aws.s3", &["Object Deleted"], queue).of_buckets(buckets)
     }
 
-    /// Every `Secret Label Updated` goes to `queue`, whatever the label.
+    /// Every `Secret Label Updated` goes to `queue`, of any label.
     #[must_use]
     pub fn secrets(queue: &str) -> Self {
         Self::new("aws.secretsmanager", &["Secret Label Updated"], queue)

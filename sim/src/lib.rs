@@ -13,7 +13,7 @@
 //!  shared                       configuration, clockwork, and event_bus for the events
 //! ```
 //!
-//! Arrows point one way. Each service has its own state and knows only what all of them share: the
+//! Arrows point one way. Each service has its own state and knows only the shared parts: the
 //! configuration, the clock, and the bus of events. The services meet in the world.
 //!
 //! Everything happens in simulated time: an epoch plus tokio's clock, which tests pause. Everything

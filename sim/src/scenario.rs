@@ -70,7 +70,7 @@ impl Account {
         let _ = self.change(|world| world.ecs.stop_deployment(&mut world.shared, service));
     }
 
-    /// The deployment alarm of a service goes off: what is deployed meanwhile fails.
+    /// The deployment alarm of a service goes off: a deployment that runs now fails.
     pub fn trigger_alarm(&self, service: &str) {
         self.change(|world| world.ecs.alarm_triggers(&mut world.shared.clock, service));
     }

@@ -14,8 +14,8 @@ pub(crate) enum Thing<'a> {
 
 impl<'a> Thing<'a> {
     /// Reads `ssm:/app/db`, `s3:bucket/key`, `secret:prod/db`,
-    /// `appconfig:application/environment/profile`, or an ARN; `None` for anything else,
-    /// and for what another account or Region has.
+    /// `appconfig:application/environment/profile`, or an ARN; `None` for anything else, and for
+    /// things of another account or Region.
     pub(crate) fn parse(reference: &'a str, config: &AccountConfig) -> Option<Self> {
         match reference.split_once(':')? {
             ("ssm", name) => Some(Self::parse_parameter(name, name.to_owned())),

@@ -58,8 +58,8 @@ impl Script {
             std::env::temp_dir().join(format!("sim-runtime-api-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
         let script = Self { directory };
-        // Another process writes the file: one of ours would hand the open file to whatever another
-        // test starts at that moment, and Linux runs no file that is open for writing.
+        // Another process writes the file. A process that another test starts at that moment would
+        // inherit the open file from us, and Linux does not run a file that is open for writing.
         let mut writer = Command::new("sh")
             .args(["-c", r#"cat >"$0" && chmod 755 "$0""#])
             .arg(script.path())

@@ -167,7 +167,7 @@ impl S3 {
     }
 }
 
-/// True if an object is what the console's "Create folder" writes.
+/// True if the console's "Create folder" wrote the object.
 fn is_folder(object: &Object) -> bool {
     object.size() == Some(0) && object.key().is_some_and(|key| key.ends_with('/'))
 }

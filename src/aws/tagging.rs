@@ -38,7 +38,7 @@ pub struct Tagging {
     pace: Pace,
     /// The keys that are ignored, and the time at which they were listed.
     ignored: Mutex<Option<(Timestamp, Arc<IgnoredKeys>)>>,
-    /// ARNs that were listed and cannot be used, with what their owners can do: they are of another
+    /// ARNs that were listed and cannot be used, with advice for their owners: they are of another
     /// kind than the listing asks for, or have the short format.
     unusable: Mutex<BTreeMap<String, &'static str>>,
 }
@@ -133,8 +133,8 @@ impl Tagging {
         }
     }
 
-    /// Takes the ARNs of listings since the last call that cannot be used, with what their owners
-    /// can do.
+    /// Takes the ARNs of listings since the last call that cannot be used, with advice for their
+    /// owners.
     pub fn take_unusable_arns(&self) -> BTreeMap<String, &'static str> {
         std::mem::take(&mut lock(&self.unusable))
     }

@@ -42,7 +42,7 @@ pub struct Attempt {
 pub enum Requeue {
     /// As soon as possible: the invocation had no time left.
     Now,
-    /// At the known end of what it waits for.
+    /// At the known end of its wait.
     At(Timestamp),
     /// After a pause that grows, or at `by` if that comes first.
     Backoff {

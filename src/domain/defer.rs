@@ -35,7 +35,7 @@ pub struct DeferPolicy {
 /// The answer of [`defer`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Deferral {
-    /// What happens next to each service.
+    /// The next step for each service.
     pub follow_ups: BTreeMap<ServiceId, FollowUp>,
     /// The messages to send.
     pub messages: Vec<Outgoing>,

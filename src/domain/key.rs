@@ -219,7 +219,7 @@ impl Key {
         }
     }
 
-    /// True if both are of the same thing, whatever their stages.
+    /// True if both are of the same thing, of any stage.
     #[must_use]
     pub fn is_the_thing_of(&self, other: &Self) -> bool {
         (self.0.kind, &self.0.home, &self.0.path) == (other.0.kind, &other.0.home, &other.0.path)

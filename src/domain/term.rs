@@ -66,7 +66,7 @@ impl Term {
         self.stage.as_deref() == key.stage() && self.names_thing(key, home)
     }
 
-    /// True if it names the thing of `key`, whatever the stage of a secret.
+    /// True if it names the thing of `key`, for a secret with any stage.
     pub(super) fn names_thing(&self, key: &Key, home: &AccountRegion) -> bool {
         self.kind == key.kind() && key.is_at(self.home.as_ref().unwrap_or(home)) && self.names(key)
     }

@@ -22,7 +22,7 @@ const FEW_RECORDS: &str = "at most 1000 records";
 /// mappings", AWS Lambda Developer Guide.
 const MOST_RECORDS: usize = 10_000;
 
-/// The fields that say what a payload is.
+/// The fields that show the kind of a payload.
 #[derive(Deserialize)]
 #[serde(expecting = "an object")]
 pub(super) struct Probe<'a> {
@@ -47,7 +47,7 @@ pub(super) struct Probe<'a> {
     deferred: Option<&'a RawValue>,
 }
 
-/// The field that says what a record is. SNS alone writes `EventSource`.
+/// The field that shows the kind of a record. SNS alone writes `EventSource`.
 #[derive(Deserialize)]
 #[serde(expecting = "a record")]
 pub(super) struct RecordProbe {

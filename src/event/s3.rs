@@ -202,9 +202,9 @@ fn ignored_for(
     }
 }
 
-/// True if an object is what the console's "Create folder" writes. Nothing reads it, and it comes
-/// and goes with the objects below it ("Organizing objects in the Amazon S3 console by using
-/// folders", Amazon S3 User Guide).
+/// True if the console's "Create folder" wrote the object. No task reads it, and it comes and goes
+/// with the objects below it ("Organizing objects in the Amazon S3 console by using folders",
+/// Amazon S3 User Guide).
 fn is_folder(object: &Object<'_>, key: &str, kind: ChangeKind) -> bool {
     let is_empty = match object.size {
         Some(size) => size.get() == "0",

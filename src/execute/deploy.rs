@@ -5,7 +5,7 @@ use crate::aws::{Ecs, Error, Restarted};
 use crate::domain::arn::ServiceId;
 use crate::domain::rollout::Rollout;
 
-/// Starts a new deployment of what the service runs.
+/// Starts a new deployment of the service's present task definition.
 pub(super) async fn start(ecs: &Ecs, service: &ServiceId) -> Result<Started, Error> {
     let Restarted { deployment, events } = ecs.restart(service).await?;
     Ok(Started {

@@ -174,7 +174,7 @@ impl Latest {
     }
 }
 
-/// The new description, completed by what was known `before` and a description does not show.
+/// The new description, completed by the facts of `before` that a description does not show.
 fn with_what_is_known(now: Option<Service>, before: &Service) -> Service {
     let now = now.unwrap_or_else(|| {
         Service::gone(before.id.clone(), before.home.clone(), before.tags.clone())

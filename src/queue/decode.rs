@@ -20,8 +20,8 @@ use crate::domain::rollout::{Progress, Rollout, RolloutId};
 use crate::domain::text::bounded;
 use crate::json::{self, MOST_ENTRIES, Malformed};
 
-/// Reads what [`encode`](super::encode()) of this version, or of one before it, wrote before
-/// `clock`.
+/// Reads a message that [`encode`](super::encode()) of this version, or of an earlier one, wrote
+/// before `clock`.
 ///
 /// # Errors
 /// The message is of a newer version, or is not what [`encode`](super::encode()) writes.

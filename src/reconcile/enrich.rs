@@ -44,7 +44,7 @@ struct Metadata {
     parameters: DescribedParameters,
     /// The versions before.
     previous: LookUps<String>,
-    /// The time of the last write of what was deleted.
+    /// The last writes of keys that were deleted.
     written: LookUps<Timestamp>,
     /// `None` if no key can be ignored.
     ignored: Option<Result<Arc<IgnoredKeys>, Error>>,

@@ -1,6 +1,6 @@
 //! Version 1 of the JSON that one invocation writes: the answer of a direct invocation, the log
-//! lines and the numbers of the metrics. It is made once, at the end, from what the invocation
-//! found and did, and no code reads it back.
+//! lines and the numbers of the metrics. It is made once, at the end, from the results of the
+//! invocation, and no code reads it back.
 
 mod change;
 mod counts;

@@ -320,7 +320,7 @@ impl LastChanges {
         }
     }
 
-    /// Adds what a bucket lists below a path; an error if that is only a part.
+    /// Adds the objects below a path; an error if only a part was listed.
     fn add_objects(
         &mut self,
         partition: &str,

@@ -1,4 +1,4 @@
-//! The role of the function: what it may restart and read.
+//! The role of the function: the services and keys that it may restart and read.
 
 use crate::cloudformation::{ACCOUNT, EVERYTHING, REGION, Stack};
 use crate::iam::Request;

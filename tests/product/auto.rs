@@ -1,4 +1,4 @@
-//! Services that say `auto`: how their task definitions are read, and what happens if they cannot be.
+//! Services that say `auto`: the reads of their task definitions, and the errors of these reads.
 
 use std::time::Duration;
 

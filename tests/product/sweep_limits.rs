@@ -1,4 +1,4 @@
-//! Limits of the sweep: what it only reports, what it holds, and how many calls it makes.
+//! Limits of the sweep: stale services that it only reports, holds, and the number of its calls.
 
 use std::time::Duration;
 

@@ -109,7 +109,8 @@ impl Record {
             .collect()
     }
 
-    /// True if a call that finds services, or says what they watch, had no answer before a restart.
+    /// True if a call that lists services, or reads their watch tags or references, had no answer
+    /// before a restart.
     pub(crate) fn has_failed_to_find(&self, restart: &Restart) -> bool {
         self.calls_before(restart).any(|call| {
             let finds = match call.operation.as_str() {

@@ -130,8 +130,8 @@ fn writes_itself(
         .then(|| Kind::WritesItself.by(describe(newest)))
 }
 
-/// Without its event, a move of a secret's label is unknown: no API shows when it moved. Nor does
-/// the event of a move reach a service that watches the secret only later.
+/// Without its event, a move of a secret's label is unknown: no API shows when it moved. The event
+/// does not help a service that watches the secret only later.
 fn label_moved(history: &History, stale: &StaleTask, written: Timestamp) -> Option<Excuse> {
     let subject = history.subject(&stale.service)?;
     let is_lost = !history.choices.lossless() || written < subject.widened_at;

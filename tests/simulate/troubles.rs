@@ -124,8 +124,8 @@ impl History {
                 self.note(format!("a person asks: {request}"));
                 self.account.send(QUEUE, &request);
             }
-            // A new process that cannot read a task definition, and a change of what only that
-            // refers to.
+            // A new process that cannot read a task definition, and a change of a key that only
+            // this definition names.
             1 => {
                 self.inject(
                     Fault::server_error("ecs:DescribeTaskDefinition", 500).times(rng.u32(1..9)),

@@ -133,10 +133,9 @@ impl Service {
     }
 
     /// Gives the service a task definition of its own, built or in the words of
-    /// `RegisterTaskDefinition`. Its tasks read what that refers to, beside what
-    /// [`reading`](Self::reading) or the terms name; it exists from the start, in version 1. A
-    /// secret's ARN that ends in a hyphen and six characters makes the secret with this very
-    /// ARN.
+    /// `RegisterTaskDefinition`. Its tasks read its references, beside the things that
+    /// [`reading`](Self::reading) or the terms name. They exist from the start, in version 1. A
+    /// secret's ARN that ends in a hyphen and six characters makes the secret with this very ARN.
     pub fn referring(mut self, definition: impl Into<TaskDefinition>) -> Self {
         self.definition = definition.into();
         self

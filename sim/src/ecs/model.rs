@@ -66,7 +66,7 @@ pub(crate) struct EcsService {
     pub(super) hooks: Vec<Hook>,
     pub(super) alarms: Option<Alarms>,
     pub(super) launch_type: LaunchType,
-    /// Express Mode: Amazon ECS manages what belongs to the service.
+    /// Express Mode: Amazon ECS manages the resources of the service.
     pub(super) express: bool,
     pub(super) task_definition: String,
     /// `serviceConnectConfiguration` of the deployments to come.

@@ -164,8 +164,8 @@ impl Account {
         self.change(|world| world.appconfig.complete(&mut world.shared, configuration));
     }
 
-    /// A deployment of an AppConfig configuration begins: whoever reads the configuration from now
-    /// on has the new value. An event is sent.
+    /// A deployment of an AppConfig configuration begins: every reader from now on has the new
+    /// value. An event is sent.
     pub fn start_appconfig_deployment(&self, application: &str, environment: &str, profile: &str) {
         let configuration = Configuration {
             application,

@@ -31,7 +31,7 @@ impl Queue {
         Ok(())
     }
 
-    /// All attributes, whatever the caller asks for.
+    /// All attributes, even if the caller requests fewer.
     pub(super) fn attributes(&self, shared: &Shared, name: &str) -> Map<String, Value> {
         let counts = self.counts(shared);
         let config = &shared.config;

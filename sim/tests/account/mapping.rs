@@ -17,7 +17,7 @@ fn records(invocation: &Invocation) -> Vec<Value> {
     event["Records"].as_array().unwrap().clone()
 }
 
-/// A function that notes what it gets and answers as `answer` says.
+/// A function that records its invocations, and answers as `answer` says.
 fn noting(
     account: &Account,
     seen: &Seen,

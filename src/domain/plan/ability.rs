@@ -1,4 +1,4 @@
-//! Rules about services that cannot be restarted, or need not be, whatever changed.
+//! Rules about services that cannot be restarted, or need not be, for any change.
 
 use super::rule::{Applies, Case};
 use super::strategy::{Obstacle, action, obstacle};

@@ -14,7 +14,7 @@ use crate::domain::reason::Reason;
 use crate::domain::tags::Mode;
 use crate::domain::watch::Match;
 
-/// Counts the services that each change would restart, now or later, whatever its scope.
+/// Counts the services that each change would restart, now or later, in its scope or not.
 ///
 /// Services whose task definitions could not be read may be among them, and count. Services that
 /// are off, or only notify, do not.
@@ -55,7 +55,7 @@ enum Origin {
     Request,
 }
 
-/// The number of rollouts that run for each change, whatever its scope, and for the request.
+/// The number of rollouts that run for each change, in its scope or not, and for the request.
 #[derive(Debug, Default)]
 pub(super) struct InFlight(BTreeMap<Origin, usize>);
 

@@ -40,7 +40,7 @@ pub(super) struct SharedJudgements {
 #[derive(Debug)]
 pub(super) struct Judged<'a> {
     pub(super) service: &'a Service,
-    /// By each change that affects it, whatever the scope of the change.
+    /// By each change that affects it, in the scope of the change or not.
     pub(super) reasons: Arc<Reasons>,
     /// About the request, if one names it.
     pub(super) request: Option<Judgement>,

@@ -62,7 +62,7 @@ struct Common {
 #[derive(Debug, Default)]
 pub struct Services {
     made: BTreeMap<ServiceId, Made>,
-    /// The number of ordinary services by what they have in common.
+    /// The number of ordinary services by their common members.
     ordinary: BTreeMap<Common, usize>,
 }
 

@@ -15,7 +15,7 @@ const UNKNOWN: SignedDuration = SignedDuration::from_mins(2);
 /// A message may have been on its way when a rollout began.
 const KNOWN_AFTER: SignedDuration = SignedDuration::from_mins(5);
 
-/// An invocation reports at its end what it decided at its beginning.
+/// An invocation reports its decisions at its end.
 const AN_INVOCATION: SignedDuration = SignedDuration::from_mins(3);
 
 pub(crate) struct InFlight;
@@ -73,8 +73,8 @@ fn too_many(history: &History, subject: &Subject, restart: &Restart) -> Option<B
                 && ended.is_none_or(|end| restart.at <= end)
         })
     };
-    // What could not be read does not count. Nor is anything read for a change that the message
-    // does not carry: the restart may be for another key.
+    // A service that could not be read does not count. A change that the message does not carry is
+    // not counted either: the restart may be for another key.
     let may_be_for_another = history.asked_changes(restart.at).any(|(at, other)| {
         other != thing && subject.reads(other) && covered.is_none_or(|covered| covered < at)
     });

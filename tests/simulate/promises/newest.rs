@@ -23,7 +23,7 @@ impl Promise for Newest {
                 continue;
             }
             let ended = stale::ended_restart(history, &task, jiff::Timestamp::MAX);
-            // Nobody follows what others deploy when no change waits for it.
+            // A deployment of others is not followed if no change waits for it.
             let is_reported = ended.as_ref().is_none_or(|(past, _)| {
                 !history.record().is_ours(&task.service, past) || reports_end(lines, &task, past)
             });

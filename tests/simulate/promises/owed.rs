@@ -96,7 +96,7 @@ fn owing(history: &History, subject: &Subject, restart: &Restart) -> Owing {
     })
 }
 
-/// The change of an object whose decoded key is what the service watches.
+/// The change of an object whose decoded key the service watches.
 fn decoded(
     history: &History,
     subject: &Subject,
