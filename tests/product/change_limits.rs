@@ -247,3 +247,28 @@ async fn rollouts_of_other_messages_are_read_only_where_more_services_watch_than
         assert_eq!(number() - before, described, "{most}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_that_the_budget_holds_says_so_and_takes_no_place_of_the_limit() {
+    let limits = [
+        ("RELOADER_MAX_IN_FLIGHT", "1"),
+        ("RELOADER_MAX_RESTARTS_PER_HOUR", "1"),
+    ];
+    for (busy, idle) in [("web/s000", "web/s001"), ("web/s001", "web/s000")] {
+        let scenario = Scenario::set_to(limits, many(2, "ssm:/app/")).await;
+        scenario.owner.forces(busy).await;
+        scenario.account.run_for(A_MINUTE * 10).await;
+
+        let answer = scenario.changed("ssm:/app/db").await;
+
+        let budget = line(&answer, busy);
+        assert_eq!(
+            (
+                text(&budget["reason"]),
+                text(&line(&answer, idle)["result"])
+            ),
+            ("restart-budget", "started"),
+            "{answer:#}"
+        );
+    }
+}

@@ -40,6 +40,8 @@ impl Plan {
     ///   that is followed is gone;
     /// * of one that is to be restarted for changes older than ten minutes alone the creation of
     ///   its oldest task, unless a request names it;
+    /// * of one that waits for the rollouts of others the deployment history, if it was busy within
+    ///   the hour or something happened since: another rule may hold it, or forbid its restart;
     /// * of one that shows a failed deployment the history, which says who ended it and why;
     /// * of one with lifecycle hooks whose rollout runs the history, which says whether it awaits
     ///   an approval;
@@ -124,9 +126,10 @@ fn history_since(service: &Service, asking: &Asking<'_>, now: Timestamp) -> Opti
     if service.history != History::NotAsked {
         return None;
     }
-    let decides = if asking.is_decided(Reason::Stale) {
+    let is_limited = asking.is_decided(Reason::InFlightLimit);
+    let decides = if is_limited || asking.is_decided(Reason::Stale) {
         let oldest = asking.oldest(Reason::Stale, Trigger::not_repeated_after);
-        before_restart(service, oldest, now)
+        before_restart(service, oldest, is_limited, now)
     } else if asking.is_decided(Reason::FailedAlready) {
         asking.oldest(Reason::FailedAlready, Trigger::not_repeated_after)
     } else if asking.is_decided(Reason::DeploymentInProgress) && may_have_ended() {
@@ -144,7 +147,7 @@ fn history_since(service: &Service, asking: &Asking<'_>, now: Timestamp) -> Opti
         return Some(since);
     }
     // The history is read once, and may free the service for a restart.
-    let before_restart = before_restart(service, asking.oldest_of_all(), now);
+    let before_restart = before_restart(service, asking.oldest_of_all(), false, now);
     Some(before_restart.map_or(since, |deep| deep.min(since)))
 }
 
@@ -168,15 +171,17 @@ fn is_oldest_task_needed(service: &Service, asking: &Asking<'_>, now: Timestamp)
         && newest.is_some_and(|newest| now.duration_since(newest) > MAY_HAVE_BEEN_READ)
 }
 
-/// The instant from which on the history matters to a restart, if it does.
+/// The instant from which on the history matters to a restart, if it does. While the limit of its
+/// change holds the restart, its age alone is no reason to ask.
 fn before_restart(
     service: &Service,
     oldest: Option<Timestamp>,
+    is_limited: bool,
     now: Timestamp,
 ) -> Option<Timestamp> {
     let happened_since = |t: &Timestamp| service.events.iter().any(|event| event.at > *t);
     let may_have_been_tried = |oldest: &Timestamp| {
-        now.duration_since(*oldest) > MAY_HAVE_BEEN_TRIED
+        (!is_limited && now.duration_since(*oldest) > MAY_HAVE_BEEN_TRIED)
             || happened_since(oldest)
             || service.misses_its_rollout()
     };
