@@ -102,7 +102,7 @@ fn operators_may_move_dead_letters_back_and_nobody_may_where_none_is_named() {
     assert_eq!(
         outputs,
         ["Queue", "DeadLetters"].map(|queue| Value::from(Stack::with(&[]).arn(queue))),
-        "what start-message-move-task asks for"
+        "the rights that start-message-move-task needs"
     );
     let other_account = role(OTHER_ACCOUNT, "on-call", anywhere("sqs:*"));
     assert_eq!(

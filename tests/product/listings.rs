@@ -92,7 +92,7 @@ async fn services_listed_without_end_are_an_error_at_half_the_time_and_are_liste
     );
     assert_eq!(
         summary["deferred_sent"], 1,
-        "there was time to send on what was reported"
+        "there was time to send the deferred work"
     );
     assert!(scenario.is_all_fresh().await);
     assert_eq!(scenario.restarted(), ["web/api"]);

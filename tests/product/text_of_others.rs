@@ -145,6 +145,6 @@ async fn no_answer_of_a_direct_invocation_speaks_rust() {
     assert_eq!(
         failed,
         BTreeSet::from(["ListingFailed", "NothingStarted"]),
-        "and what is malformed is tried in tests/events.rs"
+        "and malformed text is tried in tests/events.rs"
     );
 }

@@ -55,7 +55,7 @@ pub(crate) struct Claim {
     pub(crate) requested_at: Timestamp,
     pub(crate) at: Timestamp,
     pub(crate) thing: &'static str,
-    /// The limit that the person gave, where it takes effect.
+    /// The limit that the person gave, if it takes effect.
     pub(crate) max_services: Option<usize>,
 }
 

@@ -142,7 +142,7 @@ impl Record {
             .any(|restart| restart.deployment == past.deployment)
     }
 
-    /// When the time of the invocation that made a call is up; never where calls are fast.
+    /// The end of the time of the invocation that made a call; `Timestamp::MAX` if calls are fast.
     fn time_up(&self, call: &Call, choices: &Choices) -> Timestamp {
         if choices.latency_jitter < SLOW {
             return Timestamp::MAX;

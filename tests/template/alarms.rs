@@ -103,7 +103,7 @@ fn a_sweep_that_does_not_end_is_an_alarm_where_there_is_a_schedule() {
     assert_eq!(
         alarm(&[("SweepSchedule", "")]),
         None,
-        "nobody asked for a sweep"
+        "there is no schedule"
     );
     assert_eq!(
         Stack::with(&[]).properties("SweepScheduler")["Target"]["RetryPolicy"]["MaximumRetryAttempts"],

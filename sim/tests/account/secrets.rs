@@ -311,7 +311,7 @@ async fn a_secret_marked_for_deletion_can_be_described_but_not_read() {
     assert!(listed.secret_list().is_empty());
     assert!(
         account.stale_tasks().is_empty(),
-        "what is gone has no newer version"
+        "a secret that is gone has no newer version"
     );
 
     account.put_secret("prod/db");

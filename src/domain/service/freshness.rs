@@ -10,7 +10,7 @@ use crate::domain::history::{
 use crate::domain::rollout::Rollout;
 
 impl Service {
-    /// True where it shows an event or a deployment that an earlier description did not.
+    /// True if it shows an event or a deployment that an earlier description did not.
     #[must_use]
     pub fn shows_more_than(&self, before: &Self) -> bool {
         let is_new_event = |event| !before.events.contains(event);
