@@ -12,6 +12,7 @@
 mod cloudformation;
 
 mod alarms;
+mod sam_local;
 
 use std::collections::BTreeSet;
 use std::path::Path;
