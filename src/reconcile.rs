@@ -10,7 +10,7 @@ mod resolved;
 mod restarts;
 mod send;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join;
 use jiff::SignedDuration;
@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use crate::aws::{Aws, Listing};
 use crate::clock::{Clock, Deadline};
-use crate::domain::arn::AccountRegion;
+use crate::domain::arn::{AccountRegion, ServiceId};
 use crate::domain::backoff::retry_listing_at;
 use crate::domain::batch::{Batch, MessageIndex};
 use crate::domain::change::Change;
@@ -28,7 +28,7 @@ use crate::domain::listed::Listed;
 use crate::domain::policy::Policy;
 use crate::domain::reason::Reason;
 use crate::domain::received::Reach;
-use crate::domain::resolution::Resolutions;
+use crate::domain::resolution::{FollowUp, Resolution, Resolutions};
 use crate::domain::start::StartResult;
 use crate::domain::watch::Match;
 use crate::event::{Content, Inbox};
@@ -226,6 +226,32 @@ impl Reconciler<'_> {
             .date_exactly(batch, services, &read_keys, read_at)
             .await;
         discovered
+    }
+
+    /// Defers what a sweep found outside of its window until that opens: each sweep may come while
+    /// it is closed. The rest is left to the next sweep. Returns the number of messages that were
+    /// sent.
+    pub(crate) async fn defer_to_windows(
+        &self,
+        changes: &BTreeMap<Key, Change>,
+        resolutions: &mut Resolutions,
+    ) -> usize {
+        let waits = |(_, one): &(&ServiceId, &Resolution)| {
+            let planned = one.planned.as_ref();
+            one.follow_up == FollowUp::LeftToSweep
+                && planned.is_ok_and(|planned| planned.reason == Reason::OutsideWindow)
+        };
+        let waiting = resolutions.iter().filter(waits);
+        let waiting: Resolutions = waiting.map(|(id, one)| (id.clone(), one.clone())).collect();
+        let batch = Batch::of_sweep(changes);
+        let deferral = defer(&batch, &waiting, &self.defer_policy(), self.clock.now());
+        let sent = self.sender().defer(deferral, resolutions).await;
+        for resolution in resolutions.values_mut() {
+            if resolution.is_left_to_redelivery() {
+                resolution.follow_up = FollowUp::LeftToSweep;
+            }
+        }
+        sent.messages
     }
 
     async fn list(&self, inbox: &Inbox) -> Result<Listing<Vec<Listed>>, Error> {

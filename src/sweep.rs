@@ -19,7 +19,7 @@ use crate::domain::listed::Listed;
 use crate::domain::plan::{Plan, plan};
 use crate::domain::policy::Policy;
 use crate::domain::reason::{Decision, Reason};
-use crate::domain::resolution::{FollowUp, Remaining, Resolution};
+use crate::domain::resolution::{FollowUp, Remaining, Resolution, Resolutions};
 use crate::domain::service::{Service, ServiceStatus};
 use crate::domain::start::{Executed, StartResult};
 use crate::domain::tags::Mode;
@@ -51,12 +51,14 @@ pub struct Findings {
     pub errors: Vec<String>,
     /// Changes that were refused, since they would restart too many services.
     pub refused_changes: usize,
+    /// The number of messages that were sent for later.
+    pub sent: usize,
 }
 
 impl Sweep<'_> {
     /// Compares all services with the keys that they watch, and restarts the stale ones by the same
-    /// plan as for any other change. Nothing is deferred: the next sweep finds the services that
-    /// are left.
+    /// plan as for any other change. Only what waits for its window is deferred: the next sweep
+    /// finds the other services that are left.
     ///
     /// Calls: ceil(S/100) + ceil(S/10) for the services; one for each task definition that is not
     /// known yet, for fifty parameters or paths of them, for a hundred secrets, for each object,
@@ -215,12 +217,19 @@ impl Sweep<'_> {
             .flat_map(|executed| executed.planned.refused_changes())
             .collect();
         findings.refused_changes = refused.len();
-        let resolutions: Vec<_> = executed
-            .into_values()
-            .map(|executed| self.resolution(executed, repairs))
+        let mut resolutions: Resolutions = executed
+            .into_iter()
+            .map(|(id, executed)| (id, self.resolution(executed, repairs)))
             .collect();
-        findings.still_stale = resolutions.iter().filter(|one| is_still_stale(one)).count();
-        services.add(&changes, None, None, resolutions);
+        findings.sent = self
+            .reconciler
+            .defer_to_windows(&changes, &mut resolutions)
+            .await;
+        findings.still_stale = resolutions
+            .values()
+            .filter(|one| is_still_stale(one))
+            .count();
+        services.add(&changes, None, None, resolutions.into_values());
     }
 
     /// The record of a service. Work that is left is left to the next sweep, if that repairs.
@@ -283,11 +292,13 @@ pub async fn sweep(
         home,
         services,
         incomplete,
+        sent,
         ..
     } = done;
     let sweep = Sweep { reconciler, home };
     let mut findings = Box::pin(sweep.run(request, watching, services)).await;
     findings.errors.extend(incomplete.iter().cloned());
+    *sent += findings.sent;
     findings
 }
 

@@ -57,6 +57,15 @@ impl Batch {
         }
     }
 
+    /// The changes that a sweep found, each for the services that have not read it.
+    #[must_use]
+    pub fn of_sweep(changes: &BTreeMap<Key, Change>) -> Self {
+        Self {
+            changes: changes.clone(),
+            ..Self::default()
+        }
+    }
+
     /// Adds the changes that a message carries.
     pub fn add<'a>(
         &mut self,

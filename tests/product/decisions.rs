@@ -189,7 +189,7 @@ async fn a_pause_holds_until_its_end() {
         (&reported["reason"], &reported["detail"]),
         (
             &"paused".into(),
-            &"until 2026-01-31T12:00:00Z; there is no queue for held work: only the sweep finds \
+            &"until 2026-01-31T12:00:00Z; no message waits for it: only the sweep finds \
               it again"
                 .into()
         )

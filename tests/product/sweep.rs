@@ -256,3 +256,53 @@ async fn a_secret_that_a_parameters_name_hands_out_is_swept_as_that_secret() {
         ]
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stale_service_is_restarted_in_a_window_that_no_sweep_meets() {
+    let window = "Mon-Sun 13:20-13:23 UTC";
+    let guarded = service("web/api")
+        .watching("ssm:/app/db")
+        .tag("reloader:window", window);
+    let scenario = Scenario::with([guarded]).await.with_rules([]);
+    scenario.account.run_for(AN_HOUR).await;
+    scenario.account.put_parameter("/app/db");
+    scenario.account.run_for(AN_HOUR).await;
+
+    let answer = scenario.sweep().await;
+    scenario.account.run_for(AN_HOUR).await;
+    scenario.sweep().await;
+    scenario.account.settle().await;
+
+    let held = line(&answer, "web/api");
+    assert_eq!(
+        (text(&held["reason"]), &held["will_retry"]),
+        ("outside-window", &json!(true))
+    );
+    assert_eq!(
+        scenario.restarted(),
+        ["web/api"],
+        "once, by whatever number of messages"
+    );
+    let restarted = scenario.service("web/api").history[0]
+        .created_at
+        .to_string();
+    assert!(restarted.starts_with("2026-01-31T13:2"), "{restarted}");
+    assert!(scenario.is_all_fresh().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_else_holds_a_stale_service_is_left_to_the_next_sweep() {
+    let paused = service("web/api")
+        .watching("ssm:/app/db")
+        .tag("reloader:pause", "true");
+    let scenario = Scenario::with([paused]).await.with_rules([]);
+    scenario.account.run_for(AN_HOUR).await;
+    scenario.account.put_parameter("/app/db");
+    scenario.account.run_for(AN_HOUR).await;
+
+    let answer = scenario.sweep().await;
+
+    let detail = text(&line(&answer, "web/api")["detail"]);
+    assert!(detail.contains("no message waits for it"), "{detail}");
+    assert_eq!(scenario.number_of("sqs:SendMessage"), 0);
+}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use sim::{Account, AccountConfig, EventDelivery, EventRule, EventSourceMapping, InvocationResult};
 
 use crate::bystanders;
@@ -22,6 +22,9 @@ const BUCKET: &str = "config";
 
 /// The most calls while a history settles. More of them mean an endless loop.
 const A_STORM: usize = 20_000;
+
+/// The sweep runs a little less often than each hour.
+const BETWEEN_SWEEPS: Duration = Duration::from_mins(65);
 
 impl History {
     pub(crate) async fn run(seed: u64) -> Self {
@@ -179,31 +182,14 @@ impl History {
         for sweeps in 1.. {
             self.sweep().await;
             self.settle().await;
-            let pause = self.until_next_sweep();
-            self.account.run_for(pause).await;
-            // The sweep defers nothing: the next one decides again. A window opens once a day.
+            self.account.run_for(BETWEEN_SWEEPS).await;
+            // What a window does not hold, the next sweep decides again.
             if self.stormy || (sweeps >= 2 && (sweeps == 30 || !self.holds())) {
                 break;
             }
         }
         self.settle().await;
         self.note("the end");
-    }
-
-    /// The sweep runs a little less often than each hour, and once within each window, however
-    /// short.
-    fn until_next_sweep(&self) -> Duration {
-        let (now, hour) = (self.account.now(), SignedDuration::from_mins(65));
-        let openings = self
-            .subjects
-            .iter()
-            .flat_map(|subject| subject.closed(now, now + hour * 2))
-            .filter(|span| now < span.until)
-            .map(|span| span.until.duration_since(now) + SignedDuration::from_secs(20));
-        // A sweep that starts just before an opening might miss a short window.
-        let near = openings.filter(|opening| *opening < hour + SignedDuration::from_mins(4));
-        let pause = near.min().unwrap_or(hour);
-        Duration::try_from(pause).unwrap()
     }
 
     fn heal(&mut self) {

@@ -226,7 +226,7 @@ impl ServiceLine {
                 }
             }
             FollowUp::LeftToSweep if self.decision == Some(Decision::Hold) => {
-                self.add_detail("there is no queue for held work: only the sweep finds it again");
+                self.add_detail("no message waits for it: only the sweep finds it again");
             }
             FollowUp::Done | FollowUp::LeftToSweep | FollowUp::Redeliver(_) => {}
         }
