@@ -201,19 +201,6 @@ impl History {
             .chain(own.into_iter().filter(move |at| *at <= by))
     }
 
-    /// The instants of all changes of things that a service watches.
-    pub(crate) fn changes_of(&self, subject: &Subject) -> impl Iterator<Item = Timestamp> {
-        let own = if subject.writes() {
-            self.own_writes(OWN)
-        } else {
-            Vec::new()
-        };
-        self.asked_changes(Timestamp::MAX)
-            .filter(|(_, thing)| subject.watches(thing))
-            .map(|(at, _)| at)
-            .chain(own)
-    }
-
     /// True if the tag to ignore a key may have been set when its change was decided.
     pub(crate) fn was_ignored(&self, thing: &str, written: Timestamp) -> bool {
         let reaches =

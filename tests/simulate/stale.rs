@@ -90,16 +90,16 @@ fn its_tasks_fail(history: &History, subject: &Subject, by: Timestamp) -> Option
     let has_failed =
         newest.ended_by == Some(EndedBy::CircuitBreaker) || newest.finished_at.is_none();
     // A newer change allows the next restart, unless it is ignored or reaches too many services.
-    let frees = |at: &Timestamp| {
-        let refused = history.writes.iter().any(|(written, thing)| {
-            written == at
-                && (history.was_ignored(thing, *at)
-                    || history.reached(thing) > history.choices.max_services())
-        });
-        *at < by && !refused
-    };
-    let newest_change = history.changes_of(subject).filter(frees).max()?;
-    let is_freed = newest.finished_at.is_some() && newest.created_at < newest_change;
+    let own = subject.writes().then(|| history.own_writes(OWN));
+    let own = own.into_iter().flatten().map(|at| (at, OWN));
+    let changes = history.asked_changes(by).chain(own);
+    let newest_change = changes
+        .filter(|(at, thing)| *at < by && subject.watches(thing))
+        .filter(|(at, thing)| !history.was_ignored(thing, *at))
+        .filter(|(_, thing)| history.reached(thing) <= history.choices.max_services())
+        .map(|(at, _)| at)
+        .max();
+    let is_freed = newest.finished_at.is_some() && Some(newest.created_at) < newest_change;
     let kind = if failure.missing.is_empty() {
         Kind::BadValue
     } else {

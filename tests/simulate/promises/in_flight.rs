@@ -57,7 +57,11 @@ fn too_many(history: &History, subject: &Subject, restart: &Restart) -> Option<B
         let is_stale = covered.is_none_or(|covered| covered < *at);
         subject.watches(thing) && known_at < restart.at && is_stale
     })?;
-    if !is_known(history, subject, thing, written, restart.at) {
+    // The restart may be for another key, which only the invocation knows.
+    let may_be_for_another = history.asked_changes(restart.at).any(|(at, other)| {
+        other != thing && subject.reads(other) && covered.is_none_or(|covered| covered < at)
+    });
+    if may_be_for_another || !is_known(history, subject, thing, written, restart.at) {
         return None;
     }
     let runs = |other: &Subject| {
@@ -73,12 +77,8 @@ fn too_many(history: &History, subject: &Subject, restart: &Restart) -> Option<B
                 && ended.is_none_or(|end| restart.at <= end)
         })
     };
-    // A service that could not be read does not count. A change that the message does not carry is
-    // not counted either: the restart may be for another key.
-    let may_be_for_another = history.asked_changes(restart.at).any(|(at, other)| {
-        other != thing && subject.reads(other) && covered.is_none_or(|covered| covered < at)
-    });
-    let all_was_read = !may_be_for_another && !record.has_failed_to_find(restart);
+    // A service that could not be read does not count.
+    let all_was_read = !record.has_failed_to_find(restart);
     let described = record.described_for(restart);
     let is_counted = |other: &Subject| all_was_read || described.contains(other.name.as_str());
     let run = watchers(history, thing, &subject.name)
@@ -114,13 +114,8 @@ fn is_known(
         .troubles
         .iter()
         .any(|stop| written < stop.until && stop.from < by);
-    // The restart may be for another key, which only the invocation knows.
-    let has_other_reason = subject.writes()
-        || history
-            .asked_changes(by)
-            .any(|(at, other)| other != thing && subject.reads(other) && at >= written);
     history.choices.lossless()
-        && !has_other_reason
+        && !subject.writes()
         && subject.has_always_watched(thing)
         && !has_changed_since
         && !was_stopped
