@@ -144,7 +144,9 @@ fn held_for_nothing(history: &History, line: &Value) -> Option<Breach> {
     let runs = |other: &Subject, changed_at: Timestamp| {
         let past = history.record().past(&other.name);
         past.iter().any(|past| {
-            let is_of_the_change = changed_at < past.created_at && past.created_at <= at;
+            // A planned one counts: if the invocation lacks the time, the next one starts it.
+            let is_of_the_change =
+                changed_at < past.created_at && past.created_at <= at + AN_INVOCATION;
             is_of_the_change && past.finished_at.is_none_or(|end| at - AN_INVOCATION <= end)
         })
     };
