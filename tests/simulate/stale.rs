@@ -136,7 +136,8 @@ fn label_moved(history: &History, stale: &StaleTask, written: Timestamp) -> Opti
     let subject = history.subject(&stale.service)?;
     let is_lost = !history.choices.lossless() || written < subject.widened_at;
     let is_move = stale.thing == SECRET && history.moved == Some(written);
-    (is_lost && is_move).then(|| Kind::LabelMoved.by(format!("the move of {written}")))
+    (is_lost && is_move)
+        .then(|| Kind::LabelMoved.by(format!("the move of {written}, for {}", stale.service)))
 }
 
 /// All tasks are newer than the change, and this one read a replica that did not have it yet. A
