@@ -13,7 +13,7 @@ use crate::domain::history::Needed;
 use crate::domain::key::Key;
 use crate::domain::plan::{Plan, plan};
 use crate::domain::policy::Policy;
-use crate::domain::reason::{Decision, Reason};
+use crate::domain::reason::Decision;
 use crate::domain::service::Service;
 use crate::domain::start::Executed;
 use crate::execute::Executor;
@@ -78,8 +78,7 @@ impl Restarts<'_> {
     ) -> (Plan, BTreeMap<ServiceId, Needed>) {
         loop {
             let plan = plan(changes, services, policy, self.clock.now());
-            let mut reasons = plan.services.values().map(|planned| planned.reason);
-            let others_wait = reasons.any(|reason| reason == Reason::InFlightLimit);
+            let others_wait = plan.holds_for_rollouts();
             let is_restart = |id: &ServiceId| {
                 let planned = plan.services.get(id);
                 planned.is_some_and(|planned| planned.reason.decision() == Decision::Restart)

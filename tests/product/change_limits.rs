@@ -206,6 +206,25 @@ async fn a_message_for_one_service_counts_the_rollouts_of_all_that_watch_the_key
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_rollout_that_was_stopped_takes_no_place_of_the_limit() {
+    let stopped = service("web/s000")
+        .watching("ssm:/app/")
+        .reading(["ssm:/app/db"])
+        .failing_when_reading("ssm:/app/db", 2)
+        .blue_green(A_MINUTE)
+        .circuit_breaker(false);
+    let limit = [("RELOADER_MAX_IN_FLIGHT", "1")];
+    let scenario = Scenario::set_to(limit, [stopped, paused_until_noon()])
+        .await
+        .with_queue();
+
+    scenario.account.put_parameter("/app/db");
+    scenario.account.run_for(AN_HOUR * 3).await;
+
+    assert_eq!(scenario.restarted(), names_of_many(2));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_message_for_one_service_counts_all_that_the_change_would_restart() {
     let late = service("web/s000").watching("ssm:/other/");
     let scenario = Scenario::set_to(

@@ -11,7 +11,7 @@ use crate::history::pick;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Rolls {
     AboveDesired,
-    /// A single task has no deployment strategy of its own.
+    /// A service of one task cannot roll so.
     BelowDesired,
     BlueGreen,
     /// In Express Mode, as a canary.

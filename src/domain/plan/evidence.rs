@@ -42,6 +42,8 @@ impl Plan {
     ///   its oldest task, unless a request names it;
     /// * of one that waits for the rollouts of others the deployment history, if it was busy within
     ///   the hour or something happened since: another rule may hold it, or forbid its restart;
+    /// * of one whose rollout others wait for the history, if Amazon ECS may show a deployment that
+    ///   was stopped as one that runs;
     /// * of one that shows a failed deployment the history, which says who ended it and why;
     /// * of one with lifecycle hooks whose rollout runs the history, which says whether it awaits
     ///   an approval;
@@ -56,23 +58,44 @@ impl Plan {
         policy: &Policy,
         now: Timestamp,
     ) -> BTreeMap<ServiceId, Needed> {
+        let others_wait = self.holds_for_rollouts();
         let needed = services.iter().filter_map(|service| {
-            let planned = self.services.get(&service.id)?;
-            let asking = Asking {
+            let asking = self.services.get(&service.id).map(|planned| Asking {
                 planned,
                 changes,
                 requested_at: policy.requested_at,
-            };
+            });
+            let asking = asking.as_ref();
+            let before_decision = asking.and_then(|asking| history_since(service, asking, now));
+            let rolling = rolling_since(service).filter(|_| others_wait);
             let needed = Needed {
-                history_since: history_since(service, &asking, now),
+                history_since: before_decision.into_iter().chain(rolling).min(),
                 has_hooks: service.has_lifecycle_hooks,
-                oldest_task: is_oldest_task_needed(service, &asking, now),
+                oldest_task: asking
+                    .is_some_and(|asking| is_oldest_task_needed(service, asking, now)),
             };
             (needed.history_since.is_some() || needed.oldest_task)
                 .then(|| (service.id.clone(), needed))
         });
         needed.collect()
     }
+
+    /// True if a restart waits for the rollouts of others.
+    #[must_use]
+    pub fn holds_for_rollouts(&self) -> bool {
+        let mut planned = self.services.values();
+        planned.any(|planned| planned.reason == Reason::InFlightLimit)
+    }
+}
+
+/// The creation of the deployment that seems to run, if only the history says that it was stopped.
+fn rolling_since(service: &Service) -> Option<Timestamp> {
+    let is_asked = service.history != History::NotAsked;
+    if is_asked || !service.is_rolling() || service.must_not_be_superseded().is_none() {
+        return None;
+    }
+    let primary = service.primary()?;
+    primary.created_at.saturating_sub(A_MOMENT).ok()
 }
 
 /// The changes and the request that ask for one service.

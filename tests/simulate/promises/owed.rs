@@ -75,7 +75,9 @@ fn owing(history: &History, subject: &Subject, restart: &Restart) -> Owing {
     }
     if let Some(proof) = &restart.history_unread {
         let covered = newest_cover(history, restart, true);
-        if is_asked_for(history, subject, restart, covered) {
+        if is_asked_for(history, subject, restart, covered)
+            || decoded(history, subject, restart, covered).is_some()
+        {
             return Owing::by(Kind::HistoryUnread.by(proof.clone()));
         }
     }
