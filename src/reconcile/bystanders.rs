@@ -57,12 +57,13 @@ impl Discovery<'_> {
             let mut limited = limited.iter();
             limited.any(|key| service.match_of(key) == Match::NeedsTaskDefinition)
         };
-        // Those of other changes of the batch may roll for this one too.
+        // Those of other changes of the batch may count for this one too.
         let mut services = std::mem::take(&mut discovered.services);
+        let rolling = others.iter_mut().filter(|service| service.is_rolling());
         let undecided = services
             .iter_mut()
-            .chain(&mut others)
-            .filter(|service| service.is_rolling() && is_undecided(service));
+            .chain(rolling)
+            .filter(|service| is_undecided(service));
         self.read_definitions(undecided, discovered).await;
         others.retain(|service| !is_undecided(service));
         services.extend(others);

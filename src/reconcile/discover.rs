@@ -116,15 +116,17 @@ impl Discovery<'_> {
     }
 
     /// Reads the task definitions that decide if a change affects a service: those of services that
-    /// say `auto`, unless their terms name every change already. If one cannot be read, the
-    /// service's terms decide alone, and the other changes are planned again later.
+    /// say `auto`, unless their terms name every change already. A change for other services counts
+    /// too: its limits are about all services that it affects. If one cannot be read, the service's
+    /// terms decide alone, and the changes for this service are planned again later.
     pub(super) async fn read_references(&self, batch: &Batch, discovered: &mut Discovered) {
         let is_undecided = |service: &&mut Service| {
             service.status == ServiceStatus::Active
                 && service.may_need_its_task_definition()
-                && keys_with(batch, service, Match::NeedsTaskDefinition)
-                    .next()
-                    .is_some()
+                && batch
+                    .changes
+                    .keys()
+                    .any(|key| service.match_of(key) == Match::NeedsTaskDefinition)
         };
         let mut services = std::mem::take(&mut discovered.services);
         let undecided = services.iter_mut().filter(is_undecided);
@@ -223,8 +225,12 @@ impl Discovered {
 
     fn add_undecided(&mut self, batch: &Batch, service: &Service, error: &Error) {
         let id = &service.id;
-        let keys = keys_with(batch, service, Match::NeedsTaskDefinition).cloned();
-        let keys = self.keys.share(keys.collect());
+        let keys = keys_with(batch, service, Match::NeedsTaskDefinition);
+        let keys: BTreeSet<Key> = keys.cloned().collect();
+        if keys.is_empty() {
+            return;
+        }
+        let keys = self.keys.share(keys);
         self.affected.add_undecided(&*keys);
         if error.kind.passes() {
             self.undecided.insert(id.clone(), Arc::clone(&keys));

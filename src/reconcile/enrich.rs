@@ -103,9 +103,8 @@ impl Enricher<'_> {
         }
     }
 
-    /// Asks once more which keys are ignored, for changes that an earlier invocation enriched and
-    /// that would restart a service now: the owner may have tagged the key while the restart was
-    /// held. At most one listing a minute.
+    /// Asks once more which keys are ignored, for held changes that would restart a service now: the
+    /// owner may have tagged the key meanwhile. At most one listing a minute.
     pub(super) async fn read_ignored(&self, batch: &mut Batch, keys: &BTreeSet<Key>) {
         let may_be_ignored = |key: &&Key| matches!(key.kind(), Kind::Parameter | Kind::Secret);
         let keys: Vec<_> = keys.iter().filter(may_be_ignored).collect();
@@ -116,7 +115,7 @@ impl Enricher<'_> {
         let (tagging, now) = (&self.aws.tagging, self.clock.now());
         let ignored = tagging.ignored_keys(self.tag_prefix, now, by).await;
         for key in keys {
-            if let Some(change) = batch.changes.get_mut(key).filter(|one| one.enriched) {
+            if let Some(change) = batch.changes.get_mut(key) {
                 complete_ignored(change, &ignored);
             }
         }

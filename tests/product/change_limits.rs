@@ -247,6 +247,28 @@ async fn a_message_for_one_service_counts_all_that_the_change_would_restart() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_service_in_the_same_message_for_another_change_does_not_count_for_this_one() {
+    let paused = |service: Service| service.tag("reloader:pause", "2026-01-31T12:00:00Z");
+    let auto = auto("web/s001", task_definition()).watching("auto ssm:/app/b");
+    let scenario = Scenario::set_to(
+        [("RELOADER_MAX_SERVICES", "1")],
+        [
+            paused(service("web/s000").watching("ssm:/app/a")),
+            paused(auto),
+        ],
+    )
+    .await
+    .with_queue();
+
+    for name in ["/app/a", "/app/b"] {
+        scenario.account.put_parameter(name);
+    }
+    scenario.account.run_for(AN_HOUR * 3).await;
+
+    assert_eq!(scenario.restarted(), names_of_many(2));
+}
+
+#[tokio::test(start_paused = true)]
 async fn rollouts_of_other_messages_are_read_only_where_more_services_watch_than_may_roll() {
     for (most, described) in [("1", 1), ("2", 0)] {
         let limit = [("RELOADER_MAX_IN_FLIGHT", most)];

@@ -4,7 +4,6 @@
 //! The function's log proves nothing here.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -24,9 +23,6 @@ const HISTORY_BELIEVED: SignedDuration = SignedDuration::from_mins(1);
 /// A call that is made so shortly before the end of an invocation may be given up: it gets a third
 /// of the time that is left.
 const HURRY: SignedDuration = SignedDuration::from_secs(6);
-
-/// Calls that may take so long are slow.
-const SLOW: Duration = Duration::from_millis(100);
 
 /// The list of ignored keys is believed for a minute, in an invocation of two minutes.
 const IGNORED_BELIEVED: SignedDuration = SignedDuration::from_mins(3);
@@ -144,7 +140,7 @@ impl Record {
 
     /// The end of the time of the invocation that made a call; `Timestamp::MAX` if calls are fast.
     fn time_up(&self, call: &Call, choices: &Choices) -> Timestamp {
-        if choices.latency_jitter < SLOW {
+        if !choices.has_slow_calls() {
             return Timestamp::MAX;
         }
         let made = |ran: &&Ran| ran.process == call.principal && ran.from <= call.time;

@@ -87,6 +87,7 @@ impl History {
             stale_by_then: Vec::new(),
             delivered_at: Timestamp::MAX,
             last_sweep_at: Timestamp::MAX,
+            is_cut_off: false,
             stormy: false,
             happened: BTreeMap::new(),
             secrets,
@@ -172,6 +173,7 @@ impl History {
         self.heal();
         self.note("all is healed");
         self.settle().await;
+        self.is_cut_off = !self.account.messages(QUEUE).is_empty();
         self.lines_by_then = self.function.lines("service");
         self.stale_by_then = self.account.stale_tasks();
         self.delivered_at = self.account.now();

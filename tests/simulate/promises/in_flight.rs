@@ -183,12 +183,14 @@ fn held_by_its_budget(history: &History, service: &str, at: Timestamp) -> Option
     let restarts = restarts
         .filter(|restart| from <= restart.at && restart.at <= until)
         .count();
-    let was_unread = record.calls.iter().any(|call| {
-        let is_history = call.operation.contains("ServiceDeployments")
-            || call.operation == "DescribeServiceRevisions";
-        let is_lately = at - AN_INVOCATION <= call.time && call.time <= at;
-        is_history && is_lately && !call.took_effect()
-    });
+    // Slow calls are cut off by the end of the time.
+    let was_unread = history.choices.has_slow_calls()
+        || record.calls.iter().any(|call| {
+            let is_history = call.operation.contains("ServiceDeployments")
+                || call.operation == "DescribeServiceRevisions";
+            let is_lately = at - AN_INVOCATION <= call.time && call.time <= at;
+            is_history && is_lately && !call.took_effect()
+        });
     (restarts >= history.choices.restarts_per_hour() && !was_unread).then(|| {
         Breach::of(format!(
             "4: {service} was held at {at} for the limit of its change, and not for its budget"

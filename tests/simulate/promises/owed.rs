@@ -94,7 +94,10 @@ fn owing(history: &History, subject: &Subject, restart: &Restart) -> Owing {
         }
     }
     decoded(history, subject, restart, covered).map_or_else(Owing::default, |(at, thing)| {
-        Owing::by(Kind::DecodedKey.by(format!("{thing} of {at} for {}", subject.name)))
+        Owing::by(Kind::DecodedKey.by(format!(
+            "{thing} of {at} for {} of {}",
+            restart.deployment, subject.name
+        )))
     })
 }
 
