@@ -102,7 +102,7 @@ pub(crate) struct History {
     /// Stale tasks at that time.
     pub(crate) stale_by_then: Vec<StaleTask>,
     pub(crate) last_sweep_at: Timestamp,
-    /// Held work still waited in the queue after sixty settlings: a rollout that never ends may
+    /// Held work still waited in the queue after forty settlings: a rollout that never ends may
     /// hold it for longer.
     pub(crate) is_cut_off: bool,
     /// True if the history did not settle.

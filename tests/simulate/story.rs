@@ -20,6 +20,10 @@ use crate::subject::Subject;
 
 const BUCKET: &str = "config";
 
+/// A window opens once a day. The histories begin in January and end before the clocks change in
+/// Europe.
+const DAYS: usize = 40;
+
 /// The most calls while a history settles. More of them mean an endless loop.
 const A_STORM: usize = 20_000;
 
@@ -142,7 +146,7 @@ impl History {
     /// Lets time pass until the queue is empty. Work that waits for a window may take days.
     async fn settle(&mut self) {
         let settled = async {
-            for _ in 0..60 {
+            for _ in 0..DAYS {
                 self.account.settle().await;
                 if self.account.messages(QUEUE).is_empty() {
                     break;

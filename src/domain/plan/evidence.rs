@@ -224,5 +224,14 @@ fn before_restart(
     let restarted = is_busy
         .then(|| now.saturating_sub(BUDGET_REACHES_BACK).ok())
         .flatten();
-    tried.into_iter().chain(rolled_back).chain(restarted).min()
+    let since = tried
+        .into_iter()
+        .chain(rolled_back)
+        .chain(restarted)
+        .min()?;
+    // Amazon ECS gives such a deployment no state: only the history says if it runs, however old it
+    // is.
+    let stateless = primary.filter(|_| service.is_costly_to_supersede());
+    let stateless = stateless.and_then(|created_at| created_at.saturating_sub(A_MOMENT).ok());
+    Some(stateless.map_or(since, |created_at| created_at.min(since)))
 }

@@ -39,7 +39,8 @@ impl Service {
     }
 
     /// True if a newer deployment throws away hours of bake time, or an approval.
-    fn is_costly_to_supersede(&self) -> bool {
+    #[must_use]
+    pub fn is_costly_to_supersede(&self) -> bool {
         self.deployment_strategy == DeploymentStrategy::Shifting || self.has_lifecycle_hooks
     }
 

@@ -48,7 +48,7 @@ fn troubles(history: &History) -> Vec<Span> {
     let failed = record
         .calls
         .iter()
-        .filter(|call| is_unread(call) || !call.delayed_by.is_zero())
+        .filter(|call| is_unread(call))
         .map(|call| {
             // If services cannot be listed, or the next message cannot be sent, SQS redelivers
             // the message.

@@ -96,3 +96,17 @@ fn the_history_that_may_free_a_service_reaches_as_far_back_as_its_restart_needs(
     let two_hours_ago = at(NOW) - jiff::SignedDuration::from_hours(2);
     assert_eq!(needed.history_since, Some(two_hours_ago));
 }
+
+#[test]
+fn the_history_of_a_blue_green_service_reaches_back_to_the_deployment_that_is_shown() {
+    let created_at = "2026-01-30T10:00:00Z";
+    let blue_green = Service {
+        deployment_strategy: DeploymentStrategy::Shifting,
+        ..redeployed(created_at, RolloutState::Unknown)
+    };
+
+    let needed = needed(&written(), &blue_green, "2026-01-31T10:01:01Z").unwrap();
+
+    let before = at(created_at) - jiff::SignedDuration::from_secs(1);
+    assert_eq!(needed.history_since, Some(before));
+}
