@@ -219,8 +219,9 @@ fn raced(
         .map(|past| format!("{} of {}", past.deployment, past.created_at))
 }
 
-/// A read without a result, or perhaps without one: it failed, its answer was late, or its page token is one of a listing that does not end. No
-/// service of a history has more deployments than a page holds.
+/// A read without a result, or perhaps without one: it failed, its answer was late, or its page
+/// token is one of a listing that does not end. No service of a history has more deployments than a
+/// page holds.
 pub(crate) fn is_unread(call: &Call) -> bool {
     call.result != CallResult::Ok
         || !call.delayed_by.is_zero()

@@ -64,6 +64,7 @@ fn too_many(history: &History, subject: &Subject, restart: &Restart) -> Option<B
     if may_be_for_another || !is_known(history, subject, thing, written, restart.at) {
         return None;
     }
+    // A rollout of a service without tasks puts nothing at risk, and does not count.
     let runs = |other: &Subject| {
         let first = record
             .past(&other.name)
@@ -72,7 +73,8 @@ fn too_many(history: &History, subject: &Subject, restart: &Restart) -> Option<B
         first.is_some_and(|first| {
             // A deployment that is rolled back is no longer a rollout of the change.
             let ended = first.rolled_back_at.or(first.finished_at);
-            record.is_ours(&other.name, first)
+            !other.was_scaled
+                && record.is_ours(&other.name, first)
                 && first.created_at < restart.at - UNKNOWN
                 && ended.is_none_or(|end| restart.at <= end)
         })

@@ -21,6 +21,9 @@ const AFTER_AN_UNKNOWN_END: SignedDuration = SignedDuration::from_secs(9 * 60);
 /// A message of an invocation that was lost is visible again after that.
 const REDELIVERED_AFTER: SignedDuration = SignedDuration::from_mins(14);
 
+/// An invocation that ends so shortly before its time is up had no time left.
+const NEARLY: SignedDuration = SignedDuration::from_millis(500);
+
 /// CloudTrail sends its events after three minutes.
 const TRAIL: SignedDuration = SignedDuration::from_mins(4);
 
@@ -58,10 +61,15 @@ fn troubles(history: &History) -> Vec<Span> {
             };
             Span::unknown(call.time, call.time + lasts)
         });
+    // An invocation that used all its time may have left some of its messages to a redelivery.
+    let all_its_time = SignedDuration::try_from(history.choices.timeout).unwrap() - NEARLY;
     let lost = record
         .ran
         .iter()
-        .filter(|ran| ran.end != crate::function::End::Answered)
+        .filter(|ran| {
+            ran.end != crate::function::End::Answered
+                || ran.until.duration_since(ran.from) > all_its_time
+        })
         .map(|ran| Span::unknown(ran.from, ran.until + REDELIVERED_AFTER));
     let faults = history.troubles.iter().copied();
     failed.chain(lost).chain(faults).collect()
