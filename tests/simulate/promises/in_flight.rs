@@ -59,7 +59,8 @@ fn too_many(history: &History, subject: &Subject, restart: &Restart) -> Option<B
     })?;
     // The restart may be for another key, which only the invocation knows.
     let may_be_for_another = history.asked_changes(restart.at).any(|(at, other)| {
-        other != thing && subject.reads(other) && covered.is_none_or(|covered| covered < at)
+        let is_affected = subject.reads(other) || subject.watches_decoded(other);
+        other != thing && is_affected && covered.is_none_or(|covered| covered < at)
     });
     if may_be_for_another || !is_known(history, subject, thing, written, restart.at) {
         return None;
@@ -74,6 +75,7 @@ fn too_many(history: &History, subject: &Subject, restart: &Restart) -> Option<B
             // A deployment that is rolled back is no longer a rollout of the change.
             let ended = first.rolled_back_at.or(first.finished_at);
             !other.was_scaled
+                && other.has_always_watched(thing)
                 && record.is_ours(&other.name, first)
                 && first.created_at < restart.at - UNKNOWN
                 && ended.is_none_or(|end| restart.at <= end)
