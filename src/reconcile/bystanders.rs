@@ -57,17 +57,12 @@ impl Discovery<'_> {
             let mut limited = limited.iter();
             limited.any(|key| service.match_of(key) == Match::NeedsTaskDefinition)
         };
-        // Those of other changes of the batch may count for this one too.
-        let mut services = std::mem::take(&mut discovered.services);
-        let rolling = others.iter_mut().filter(|service| service.is_rolling());
-        let undecided = services
+        let undecided = others
             .iter_mut()
-            .chain(rolling)
-            .filter(|service| is_undecided(service));
+            .filter(|service| service.is_rolling() && is_undecided(service));
         self.read_definitions(undecided, discovered).await;
         others.retain(|service| !is_undecided(service));
-        services.extend(others);
-        discovered.services = services;
+        discovered.services.extend(others);
     }
 }
 
