@@ -1,5 +1,5 @@
 //! The past deployments of a service, as Amazon ECS remembers them, and the evidence that is read
-//! before a restart.
+//! of one service before its decision stands.
 
 use jiff::Timestamp;
 
@@ -7,7 +7,7 @@ use jiff::Timestamp;
 /// `DescribeServiceDeployments`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum History {
-    /// Not asked: the change is young, or nothing is to be restarted.
+    /// Not asked: the decision did not need it.
     #[default]
     NotAsked,
     /// It could not be read, for this cause. That never blocks a restart, except while a deployment
@@ -126,7 +126,7 @@ pub struct Ended {
 /// The creation of the oldest task of a service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum OldestTask {
-    /// Not asked: the change is young, or nothing is to be restarted.
+    /// Not asked: the decision did not need it.
     #[default]
     NotAsked,
     /// It could not be read, for this cause. That never blocks a restart.
@@ -135,7 +135,7 @@ pub enum OldestTask {
     CreatedAt(Option<Timestamp>),
 }
 
-/// The evidence that is to be read of one service before it is restarted.
+/// The evidence that is to be read of one service before its decision stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Needed {
     /// The deployment history, from this instant on.

@@ -107,7 +107,8 @@ pub enum FollowUp {
         /// `RELOADER_HOLD_LIMIT`.
         after: SignedDuration,
     },
-    /// There is no queue: the next sweep finds it.
+    /// No message waits for it: the next sweep finds it. So it is without a queue, and for
+    /// everything that a sweep leaves, except closed windows.
     LeftToSweep,
     /// It could not be sent: SQS redelivers these messages.
     Redeliver(BTreeSet<MessageIndex>),

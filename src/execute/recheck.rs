@@ -19,8 +19,7 @@ pub(super) const GROUP_SIZE: usize = 10;
 /// invocation, or of a pipeline, would be repeated.
 const BELIEVED: Duration = Duration::from_secs(5);
 
-/// A description, or evidence, may take one part in this many of the time that is left: a call that
-/// hangs must leave time to restart.
+/// One read may take a third of the time that is left: a call that hangs must leave time to restart.
 const SHARE: u32 = 3;
 
 /// Everything that is needed to read a service.

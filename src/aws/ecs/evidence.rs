@@ -1,4 +1,5 @@
-//! The evidence that is read of a service before it is restarted: its history and its oldest task.
+//! The evidence that is read of one service before its decision stands: its history and its oldest
+//! task.
 
 use std::collections::BTreeMap;
 

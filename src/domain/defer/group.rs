@@ -79,7 +79,7 @@ fn keys_due(reasons: &Reasons, follows: bool) -> BTreeSet<Key> {
 }
 
 /// The rollouts of a change, and the restarts that wait for them, return together if they are more
-/// than may run at once: a plan can count only the rollouts that it sees.
+/// than may run at once, so that the other services need not be described each time.
 pub(super) fn kept_together(mut due: Vec<Due<'_>>, max_in_flight: usize) -> Vec<Due<'_>> {
     let mut services_of: BTreeMap<Option<&Key>, usize> = BTreeMap::new();
     let sets = alike(&due);
