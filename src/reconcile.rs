@@ -5,6 +5,7 @@ mod batches;
 mod bystanders;
 mod discover;
 mod enrich;
+mod partial;
 mod reconciled;
 mod resolved;
 mod restarts;
@@ -37,9 +38,9 @@ use crate::settings::Settings;
 
 use affected::{received, with_mistakes};
 use batches::{batches, needs_a_listing};
-use bystanders::restarting;
 use discover::{Discovered, is_decided};
 use enrich::Enricher;
+use partial::Partial;
 use send::Sender;
 
 pub use reconciled::{Error, Reconciled};
@@ -167,10 +168,12 @@ impl Reconciler<'_> {
         let policy = self.policy(batch);
         let described_at = Instant::now();
         let mut discovered = self.discover(batch, watching, home).await;
-        let restarting = restarting(batch, &discovered, &policy, self.clock.now());
-        self.enricher().read_ignored(batch, &restarting).await;
+        let partial = Partial::of(batch, &discovered, &policy, self.clock.now());
+        self.enricher()
+            .read_ignored(batch, &partial.may_restart)
+            .await;
         self.discovery()
-            .add_bystanders(&restarting, watching, &mut discovered, &policy)
+            .add_bystanders(&partial.restarting, watching, &mut discovered, &policy)
             .await;
         for service in &mut discovered.services {
             let attempt = batch.attempts.get(&service.id);

@@ -3,23 +3,17 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
-
 use super::discover::{Discovered, Discovery};
-use crate::domain::batch::Batch;
-use crate::domain::change::Scope;
 use crate::domain::key::Key;
 use crate::domain::listed::Listed;
-use crate::domain::plan::plan;
 use crate::domain::policy::Policy;
-use crate::domain::reason::Reason;
 use crate::domain::service::Service;
 use crate::domain::watch::Match;
 
 impl Discovery<'_> {
     /// Adds the services that watch the key of one of these changes and are not in its scope: their
     /// rollouts count for `in-flight-limit`, and they count for `blast-radius`. Nothing is started
-    /// for them. The changes are those that are [`restarting`].
+    /// for them. The changes are [`super::partial::Partial::restarting`].
     ///
     /// Calls: none without such a change. Otherwise ceil(S/100) if the services were not listed. If
     /// more of them watch the key than may roll at once, or than it may restart, ceil(n/10) more,
@@ -64,31 +58,6 @@ impl Discovery<'_> {
         others.retain(|service| !is_undecided(service));
         discovered.services.extend(others);
     }
-}
-
-/// The changes that are planned for some of their services alone and would restart one of them.
-pub(super) fn restarting(
-    batch: &Batch,
-    discovered: &Discovered,
-    policy: &Policy,
-    now: Timestamp,
-) -> BTreeSet<Key> {
-    let partial = batch
-        .changes
-        .values()
-        .filter(|change| change.scope != Scope::All);
-    if partial.clone().next().is_none() {
-        return BTreeSet::new();
-    }
-    let plan = plan(&batch.changes, &discovered.services, policy, now);
-    let is_stale = |key: &Key| {
-        plan.restarts()
-            .any(|(_, planned)| planned.asked_by.get(key) == Some(&Reason::Stale))
-    };
-    partial
-        .filter(|change| is_stale(&change.key))
-        .map(|change| change.key.clone())
-        .collect()
 }
 
 /// Those of these changes whose services may exceed a limit.

@@ -103,7 +103,7 @@ impl Enricher<'_> {
         }
     }
 
-    /// Asks once more which keys are ignored, for held changes that would restart a service now: the
+    /// Asks once more which keys are ignored, for held changes that may restart a service now: the
     /// owner may have tagged the key meanwhile. At most one listing a minute.
     pub(super) async fn read_ignored(&self, batch: &mut Batch, keys: &BTreeSet<Key>) {
         let may_be_ignored = |key: &&Key| matches!(key.kind(), Kind::Parameter | Kind::Secret);

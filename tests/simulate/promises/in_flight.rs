@@ -166,7 +166,9 @@ fn held_for_nothing(history: &History, line: &Value) -> Option<Breach> {
     // Some restarts of the same plan may fail, and start no rollout.
     let has_failed = history.record().calls.iter().any(|call| {
         let is_lately = at - AN_INVOCATION <= call.time && call.time <= at;
-        call.operation == "UpdateService" && !call.took_effect() && is_lately
+        let is_of_a_start =
+            ["UpdateService", "DescribeServices"].contains(&call.operation.as_str());
+        is_of_a_start && !call.took_effect() && is_lately
     });
     (most < history.choices.max_in_flight() && !has_failed).then(|| {
         Breach::of(format!(
