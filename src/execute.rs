@@ -121,7 +121,7 @@ impl Executor<'_> {
     /// Decides about one service, as if for the first time.
     fn decide(&self, service: &Service) -> Option<Planned> {
         let now = self.clock.now();
-        self.plan.again(self.changes, service, self.policy, now)
+        self.plan.replan(self.changes, service, self.policy, now)
     }
 }
 
@@ -221,7 +221,7 @@ impl<'a> Start<'a> {
             Err(error) => return self.fail(error.to_string(), error.kind.passes()),
             Ok(None) => {}
             Ok(Some(seen)) => {
-                let seen = self.with_its_news(&reads, seen).await;
+                let seen = self.with_new_history(&reads, seen).await;
                 self.decide_anew(seen);
             }
         }
@@ -235,7 +235,7 @@ impl<'a> Start<'a> {
 
     /// A service that shows an event or a deployment which its former description did not may have
     /// been deployed since, and rolled back: only the history shows that.
-    async fn with_its_news(&self, reads: &Reads<'_>, seen: Service) -> Service {
+    async fn with_new_history(&self, reads: &Reads<'_>, seen: Service) -> Service {
         if !seen.shows_more_than(&self.executed.seen) {
             return seen;
         }

@@ -5,7 +5,6 @@ mod batches;
 mod bystanders;
 mod discover;
 mod enrich;
-mod partial;
 mod reconciled;
 mod resolved;
 mod restarts;
@@ -38,9 +37,9 @@ use crate::settings::Settings;
 
 use affected::{received, with_mistakes};
 use batches::{batches, needs_a_listing};
+use bystanders::restarting;
 use discover::{Discovered, is_decided};
 use enrich::Enricher;
-use partial::Partial;
 use send::Sender;
 
 pub use reconciled::{Error, Reconciled};
@@ -168,18 +167,23 @@ impl Reconciler<'_> {
         let policy = self.policy(batch);
         let described_at = Instant::now();
         let mut discovered = self.discover(batch, watching, home).await;
-        let partial = Partial::of(batch, &discovered, &policy, self.clock.now());
-        self.enricher()
-            .read_ignored(batch, &partial.may_restart)
-            .await;
-        self.discovery()
-            .add_bystanders(&partial.restarting, watching, &mut discovered, &policy)
-            .await;
         for service in &mut discovered.services {
             let attempt = batch.attempts.get(&service.id);
             service.followed_rollout = attempt.and_then(|attempt| attempt.rollout.clone());
             service.has_waited_to_settle =
                 attempt.is_some_and(|attempt| attempt.last_reason == Some(Reason::Settling));
+        }
+        if batch.has_changes_for_some() {
+            let services = &mut discovered.services;
+            let (plan, _) = self
+                .restarts()
+                .plan(&batch.changes, services, &policy)
+                .await;
+            let restarting = restarting(batch, &plan);
+            self.enricher().read_ignored(batch, &restarting).await;
+            self.discovery()
+                .add_bystanders(&restarting, watching, &mut discovered, &policy)
+                .await;
         }
         let services = std::mem::take(&mut discovered.services);
         let executed = self

@@ -102,6 +102,13 @@ impl Batch {
         self
     }
 
+    /// True if a change is planned for some of its services alone.
+    #[must_use]
+    pub fn has_changes_for_some(&self) -> bool {
+        let mut changes = self.changes.values();
+        changes.any(|change| change.scope != Scope::All)
+    }
+
     /// True if there is nothing to plan.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -58,7 +58,7 @@ impl Plan {
     /// Plans again for one service of this plan: each change reaches at least as many services as
     /// it did in this plan.
     #[must_use]
-    pub fn again(
+    pub fn replan(
         &self,
         changes: &BTreeMap<Key, Change>,
         service: &Service,

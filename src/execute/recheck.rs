@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -21,6 +21,9 @@ const BELIEVED: Duration = Duration::from_secs(5);
 
 /// One read may take a third of the time that is left: a call that hangs must leave time to restart.
 const SHARE: u32 = 3;
+
+/// The history lists the deployments after a whole second.
+const A_MOMENT: SignedDuration = SignedDuration::from_secs(1);
 
 /// Everything that is needed to read a service.
 #[derive(Clone, Copy, Debug)]
@@ -72,12 +75,15 @@ impl Reads<'_> {
         Ok(self.with_history_since(called_at, now).await)
     }
 
-    /// The service with its history read again: as far back as the plan needs it, and as `from`.
+    /// The service with its history read again: as far back as the plan needs it, as the history that
+    /// is known, and as `from`.
     pub(super) async fn with_history_since(&self, from: Timestamp, service: Service) -> Service {
         let needed = self.needed.get(&service.id);
         let since = needed.and_then(|needed| needed.history_since);
+        let known = service.past().iter().map(|past| past.created_at).min();
+        let known = known.and_then(|at| at.saturating_sub(A_MOMENT).ok());
         let needed = Needed {
-            history_since: Some(since.map_or(from, |since| from.min(since))),
+            history_since: [Some(from), since, known].into_iter().flatten().min(),
             has_hooks: service.has_lifecycle_hooks,
             oldest_task: false,
         };

@@ -2,25 +2,36 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 use super::discover::{Discovered, Discovery};
+use crate::domain::batch::Batch;
+use crate::domain::change::Scope;
 use crate::domain::key::Key;
 use crate::domain::listed::Listed;
+use crate::domain::plan::Plan;
 use crate::domain::policy::Policy;
+use crate::domain::reason::Reason;
 use crate::domain::service::Service;
 use crate::domain::watch::Match;
+
+/// No restart waits longer for the services that only count for its limits.
+const LISTING_TIMEOUT: Duration = Duration::from_secs(3);
 
 impl Discovery<'_> {
     /// Adds the services that watch the key of one of these changes and are not in its scope: their
     /// rollouts count for `in-flight-limit`, and they count for `blast-radius`. Nothing is started
-    /// for them. The changes are [`super::partial::Partial::restarting`].
+    /// for them. The changes are those that [`restarting`] names.
     ///
     /// Calls: none without such a change. Otherwise ceil(S/100) if the services were not listed. If
     /// more of them watch the key than may roll at once, or than it may restart, ceil(n/10) more,
     /// and one for each task definition of a service that says `auto`, rolls, and is not known yet.
     ///
-    /// A service that cannot be read does not count: no restart waits for the tag index. Nor does
-    /// one that reads the key by `auto` alone and does not roll.
+    /// If the services cannot be listed within three seconds, the restarts go ahead without them. A
+    /// service that cannot be read does not count. Nor does one that may read the key by `auto`, does
+    /// not roll, and whose task definition this process has not read yet.
     pub(super) async fn add_bystanders(
         &self,
         keys: &BTreeSet<Key>,
@@ -32,15 +43,18 @@ impl Discovery<'_> {
             return;
         }
         let watching = match watching {
-            [] => self
-                .list()
-                .await
-                .map_or(Vec::new(), |listing| listing.found)
-                .into(),
+            [] => match timeout(LISTING_TIMEOUT, self.list()).await {
+                Ok(Ok(listing)) => listing.found.into(),
+                Ok(Err(_)) | Err(_) => return,
+            },
             listed => Cow::from(listed),
         };
         let limited = limited(keys, &watching, policy);
         let known: BTreeSet<_> = discovered.services.iter().map(|known| &known.id).collect();
+        let known: BTreeSet<_> = known
+            .into_iter()
+            .chain(discovered.unreadable.keys())
+            .collect();
         let ids = watching
             .iter()
             .filter(|listed| !known.contains(&listed.id))
@@ -51,6 +65,10 @@ impl Discovery<'_> {
             let mut limited = limited.iter();
             limited.any(|key| service.match_of(key) == Match::NeedsTaskDefinition)
         };
+        for service in others.iter_mut().filter(|service| is_undecided(service)) {
+            let definition = service.task_definition.as_ref();
+            service.references = definition.and_then(|arn| self.ecs.known_references(arn));
+        }
         let undecided = others
             .iter_mut()
             .filter(|service| service.is_rolling() && is_undecided(service));
@@ -58,6 +76,19 @@ impl Discovery<'_> {
         others.retain(|service| !is_undecided(service));
         discovered.services.extend(others);
     }
+}
+
+/// The changes that are planned for some of their services alone and restart one of them.
+pub(super) fn restarting(batch: &Batch, plan: &Plan) -> BTreeSet<Key> {
+    let is_stale = |key: &Key| {
+        plan.restarts()
+            .any(|(_, planned)| planned.asked_by.get(key) == Some(&Reason::Stale))
+    };
+    let changes = batch.changes.values();
+    changes
+        .filter(|change| change.scope != Scope::All && is_stale(&change.key))
+        .map(|change| change.key.clone())
+        .collect()
 }
 
 /// Those of these changes whose services may exceed a limit.

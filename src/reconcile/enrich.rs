@@ -103,8 +103,9 @@ impl Enricher<'_> {
         }
     }
 
-    /// Asks once more which keys are ignored, for held changes that may restart a service now: the
-    /// owner may have tagged the key meanwhile. At most one listing a minute.
+    /// Asks once more which keys are ignored, for held changes that restart a service now: the
+    /// owner may have tagged the key meanwhile. A listing that succeeded is used for a
+    /// minute.
     pub(super) async fn read_ignored(&self, batch: &mut Batch, keys: &BTreeSet<Key>) {
         let may_be_ignored = |key: &&Key| matches!(key.kind(), Kind::Parameter | Kind::Secret);
         let keys: Vec<_> = keys.iter().filter(may_be_ignored).collect();

@@ -70,7 +70,7 @@ impl Restarts<'_> {
     /// read at once for a service that is not to be restarted, since it decides the reason; and if
     /// other services wait for a restart to end, since the evidence may show that no restart is
     /// needed.
-    async fn plan(
+    pub(super) async fn plan(
         &self,
         changes: &BTreeMap<Key, Change>,
         services: &mut [Service],

@@ -34,6 +34,12 @@ impl Ecs {
             .await
     }
 
+    /// The references of a task definition that this process has read.
+    #[must_use]
+    pub fn known_references(&self, arn: &str) -> Option<Arc<References>> {
+        self.definitions.get(arn)
+    }
+
     /// The number of task definitions that were read in the life of the process.
     #[must_use]
     pub fn definitions_read(&self) -> usize {

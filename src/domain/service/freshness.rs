@@ -125,11 +125,14 @@ impl Service {
     /// ran.
     pub(super) fn was_stopped(&self, shown: &Deployment) -> bool {
         self.past().iter().any(|past| {
-            past.id.as_ref() == Some(&shown.id)
-                && matches!(
-                    past.status,
-                    ServiceDeploymentStatus::Stopped | ServiceDeploymentStatus::RolledBack
-                )
+            let has_ended = match past.status {
+                ServiceDeploymentStatus::Stopped => !self.was_superseded(past),
+                ServiceDeploymentStatus::RolledBack => true,
+                ServiceDeploymentStatus::RollingBack
+                | ServiceDeploymentStatus::Running
+                | ServiceDeploymentStatus::Succeeded => false,
+            };
+            has_ended && past.id.as_ref() == Some(&shown.id)
         })
     }
 

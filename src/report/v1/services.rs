@@ -12,7 +12,7 @@ use crate::domain::change::Change;
 use crate::domain::key::Key;
 use crate::domain::reason::{Decision, Reason};
 use crate::domain::request::Request;
-use crate::domain::resolution::{FollowUp, Resolution};
+use crate::domain::resolution::{FollowUp, Remaining, Resolution};
 use crate::domain::start::ResultCode;
 
 /// The most services of one reason with lines of their own, if nothing was done about them. The
@@ -223,7 +223,8 @@ impl Progress {
         let start = resolution.start.as_ref();
         Self {
             is_started: start.map(|start| start.result() == ResultCode::Started),
-            is_abandoned: matches!(resolution.follow_up, FollowUp::Abandoned { .. }),
+            is_abandoned: matches!(resolution.follow_up, FollowUp::Abandoned { .. })
+                && matches!(resolution.remaining(), Some(Remaining::Restart(_))),
             reason: planned.map(|planned| planned.reason),
         }
     }

@@ -275,7 +275,7 @@ fn a_change_that_reaches_too_far_frees_nothing_when_one_service_is_planned_again
     let services = [web("one"), web("two"), both];
     let plan = plan(&changes, &services, &policy, at(NOW));
 
-    let again = plan.again(&changes, &given.service, &policy, at(NOW));
+    let again = plan.replan(&changes, &given.service, &policy, at(NOW));
 
     assert_eq!(again.unwrap().reason, Reason::BlastRadius);
 }
