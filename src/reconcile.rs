@@ -173,7 +173,7 @@ impl Reconciler<'_> {
             service.has_waited_to_settle =
                 attempt.is_some_and(|attempt| attempt.last_reason == Some(Reason::Settling));
         }
-        if batch.has_changes_for_some() {
+        if batch.returned().next().is_some() {
             let services = &mut discovered.services;
             let (plan, _) = self
                 .restarts()

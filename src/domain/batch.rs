@@ -39,6 +39,8 @@ pub struct Batch {
     pub messages: BTreeSet<MessageIndex>,
     /// The messages that carry each key.
     messages_of: BTreeMap<Key, BTreeSet<MessageIndex>>,
+    /// The keys that deferred messages carry: their changes have come back.
+    returned: BTreeSet<Key>,
     /// The hops of the message that has made the most.
     pub hops: u32,
     /// The listings in a row that failed before this one.
@@ -91,6 +93,8 @@ impl Batch {
             );
             Arc::make_mut(&mut self.attempts).insert(id.clone(), known);
         }
+        let keys = deferred.changes.iter().map(|change| change.key.clone());
+        self.returned.extend(keys);
         self.add(message, &deferred.changes);
     }
 
@@ -102,11 +106,10 @@ impl Batch {
         self
     }
 
-    /// True if a change is planned for some of its services alone.
-    #[must_use]
-    pub fn has_changes_for_some(&self) -> bool {
-        let mut changes = self.changes.values();
-        changes.any(|change| change.scope != Scope::All)
+    /// The changes that an earlier invocation deferred.
+    pub fn returned(&self) -> impl Iterator<Item = &Change> {
+        let keys = self.returned.iter();
+        keys.filter_map(|key| self.changes.get(key))
     }
 
     /// True if there is nothing to plan.
@@ -278,7 +281,9 @@ impl Batch {
             .filter_map(|key| self.messages_of.remove_entry(key))
             .collect();
         let request = self.request.as_ref();
+        let returned = changes.keys().filter_map(|key| self.returned.take(key));
         Self {
+            returned: returned.collect(),
             changes,
             messages: messages_of.values().flatten().copied().collect(),
             messages_of,

@@ -8,7 +8,6 @@ use tokio::time::timeout;
 
 use super::discover::{Discovered, Discovery};
 use crate::domain::batch::Batch;
-use crate::domain::change::Scope;
 use crate::domain::key::Key;
 use crate::domain::listed::Listed;
 use crate::domain::plan::Plan;
@@ -78,15 +77,15 @@ impl Discovery<'_> {
     }
 }
 
-/// The changes that are planned for some of their services alone and restart one of them.
+/// The changes that have come back, perhaps for some of their services alone, and restart one.
 pub(super) fn restarting(batch: &Batch, plan: &Plan) -> BTreeSet<Key> {
     let is_stale = |key: &Key| {
         plan.restarts()
             .any(|(_, planned)| planned.asked_by.get(key) == Some(&Reason::Stale))
     };
-    let changes = batch.changes.values();
-    changes
-        .filter(|change| change.scope != Scope::All && is_stale(&change.key))
+    batch
+        .returned()
+        .filter(|change| is_stale(&change.key))
         .map(|change| change.key.clone())
         .collect()
 }

@@ -82,9 +82,10 @@ fn stale(history: &History, thing: &str, written: Timestamp, restart: &Restart) 
     others
         .filter(|other| {
             let past = history.record().past(&other.name);
-            // A hook may let the first task of an older deployment start after the change.
+            // The tasks of a hooked deployment, or of a rollback, may start after the change.
             let may_start_later = |past: &HistoryView| {
-                !other.hooks.is_empty() && past.finished_at.is_none_or(|end| end >= written)
+                (!other.hooks.is_empty() || past.rolled_back_at.is_some())
+                    && past.finished_at.is_none_or(|end| end >= written)
             };
             let since = |past: &HistoryView| {
                 (past.created_at >= written || may_start_later(past))
