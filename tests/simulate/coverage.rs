@@ -19,7 +19,7 @@ pub(crate) struct Coverage(BTreeMap<String, u64>);
 /// Other things that must happen.
 const EXPECTED: [&str; 18] = [
     "requests under a lower limit",
-    "SendMessage with the limit of a request",
+    "SendMessage with a lower limit of a request",
     "invocations lost",
     "UpdateService whose invocation was lost",
     "UpdateService whose answer was lost",
@@ -37,6 +37,13 @@ const EXPECTED: [&str; 18] = [
     "deployments ended by CircuitBreaker",
     "hooks of deployments",
 ];
+
+/// The limit of the request in the body of a message.
+fn limit_of(body: &str) -> Option<usize> {
+    let (_, limit) = body.split_once(r#""max_services":"#)?;
+    let end = limit.find(|digit: char| !digit.is_ascii_digit())?;
+    limit[..end].parse().ok()
+}
 
 impl Coverage {
     pub(crate) fn of(history: &History) -> Self {
@@ -106,9 +113,10 @@ impl Coverage {
     fn count_call(&mut self, history: &History, call: &Call) {
         let operation = &call.operation;
         let sent = call.input["MessageBody"].as_str();
-        let has_limit = sent.is_some_and(|body| body.contains(r#""max_services":"#));
+        let most = history.choices.max_services();
+        let has_limit = sent.and_then(limit_of).is_some_and(|limit| limit < most);
         self.count(
-            "SendMessage with the limit of a request",
+            "SendMessage with a lower limit of a request",
             usize::from(has_limit),
         );
         match operation.as_str() {
