@@ -151,11 +151,6 @@ impl Choices {
         self.time("RELOADER_MIN_INTERVAL")
     }
 
-    /// True if calls are so slow that the end of the time may cut several of them off.
-    pub(crate) fn has_slow_calls(&self) -> bool {
-        self.latency_jitter >= Duration::from_millis(100)
-    }
-
     /// The least time between a change and a restart.
     pub(crate) fn settle(&self) -> SignedDuration {
         self.time("RELOADER_SETTLE")

@@ -13,7 +13,7 @@ use ecs_reloader::aws::Aws;
 use ecs_reloader::lambda::Reloader;
 use ecs_reloader::report::{Level, Reporter};
 use ecs_reloader::settings::Settings;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::Context;
 use serde_json::Value;
 use sim::{Account, Call, Invocation, InvocationResult};
@@ -56,10 +56,16 @@ pub(crate) enum End {
     TimedOut,
 }
 
+/// A tenth of its time, but neither less nor more than these, is left for the end of an invocation.
+const LEAST_RESERVE: SignedDuration = SignedDuration::from_millis(300);
+const MOST_RESERVE: SignedDuration = SignedDuration::from_secs(5);
+
 /// An invocation, and its process.
 #[derive(Clone, Debug)]
 pub(crate) struct Ran {
     pub(crate) process: String,
+    /// The id that its lines carry: `direct` without a queue.
+    pub(crate) request_id: String,
     pub(crate) from: Timestamp,
     pub(crate) until: Timestamp,
     /// The deadline of its answer.
@@ -68,12 +74,20 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
+    /// The end of its work: the rest of its time is for its messages and its report.
+    pub(crate) fn works_until(&self) -> Timestamp {
+        let time = self.deadline.duration_since(self.from);
+        self.deadline - (time / 10).clamp(LEAST_RESERVE, MOST_RESERVE)
+    }
+
+    /// True if it ran at an instant.
+    pub(crate) fn contains(&self, at: Timestamp) -> bool {
+        self.from <= at && at <= self.until
+    }
+
     /// True if it made calls and wrote no report.
     pub(crate) fn was_lost_with(&self, call: &Call) -> bool {
-        self.end != End::Answered
-            && self.process == call.principal
-            && self.from <= call.time
-            && call.time <= self.until
+        self.end != End::Answered && self.process == call.principal && self.contains(call.time)
     }
 }
 
@@ -87,6 +101,7 @@ struct Process {
 struct Running {
     function: Function,
     process: Option<Process>,
+    request_id: String,
     from: Timestamp,
     deadline: Timestamp,
 }
@@ -96,6 +111,7 @@ impl Running {
     fn note(&self, process: &Process, end: End) {
         let ran = Ran {
             process: process.name.clone(),
+            request_id: self.request_id.clone(),
             from: self.from,
             until: self.function.account.now(),
             deadline: self.deadline,
@@ -218,6 +234,7 @@ impl Function {
         let running = Running {
             function: self.clone(),
             process: Some(process),
+            request_id: request_id.to_owned(),
             from: self.account.now(),
             deadline: self.account.now() + left,
         };

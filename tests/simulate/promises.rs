@@ -2,6 +2,7 @@
 
 mod blast_radius;
 mod budget;
+mod budget_first;
 mod burst;
 mod deadline;
 mod floors;
@@ -34,7 +35,7 @@ pub(crate) trait Promise {
 }
 
 /// Every promise.
-pub(crate) const ALL: [&dyn Promise; 21] = [
+pub(crate) const ALL: [&dyn Promise; 22] = [
     &newest::Newest,
     &missed::Missed,
     &lateness::Lateness,
@@ -46,6 +47,7 @@ pub(crate) const ALL: [&dyn Promise; 21] = [
     &young::Young,
     &interval::Interval,
     &budget::Budget,
+    &budget_first::BudgetFirst,
     &in_flight::InFlight,
     &blast_radius::BlastRadius,
     &pace::Pace,
@@ -65,7 +67,7 @@ pub(crate) struct Breach {
     pub(crate) what: String,
     /// The restart, or the owed restart, that it is about.
     pub(crate) about: String,
-    /// The excuses that may explain it.
+    /// The excuse, if there is one.
     pub(crate) excuse: Option<Excuse>,
 }
 

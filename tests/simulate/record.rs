@@ -20,9 +20,14 @@ const BELIEVED: SignedDuration = SignedDuration::from_secs(20);
 /// A history of deployments is read at most this long before the restart that it may stop.
 const HISTORY_BELIEVED: SignedDuration = SignedDuration::from_mins(1);
 
-/// A call that is made so shortly before the end of an invocation may be given up: it gets a third
-/// of the time that is left.
-const HURRY: SignedDuration = SignedDuration::from_secs(6);
+/// A call without an answer after this time is given up.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(8);
+
+/// A call is tried so often, and gets this part of the time that is left.
+const TRIES: i32 = 3;
+
+/// The time of an answer in the account, without its jitter.
+const ANSWER: SignedDuration = SignedDuration::from_millis(20);
 
 /// The list of ignored keys is believed for a minute, in an invocation of two minutes.
 const IGNORED_BELIEVED: SignedDuration = SignedDuration::from_mins(3);
@@ -100,7 +105,7 @@ impl Record {
     pub(crate) fn described_for(&self, restart: &Restart) -> BTreeSet<&str> {
         let calls = self.calls_before(restart);
         calls
-            .filter(|call| call.operation == "DescribeServices")
+            .filter(|call| call.operation == "DescribeServices" && call.result == CallResult::Ok)
             .flat_map(|call| call.target.split(','))
             .collect()
     }
@@ -138,14 +143,37 @@ impl Record {
             .any(|restart| restart.deployment == past.deployment)
     }
 
-    /// The end of the time of the invocation that made a call; `Timestamp::MAX` if calls are fast.
-    fn time_up(&self, call: &Call, choices: &Choices) -> Timestamp {
-        if !choices.has_slow_calls() {
-            return Timestamp::MAX;
-        }
-        let made = |ran: &&Ran| ran.process == call.principal && ran.from <= call.time;
-        let from = self.ran.iter().filter(made).map(|ran| ran.from).max();
-        from.map_or(Timestamp::MAX, |from| from + choices.timeout)
+    /// The invocation that made a call.
+    pub(crate) fn ran_of(&self, call: &Call) -> Option<&Ran> {
+        let made = |ran: &&Ran| ran.process == call.principal && ran.contains(call.time);
+        self.ran.iter().filter(made).max_by_key(|ran| ran.from)
+    }
+
+    /// The invocation that wrote a line at an instant.
+    pub(crate) fn ran_by(&self, line: &Value, at: Timestamp) -> Option<&Ran> {
+        let wrote = |ran: &&Ran| line["request_id"] == *ran.request_id && ran.contains(at);
+        self.ran.iter().find(wrote)
+    }
+
+    /// The calls of an invocation until an instant.
+    pub(crate) fn calls_of<'a>(
+        &'a self,
+        ran: &'a Ran,
+        until: Timestamp,
+    ) -> impl Iterator<Item = &'a Call> {
+        self.calls.iter().filter(move |call| {
+            call.principal == ran.process && ran.from <= call.time && call.time <= until
+        })
+    }
+
+    /// True if a call may have been given up before its answer came.
+    pub(crate) fn may_be_cut_off(&self, call: &Call, choices: &Choices) -> bool {
+        let late = SignedDuration::try_from(choices.latency_jitter + call.delayed_by).unwrap();
+        let answer = ANSWER + late;
+        let left = self
+            .ran_of(call)
+            .map(|ran| ran.works_until().duration_since(call.time));
+        answer >= PATIENCE || left.is_none_or(|left| answer * TRIES >= left / TRIES)
     }
 
     fn read_restarts(&self, choices: &Choices) -> BTreeMap<String, Vec<Restart>> {
@@ -166,12 +194,21 @@ impl Record {
                 by: call.principal.clone(),
                 deployment: deployment.clone(),
                 raced: raced(self.past(&call.target), of_service, before, call),
-                history_unread: history_unread(before, call, self.time_up(call, choices)),
+                history_unread: self.history_unread(before, call, choices),
                 ignored_unread: ignored_unread(before, call),
             };
             of_service.push(restart);
         }
         restarts
+    }
+
+    fn history_unread(&self, before: &[Call], restart: &Call, choices: &Choices) -> Option<String> {
+        lately(before, restart, HISTORY_BELIEVED)
+            .find(|call| {
+                reads_history(call, &restart.target)
+                    && (is_unread(call) || self.may_be_cut_off(call, choices))
+            })
+            .map(|call| format!("{call} for {}", restart.target))
     }
 }
 
@@ -229,23 +266,19 @@ pub(crate) fn is_unread(call: &Call) -> bool {
         || !call.input["PaginationToken"].is_null()
 }
 
-fn history_unread(before: &[Call], restart: &Call, time_up: Timestamp) -> Option<String> {
-    let (revision, deployment) = (
-        format!("service-revision/{}/", restart.target),
-        format!("service-deployment/{}/", restart.target),
-    );
-    let is_of_it = |call: &Call| match call.operation.as_str() {
-        "ListServiceDeployments" => call.target == restart.target,
-        "DescribeServiceRevisions" => call.input.to_string().contains(&revision),
-        "DescribeServiceDeployments" => call.input.to_string().contains(&deployment),
-        _ => false,
+/// True if a call reads the deployment history of a service.
+pub(crate) fn reads_history(call: &Call, service: &str) -> bool {
+    let names = |kind: &str| {
+        call.input
+            .to_string()
+            .contains(&format!("{kind}/{service}/"))
     };
-    lately(before, restart, HISTORY_BELIEVED)
-        .find(|call| {
-            let is_cut_off = time_up.duration_since(call.time) < HURRY;
-            (is_unread(call) || is_cut_off) && is_of_it(call)
-        })
-        .map(|call| format!("{call} for {}", restart.target))
+    match call.operation.as_str() {
+        "ListServiceDeployments" => call.target == service,
+        "DescribeServiceRevisions" => names("service-revision"),
+        "DescribeServiceDeployments" => names("service-deployment"),
+        _ => false,
+    }
 }
 
 fn ignored_unread(before: &[Call], restart: &Call) -> Option<String> {

@@ -38,9 +38,6 @@ impl Promise for BlastRadius {
 /// True if a restart is for a request, or for a change that reaches few enough services.
 fn is_allowed(history: &History, subject: &Subject, restart: &Restart) -> bool {
     let covered = newest_cover(history, restart, restart.history_unread.is_some());
-    let allowed = |thing: &str, at: Timestamp| {
-        stale(history, thing, at, restart) < limit(history, thing, at, restart.at)
-    };
     let is_newer = |at: Timestamp| {
         restart.raced.is_some()
             || covered.is_none_or(|covered| covered <= at + SignedDuration::from_secs(1))
@@ -50,12 +47,25 @@ fn is_allowed(history: &History, subject: &Subject, restart: &Restart) -> bool {
         || subject.writes()
         || history.asked_changes(restart.at).any(|(at, thing)| {
             let is_decoded = subject.watches_decoded(thing);
-            is_newer(at) && (is_decoded || (subject.reads(thing) && allowed(thing, at)))
+            is_newer(at)
+                && (is_decoded
+                    || (subject.reads(thing) && is_few_enough(history, thing, at, restart)))
         })
 }
 
-/// The most services that a change of this instant may restart. A claim that lowers the limit does
-/// so for itself alone; one that raises it counts for every change of the thing, since they may meet.
+/// True if a change may restart all services that it still reaches.
+pub(super) fn is_few_enough(
+    history: &History,
+    thing: &str,
+    at: Timestamp,
+    restart: &Restart,
+) -> bool {
+    stale(history, thing, at, restart) < limit(history, thing, at, restart.at)
+}
+
+/// The most services that a change of this instant may restart. A person may lower the limit for
+/// one change. A raised limit counts for every change of the same key, because they may be decided
+/// together.
 fn limit(history: &History, thing: &str, at: Timestamp, by: Timestamp) -> usize {
     let most = history.choices.max_services();
     let claims = history.claims.iter();

@@ -3,10 +3,14 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+use sim::{Call, CallResult, HistoryView};
 
+use super::blast_radius::is_few_enough;
+use super::owed::request;
 use super::{Breach, Promise};
+use crate::function::Ran;
 use crate::history::History;
-use crate::record::Restart;
+use crate::record::{Record, Restart};
 use crate::subject::Subject;
 
 /// A rollout that another process started within this time may be unknown.
@@ -14,6 +18,8 @@ const UNKNOWN: SignedDuration = SignedDuration::from_mins(2);
 
 /// A message may have been on its way when a rollout began.
 const KNOWN_AFTER: SignedDuration = SignedDuration::from_mins(5);
+
+const A_SECOND: SignedDuration = SignedDuration::from_secs(1);
 
 /// An invocation reports its decisions at its end.
 const AN_INVOCATION: SignedDuration = SignedDuration::from_mins(3);
@@ -41,8 +47,7 @@ impl Promise for InFlight {
 /// of a service after a change is its rollout of that change. A restart that a person requested is
 /// for no change.
 fn too_many(history: &History, subject: &Subject, restart: &Restart) -> Option<Breach> {
-    let mut requests = history.requests.iter();
-    if requests.any(|(at, service)| *service == subject.name && is_answer(*at, restart.at)) {
+    if request(history, restart).is_some_and(|at| is_answer(at, restart.at)) {
         return None;
     }
     let record = history.record();
@@ -59,8 +64,9 @@ fn too_many(history: &History, subject: &Subject, restart: &Restart) -> Option<B
     })?;
     // The restart may be for another key, which only the invocation knows.
     let may_be_for_another = history.asked_changes(restart.at).any(|(at, other)| {
-        let is_affected = subject.reads(other) || subject.watches_decoded(other);
-        other != thing && is_affected && covered.is_none_or(|covered| covered < at)
+        other != thing
+            && covered.is_none_or(|covered| covered < at)
+            && may_be_reason(history, subject, other, at, restart)
     });
     if may_be_for_another || !is_known(history, subject, thing, written, restart.at) {
         return None;
@@ -95,6 +101,20 @@ fn too_many(history: &History, subject: &Subject, restart: &Restart) -> Option<B
         );
         Breach::about(&restart.deployment, what, None)
     })
+}
+
+/// True if a restart may be for a change.
+fn may_be_reason(
+    history: &History,
+    subject: &Subject,
+    thing: &str,
+    at: Timestamp,
+    restart: &Restart,
+) -> bool {
+    let is_watched = subject.watches(thing) && is_few_enough(history, thing, at, restart);
+    (is_watched || subject.watches_decoded(thing))
+        && at + history.choices.settle() <= restart.at
+        && !history.was_surely_ignored(thing, restart.at)
 }
 
 /// A request that is held returns within this time.
@@ -142,15 +162,22 @@ fn watchers<'a>(
 fn held_for_nothing(history: &History, line: &Value) -> Option<Breach> {
     let service = line["service"].as_str()?;
     let at: Timestamp = line["timestamp"].as_str()?.parse().ok()?;
-    if let Some(breach) = held_by_its_budget(history, service, at) {
-        return Some(breach);
-    }
+    let record = history.record();
+    let ran = record.ran_by(line, at);
     let runs = |other: &Subject, changed_at: Timestamp| {
-        let past = history.record().past(&other.name);
-        past.iter().any(|past| {
-            // A planned one counts: if the invocation lacks the time, the next one starts it.
-            let is_of_the_change =
-                changed_at < past.created_at && past.created_at <= at + AN_INVOCATION;
+        // The invocation waits until a change has settled, which may be known to the second only.
+        let settled = changed_at + history.choices.settle() + A_SECOND;
+        let next_turn = at + history.choices.turns(1).max(A_SECOND);
+        let had_no_time = ran.is_some_and(|ran| ran.works_until() <= settled.max(next_turn));
+        record.past(&other.name).iter().any(|past| {
+            let may_start_later = had_no_time
+                || ran.is_some_and(|ran| has_failed_to_start(record, ran, other, past, at));
+            let until = if may_start_later {
+                at + AN_INVOCATION
+            } else {
+                at
+            };
+            let is_of_the_change = changed_at < past.created_at && past.created_at <= until;
             is_of_the_change && past.finished_at.is_none_or(|end| at - AN_INVOCATION <= end)
         })
     };
@@ -164,12 +191,8 @@ fn held_for_nothing(history: &History, line: &Value) -> Option<Breach> {
     let changes = line["changes"].as_array()?;
     let most = changes.iter().filter_map(rollouts_of).max()?;
     // Some restarts of the same plan may fail, and start no rollout.
-    let has_failed = history.record().calls.iter().any(|call| {
-        let is_lately = at - AN_INVOCATION <= call.time && call.time <= at;
-        let is_of_a_start =
-            ["UpdateService", "DescribeServices"].contains(&call.operation.as_str());
-        is_of_a_start && !call.took_effect() && is_lately
-    });
+    let mut calls = ran.into_iter().flat_map(|ran| record.calls_of(ran, at));
+    let has_failed = calls.any(|call| is_of_a_start(call) && !call.took_effect());
     (most < history.choices.max_in_flight() && !has_failed).then(|| {
         Breach::of(format!(
             "4: {service} was held at {at} while {most} rollouts ran"
@@ -177,29 +200,23 @@ fn held_for_nothing(history: &History, line: &Value) -> Option<Breach> {
     })
 }
 
-/// The budget stands before the limit in the table. Restarts of the last minutes may be unknown,
-/// and so may those whose history could not be read.
-fn held_by_its_budget(history: &History, service: &str, at: Timestamp) -> Option<Breach> {
-    let record = history.record();
-    let (from, until) = (
-        at - SignedDuration::from_hours(1) + AN_INVOCATION,
-        at - UNKNOWN,
-    );
-    let restarts = record.restarts(service).iter();
-    let restarts = restarts
-        .filter(|restart| from <= restart.at && restart.at <= until)
-        .count();
-    // Slow calls are cut off by the end of the time.
-    let was_unread = history.choices.has_slow_calls()
-        || record.calls.iter().any(|call| {
-            let is_history = call.operation.contains("ServiceDeployments")
-                || call.operation == "DescribeServiceRevisions";
-            let is_lately = at - AN_INVOCATION <= call.time && call.time <= at;
-            is_history && is_lately && !call.took_effect()
-        });
-    (restarts >= history.choices.restarts_per_hour() && !was_unread).then(|| {
-        Breach::of(format!(
-            "4: {service} was held at {at} for the limit of its change, and not for its budget"
-        ))
-    })
+fn is_of_a_start(call: &Call) -> bool {
+    ["DescribeServices", "UpdateService"].contains(&call.operation.as_str())
+}
+
+/// True if the invocation that wrote a line planned a rollout of another service, and a call for it
+/// failed: it begins after the line.
+fn has_failed_to_start(
+    record: &Record,
+    ran: &Ran,
+    other: &Subject,
+    past: &HistoryView,
+    at: Timestamp,
+) -> bool {
+    let has_failed = |call: &Call| {
+        is_of_a_start(call)
+            && call.result != CallResult::Ok
+            && call.target.split(',').any(|name| name == other.name)
+    };
+    record.is_ours(&other.name, past) && record.calls_of(ran, at).any(has_failed)
 }
