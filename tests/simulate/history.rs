@@ -102,9 +102,9 @@ pub(crate) struct History {
     /// Stale tasks at that time.
     pub(crate) stale_by_then: Vec<StaleTask>,
     pub(crate) last_sweep_at: Timestamp,
-    /// Held work still waited in the queue after forty settlings: a rollout that never ends may
-    /// hold it for longer.
-    pub(crate) is_cut_off: bool,
+    /// The bodies of the messages that are left in the queue after forty days: a rollout that does
+    /// not end may hold a service for longer.
+    pub(crate) left: Vec<String>,
     /// True if the history did not settle.
     pub(crate) stormy: bool,
     /// Everything that was done, in words.

@@ -91,7 +91,7 @@ impl History {
             stale_by_then: Vec::new(),
             delivered_at: Timestamp::MAX,
             last_sweep_at: Timestamp::MAX,
-            is_cut_off: false,
+            left: Vec::new(),
             stormy: false,
             happened: BTreeMap::new(),
             secrets,
@@ -177,7 +177,7 @@ impl History {
         self.heal();
         self.note("all is healed");
         self.settle().await;
-        self.is_cut_off = !self.account.messages(QUEUE).is_empty();
+        self.left = self.account.messages(QUEUE);
         self.lines_by_then = self.function.lines("service");
         self.stale_by_then = self.account.stale_tasks();
         self.delivered_at = self.account.now();
@@ -189,7 +189,7 @@ impl History {
             self.sweep().await;
             self.settle().await;
             self.account.run_for(BETWEEN_SWEEPS).await;
-            // What a window does not hold, the next sweep decides again.
+            // The next sweep decides again about everything that no window holds.
             if self.stormy || (sweeps >= 2 && (sweeps == 30 || !self.holds())) {
                 break;
             }

@@ -12,9 +12,6 @@ pub(crate) struct Forgotten;
 
 impl Promise for Forgotten {
     fn check(&self, history: &History) -> Vec<Breach> {
-        if history.is_cut_off {
-            return Vec::new();
-        }
         let mut last: BTreeMap<(&str, String), (&Value, &str)> = BTreeMap::new();
         for line in history
             .lines_by_then
@@ -35,12 +32,20 @@ impl Promise for Forgotten {
             }
         }
         last.into_iter()
-            .filter(|(_, (line, reason))| waits(line, reason))
+            .filter(|((service, _), (line, reason))| {
+                waits(line, reason) && !is_left(history, service)
+            })
             .map(|((service, key), (_, reason))| {
                 Breach::of(format!("5: forgotten: {service} {key} {reason}"))
             })
             .collect()
     }
+}
+
+/// True if a message about the service is left in the queue.
+fn is_left(history: &History, service: &str) -> bool {
+    let name = format!("\"{service}\"");
+    history.left.iter().any(|body| body.contains(&name))
 }
 
 /// A hold of a sweep has no next check: the next sweep decides again.
