@@ -70,7 +70,7 @@ pub(crate) struct Ignoring {
 /// The record of one history.
 pub(crate) struct History {
     pub(crate) account: Account,
-    /// Random numbers for choices that were added later: what a seed did before, it still does.
+    /// Random numbers for choices that were added later, so that a seed still does what it did.
     pub(crate) aside: Rng,
     pub(crate) function: Arc<Function>,
     pub(crate) choices: Choices,
@@ -204,13 +204,23 @@ impl History {
             .chain(own.into_iter().filter(move |at| *at <= by))
     }
 
-    /// True if the tag to ignore a key may have been set when its change was decided.
-    pub(crate) fn was_ignored(&self, thing: &str, written: Timestamp) -> bool {
+    /// True if the tag to ignore a key may have been set when its change was decided, at the latest
+    /// at the instant `by`.
+    pub(crate) fn was_ignored(&self, thing: &str, written: Timestamp, by: Timestamp) -> bool {
         let reaches =
             |until: Option<Timestamp>| until.is_none_or(|until| written <= until + IGNORED_LATE);
-        self.ignored
-            .iter()
-            .any(|ignoring| ignoring.thing == thing && reaches(ignoring.until))
+        self.ignored.iter().any(|ignoring| {
+            ignoring.thing == thing && ignoring.from <= by && reaches(ignoring.until)
+        })
+    }
+
+    /// The first instant after a change at which the tag to ignore its key was set.
+    pub(crate) fn ignored_after(&self, thing: &str, written: Timestamp) -> Option<Timestamp> {
+        let ignored = self.ignored.iter().filter(|one| one.thing == thing);
+        ignored
+            .map(|one| one.from)
+            .filter(|from| *from > written)
+            .min()
     }
 
     /// True if the function must have known that a key is ignored when it restarted a service.

@@ -95,7 +95,7 @@ fn its_tasks_fail(history: &History, subject: &Subject, by: Timestamp) -> Option
     let changes = history.asked_changes(by).chain(own);
     let newest_change = changes
         .filter(|(at, thing)| *at < by && subject.watches(thing))
-        .filter(|(at, thing)| !history.was_ignored(thing, *at))
+        .filter(|(at, thing)| !history.was_ignored(thing, *at, by))
         .filter(|(_, thing)| history.reached(thing) <= history.choices.max_services())
         .map(|(at, _)| at)
         .max();
@@ -182,7 +182,7 @@ fn older_than_sweep(history: &History, stale: &StaleTask, written: Timestamp) ->
         || history
             .subject(&stale.service)
             .is_some_and(|subject| written < subject.widened_at)
-        || history.was_ignored(&stale.thing, written);
+        || history.was_ignored(&stale.thing, written, history.delivered_at);
     let is_old = is_missed && written + reach < history.last_sweep_at;
     is_old.then(|| {
         Kind::OlderThanSweep.by(format!(

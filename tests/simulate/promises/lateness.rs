@@ -4,6 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Breach, Promise};
+use crate::function::{End, Ran};
 use crate::history::{History, SECRET};
 use crate::holds::{self, Span};
 use crate::record::is_unread;
@@ -20,9 +21,6 @@ const AFTER_AN_UNKNOWN_END: SignedDuration = SignedDuration::from_secs(9 * 60);
 
 /// A message of an invocation that was lost is visible again after that.
 const REDELIVERED_AFTER: SignedDuration = SignedDuration::from_mins(14);
-
-/// An invocation that ends so shortly before its time is up had no time left.
-const NEARLY: SignedDuration = SignedDuration::from_millis(500);
 
 /// CloudTrail sends its events after three minutes.
 const TRAIL: SignedDuration = SignedDuration::from_mins(4);
@@ -61,15 +59,13 @@ fn troubles(history: &History) -> Vec<Span> {
             };
             Span::unknown(call.time, call.time + lasts)
         });
-    // An invocation that used all its time may have left some of its messages to a redelivery.
-    let all_its_time = SignedDuration::try_from(history.choices.timeout).unwrap() - NEARLY;
+    // An invocation of the queue that used all its time may have left some of its messages to a
+    // redelivery.
+    let used_all_time = |ran: &Ran| ran.request_id != "direct" && ran.works_until() <= ran.until;
     let lost = record
         .ran
         .iter()
-        .filter(|ran| {
-            ran.end != crate::function::End::Answered
-                || ran.until.duration_since(ran.from) > all_its_time
-        })
+        .filter(|ran| ran.end != End::Answered || used_all_time(ran))
         .map(|ran| Span::unknown(ran.from, ran.until + REDELIVERED_AFTER));
     let faults = history.troubles.iter().copied();
     failed.chain(lost).chain(faults).collect()
@@ -88,7 +84,12 @@ fn late(history: &History, subject: &Subject, troubles: &[Span]) -> Vec<Breach> 
             .map(|past| past.created_at)
             .min()
             .unwrap_or(history.delivered_at);
-        let end = history.delivered_at.min(covered);
+        // A key that is ignored since then needs no restart any more.
+        let ignored_from = history.ignored_after(thing, written);
+        let end = history
+            .delivered_at
+            .min(covered)
+            .min(ignored_from.unwrap_or(Timestamp::MAX));
         let is_gone = |(at, gone): &(Timestamp, &str)| {
             *gone == thing && written <= *at + SignedDuration::from_secs(1) && *at < end
         };
@@ -153,7 +154,7 @@ fn owed_changes<'a>(
                     .unwrap_or(Timestamp::MAX);
         subject.watches(thing)
             && is_watched
-            && !history.was_ignored(thing, *at)
+            && !history.was_ignored(thing, *at, *at)
             && history.reached(thing) <= history.choices.max_services()
             && *at < history.delivered_at
     };

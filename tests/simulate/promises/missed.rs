@@ -19,7 +19,8 @@ impl Promise for Missed {
             let is_watched = subject.is_some_and(|subject| {
                 subject.has_always_watched(&task.thing) || since >= Some(subject.widened_at)
             });
-            let is_ignored = since.is_some_and(|since| history.was_ignored(&task.thing, since));
+            let is_ignored = since
+                .is_some_and(|since| history.was_ignored(&task.thing, since, history.delivered_at));
             is_watched && !is_ignored && stale::is_owed(history, task)
         });
         stale

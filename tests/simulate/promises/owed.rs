@@ -83,7 +83,7 @@ fn owing(history: &History, subject: &Subject, restart: &Restart) -> Owing {
     }
     if let Some(proof) = &restart.ignored_unread {
         let is_reason = |(at, thing): &(Timestamp, &'static str)| {
-            let is_ignored = subject.reads(thing) && history.was_ignored(thing, *at);
+            let is_ignored = subject.reads(thing) && history.was_ignored(thing, *at, restart.at);
             is_ignored && is_due(history, restart, covered, *at, thing)
         };
         if history
