@@ -1,8 +1,7 @@
-//! Excuses: data, each proved by one call or one event of the account, and matched to the one
-//! restart that it explains.
+//! Excuses: data, each proved by one call or one event of the account.
 //!
-//! A call or event explains one restart and is consumed by it. Each kind is counted, and must stay
-//! below its ceiling.
+//! A proof explains one restart, or what is owed to one service, and nothing else. Each kind is
+//! counted, and may not exceed its ceiling.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -56,12 +55,12 @@ kinds! {
     /// The change reaches more services than `RELOADER_MAX_SERVICES`.
     TooManyServices = "1: reaches more services than allowed", at most 40,
     /// A deployment that may not be superseded still ran when the history ended.
-    StillHeld = "1: still held at the end", at most 3,
+    StillHeld = "1: still held at the end", at most 1,
     /// IAM denied the restart, which is not tried again.
     Denied = "1: denied by IAM", at most 15,
     /// Somebody else deployed the service after this process had described it.
     Raced = "4: raced", at most 230,
-    /// A person asked for this restart.
+    /// A person requested this restart.
     Requested = "4: requested", at most 25,
     /// The deployment history could not be read, which never blocks a restart.
     HistoryUnread = "3, 4 and 8: history not read", at most 40,
@@ -69,7 +68,7 @@ kinds! {
     IgnoredUnread = "3: ignored keys not read", at most 4,
     /// An object was written whose key, form-URL-decoded, is a key that the service watches. It is
     /// not proved that AWS sends the key unencoded.
-    DecodedKey = "3: what a key would be decoded", at most 130,
+    DecodedKey = "3: the decoded form of a key", at most 130,
     /// Somebody else deployed the service while its rollback ran. Amazon ECS then shows only a
     /// deployment that another one superseded.
     SupersededInRollback = "8: superseded while it was rolled back", at most 1,
@@ -116,10 +115,10 @@ impl fmt::Display for Excuse {
     }
 }
 
-/// The excuses of one history, each consumed by one restart.
+/// The excuses of one history, and the restart, or the owed restart, that each proof explains.
 #[derive(Default)]
 pub(crate) struct Ledger {
-    /// The restart that each proof explains.
+    /// The restart, or the owed restart, by the proof that explains it.
     explained: BTreeMap<(Kind, String), String>,
     /// The kinds, with the restarts for which they were needed: a restart that breaks two promises
     /// needs one excuse.
