@@ -203,7 +203,17 @@ impl Record {
     }
 
     fn history_unread(&self, before: &[Call], restart: &Call, choices: &Choices) -> Option<String> {
-        lately(before, restart, HISTORY_BELIEVED)
+        // An invocation reads the history of a restart once, however long its turn takes.
+        let began_at = self.ran_of(restart).map(|ran| ran.from);
+        let is_believed = |call: &&Call| {
+            let age = restart.time.duration_since(call.time);
+            age < HISTORY_BELIEVED || began_at.is_some_and(|from| from <= call.time)
+        };
+        before
+            .iter()
+            .rev()
+            .take_while(is_believed)
+            .filter(|call| call.principal == restart.principal)
             .find(|call| {
                 reads_history(call, &restart.target)
                     && (is_unread(call) || self.may_be_cut_off(call, choices))

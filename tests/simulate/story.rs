@@ -160,7 +160,7 @@ impl History {
         }
     }
 
-    /// True if the last line about a service says that it is held.
+    /// True if the last line about a service says that it is held, or that the time was up.
     fn holds(&self) -> bool {
         let last: BTreeMap<_, _> = self
             .function
@@ -168,7 +168,10 @@ impl History {
             .into_iter()
             .map(|line| (line["service"].to_string(), line))
             .collect();
-        last.values().any(|line| line["decision"] == "hold")
+        let waits = |line: &serde_json::Value| {
+            line["decision"] == "hold" || line["result"] == "out-of-time"
+        };
+        last.values().any(waits)
     }
 
     /// Ends all faults, delivers all events, and waits until all work is done; then the sweep finds
