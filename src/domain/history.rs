@@ -1,7 +1,14 @@
 //! The past deployments of a service, as Amazon ECS remembers them, and the evidence that is read
 //! of one service before its decision stands.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+
+/// The instant from which on the history is to be listed for a deployment that was created at `at`:
+/// the listing starts at a whole second.
+#[must_use]
+pub fn just_before(at: Timestamp) -> Option<Timestamp> {
+    at.saturating_sub(SignedDuration::from_secs(1)).ok()
+}
 
 /// The answers of `ListServiceDeployments`, `DescribeServiceRevisions` and
 /// `DescribeServiceDeployments`.

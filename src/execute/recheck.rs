@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::aws::{Ecs, Error};
 use crate::domain::arn::ServiceId;
-use crate::domain::history::{Evidence, History, Needed};
+use crate::domain::history::{Evidence, History, Needed, just_before};
 use crate::domain::service::Service;
 
 /// Services that are described in one call.
@@ -21,9 +21,6 @@ const BELIEVED: Duration = Duration::from_secs(5);
 
 /// One read may take a third of the time that is left: a call that hangs must leave time to restart.
 const SHARE: u32 = 3;
-
-/// The history lists the deployments after a whole second.
-const A_MOMENT: SignedDuration = SignedDuration::from_secs(1);
 
 /// Everything that is needed to read a service.
 #[derive(Clone, Copy, Debug)]
@@ -81,7 +78,7 @@ impl Reads<'_> {
         let needed = self.needed.get(&service.id);
         let since = needed.and_then(|needed| needed.history_since);
         let known = service.past().iter().map(|past| past.created_at).min();
-        let known = known.and_then(|at| at.saturating_sub(A_MOMENT).ok());
+        let known = known.and_then(just_before);
         let needed = Needed {
             history_since: [Some(from), since, known].into_iter().flatten().min(),
             has_hooks: service.has_lifecycle_hooks,

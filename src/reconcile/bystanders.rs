@@ -49,11 +49,8 @@ impl Discovery<'_> {
             listed => Cow::from(listed),
         };
         let limited = limited(keys, &watching, policy);
-        let known: BTreeSet<_> = discovered.services.iter().map(|known| &known.id).collect();
-        let known: BTreeSet<_> = known
-            .into_iter()
-            .chain(discovered.unreadable.keys())
-            .collect();
+        let described = discovered.services.iter().map(|service| &service.id);
+        let known: BTreeSet<_> = described.chain(discovered.unreadable.keys()).collect();
         let ids = watching
             .iter()
             .filter(|listed| !known.contains(&listed.id))

@@ -205,15 +205,9 @@ impl Record {
     fn history_unread(&self, before: &[Call], restart: &Call, choices: &Choices) -> Option<String> {
         // An invocation reads the history of a restart once, however long its turn takes.
         let began_at = self.ran_of(restart).map(|ran| ran.from);
-        let is_believed = |call: &&Call| {
-            let age = restart.time.duration_since(call.time);
-            age < HISTORY_BELIEVED || began_at.is_some_and(|from| from <= call.time)
-        };
-        before
-            .iter()
-            .rev()
-            .take_while(is_believed)
-            .filter(|call| call.principal == restart.principal)
+        let since_it_began = began_at.map(|from| restart.time.duration_since(from));
+        let within = since_it_began.map_or(HISTORY_BELIEVED, |age| age.max(HISTORY_BELIEVED));
+        lately(before, restart, within)
             .find(|call| {
                 reads_history(call, &restart.target)
                     && (is_unread(call) || self.may_be_cut_off(call, choices))

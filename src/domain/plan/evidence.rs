@@ -10,7 +10,7 @@ use super::rule::Trigger;
 use crate::domain::arn::ServiceId;
 use crate::domain::change::Change;
 use crate::domain::deployment::RolloutState;
-use crate::domain::history::{History, Needed, OldestTask};
+use crate::domain::history::{History, Needed, OldestTask, just_before};
 use crate::domain::key::Key;
 use crate::domain::policy::Policy;
 use crate::domain::reason::Reason;
@@ -27,9 +27,6 @@ const MAY_HAVE_BEEN_READ: SignedDuration = SignedDuration::from_mins(10);
 /// The history is read this far back to count the restarts of an hour. A restart is recognised by
 /// the deployment before it, which may be older than the hour.
 const BUDGET_REACHES_BACK: SignedDuration = SignedDuration::from_hours(2);
-
-/// The listing starts at a whole second.
-const A_MOMENT: SignedDuration = SignedDuration::from_secs(1);
 
 impl Plan {
     /// The evidence that must be read of services before their decisions stand:
@@ -95,7 +92,7 @@ fn rolling_since(service: &Service) -> Option<Timestamp> {
         return None;
     }
     let primary = service.primary()?;
-    primary.created_at.saturating_sub(A_MOMENT).ok()
+    just_before(primary.created_at)
 }
 
 /// The changes and the request that ask for one service.
@@ -157,7 +154,7 @@ fn history_since(service: &Service, asking: &Asking<'_>, now: Timestamp) -> Opti
         asking.oldest(Reason::FailedAlready, Trigger::not_repeated_after)
     } else if asking.is_decided(Reason::DeploymentInProgress) && may_have_ended() {
         let primary = service.primary();
-        primary.and_then(|primary| primary.created_at.saturating_sub(A_MOMENT).ok())
+        primary.and_then(|primary| just_before(primary.created_at))
     } else if asking.is_decided(Reason::Fresh)
         && (may_stand_at_a_hook() || service.is_rolling_only_perhaps())
     {
@@ -181,9 +178,7 @@ fn end_of_rollout(service: &Service) -> Option<Timestamp> {
     let mut shown = service.deployments.iter();
     let shown = shown.find(|shown| rollout.is_deployment(&shown.id));
     let has_ended = shown.is_none_or(|shown| shown.state == RolloutState::Failed);
-    has_ended
-        .then(|| rollout.started_at.saturating_sub(A_MOMENT).ok())
-        .flatten()
+    has_ended.then(|| just_before(rollout.started_at)).flatten()
 }
 
 fn is_oldest_task_needed(service: &Service, asking: &Asking<'_>, now: Timestamp) -> bool {
@@ -232,6 +227,6 @@ fn before_restart(
     // Amazon ECS gives such a deployment no state: only the history says if it runs, however old it
     // is.
     let stateless = primary.filter(|_| service.is_costly_to_supersede());
-    let stateless = stateless.and_then(|created_at| created_at.saturating_sub(A_MOMENT).ok());
+    let stateless = stateless.and_then(just_before);
     Some(stateless.map_or(since, |created_at| created_at.min(since)))
 }
