@@ -2,13 +2,16 @@
 //! never from the function's log.
 
 use jiff::{SignedDuration, Timestamp};
-use sim::HistoryView;
+use sim::{Call, CallResult, HistoryView};
 
 use crate::history::History;
 use crate::subject::Subject;
 
 /// The waits of the function are counted in steps, so it may give up a little before the limit.
 pub(crate) const SLACK: SignedDuration = SignedDuration::from_mins(8);
+
+/// A service whose restart was refused is tried again within half to one and a half of five minutes.
+const REFUSED_FOR: SignedDuration = SignedDuration::from_mins(9);
 
 /// A time in which no restart is due.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -46,6 +49,7 @@ pub(crate) fn all(history: &History, subject: &Subject) -> Vec<Span> {
     spans.extend(budgets(history, subject));
     spans.extend(rollouts(history, subject));
     spans.extend(others_in_flight(history, subject));
+    spans.extend(others_refused(history, subject));
     spans.sort_by_key(|span| span.from);
     spans
 }
@@ -107,7 +111,7 @@ fn rollouts(history: &History, subject: &Subject) -> Vec<Span> {
 
 /// Rollouts of other services may fill the limit of a change.
 fn others_in_flight(history: &History, subject: &Subject) -> Vec<Span> {
-    if history.subjects.len() <= history.choices.max_in_flight() {
+    if !may_fill_the_limit(history) {
         return Vec::new();
     }
     let others = history
@@ -115,4 +119,31 @@ fn others_in_flight(history: &History, subject: &Subject) -> Vec<Span> {
         .iter()
         .filter(|other| other.name != subject.name);
     others.flat_map(|other| rollouts(history, other)).collect()
+}
+
+/// The restart of another service may have the last place in the limit of a change, while the
+/// account refuses it: from the refusal until the function tries any service again.
+fn others_refused(history: &History, subject: &Subject) -> Vec<Span> {
+    if !may_fill_the_limit(history) {
+        return Vec::new();
+    }
+    let mut tried = history.record().calls_for_restarts().peekable();
+    let mut spans = Vec::new();
+    while let Some(call) = tried.next() {
+        if call.target != subject.name && is_refused(call) {
+            let next = tried.peek().map_or(Timestamp::MAX, |next| next.time);
+            let until = next.min(call.time + REFUSED_FOR);
+            spans.push(Span::unknown(call.time, until));
+        }
+    }
+    spans
+}
+
+fn may_fill_the_limit(history: &History) -> bool {
+    history.subjects.len() > history.choices.max_in_flight()
+}
+
+/// A call that IAM denied is not tried again, and leaves its place to another restart.
+fn is_refused(call: &Call) -> bool {
+    matches!(&call.result, CallResult::Error(code) if code != "AccessDeniedException")
 }

@@ -155,6 +155,13 @@ impl Record {
         self.ran.iter().find(wrote)
     }
 
+    /// The calls of the function for restarts, whatever came of them, in the order of time.
+    pub(crate) fn calls_for_restarts(&self) -> impl Iterator<Item = &Call> {
+        self.calls.iter().filter(|call| {
+            call.operation == "UpdateService" && call.principal.starts_with(FUNCTION)
+        })
+    }
+
     /// The calls of an invocation until an instant.
     pub(crate) fn calls_of<'a>(
         &'a self,

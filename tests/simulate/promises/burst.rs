@@ -4,20 +4,13 @@
 use sim::{Call, CallResult};
 
 use super::{Breach, Promise};
-use crate::function::FUNCTION;
 use crate::history::History;
 
 pub(crate) struct Burst;
 
 impl Promise for Burst {
     fn check(&self, history: &History) -> Vec<Breach> {
-        let calls = &history.record().calls;
-        let asked: Vec<_> = calls
-            .iter()
-            .filter(|call| {
-                call.operation == "UpdateService" && call.principal.starts_with(FUNCTION)
-            })
-            .collect();
+        let asked: Vec<_> = history.record().calls_for_restarts().collect();
         asked
             .iter()
             .enumerate()

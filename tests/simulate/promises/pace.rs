@@ -6,7 +6,6 @@
 use std::collections::BTreeSet;
 
 use super::{Breach, Promise};
-use crate::function::FUNCTION;
 use crate::history::History;
 
 pub(crate) struct Pace;
@@ -14,10 +13,7 @@ pub(crate) struct Pace;
 impl Promise for Pace {
     fn check(&self, history: &History) -> Vec<Breach> {
         let (concurrency, part) = (history.choices.concurrency(), history.choices.part());
-        let calls = history.record().calls.iter().filter(|call| {
-            call.operation == "UpdateService" && call.principal.starts_with(FUNCTION)
-        });
-        let asked: Vec<_> = calls.take(2000).collect();
+        let asked: Vec<_> = history.record().calls_for_restarts().take(2000).collect();
         for (place, first) in asked.iter().enumerate() {
             let mut processes = BTreeSet::new();
             for (number, last) in (1_u32..).zip(&asked[place..]) {
