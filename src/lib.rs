@@ -33,6 +33,8 @@
 //!   author if known, and its [`Scope`](domain::change::Scope)
 //! * [`Watch`](domain::watch::Watch), [`Term`](domain::term::Term): the keys of a service: its
 //!   parsed tags, and for `auto` the references of its task definition
+//! * [`Watching`](domain::watching::Watching): the services of one listing, found by the keys that
+//!   their tags name
 //! * [`Service`](domain::service::Service): one description of an ECS service
 //! * [`Request`](domain::request::Request): what a person asked for by a manual invocation
 //! * [`Batch`](domain::batch::Batch): what is planned together: all changes, or one request

@@ -24,13 +24,13 @@ use crate::domain::batch::{Batch, MessageIndex};
 use crate::domain::change::Change;
 use crate::domain::defer::{DeferPolicy, defer};
 use crate::domain::key::Key;
-use crate::domain::listed::Listed;
 use crate::domain::policy::Policy;
 use crate::domain::reason::Reason;
 use crate::domain::received::Reach;
 use crate::domain::resolution::{FollowUp, Resolution, Resolutions};
 use crate::domain::start::StartResult;
 use crate::domain::watch::Match;
+use crate::domain::watching::Watching;
 use crate::event::{Content, Inbox};
 use crate::pace::Pace;
 use crate::settings::Settings;
@@ -161,7 +161,7 @@ impl Reconciler<'_> {
     async fn resolve(
         &self,
         batch: &mut Batch,
-        watching: &[Listed],
+        watching: &Watching,
         home: &AccountRegion,
     ) -> Resolved {
         let policy = self.policy(batch);
@@ -198,15 +198,14 @@ impl Reconciler<'_> {
     async fn discover(
         &self,
         batch: &mut Batch,
-        watching: &[Listed],
+        watching: &Watching,
         home: &AccountRegion,
     ) -> Discovered {
         let (discovery, enricher) = (self.discovery(), self.enricher());
         let read_at = self.clock.now();
         let open = batch.needs_enrichment(home, |change| {
-            let mut listed = watching.iter();
-            listed.any(|listed| {
-                let matched = listed.match_of(&change.key);
+            let mut matches = watching.matches(&change.key);
+            matches.any(|(listed, matched)| {
                 let is_decided = matches!(matched, Match::Watched | Match::Pinned);
                 is_decided && change.scope.includes(&listed.id)
             })
@@ -261,12 +260,12 @@ impl Reconciler<'_> {
         sent.messages
     }
 
-    async fn list(&self, inbox: &Inbox) -> Result<Listing<Vec<Listed>>, Error> {
+    async fn list(&self, inbox: &Inbox) -> Result<Listing<Watching>, Error> {
         if needs_a_listing(inbox) {
             Ok(self.discovery().list().await?)
         } else {
             Ok(Listing {
-                found: Vec::new(),
+                found: Watching::default(),
                 is_whole: true,
             })
         }

@@ -15,7 +15,6 @@ use crate::domain::backoff::Attempt;
 use crate::domain::batch::Batch;
 use crate::domain::change::coalesce;
 use crate::domain::deployment::{Deployment, RolloutState};
-use crate::domain::listed::Listed;
 use crate::domain::plan::{Plan, plan};
 use crate::domain::policy::Policy;
 use crate::domain::reason::{Decision, Reason};
@@ -23,6 +22,7 @@ use crate::domain::resolution::{FollowUp, Remaining, Resolution, Resolutions};
 use crate::domain::service::{Service, ServiceStatus};
 use crate::domain::start::{Executed, StartResult};
 use crate::domain::tags::Mode;
+use crate::domain::watching::Watching;
 use crate::event;
 use crate::reconcile::{Reconciled, Reconciler};
 use crate::report::v1::Services;
@@ -68,7 +68,7 @@ impl Sweep<'_> {
     async fn run(
         &self,
         request: event::Sweep,
-        watching: &[Listed],
+        watching: &Watching,
         services: &mut Services,
     ) -> Findings {
         let mut findings = Findings::default();
@@ -97,7 +97,7 @@ impl Sweep<'_> {
     /// The services that run tasks, with their references.
     async fn describe(
         &self,
-        watching: &[Listed],
+        watching: &Watching,
         findings: &mut Findings,
     ) -> (Vec<Service>, Instant) {
         let ids: BTreeSet<_> = watching.iter().map(|listed| &listed.id).collect();

@@ -11,7 +11,6 @@ use super::key::Key;
 use super::listed::Listed;
 use super::request::Request;
 use super::service::{Service, ServiceStatus};
-use super::watch::Match;
 
 /// The changes planned at once, and the pairs of a change and a service, have a bound: memory grows
 /// with both.
@@ -142,18 +141,10 @@ impl Batch {
         self.request.as_ref().is_some_and(|request| request.dry_run)
     }
 
-    /// True if a change may affect a service of the tag index.
-    #[must_use]
-    pub fn affects(&self, listed: &Listed) -> bool {
-        self.keys_of(listed).next().is_some()
-    }
-
     /// The keys that may affect a service of the tag index.
     pub fn keys_of<'a>(&'a self, listed: &'a Listed) -> impl Iterator<Item = &'a Key> {
-        let affects = move |change: &&Change| {
-            change.scope.includes(&listed.id) && listed.match_of(&change.key) != Match::None
-        };
-        let changes = self.changes.values().filter(affects);
+        let changes = self.changes.values();
+        let changes = changes.filter(|change| listed.is_affected_by(change));
         changes.map(|change| &change.key)
     }
 

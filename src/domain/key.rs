@@ -6,6 +6,7 @@ mod tests;
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::iter;
 use std::sync::Arc;
 
 use super::arn::AccountRegion;
@@ -196,6 +197,11 @@ impl Key {
     #[must_use]
     pub fn path(&self) -> &str {
         &self.0.path
+    }
+
+    /// Its path, and the other one that may be meant.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        iter::once(self.path()).chain(self.0.alternative.as_deref())
     }
 
     /// The label of a secret, if it is neither [`CURRENT`] nor [`PREVIOUS`].

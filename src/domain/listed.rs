@@ -1,6 +1,7 @@
 //! A service in the tag index.
 
 use super::arn::{AccountRegion, ServiceId};
+use super::change::Change;
 use super::key::Key;
 use super::reference::References;
 use super::tags::Tags;
@@ -25,5 +26,11 @@ impl Listed {
         self.tags.watch.as_ref().map_or(Match::None, |watch| {
             watch.match_of(key, &self.home, &References::default(), None)
         })
+    }
+
+    /// True if a change may affect it.
+    #[must_use]
+    pub fn is_affected_by(&self, change: &Change) -> bool {
+        change.scope.includes(&self.id) && self.match_of(&change.key) != Match::None
     }
 }

@@ -142,9 +142,16 @@ impl Service {
         self.tags.watch.as_ref().is_some_and(|watch| watch.auto)
     }
 
+    /// Everything that it watches, as far as it is known.
+    pub fn watched(&self) -> impl Iterator<Item = &Term> {
+        let watch = self.tags.watch.iter();
+        let terms = watch.flat_map(|watch| &watch.terms);
+        terms.chain(self.watched_references())
+    }
+
     /// The references that it watches because it says `auto`, as far as they are known: its own,
     /// and those of its task definition.
-    pub fn watched_references(&self) -> impl Iterator<Item = &Term> {
+    fn watched_references(&self) -> impl Iterator<Item = &Term> {
         let own = self.own_references.unpinned.iter();
         own.chain(
             self.references

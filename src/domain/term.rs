@@ -4,6 +4,8 @@ mod parse;
 #[cfg(test)]
 mod tests;
 
+use std::iter;
+
 use super::arn::AccountRegion;
 use super::key::{Key, Kind};
 use super::spelling::{CURRENT, without_suffix};
@@ -38,6 +40,12 @@ impl Term {
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.kind
+    }
+
+    /// The paths by which it names keys. The ARN of a secret that may be whole has two.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &str> {
+        let of_whole_arn = self.name_in_whole_arn().map(|(name, _)| name);
+        iter::once(self.path.as_str()).chain(of_whole_arn)
     }
 
     /// The path of a prefix in the account and Region `home`, or, of objects, in its partition. `None`
@@ -75,21 +83,28 @@ impl Term {
         if self.is_prefix() {
             key.path().starts_with(&self.path)
         } else {
-            key.path() == self.path || (self.from_secret_arn && self.names_whole_arn(key))
+            key.path() == self.path || self.names_by_whole_arn(key)
         }
     }
 
     /// True if the ARN of a secret is whole, with its last six characters, and names `key`.
-    fn names_whole_arn(&self, key: &Key) -> bool {
-        let named = || without_suffix(&self.path).filter(|(name, _)| *name == key.path());
-        named().is_some_and(|(_, suffix)| key.suffix().is_none_or(|known| known == suffix))
+    fn names_by_whole_arn(&self, key: &Key) -> bool {
+        self.name_in_whole_arn().is_some_and(|(name, suffix)| {
+            name == key.path() && key.suffix().is_none_or(|known| known == suffix)
+        })
+    }
+
+    /// The name and the last six characters of the ARN of a secret, if it may be whole.
+    fn name_in_whole_arn(&self) -> Option<(&str, &str)> {
+        let is_secret = self.from_secret_arn;
+        is_secret.then(|| without_suffix(&self.path)).flatten()
     }
 
     /// The one key that it names, as a term of a service in the account and Region `home`; `None`
     /// for a prefix. The ARN of a secret that may be whole is taken for whole.
     #[must_use]
     pub fn key(&self, home: &AccountRegion) -> Option<Key> {
-        let whole = without_suffix(&self.path).filter(|_| self.from_secret_arn);
+        let whole = self.name_in_whole_arn();
         let (path, suffix) = whole.map_or((self.path.as_str(), None), |(name, suffix)| {
             (name, Some(suffix))
         });

@@ -7,9 +7,9 @@ use crate::domain::arn::{AccountRegion, ServiceId};
 use crate::domain::batch::Batch;
 use crate::domain::change::Change;
 use crate::domain::key::Key;
-use crate::domain::listed::Listed;
 use crate::domain::plan::Reasons;
 use crate::domain::received::{Reach, ReceivedChange};
+use crate::domain::watching::Watching;
 
 /// The number of services by key.
 #[derive(Debug, Default)]
@@ -59,13 +59,10 @@ fn count(reach: &mut BTreeMap<Key, Reach>, key: &Key, add: impl Fn(&mut Reach)) 
 /// The number of services with a watch term, or a reference, that does not parse: it may mean any
 /// key.
 pub(super) fn with_mistakes(
-    watching: &[Listed],
+    watching: &Watching,
     mistakes: &BTreeSet<(ServiceId, String)>,
 ) -> usize {
-    let by_terms = watching
-        .iter()
-        .filter(|listed| !listed.tags.unread_terms.is_empty())
-        .map(|listed| &listed.id);
+    let by_terms = watching.with_mistakes().map(|listed| &listed.id);
     by_terms
         .chain(mistakes.iter().map(|(id, _)| id))
         .collect::<BTreeSet<_>>()

@@ -1,20 +1,20 @@
 //! The services that count for the limits of a change which is planned for others.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::time::timeout;
 
 use super::discover::{Discovered, Discovery};
+use crate::domain::arn::ServiceId;
 use crate::domain::batch::Batch;
 use crate::domain::key::Key;
-use crate::domain::listed::Listed;
 use crate::domain::plan::Plan;
 use crate::domain::policy::Policy;
 use crate::domain::reason::Reason;
 use crate::domain::service::Service;
 use crate::domain::watch::Match;
+use crate::domain::watching::Watching;
 
 /// No restart waits longer for the services that only count for its limits.
 const LISTING_TIMEOUT: Duration = Duration::from_secs(3);
@@ -34,28 +34,31 @@ impl Discovery<'_> {
     pub(super) async fn add_bystanders(
         &self,
         keys: &BTreeSet<Key>,
-        watching: &[Listed],
+        watching: &Watching,
         discovered: &mut Discovered,
         policy: &Policy,
     ) {
         if keys.is_empty() {
             return;
         }
-        let watching = match watching {
-            [] => match timeout(LISTING_TIMEOUT, self.list()).await {
-                Ok(Ok(listing)) => listing.found.into(),
-                Ok(Err(_)) | Err(_) => return,
-            },
-            listed => Cow::from(listed),
+        let listed_now;
+        let watching = if watching.is_empty() {
+            let Ok(Ok(listing)) = timeout(LISTING_TIMEOUT, self.list()).await else {
+                return;
+            };
+            listed_now = listing.found;
+            &listed_now
+        } else {
+            watching
         };
-        let limited = limited(keys, &watching, policy);
+        let limited = limited(keys, watching, policy);
         let described = discovered.services.iter().map(|service| &service.id);
         let known: BTreeSet<_> = described.chain(discovered.unreadable.keys()).collect();
-        let ids = watching
+        let watchers: BTreeSet<_> = limited
             .iter()
-            .filter(|listed| !known.contains(&listed.id))
-            .filter(|listed| limited.iter().any(|key| may_watch(listed, key)))
-            .map(|listed| &listed.id);
+            .flat_map(|key| watchers(watching, key))
+            .collect();
+        let ids = watchers.into_iter().filter(|id| !known.contains(id));
         let mut others = self.describe_services(ids).await.services;
         let is_undecided = |service: &Service| {
             let mut limited = limited.iter();
@@ -88,15 +91,18 @@ pub(super) fn restarting(batch: &Batch, plan: &Plan) -> BTreeSet<Key> {
 }
 
 /// Those of these changes whose services may exceed a limit.
-fn limited<'k>(keys: &'k BTreeSet<Key>, watching: &[Listed], policy: &Policy) -> Vec<&'k Key> {
+fn limited<'k>(keys: &'k BTreeSet<Key>, watching: &Watching, policy: &Policy) -> Vec<&'k Key> {
     let is_limited = |key: &&Key| {
-        let watchers = watching.iter().filter(|listed| may_watch(listed, key));
-        watchers.count() > policy.max_in_flight.min(policy.max_services)
+        let most = policy.max_in_flight.min(policy.max_services);
+        watchers(watching, key).count() > most
     };
     keys.iter().filter(is_limited).collect()
 }
 
-fn may_watch(listed: &Listed, key: &Key) -> bool {
-    let matched = listed.match_of(key);
-    matches!(matched, Match::Watched | Match::NeedsTaskDefinition)
+/// The services that watch a key, or may watch it.
+fn watchers<'w>(watching: &'w Watching, key: &Key) -> impl Iterator<Item = &'w ServiceId> {
+    let may_watch = |matched| matches!(matched, Match::Watched | Match::NeedsTaskDefinition);
+    let watchers = watching.matches(key);
+    let watchers = watchers.filter(move |(_, matched)| may_watch(*matched));
+    watchers.map(|(listed, _)| &listed.id)
 }

@@ -10,13 +10,13 @@ use crate::domain::arn::{AccountRegion, ServiceId};
 use crate::domain::batch::Batch;
 use crate::domain::change::{Change, ChangeKind};
 use crate::domain::key::Key;
-use crate::domain::listed::Listed;
 use crate::domain::resolution::{Resolution, Resolutions, Unreadable};
 use crate::domain::service::{Service, ServiceStatus};
 use crate::domain::shared::Shared;
 use crate::domain::start::ErrorKind;
 use crate::domain::tags::Tags;
 use crate::domain::watch::Match;
+use crate::domain::watching::Watching;
 use crate::settings::Settings;
 
 /// Finds services by their tag, and describes them.
@@ -58,12 +58,14 @@ impl Discovery<'_> {
     ///
     /// # Errors
     /// The listing failed. A listing that does not end leaves half of the time for what follows.
-    pub(super) async fn list(&self) -> Result<Listing<Vec<Listed>>, Error> {
+    pub(super) async fn list(&self) -> Result<Listing<Watching>, Error> {
         let prefix = &self.settings.tag_prefix;
         let by = self.deadline.share(2);
-        let mut listed = self.tagging.services_watching(prefix, by).await?;
-        listed.found.retain(|listed| self.is_in_reach(&listed.id));
-        Ok(listed)
+        let listed = self.tagging.services_watching(prefix, by).await?;
+        Ok(listed.map(|listed| {
+            let listed = listed.into_iter();
+            listed.filter(|one| self.is_in_reach(&one.id)).collect()
+        }))
     }
 
     fn is_in_reach(&self, id: &ServiceId) -> bool {
@@ -81,8 +83,8 @@ impl Discovery<'_> {
     }
 
     /// Describes the services that the changes may affect and those that messages name.
-    pub(super) async fn describe(&self, batch: &Batch, watching: &[Listed]) -> Discovered {
-        let affected = watching.iter().filter(|listed| batch.affects(listed));
+    pub(super) async fn describe(&self, batch: &Batch, watching: &Watching) -> Discovered {
+        let affected = watching.affected(batch.changes.values());
         let (ids, out_of_reach): (BTreeSet<_>, BTreeSet<_>) = affected
             .map(|listed| &listed.id)
             .chain(batch.named())
@@ -92,19 +94,19 @@ impl Discovery<'_> {
             discovered.refuse(id, "its cluster is not one of RELOADER_CLUSTERS");
         }
         let described = self.describe_services(ids).await;
-        let listed: BTreeMap<_, _> = watching.iter().map(|listed| (&listed.id, listed)).collect();
         for (id, error) in &described.unread {
-            let listed_keys = listed
-                .get(id)
-                .into_iter()
-                .flat_map(|listed| batch.keys_of(listed));
+            let listed = watching.get(id).into_iter();
+            let listed_keys = listed.flat_map(|listed| batch.keys_of(listed));
             let keys = listed_keys.chain(batch.keys_that_name(id)).cloned();
             discovered.add_unreadable(id, error, keys.collect());
         }
-        let gone = described.gone.into_iter().map(|id| match listed.get(&id) {
-            Some(listed) => Service::gone(id, listed.home.clone(), listed.tags.clone()),
-            None => Service::gone(id, AccountRegion::default(), Tags::default()),
-        });
+        let gone = described
+            .gone
+            .into_iter()
+            .map(|id| match watching.get(&id) {
+                Some(listed) => Service::gone(id, listed.home.clone(), listed.tags.clone()),
+                None => Service::gone(id, AccountRegion::default(), Tags::default()),
+            });
         for service in described.services.into_iter().chain(gone) {
             if batch.means(&service) {
                 discovered.services.push(service);

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use crate::aws::{self, Listing, REPEATED_TOKEN};
 use crate::domain::arn::{AccountRegion, ServiceId};
 use crate::domain::batch::MessageIndex;
-use crate::domain::listed::Listed;
 use crate::domain::received::ReceivedChange;
+use crate::domain::watching::Watching;
 use crate::report::v1::Services;
 
 use super::send::Sent;
@@ -15,7 +15,7 @@ use super::send::Sent;
 #[derive(Debug, Default)]
 pub struct Reconciled {
     /// Every service that has opted in.
-    pub watching: Vec<Listed>,
+    pub watching: Watching,
     /// The account and Region of the function.
     pub home: AccountRegion,
     /// Listings that were read in part, and used all the same.
@@ -61,7 +61,7 @@ impl Error {
 }
 
 impl Reconciled {
-    pub(super) fn of(listing: Listing<Vec<Listed>>, own: Option<&AccountRegion>) -> Self {
+    pub(super) fn of(listing: Listing<Watching>, own: Option<&AccountRegion>) -> Self {
         let Listing { found, is_whole } = listing;
         let part = || {
             let listed = found.len();
@@ -88,11 +88,11 @@ impl Reconciled {
 
 /// The account and Region of the function's own ARN. Emulators of Lambda invent one: if no listed
 /// service is there, the account and Region of the services count.
-fn home(own: Option<&AccountRegion>, watching: &[Listed]) -> AccountRegion {
+fn home(own: Option<&AccountRegion>, watching: &Watching) -> AccountRegion {
     let is_there = |home: &&AccountRegion| {
         watching.is_empty() || watching.iter().any(|listed| listed.home == **home)
     };
-    let services = || watching.first().map(|listed| &listed.home);
+    let services = || watching.iter().next().map(|listed| &listed.home);
     own.filter(is_there)
         .or_else(services)
         .cloned()

@@ -11,6 +11,7 @@ use crate::clock::{Clock, Deadline};
 use crate::domain::arn::ServiceId;
 use crate::domain::change::{Change, Scope, coalesce, end_of_second, not_ahead_of};
 use crate::domain::history::OldestTask;
+use crate::domain::index::TermIndex;
 use crate::domain::key::{CURRENT, Key, Kind};
 use crate::domain::service::Service;
 use crate::domain::watch::Match;
@@ -60,11 +61,16 @@ impl Cause {
 
 /// The services without a good deployment since a change.
 pub(super) fn of(changes: BTreeMap<Key, Change>, services: &[Service]) -> Vec<Candidate> {
+    let terms = services.iter().enumerate();
+    let terms = terms.flat_map(|(place, one)| one.watched().map(move |term| (place, term)));
+    let terms: TermIndex = terms.collect();
     let candidate = |change: Change| {
         let is_stale = |service: &&Service| {
             !service.is_fresh(change.at) && service.match_of(&change.key) == Match::Watched
         };
-        let stale = services.iter().filter(is_stale);
+        let watching: BTreeSet<_> = terms.candidates(&change.key).collect();
+        let watching = watching.into_iter().filter_map(|place| services.get(place));
+        let stale = watching.filter(is_stale);
         Candidate {
             services: stale.map(|service| service.id.clone()).collect(),
             change,

@@ -60,10 +60,7 @@ pub(super) fn subjects(
     let mut subjects = Subjects::default();
     let mut elsewhere = BTreeSet::new();
     for service in services {
-        let Some(watch) = &service.tags.watch else {
-            continue;
-        };
-        for term in watch.terms.iter().chain(service.watched_references()) {
+        for term in service.watched() {
             if !term.is_prefix() {
                 elsewhere.extend(subjects.add(term, home));
             } else if let Some(path) = term.prefix(home) {
