@@ -158,9 +158,9 @@ fn no_two_files_import_each_other() {
 }
 
 #[test]
-fn the_imports_of_the_simulation_and_of_the_demo_point_one_way() {
-    // The demo is a program: it has no name that its files could be imported by.
-    for (member, library) in [("sim", "sim"), ("demo", "")] {
+fn the_imports_of_the_other_members_point_one_way() {
+    // A program has no name that its files could be imported by.
+    for (member, library) in [("sim", "sim"), ("demo", ""), ("bench", "")] {
         let source = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join(member)
             .join("src");
@@ -173,7 +173,7 @@ fn the_imports_of_the_simulation_and_of_the_demo_point_one_way() {
 
 #[test]
 fn a_module_is_a_file_beside_its_folder() {
-    for source in ["src", "sim/src", "demo/src"] {
+    for source in ["src", "sim/src", "demo/src", "bench/src"] {
         let old = files(&Path::new(env!("CARGO_MANIFEST_DIR")).join(source));
         let old: Vec<_> = old.iter().filter(|file| file.ends_with("mod.rs")).collect();
 

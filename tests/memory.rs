@@ -82,6 +82,7 @@ impl Stage {
         ]);
         let configuration = FunctionConfiguration {
             binary: binary(),
+            arguments: Vec::new(),
             function_name: "ecs-reloader".to_owned(),
             memory_size: 256,
             region: "eu-west-1".to_owned(),

@@ -66,6 +66,7 @@ impl Stage {
         let (sender, mut lines) = unbounded_channel();
         let configuration = FunctionConfiguration {
             binary: binary.to_path_buf(),
+            arguments: Vec::new(),
             function_name: FUNCTION_NAME.to_owned(),
             memory_size: MEMORY_SIZE,
             region: REGION.to_owned(),

@@ -1,4 +1,4 @@
-//! HTTP/1.1 on a loopback port.
+//! HTTP/1.1 on a loopback port, directly on TCP or over a layer such as TLS.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -11,10 +11,35 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use crate::account::Answer;
+
+/// A layer between TCP and HTTP: TLS.
+pub trait Layer: Clone + Send + Sync + 'static {
+    /// The stream that HTTP runs on.
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    /// Prepares a connection that a client opened. Without a stream the connection is closed.
+    fn accept(
+        self,
+        stream: TcpStream,
+    ) -> impl Future<Output = io::Result<Self::Stream>> + Send + 'static;
+}
+
+/// No layer: HTTP is spoken on TCP itself.
+#[derive(Clone, Debug)]
+struct Plain;
+
+impl Layer for Plain {
+    type Stream = TcpStream;
+
+    async fn accept(self, stream: TcpStream) -> io::Result<TcpStream> {
+        Ok(stream)
+    }
+}
 
 /// A port with a listener, until this is dropped.
 #[derive(Debug)]
@@ -31,10 +56,20 @@ impl Loopback {
         A: Fn(Request<Bytes>) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Answer> + Send + 'static,
     {
+        Self::listen_over(Plain, port, answer).await
+    }
+
+    /// The same, over a layer.
+    pub(crate) async fn listen_over<L, A, F>(layer: L, port: u16, answer: A) -> io::Result<Self>
+    where
+        L: Layer,
+        A: Fn(Request<Bytes>) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Answer> + Send + 'static,
+    {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let address = listener.local_addr()?;
         let mut accepting = JoinSet::new();
-        accepting.spawn(accept(listener, answer));
+        accepting.spawn(accept(layer, listener, answer));
         Ok(Self {
             address,
             _accepting: accepting,
@@ -42,8 +77,9 @@ impl Loopback {
     }
 }
 
-async fn accept<A, F>(listener: TcpListener, answer: A)
+async fn accept<L, A, F>(layer: L, listener: TcpListener, answer: A)
 where
+    L: Layer,
     A: Fn(Request<Bytes>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Answer> + Send + 'static,
 {
@@ -52,7 +88,15 @@ where
         while connections.try_join_next().is_some() {}
         match listener.accept().await {
             Ok((stream, _)) => {
-                connections.spawn(converse(stream, answer.clone()));
+                // Answers are small, and the client waits for them: Nagle's algorithm would only
+                // delay them.
+                let _ = stream.set_nodelay(true);
+                let (accepting, answer) = (layer.clone().accept(stream), answer.clone());
+                connections.spawn(async move {
+                    if let Ok(stream) = accepting.await {
+                        converse(stream, answer).await;
+                    }
+                });
             }
             // Usually there are no file descriptors left. Connections that end free some.
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
@@ -61,13 +105,12 @@ where
 }
 
 /// Serves one connection until the client closes or breaks it.
-async fn converse<A, F>(stream: TcpStream, answer: A)
+async fn converse<S, A, F>(stream: S, answer: A)
 where
+    S: AsyncRead + AsyncWrite + Unpin,
     A: Fn(Request<Bytes>) -> F,
     F: Future<Output = Answer>,
 {
-    // Answers are small, and the client waits for them: Nagle's algorithm would only delay them.
-    let _ = stream.set_nodelay(true);
     let service = service_fn(|request: Request<Incoming>| async {
         let (parts, body) = request.into_parts();
         let body = body.collect().await.map_err(|_| Reset)?.to_bytes();

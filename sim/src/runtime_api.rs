@@ -52,6 +52,30 @@ impl RuntimeApi {
         })
     }
 
+    /// A function without a process: the first invocation starts the binary, and waits for as long as
+    /// its initialization takes.
+    pub fn cold(configuration: FunctionConfiguration, lines: UnboundedSender<LogLine>) -> Self {
+        Self {
+            configuration,
+            lines,
+            idle: Mutex::default(),
+        }
+    }
+
+    /// Waits, after an invocation, until each idle process has asked for its next event: until
+    /// all work of the invocation is done.
+    pub async fn until_idle(&self) {
+        let mut environments =
+            std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
+        for environment in &mut environments {
+            environment.asks().await;
+        }
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(environments);
+    }
+
     /// Ends the idle processes, as Lambda does after a while, and waits until their last lines are
     /// handed on.
     pub async fn stop(&self) {

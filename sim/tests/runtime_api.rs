@@ -100,6 +100,7 @@ impl Drop for Script {
 fn configuration(binary: &Path) -> FunctionConfiguration {
     FunctionConfiguration {
         binary: binary.to_path_buf(),
+        arguments: Vec::new(),
         function_name: "reloader".to_owned(),
         memory_size: 128,
         region: "eu-west-1".to_owned(),
@@ -368,4 +369,25 @@ async fn an_initialization_error_is_the_reason_not_to_start() {
         error.to_string().contains("RELOADER_MODE is wrong"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn a_cold_function_starts_with_its_first_event_and_is_idle_when_it_asks_for_the_next() {
+    let script = r#"next; post "invocation/$id/response" "$1"; sleep 0.3; echo rest; next"#;
+    let late = Script::new("late", script);
+    let (lines, mut written) = unbounded_channel();
+    let mut configuration = configuration(&late.path());
+    configuration.arguments = vec!["argument".to_owned()];
+    let function = RuntimeApi::cold(configuration, lines);
+    assert!(function.processes().is_empty());
+
+    let answer = text(function.invoke(invocation("one", "{}")).await);
+    assert!(written.is_empty());
+    function.until_idle().await;
+    let pid = function.processes();
+    function.stop().await;
+
+    assert_eq!(answer, "ok argument");
+    assert_eq!(written.recv().await.unwrap().text, "rest");
+    assert_eq!(pid.len(), 1);
 }

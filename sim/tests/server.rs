@@ -8,7 +8,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use sim::server::Server;
+use sim::server::{Layer, Server};
 use sim::{Account, AccountConfig, Fault};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -145,4 +145,51 @@ async fn a_dropped_server_listens_no_more() {
     tokio::task::yield_now().await;
 
     assert!(TcpStream::connect(address).await.is_err());
+}
+
+/// Stands for TLS: a client proves itself by one byte before it speaks HTTP.
+#[derive(Clone)]
+struct Password(u8);
+
+impl Layer for Password {
+    type Stream = TcpStream;
+
+    async fn accept(self, mut stream: TcpStream) -> std::io::Result<TcpStream> {
+        if stream.read_u8().await? == self.0 {
+            Ok(stream)
+        } else {
+            Err(std::io::ErrorKind::PermissionDenied.into())
+        }
+    }
+}
+
+/// The account's answer on a connection that begins with this byte.
+async fn answer_over(address: SocketAddr, password: u8) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!(
+        "POST / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nX-Amz-Target: \
+         {LIST_CLUSTERS}\r\nContent-Length: 2\r\n\r\n{{}}"
+    );
+    stream.write_u8(password).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    // A connection that is closed with unread bytes is reset.
+    let _ = timeout(Duration::from_secs(10), stream.read_to_end(&mut answer)).await;
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test]
+async fn a_server_over_a_layer_answers_those_whom_the_layer_accepts() {
+    let account = Account::new(AccountConfig::default());
+    let server = Server::start_over(account, Password(7)).await.unwrap();
+
+    let accepted = answer_over(server.address(), 7).await;
+    let refused = answer_over(server.address(), 8).await;
+
+    assert!(accepted.starts_with("HTTP/1.1 200 OK\r\n"), "{accepted}");
+    assert_eq!(refused, "");
+    assert_eq!(
+        server.endpoint_url(),
+        format!("https://{}", server.address())
+    );
 }

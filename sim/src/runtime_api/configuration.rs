@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 pub struct FunctionConfiguration {
     /// The program that would be `bootstrap` in the function's package.
     pub binary: PathBuf,
+    /// The arguments of the program. Lambda gives `bootstrap` none; a tool that runs the function,
+    /// such as valgrind, takes the function's own path among them.
+    pub arguments: Vec<String>,
     /// `AWS_LAMBDA_FUNCTION_NAME`.
     pub function_name: String,
     /// `AWS_LAMBDA_FUNCTION_MEMORY_SIZE`, in MiB. The process reads it; no limit is enforced.

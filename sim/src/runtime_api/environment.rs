@@ -53,7 +53,9 @@ impl Environment {
             path: path.clone(),
             source,
         };
-        let binary = path.canonicalize().map_err(refused)?;
+        // Not the target of a symbolic link: a Python of a virtual environment is one, and finds its
+        // packages by its own path.
+        let binary = std::path::absolute(path).map_err(refused)?;
         let mut child = command(&binary, configuration, &runtime_api.address.to_string())
             .spawn()
             .map_err(refused)?;
@@ -122,6 +124,15 @@ impl Environment {
         }
     }
 
+    /// Waits until the process asks for an event, or ends.
+    pub(super) async fn asks(&mut self) {
+        while let Some(signal) = self.signals.recv().await {
+            if matches!(signal, Signal::Ready | Signal::InitError(_)) {
+                return;
+            }
+        }
+    }
+
     /// Returns whether the process answered its last invocation and can be given another.
     pub(super) fn is_reusable(&self) -> bool {
         self.reusable
@@ -171,6 +182,7 @@ async fn answered(signals: &mut UnboundedReceiver<Signal>) -> Option<(Invocation
 fn command(binary: &Path, configuration: &FunctionConfiguration, runtime_api: &str) -> Command {
     let FunctionConfiguration {
         binary: _,
+        arguments,
         function_name,
         memory_size,
         region,
@@ -179,6 +191,7 @@ fn command(binary: &Path, configuration: &FunctionConfiguration, runtime_api: &s
     } = configuration;
     let mut command = Command::new(binary);
     command
+        .args(arguments)
         .env_clear()
         .env("AWS_LAMBDA_RUNTIME_API", runtime_api)
         .env("AWS_LAMBDA_FUNCTION_NAME", function_name)

@@ -1,0 +1,120 @@
+//! The commands and their exit codes: 0 if all went well, 1 if a gate failed, 2 if the command could
+//! not run.
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::certificates::{Chain, Roots};
+use crate::cold;
+use crate::contestant::Contestant;
+use crate::failure::Failure;
+use crate::figure::megabytes;
+use crate::stage::Setting;
+
+/// Measures the function against the simulated account: over HTTPS, an address for each AWS service.
+///
+/// Exit codes: 0 all went well, 1 a gate failed, 2 the command could not run.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start a function with its first event, and print what it used until it asked for the next.
+    Cold {
+        #[command(flatten)]
+        subject: Subject,
+        /// Runs without valgrind, for CPU time, page faults and memory.
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+        /// Leave out the count of instructions.
+        #[arg(long)]
+        plain: bool,
+    },
+}
+
+/// What is measured, and where.
+#[derive(Debug, Args)]
+struct Subject {
+    /// The function's binary, of the release profile.
+    #[arg(long)]
+    binary: PathBuf,
+    /// The keys and signatures of the account's certificates.
+    #[arg(long, value_enum, default_value = "rsa")]
+    chain: Chain,
+    /// The root certificates beside the account's own.
+    #[arg(long, value_enum, default_value = "native")]
+    roots: Roots,
+    /// One address for all AWS services.
+    #[arg(long)]
+    one_host: bool,
+    /// Services that the event restarts.
+    #[arg(long, default_value_t = 1)]
+    services: usize,
+    /// Services that watch something else.
+    #[arg(long, default_value_t = 2)]
+    others: usize,
+    /// The folder for certificates and results of valgrind.
+    #[arg(long, default_value = "target/bench")]
+    folder: PathBuf,
+}
+
+impl Subject {
+    fn setting(&self) -> Setting {
+        Setting {
+            chain: self.chain,
+            roots: self.roots,
+            one_host: self.one_host,
+            matching: self.services,
+            others: self.others,
+            ..Setting::default()
+        }
+    }
+}
+
+/// Runs the command that the arguments name.
+pub(crate) async fn run(arguments: Arguments) -> ExitCode {
+    let result = match arguments.command {
+        Command::Cold {
+            subject,
+            rounds,
+            plain,
+        } => print_cold(&subject, rounds, plain).await,
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // If standard error is closed, only the exit code reports the error.
+            let _ = writeln!(io::stderr(), "bench: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn print_cold(subject: &Subject, rounds: usize, plain: bool) -> Result<(), Failure> {
+    let (contestant, setting) = (Contestant::ours(&subject.binary), subject.setting());
+    for _ in 0..rounds {
+        let usage = cold::measure(&contestant, &setting, &subject.folder, false)
+            .await?
+            .usage;
+        writeln!(
+            io::stdout(),
+            "{:.2} ms of CPU, {} page faults, {} MB at most",
+            usage.cpu.as_secs_f64() * 1e3,
+            usage.faults,
+            megabytes(usage.peak)
+        )?;
+    }
+    if !plain {
+        let counted = cold::measure(&contestant, &setting, &subject.folder, true).await?;
+        let instructions = counted.instructions.unwrap_or_default();
+        writeln!(io::stdout(), "{instructions} instructions")?;
+    }
+    Ok(())
+}
