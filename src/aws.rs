@@ -16,7 +16,7 @@ mod timestamp;
 
 pub use aws_types::SdkConfig;
 pub use config::load_config;
-pub use ecs::{DescribedServices, Ecs, Restarted};
+pub use ecs::{DescribedAt, DescribedServices, Ecs, Restarted};
 pub use error::Error;
 pub use pages::{Listing, REPEATED_TOKEN};
 pub use quota::{QUOTAS, Quota};

@@ -15,7 +15,7 @@ use futures_util::stream::FuturesUnordered;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::aws::{Ecs, Error};
+use crate::aws::{DescribedAt, Ecs, Error};
 use crate::clock::Clock;
 use crate::domain::arn::ServiceId;
 use crate::domain::change::Change;
@@ -65,8 +65,8 @@ pub struct Executor<'a> {
     pub clock: &'a Clock,
     /// The evidence that is read of services before they are restarted.
     pub needed: &'a BTreeMap<ServiceId, Needed>,
-    /// The instant at which the services were described.
-    pub described_at: Instant,
+    /// The instants at which the services were described.
+    pub described_at: &'a DescribedAt,
     /// The instant at which work stops, shortly before the end of the invocation.
     pub until: Instant,
 }
@@ -86,7 +86,7 @@ impl Executor<'_> {
             .collect();
         let groups: Vec<_> = restarts
             .chunks(GROUP_SIZE)
-            .map(|some| Group::of(some.iter().map(|(_, seen)| &seen.id), self.described_at))
+            .map(|some| Group::of(some.iter().map(|(_, seen)| &seen.id)))
             .collect();
         let grouped = restarts
             .chunks(GROUP_SIZE)
@@ -150,7 +150,8 @@ struct Start<'a> {
     executor: &'a Executor<'a>,
     group: &'a Group,
     executed: Executed,
-    described_at: Instant,
+    /// `None` if it is not known.
+    described_at: Option<Instant>,
     was_throttled: bool,
     /// The time of the first call whose answer was lost. That call, and each later one, may have
     /// taken effect.
@@ -168,7 +169,7 @@ impl<'a> Start<'a> {
                 start: None,
                 seen: seen.clone(),
             },
-            described_at: executor.described_at,
+            described_at: executor.described_at.get(&seen.id).copied(),
             was_throttled: false,
             lost_at: None,
             failed_calls: 0,
@@ -239,8 +240,9 @@ impl<'a> Start<'a> {
         if !seen.shows_more_than(&self.executed.seen) {
             return seen;
         }
-        let described_at = self.executor.clock.time_of(self.described_at);
-        let from = described_at.saturating_sub(SKEW).unwrap_or(Timestamp::MIN);
+        let described_at = self.described_at.map(|at| self.executor.clock.time_of(at));
+        let from = described_at.and_then(|at| at.saturating_sub(SKEW).ok());
+        let from = from.unwrap_or(Timestamp::MIN);
         reads.with_history_since(from, seen).await
     }
 
@@ -290,7 +292,7 @@ impl<'a> Start<'a> {
             Err(error) => return self.fail(error.to_string(), error.kind.passes()),
             Ok(seen) => self.decide_anew(seen),
         }
-        self.described_at = Instant::now();
+        self.described_at = Some(Instant::now());
         self.due()?;
         if !passes || self.failed_calls == MAX_FAILED_CALLS {
             return self.fail(error.message, passes);

@@ -14,7 +14,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join;
 use jiff::SignedDuration;
-use tokio::time::Instant;
 
 use crate::aws::{Aws, Listing};
 use crate::clock::{Clock, Deadline};
@@ -78,7 +77,9 @@ impl Reconciler<'_> {
     ///
     /// * an older change, or a running deployment: two calls for each restart, for the history, and
     ///   one more if a deployment was rolled back or stopped, or may stand at a hook;
-    /// * a change older than ten minutes: two for a hundred tasks.
+    /// * a change older than ten minutes: two for a hundred tasks;
+    /// * restarts whose turn comes more than five seconds after their services were described: one
+    ///   for ten of them.
     pub async fn run(&self, inbox: &Inbox) -> Reconciled {
         let listing = match self.list(inbox).await {
             Ok(listing) => listing,
@@ -165,7 +166,6 @@ impl Reconciler<'_> {
         home: &AccountRegion,
     ) -> Resolved {
         let policy = self.policy(batch);
-        let described_at = Instant::now();
         let mut discovered = self.discover(batch, watching, home).await;
         for service in &mut discovered.services {
             let attempt = batch.attempts.get(&service.id);
@@ -186,9 +186,10 @@ impl Reconciler<'_> {
                 .await;
         }
         let services = std::mem::take(&mut discovered.services);
+        let described_at = std::mem::take(&mut discovered.described_at);
         let executed = self
             .restarts()
-            .carry_out(&batch.changes, services, &policy, described_at)
+            .carry_out(&batch.changes, services, &policy, &described_at)
             .await;
         let (deadline, now) = (self.settings.outcome_deadline, self.clock.now());
         Resolved::of(batch, discovered, executed, deadline, now)

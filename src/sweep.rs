@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tokio::time::Instant;
 
+use crate::aws::DescribedAt;
 use crate::domain::arn::{AccountRegion, ServiceId};
 use crate::domain::backoff::Attempt;
 use crate::domain::batch::Batch;
@@ -85,7 +85,7 @@ impl Sweep<'_> {
             repairs,
             repaired,
             &described,
-            described_at,
+            &described_at,
             services,
             &mut findings,
         )
@@ -99,7 +99,7 @@ impl Sweep<'_> {
         &self,
         watching: &Watching,
         findings: &mut Findings,
-    ) -> (Vec<Service>, Instant) {
+    ) -> (Vec<Service>, DescribedAt) {
         let ids: BTreeSet<_> = watching.iter().map(|listed| &listed.id).collect();
         let described = self.reconciler.discovery().describe_services(ids).await;
         let unread = described.unread.iter();
@@ -112,9 +112,8 @@ impl Sweep<'_> {
                 && service.desired > 0
                 && service.tags.mode != Mode::Off
         });
-        let described_at = Instant::now();
         self.read_references(&mut services, findings).await;
-        (services, described_at)
+        (services, described.described_at)
     }
 
     /// Reads the references of the services that say `auto`. A service whose references cannot be
@@ -198,7 +197,7 @@ impl Sweep<'_> {
         repairs: bool,
         stale: Vec<Candidate>,
         described: &[Service],
-        described_at: Instant,
+        described_at: &DescribedAt,
         services: &mut Services,
         findings: &mut Findings,
     ) {

@@ -12,4 +12,4 @@ mod task_definitions;
 mod tasks;
 
 pub use client::Ecs;
-pub use services::{DescribedServices, Restarted};
+pub use services::{DescribedAt, DescribedServices, Restarted};

@@ -38,7 +38,8 @@ pub(super) struct Group(Mutex<Latest>);
 /// The latest description of a group.
 #[derive(Debug)]
 struct Latest {
-    at: Instant,
+    /// `None` before the first one.
+    at: Option<Instant>,
     /// The services that still wait for their restart.
     waiting: BTreeSet<ServiceId>,
     /// The descriptions that were not taken yet; `None` for a service that is gone.
@@ -97,9 +98,9 @@ impl Reads<'_> {
 }
 
 impl Group {
-    pub(super) fn of<'a>(ids: impl Iterator<Item = &'a ServiceId>, described_at: Instant) -> Self {
+    pub(super) fn of<'a>(ids: impl Iterator<Item = &'a ServiceId>) -> Self {
         Self(Mutex::new(Latest {
-            at: described_at,
+            at: None,
             waiting: ids.cloned().collect(),
             described: BTreeMap::new(),
             evidence: None,
@@ -116,11 +117,12 @@ impl Group {
         &self,
         reads: &Reads<'_>,
         before: &Service,
-        described_at: Instant,
+        described_at: Option<Instant>,
     ) -> Result<Option<Service>, Error> {
         let mut latest = self.0.lock().await;
         latest.read_evidence(reads).await;
-        if latest.at.max(described_at).elapsed() > BELIEVED {
+        let is_believed = |at: Instant| at.elapsed() <= BELIEVED;
+        if !latest.at.max(described_at).is_some_and(is_believed) {
             latest.describe(reads).await;
         }
         let evidence = latest
@@ -172,7 +174,7 @@ impl Latest {
             .into_iter()
             .map(|(id, error)| (id, Err(error)));
         self.described = found.chain(gone).chain(unread).collect();
-        self.at = Instant::now();
+        self.at = Some(Instant::now());
     }
 }
 

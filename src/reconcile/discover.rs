@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::affected::Affected;
-use crate::aws::{DescribedServices, Ecs, Error, Listing, Tagging};
+use crate::aws::{DescribedAt, DescribedServices, Ecs, Error, Listing, Tagging};
 use crate::clock::Deadline;
 use crate::domain::arn::{AccountRegion, ServiceId};
 use crate::domain::batch::Batch;
@@ -32,6 +32,8 @@ pub(crate) struct Discovery<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Discovered {
     pub(super) services: Vec<Service>,
+    /// The instants at which the services were described.
+    pub(super) described_at: DescribedAt,
     /// Services that could not be described, and services that a request must not restart.
     pub(super) unreadable: Resolutions,
     /// The changes that may affect a service whose task definition could not be read.
@@ -94,6 +96,7 @@ impl Discovery<'_> {
             discovered.refuse(id, "its cluster is not one of RELOADER_CLUSTERS");
         }
         let described = self.describe_services(ids).await;
+        discovered.described_at = described.described_at;
         for (id, error) in &described.unread {
             let listed = watching.get(id).into_iter();
             let listed_keys = listed.flat_map(|listed| batch.keys_of(listed));

@@ -3,9 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use tokio::time::Instant;
-
-use crate::aws::Ecs;
+use crate::aws::{DescribedAt, Ecs};
 use crate::clock::{Clock, Deadline};
 use crate::domain::arn::ServiceId;
 use crate::domain::change::Change;
@@ -30,14 +28,14 @@ pub(crate) struct Restarts<'a> {
 }
 
 impl Restarts<'_> {
-    /// Decides about services that were described at an instant, and restarts the stale ones. One
-    /// record for each service of the plan.
+    /// Decides about services that were described at these instants, and restarts the stale ones.
+    /// One record for each service of the plan.
     pub(crate) async fn carry_out(
         &self,
         changes: &BTreeMap<Key, Change>,
         mut services: Vec<Service>,
         policy: &Policy,
-        described_at: Instant,
+        described_at: &DescribedAt,
     ) -> BTreeMap<ServiceId, Executed> {
         let (mut plan, needed) = self.plan(changes, &mut services, policy).await;
         let executor = Executor {

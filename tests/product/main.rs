@@ -9,6 +9,7 @@
 )]
 
 mod auto;
+mod calls;
 mod change_limits;
 mod change_lines;
 mod deadlines;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_ecs::operation::describe_services::DescribeServicesOutput;
-use aws_sdk_ecs::types::{self, Failure, ServiceField};
+use aws_sdk_ecs::types::{Failure, ServiceField};
 use futures_util::{StreamExt, stream};
 use tokio::time::Instant;
 
@@ -21,11 +21,17 @@ const DESCRIBE: &str = "DescribeServices";
 /// Most services of one `DescribeServices`.
 const DESCRIBED_AT_ONCE: usize = 10;
 
+/// The instants of descriptions. Amazon ECS has made the description of a service at this instant
+/// or later.
+pub type DescribedAt = BTreeMap<ServiceId, Instant>;
+
 /// The services of one or more `DescribeServices`.
 #[derive(Debug, Default)]
 pub struct DescribedServices {
     /// The services that were found.
     pub services: Vec<Service>,
+    /// The instants at which they were described.
+    pub described_at: DescribedAt,
     /// The services that do not exist.
     pub gone: Vec<ServiceId>,
     /// The services that could not be described, each with its error.
@@ -88,19 +94,22 @@ impl Ecs {
             .cluster(&first.cluster)
             .set_services(Some(ids.iter().map(|id| id.name.clone()).collect()))
             .include(ServiceField::Tags);
-        let call = Call::whole(DESCRIBE);
-        let answer = call.send_paced(&self.paces.services, by, request.send());
-        let answer = answer.await;
-        for id in ids {
-            let found = match &answer {
-                Ok(answer) => find(answer, &id, prefix),
-                Err(error) => Err(error.about(&id.to_string())),
-            };
-            match found {
-                Ok(service) => described.services.push(service),
-                // A cluster that is gone took its services with it.
-                Err(error) if error.kind == ErrorKind::NotFound => described.gone.push(id),
-                Err(error) => described.unread.push((id, error)),
+        // It begins when its turn has come.
+        let request = async move {
+            let sent_at = Instant::now();
+            request.send().await.map(|answer| (sent_at, answer))
+        };
+        let answer = Call::whole(DESCRIBE).send_paced(&self.paces.services, by, request);
+        match answer.await {
+            Ok((sent_at, answer)) => {
+                let found = by_name(&answer, prefix);
+                described.add(ids, sent_at, found, answer.failures());
+            }
+            Err(error) => {
+                for id in ids {
+                    let error = error.about(&id.to_string());
+                    described.add_error(id, error);
+                }
             }
         }
         described
@@ -139,27 +148,57 @@ impl DescribedServices {
     fn and(mut self, other: Self) -> Self {
         let Self {
             services,
+            mut described_at,
             gone,
             unread,
         } = other;
         self.services.extend(services);
+        self.described_at.append(&mut described_at);
         self.gone.extend(gone);
         self.unread.extend(unread);
         self
     }
+
+    /// Adds these services: those that an answer has, and the failures of the others.
+    fn add(
+        &mut self,
+        ids: Vec<ServiceId>,
+        sent_at: Instant,
+        mut found: BTreeMap<ServiceId, Service>,
+        failures: &[Failure],
+    ) {
+        for id in ids {
+            if let Some(service) = found.remove(&id) {
+                self.services.push(service);
+                self.described_at.insert(id, sent_at);
+            } else {
+                let error = failure(failures, &id);
+                self.add_error(id, error);
+            }
+        }
+    }
+
+    fn add_error(&mut self, id: ServiceId, error: Error) {
+        if error.kind == ErrorKind::NotFound {
+            // A cluster that is gone took its services with it.
+            self.gone.push(id);
+        } else {
+            self.unread.push((id, error));
+        }
+    }
 }
 
-/// One service of an answer. The answer lists services that do not exist by ARN, with a reason:
-/// "API failure reasons", Amazon ECS Developer Guide.
-fn find(answer: &DescribeServicesOutput, id: &ServiceId, prefix: &str) -> Result<Service, Error> {
-    let is_it = |described: &&types::Service| {
-        let arn = described.service_arn().and_then(ServiceId::from_arn);
-        arn.is_some_and(|(found, _)| found == *id)
-    };
-    let described = answer.services().iter().find(is_it);
-    if let Some(service) = described.and_then(|described| service(described, prefix)) {
-        return Ok(service);
-    }
+fn by_name(answer: &DescribeServicesOutput, prefix: &str) -> BTreeMap<ServiceId, Service> {
+    let services = answer.services().iter();
+    let services = services.filter_map(|described| service(described, prefix));
+    services
+        .map(|service| (service.id.clone(), service))
+        .collect()
+}
+
+/// The failure of a service that an answer does not have. The answer lists services that do not
+/// exist by ARN, with a reason: "API failure reasons", Amazon ECS Developer Guide.
+fn failure(failures: &[Failure], id: &ServiceId) -> Error {
     let is_named = |failure: &&Failure| {
         failure
             .arn()
@@ -167,12 +206,10 @@ fn find(answer: &DescribeServicesOutput, id: &ServiceId, prefix: &str) -> Result
     };
     let target = id.to_string();
     let call = Call::of(DESCRIBE, &target);
-    let failure = answer.failures().iter().find(is_named);
-    Err(
-        match failure.map(|failure| failure.reason().unwrap_or_default()) {
-            Some("MISSING") => call.error(ErrorKind::NotFound, "MISSING"),
-            Some(reason) => call.error(ErrorKind::Rejected, reason),
-            None => call.incomplete("the service"),
-        },
-    )
+    let failure = failures.iter().find(is_named);
+    match failure.map(|failure| failure.reason().unwrap_or_default()) {
+        Some("MISSING") => call.error(ErrorKind::NotFound, "MISSING"),
+        Some(reason) => call.error(ErrorKind::Rejected, reason),
+        None => call.incomplete("the service"),
+    }
 }
