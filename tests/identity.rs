@@ -92,8 +92,8 @@ fn by_parameter(key: &Key) -> Vec<String> {
 fn home(key: &Key) -> AccountRegion {
     if key.home().region.is_empty() {
         AccountRegion {
-            account: "1".repeat(12),
-            region: "any".to_owned(),
+            account: "1".repeat(12).into(),
+            region: "any".into(),
             ..key.home().clone()
         }
     } else {
@@ -163,7 +163,7 @@ proptest! {
         let arn = format!("arn:{partition}:secretsmanager:{region}:{account}:secret:{name}-{suffix}");
         let event = serde_json::json!({
             "detail-type": "Secret Label Updated", "source": "aws.secretsmanager",
-            "account": account, "region": region, "time": "2026-01-31T10:00:00Z",
+            "account": **account, "region": **region, "time": "2026-01-31T10:00:00Z",
             "resources": [arn], "detail": { "name": name, "labelUpdated": "AWSCURRENT" },
         });
 

@@ -288,6 +288,35 @@ async fn a_thousand_parameters_of_a_thousand_services_take_64_mib_the_second_pas
     );
 }
 
+#[tokio::test]
+async fn ten_thousand_services_of_which_the_event_reaches_one_take_24_mib() {
+    let watching = |place: usize| {
+        let name = format!("production/service-{place:05}");
+        service(&name).watching(&format!("ssm:/app/service-{place:05}/"))
+    };
+    for (number, most) in [(1, 18), (10_000, 24)] {
+        let mut stage = Stage::set((0..number).map(watching).collect(), &[]).await;
+        let name = "/app/service-00000/db";
+        stage.account.put_parameter(name);
+        let events = [event(&stage.account, name)];
+
+        let taken = stage.invoke(&events, Duration::from_mins(2)).await;
+
+        println!(
+            "1 of {number}: {} KiB, {} bytes of log, {:?}",
+            taken.memory / 1024,
+            taken.log,
+            taken.time
+        );
+        assert_eq!(
+            (&taken.summary["started"], &taken.summary["watching"]),
+            (&1.into(), &number.into()),
+            "{taken:?}"
+        );
+        assert!(taken.memory <= most * MIB, "{taken:?}");
+    }
+}
+
 async fn is_endured(what: &str, mut bodies: Vec<String>, within: Duration) {
     let mut stage = Stage::set(services(REAL), &[("RELOADER_MIN_INTERVAL", "0s")]).await;
     let name = "/app/real";

@@ -69,39 +69,43 @@ impl Tagging {
             .get_resources()
             .resource_type_filters("ecs:service")
             .tag_filters(opted_in);
-        let listing = self.get_resources(request, by).await?;
-        let listed = |resource: &ResourceTagMapping| {
-            let (id, home) = self.accepted(resource, service_of)?;
-            Some(Listed {
-                id,
-                home,
-                tags: tags_of(resource, prefix),
-            })
+        let mut services: Vec<Listed> = Vec::new();
+        let take = |resource: &ResourceTagMapping| {
+            let Some((id, home)) = self.accepted(resource, service_of) else {
+                return;
+            };
+            let known = services.last().filter(|last| last.home == home);
+            let home = known.map_or(home, |last| last.home.clone());
+            let tags = tags_of(resource, prefix);
+            services.push(Listed { id, home, tags });
         };
-        Ok(listing.map(|resources| resources.values().filter_map(listed).collect()))
+        let listing = self.get_resources(request, by, take).await?;
+        services.sort_by(|one, other| one.id.cmp(&other.id));
+        services.dedup_by(|later, one| later.id == one.id && later.home == one.home);
+        Ok(listing.map(|()| services))
     }
 
-    /// Lists resources by their ARNs: [`GetResources`][api].
+    /// Lists resources: [`GetResources`][api]. Each is taken as it comes: thousands of them would
+    /// fill the memory. One may come more than once.
     ///
     /// [api]: https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html
     async fn get_resources(
         &self,
         request: GetResourcesFluentBuilder,
         by: Instant,
-    ) -> Result<Listing<BTreeMap<String, ResourceTagMapping>>, Error> {
+        mut take: impl FnMut(&ResourceTagMapping),
+    ) -> Result<Listing<()>, Error> {
         let request = request.resources_per_page(PAGE);
         let call = Call::whole("GetResources");
-        let (mut resources, mut pages) = (BTreeMap::new(), Pages::default());
+        let mut pages = Pages::default();
         loop {
             let page = request.clone().set_pagination_token(pages.token());
             let answer = call.send_paced(&self.pace, by, page.send()).await?;
-            let listed = answer.resource_tag_mapping_list.unwrap_or_default();
-            let by_arn = |resource: ResourceTagMapping| {
-                Some((resource.resource_arn()?.to_owned(), resource))
-            };
-            resources.extend(listed.into_iter().filter_map(by_arn));
+            for resource in answer.resource_tag_mapping_list() {
+                take(resource);
+            }
             if !pages.next(answer.pagination_token) {
-                return Ok(pages.listing(resources));
+                return Ok(pages.listing(()));
             }
         }
     }
@@ -163,13 +167,11 @@ impl Tagging {
             .get_resources()
             .resource_type_filters("ssm:parameter")
             .resource_type_filters("secretsmanager:secret");
-        let listing = self.get_resources(request.tag_filters(ignored), by).await?;
-        Ok(listing.map(|resources| {
-            resources
-                .values()
-                .filter_map(|resource| self.accepted(resource, key_of))
-                .collect()
-        }))
+        let mut keys = BTreeSet::new();
+        let take = |resource: &ResourceTagMapping| keys.extend(self.accepted(resource, key_of));
+        let request = request.tag_filters(ignored);
+        let listing = self.get_resources(request, by, take).await?;
+        Ok(listing.map(|()| keys))
     }
 }
 

@@ -1,17 +1,18 @@
 //! Amazon Resource Names, as far as this product reads them.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// The account and Region of a resource. Objects in S3 have a partition only: bucket names are unique
-/// within it, and `account` and `region` stay empty.
+/// within it, and `account` and `region` stay empty. A copy shares the parts of the original.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AccountRegion {
     /// `aws`, `aws-cn`, `aws-us-gov` …
-    pub partition: String,
+    pub partition: Arc<str>,
     /// Twelve digits.
-    pub account: String,
+    pub account: Arc<str>,
     /// `eu-west-1` …
-    pub region: String,
+    pub region: Arc<str>,
 }
 
 impl AccountRegion {
@@ -19,9 +20,9 @@ impl AccountRegion {
     #[must_use]
     pub fn of_region(account: &str, region: &str) -> Self {
         Self {
-            partition: partition_of(region).to_owned(),
-            account: account.to_owned(),
-            region: region.to_owned(),
+            partition: partition_of(region).into(),
+            account: account.into(),
+            region: region.into(),
         }
     }
 
@@ -106,9 +107,9 @@ impl<'a> Arn<'a> {
     #[must_use]
     pub fn home(&self) -> AccountRegion {
         AccountRegion {
-            partition: self.partition.to_owned(),
-            account: self.account.to_owned(),
-            region: self.region.to_owned(),
+            partition: self.partition.into(),
+            account: self.account.into(),
+            region: self.region.into(),
         }
     }
 }
@@ -209,7 +210,7 @@ mod tests {
         }
         let in_china = "arn:aws-cn:lambda:cn-north-1:123456789012:function:name";
         let home = AccountRegion::of_function(in_china).unwrap();
-        assert_eq!(home.partition, "aws-cn");
+        assert_eq!(&*home.partition, "aws-cn");
     }
 
     #[test]

@@ -78,7 +78,7 @@ impl Key {
     #[must_use]
     pub fn object(partition: &str, bucket: &str, key: &str) -> Self {
         let home = AccountRegion {
-            partition: partition.to_owned(),
+            partition: partition.into(),
             ..AccountRegion::default()
         };
         Self::of_kind(Kind::Object, home, &format!("{bucket}/{key}"))

@@ -134,6 +134,7 @@ impl Tags {
                 }
             }
         }
+        watch.terms.shrink_to_fit();
         if value.split_whitespace().next().is_none() {
             self.unread_terms.push(Mistake {
                 tag: tag.to_owned(),

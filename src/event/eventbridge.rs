@@ -39,7 +39,7 @@ impl EventBridge<'_> {
         let home = AccountRegion::of_region(&self.account, &self.region);
         match self.resources.first().and_then(|arn| Arn::parse(arn)) {
             Some(arn) => AccountRegion {
-                partition: arn.partition.to_owned(),
+                partition: arn.partition.into(),
                 ..home
             },
             None => home,

@@ -137,9 +137,9 @@ impl WireChange {
             .into_iter()
             .find(|kind| kind.word() == self.kind)?;
         let home = AccountRegion {
-            partition: self.partition.clone(),
-            account: self.account.clone(),
-            region: self.region.clone(),
+            partition: self.partition.as_str().into(),
+            account: self.account.as_str().into(),
+            region: self.region.as_str().into(),
         };
         let mut key = Key::of_kind(kind, home.clone(), &self.path);
         if let Some(path) = &self.alternative {
@@ -170,9 +170,9 @@ impl From<WireAccountRegion> for AccountRegion {
             region,
         } = home;
         Self {
-            partition,
-            account,
-            region,
+            partition: partition.into(),
+            account: account.into(),
+            region: region.into(),
         }
     }
 }

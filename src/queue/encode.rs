@@ -169,11 +169,11 @@ impl From<&AccountRegion> for WireAccountRegion {
             partition,
             account,
             region,
-        } = home.clone();
+        } = home;
         Self {
-            partition,
-            account,
-            region,
+            partition: partition.to_string(),
+            account: account.to_string(),
+            region: region.to_string(),
         }
     }
 }
