@@ -28,7 +28,7 @@ const KEPT: SignedDuration = SignedDuration::from_mins(1);
 /// Most resources of one answer.
 const PAGE: i32 = 100;
 
-/// The keys whose owners want nobody to be restarted.
+/// The keys whose owners want nobody to be restarted: [`Key::thing`] of each.
 pub type IgnoredKeys = Listing<BTreeSet<Key>>;
 
 /// The Resource Groups Tagging API.
@@ -189,7 +189,7 @@ fn tags_of(resource: &ResourceTagMapping, prefix: &str) -> Tags {
 fn key_of(arn: &str) -> Result<Key, &'static str> {
     Term::parse(arn)
         .ok()
-        .and_then(|term| term.key(&AccountRegion::default()))
+        .and_then(|term| Some(term.key(&AccountRegion::default())?.thing()))
         .ok_or(NO_KEY)
 }
 

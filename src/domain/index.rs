@@ -1,5 +1,6 @@
 //! An index of terms: it finds those that may name a key without reading the others.
 
+use std::collections::BTreeSet;
 use std::iter;
 
 use super::key::{Key, Kind};
@@ -38,18 +39,19 @@ impl<'a> FromIterator<(usize, &'a Term)> for TermIndex {
 }
 
 impl TermIndex {
-    /// The places of all owners whose terms name `key`, and perhaps of others. A place may come more
-    /// than once.
-    pub fn candidates<'a>(&'a self, key: &'a Key) -> impl Iterator<Item = usize> + 'a {
-        let hashes = key.paths().flat_map(|path| hashes(key.kind(), path));
-        hashes.flat_map(|hash| self.with(hash))
-    }
-
-    fn with(&self, hash: u64) -> impl Iterator<Item = usize> {
-        let first = self.0.partition_point(|entry| entry.path < hash);
-        let from_first = self.0.iter().skip(first);
-        let equal = from_first.take_while(move |entry| entry.path == hash);
-        equal.map(|entry| entry.owner)
+    /// The places of all owners whose terms name `key`, and perhaps of others, in their order.
+    #[must_use]
+    pub fn candidates(&self, key: &Key) -> BTreeSet<usize> {
+        let mut owners = BTreeSet::new();
+        for path in key.paths() {
+            for hash in hashes(key.kind(), path) {
+                let first = self.0.partition_point(|entry| entry.path < hash);
+                let from_first = self.0.iter().skip(first);
+                let equal = from_first.take_while(|entry| entry.path == hash);
+                owners.extend(equal.map(|entry| entry.owner));
+            }
+        }
+        owners
     }
 }
 

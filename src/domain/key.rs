@@ -225,10 +225,18 @@ impl Key {
         }
     }
 
-    /// True if both are of the same thing, of any stage.
+    /// The same thing without its stage: of a secret, the current version. It is the first of its
+    /// stages in their order.
     #[must_use]
-    pub fn is_the_thing_of(&self, other: &Self) -> bool {
-        (self.0.kind, &self.0.home, &self.0.path) == (other.0.kind, &other.0.home, &other.0.path)
+    pub fn thing(&self) -> Self {
+        if self.0.stage.is_none() {
+            self.clone()
+        } else {
+            Self(Arc::new(Parts {
+                stage: None,
+                ..Parts::clone(&self.0)
+            }))
+        }
     }
 
     /// Its ARN. If the six characters at the end of a secret's ARN are not known, it ends before

@@ -83,8 +83,7 @@ impl Watching {
     /// The services that have a relation to a key ([`Listed::match_of`]), each with it, in the order
     /// of their ids.
     pub fn matches(&self, key: &Key) -> impl Iterator<Item = (&Listed, Match)> {
-        let candidates: BTreeSet<_> = self.candidates(key).collect();
-        let services = self.at(candidates);
+        let services = self.at(self.candidates(key));
         let matched = services.map(move |listed| (listed, listed.match_of(key)));
         matched.filter(|(_, matched)| *matched != Match::None)
     }
@@ -92,15 +91,18 @@ impl Watching {
     /// The services that one of the changes may affect, in the order of their ids.
     pub fn affected<'a>(
         &self,
-        changes: impl IntoIterator<Item = &'a Change>,
+        changes: impl IntoIterator<Item = &'a Change> + Clone,
     ) -> impl Iterator<Item = &Listed> {
-        let mut affected = BTreeSet::new();
+        let is_affected_by =
+            |place, change| self.at([place]).any(|listed| listed.is_affected_by(change));
+        let by_any = |place: &usize| {
+            let mut changes = changes.clone().into_iter();
+            changes.any(|change| is_affected_by(*place, change))
+        };
+        let mut affected: BTreeSet<_> = self.auto.iter().copied().filter(by_any).collect();
         for change in changes {
-            for place in self.candidates(&change.key) {
-                let mut candidate = self.at([place]);
-                if !affected.contains(&place)
-                    && candidate.any(|listed| listed.is_affected_by(change))
-                {
+            for place in self.terms.candidates(&change.key) {
+                if !affected.contains(&place) && is_affected_by(place, change) {
                     affected.insert(place);
                 }
             }
@@ -108,8 +110,10 @@ impl Watching {
         self.at(affected)
     }
 
-    fn candidates<'a>(&'a self, key: &'a Key) -> impl Iterator<Item = usize> {
-        self.terms.candidates(key).chain(self.auto.iter().copied())
+    fn candidates(&self, key: &Key) -> BTreeSet<usize> {
+        let mut candidates = self.terms.candidates(key);
+        candidates.extend(&self.auto);
+        candidates
     }
 
     fn at(&self, places: impl IntoIterator<Item = usize>) -> impl Iterator<Item = &Listed> {

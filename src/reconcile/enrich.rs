@@ -279,8 +279,7 @@ fn complete_ignored(change: &mut Change, ignored: &Result<Arc<IgnoredKeys>, Erro
     let not_known = |why: &str| format!("it is not known if its owner wants it ignored: {why}");
     match ignored {
         Ok(keys) => {
-            let mut ignored = keys.found.iter();
-            change.ignored = ignored.any(|key| key.is_the_thing_of(&change.key));
+            change.ignored = keys.found.contains(&change.key.thing());
             if !change.ignored && !keys.is_whole {
                 change.note(&not_known(REPEATED_TOKEN));
             }

@@ -68,8 +68,8 @@ pub(super) fn of(changes: BTreeMap<Key, Change>, services: &[Service]) -> Vec<Ca
         let is_stale = |service: &&Service| {
             !service.is_fresh(change.at) && service.match_of(&change.key) == Match::Watched
         };
-        let watching: BTreeSet<_> = terms.candidates(&change.key).collect();
-        let watching = watching.into_iter().filter_map(|place| services.get(place));
+        let watching = terms.candidates(&change.key).into_iter();
+        let watching = watching.filter_map(|place| services.get(place));
         let stale = watching.filter(is_stale);
         Candidate {
             services: stale.map(|service| service.id.clone()).collect(),
@@ -112,10 +112,7 @@ impl Verifier<'_> {
                 if !ignored.is_whole {
                     errors.push(format!("the list of ignored keys: {REPEATED_TOKEN}"));
                 }
-                candidates.retain(|candidate| {
-                    let mut keys = ignored.found.iter();
-                    !keys.any(|key| key.is_the_thing_of(&candidate.change.key))
-                });
+                candidates.retain(|one| !ignored.found.contains(&one.change.key.thing()));
             }
             Err(error) => {
                 errors.push(format!("the list of ignored keys: {error}"));

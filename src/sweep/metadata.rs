@@ -168,8 +168,8 @@ impl Metadata<'_> {
         };
         for secret in &listed.found {
             let key = Key::secret(self.home.clone(), &secret.name);
-            let staged = exact.iter().filter(|exact| exact.is_the_thing_of(&key));
-            let staged = staged.map(|key| Key::clone(key));
+            let from_first = exact.range::<Key, _>(&key..).copied().cloned();
+            let staged = from_first.take_while(|exact| exact.thing() == key);
             let is_below = prefixes
                 .iter()
                 .any(|prefix| secret.name.starts_with(*prefix));

@@ -78,3 +78,15 @@ fn from_another_region_a_key_is_shown_as_its_arn() {
         "s3:bucket/key"
     );
 }
+
+#[test]
+fn a_thing_is_the_same_at_all_its_stages_and_comes_before_them() {
+    let current = Key::secret(home(), "prod/db");
+    let canary = current.clone().at_stage("CANARY");
+
+    assert_eq!(
+        [current.thing(), canary.thing()],
+        [current.clone(), current.clone()]
+    );
+    assert!(current < canary);
+}
