@@ -3,6 +3,7 @@
 
 mod origin;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
@@ -10,6 +11,7 @@ use std::marker::PhantomData;
 use jiff::{SignedDuration, Timestamp};
 use serde::de::{Error, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 use serde_path_to_error::{Path, Segment};
 
 use crate::domain::received::Origin;
@@ -128,7 +130,7 @@ const A_TIME: &str = "a time such as 2026-01-31T10:00:00Z";
 
 /// Reads a time; to be named in `#[serde(deserialize_with)]`.
 pub(super) fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
-    let text = String::deserialize(from)?;
+    let AnyText(text) = AnyText::deserialize(from)?;
     read_time(&text)
 }
 
@@ -136,8 +138,8 @@ pub(super) fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::E
 pub(super) fn maybe_time<'de, D: Deserializer<'de>>(
     from: D,
 ) -> Result<Option<Timestamp>, D::Error> {
-    let text = Option::<String>::deserialize(from)?;
-    text.map(|text| read_time(&text)).transpose()
+    let text = Option::<AnyText>::deserialize(from)?;
+    text.map(|AnyText(text)| read_time(&text)).transpose()
 }
 
 /// Reads a time of this century. A time thousands of years away is a mistake, and computations with
@@ -173,13 +175,18 @@ const FIRST: Timestamp = Timestamp::constant(946_684_800, 0); // 2000-01-01T00:0
 /// The end of the times that may be in a message.
 const LAST: Timestamp = Timestamp::constant(4_102_444_800, 0); // 2100-01-01T00:00:00Z
 
-/// A text of bounded length.
-#[derive(Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Text(pub(super) String);
+/// A text of any length. It is borrowed from the document if no character of it is escaped there.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct AnyText<'a>(#[serde(borrow)] Cow<'a, str>);
 
-impl<'de> Deserialize<'de> for Text {
+/// A text of bounded length, borrowed if possible.
+#[derive(Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Text<'de> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(from)?;
+        let AnyText(text) = AnyText::deserialize(from)?;
         if text.len() > LONGEST_TEXT {
             Err(D::Error::invalid_length(text.len(), &SHORT))
         } else {
@@ -239,7 +246,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Few<BTreeMap<String, T>> {
             fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
                 let mut few = BTreeMap::new();
                 while let Some((Text(name), value)) = members.next_entry()? {
-                    few.insert(name, value);
+                    few.insert(name.into_owned(), value);
                     if few.len() > MOST_ENTRIES {
                         return Err(too_many(MOST_ENTRIES));
                     }
@@ -275,21 +282,18 @@ pub(super) fn maybe_list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 }
 
 /// Reads a list of texts.
-pub(super) fn texts<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
-    Ok(list::<_, Text>(from)?
-        .into_iter()
-        .map(|Text(text)| text)
-        .collect())
+pub(super) fn texts<'de, D: Deserializer<'de>, T: From<Cow<'de, str>>>(
+    from: D,
+) -> Result<Vec<T>, D::Error> {
+    Ok(maybe_texts(from)?.unwrap_or_default())
 }
 
 /// Reads a list of texts that may be missing.
-pub(super) fn maybe_texts<'de, D: Deserializer<'de>>(
+pub(super) fn maybe_texts<'de, D: Deserializer<'de>, T: From<Cow<'de, str>>>(
     from: D,
-) -> Result<Option<Vec<String>>, D::Error> {
-    Ok(
-        maybe_list::<_, Text>(from)?
-            .map(|texts| texts.into_iter().map(|Text(text)| text).collect()),
-    )
+) -> Result<Option<Vec<T>>, D::Error> {
+    let texts = maybe_list(from)?.map(Vec::into_iter);
+    Ok(texts.map(|texts| texts.map(|Text(text)| text.into()).collect()))
 }
 
 /// Reads an object of at most [`MOST_ENTRIES`] members; an empty one if it is missing.
@@ -302,17 +306,29 @@ pub(super) fn members<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 }
 
 /// Reads a text, which must be there.
-pub(super) fn text<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
-    Ok(Text::deserialize(from)?.0)
+pub(super) fn text<'de, D: Deserializer<'de>, T: From<Cow<'de, str>>>(
+    from: D,
+) -> Result<T, D::Error> {
+    Ok(Text::deserialize(from)?.0.into())
+}
+
+/// The text of a value, if it is one of bounded length in which no character is escaped.
+pub(super) fn plain_text(value: &RawValue) -> Option<&str> {
+    let text = value.get().strip_prefix('"')?.strip_suffix('"')?;
+    (text.len() <= LONGEST_TEXT && !text.contains('\\')).then_some(text)
 }
 
 /// Reads a text that may be missing.
-pub(super) fn maybe_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    Ok(Option::<Text>::deserialize(from)?.map(|Text(text)| text))
+pub(super) fn maybe_text<'de, D: Deserializer<'de>, T: From<Cow<'de, str>>>(
+    from: D,
+) -> Result<Option<T>, D::Error> {
+    Ok(Option::<Text>::deserialize(from)?.map(|Text(text)| text.into()))
 }
 
 /// Reads a text that is empty if it is missing.
-pub(super) fn any_text<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+pub(super) fn any_text<'de, D: Deserializer<'de>, T: From<Cow<'de, str>> + Default>(
+    from: D,
+) -> Result<T, D::Error> {
     Ok(maybe_text(from)?.unwrap_or_default())
 }
 

@@ -85,17 +85,19 @@ impl<'a> Arn<'a> {
     /// Reads `arn:partition:service:region:account:resource`. `None` for text of any other shape.
     #[must_use]
     pub fn parse(text: &'a str) -> Option<Self> {
-        let mut parts = text.splitn(6, ':');
-        if parts.next()? != "arn" {
-            return None;
-        }
-        let mut next = || parts.next();
+        let mut rest = text.strip_prefix("arn:")?;
+        let mut next = || {
+            let colon = rest.bytes().position(|byte| byte == b':')?;
+            let (part, after) = rest.split_at_checked(colon)?;
+            rest = after.get(1..)?;
+            Some(part)
+        };
         let arn = Self {
             partition: next()?,
             service: next()?,
             region: next()?,
             account: next()?,
-            resource: next()?,
+            resource: rest,
         };
         let is_whole = [arn.partition, arn.service, arn.resource]
             .iter()

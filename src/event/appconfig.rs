@@ -69,7 +69,7 @@ impl Detail<'_> {
 
 /// Reads one change, by the names and by the ids of the profile: a term may have either.
 pub(super) fn decode(event: &EventBridge<'_>, clock: Timestamp) -> Result<Content, Malformed> {
-    let is_rolled_back = ROLLED_BACK.contains(&event.detail_type.as_str());
+    let is_rolled_back = ROLLED_BACK.contains(&&*event.detail_type);
     if event.detail_type != COMPLETE && !is_rolled_back {
         return Ok(ignored(event.name(), IgnoredReason::UnknownKind));
     }

@@ -1,11 +1,14 @@
 //! The contents of one payload: an event, a notification, records, a message of SNS, a request, a
 //! sweep or deferred work.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::content::{Content, from_source, ignored, map_malformed, or_malformed};
+use super::eventbridge::EventBridge;
 use super::{appconfig, manual, s3, secrets, ssm};
 use crate::domain::reason::IgnoredReason;
 use crate::json::{self, Few, MOST_ENTRIES, Malformed};
@@ -22,29 +25,59 @@ const FEW_RECORDS: &str = "at most 1000 records";
 /// mappings", AWS Lambda Developer Guide.
 const MOST_RECORDS: usize = 10_000;
 
-/// The fields that show the kind of a payload.
+/// The fields of a payload, read in one scan. Some of them show its kind. Those that only an event
+/// has may be anything until the kind is known.
 #[derive(Deserialize)]
 #[serde(expecting = "an object")]
 pub(super) struct Probe<'a> {
-    #[serde(default, deserialize_with = "json::maybe_text")]
-    source: Option<String>,
+    #[serde(borrow, default, deserialize_with = "json::maybe_text")]
+    source: Option<Cow<'a, str>>,
     #[serde(rename = "detail-type")]
-    #[serde(default, deserialize_with = "json::maybe_text")]
-    detail_type: Option<String>,
+    #[serde(borrow, default, deserialize_with = "json::maybe_text")]
+    detail_type: Option<Cow<'a, str>>,
     #[serde(borrow, rename = "Records")]
     pub(super) records: Option<Few<Vec<&'a RawValue>, MOST_RECORDS>>,
     #[serde(rename = "Type")]
-    #[serde(default, deserialize_with = "json::maybe_text")]
-    sns_type: Option<String>,
+    #[serde(borrow, default, deserialize_with = "json::maybe_text")]
+    sns_type: Option<Cow<'a, str>>,
     #[serde(rename = "Event")]
-    #[serde(default, deserialize_with = "json::maybe_text")]
-    s3_event: Option<String>,
+    #[serde(borrow, default, deserialize_with = "json::maybe_text")]
+    s3_event: Option<Cow<'a, str>>,
     #[serde(borrow)]
     reload: Option<&'a RawValue>,
     #[serde(borrow)]
     sweep: Option<&'a RawValue>,
     #[serde(borrow)]
     deferred: Option<&'a RawValue>,
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    account: Option<&'a RawValue>,
+    #[serde(borrow)]
+    region: Option<&'a RawValue>,
+    #[serde(borrow)]
+    time: Option<&'a RawValue>,
+    #[serde(borrow)]
+    resources: Option<&'a RawValue>,
+    #[serde(borrow)]
+    detail: Option<&'a RawValue>,
+}
+
+impl<'a> Probe<'a> {
+    /// The event of Amazon EventBridge that has these fields, if each of them is there and plain.
+    fn event(&self) -> Option<EventBridge<'a>> {
+        let text = |value: Option<&'a RawValue>| Some(Cow::from(json::plain_text(value?)?));
+        Some(EventBridge {
+            id: text(self.id)?,
+            detail_type: self.detail_type.clone()?,
+            source: self.source.clone()?,
+            account: text(self.account)?,
+            region: text(self.region)?,
+            time: json::time(self.time?).ok()?,
+            resources: json::texts(self.resources?).ok()?,
+            detail: self.detail?,
+        })
+    }
 }
 
 /// The field that shows the kind of a record. SNS alone writes `EventSource`.
@@ -114,42 +147,32 @@ pub(super) fn contents_of(
     probe: Result<Probe<'_>, Malformed>,
     context: Context,
 ) -> Vec<Content> {
-    let contents = probe.and_then(|probe| read(payload, probe, context));
+    let contents = probe.and_then(|probe| read(payload, &probe, context));
     map_malformed(or_malformed(contents), |malformed| {
         malformed.named_by(payload)
     })
 }
 
-fn read(payload: &str, probe: Probe<'_>, context: Context) -> Result<Vec<Content>, Malformed> {
-    let Probe {
-        source,
-        detail_type,
-        records,
-        sns_type,
-        s3_event,
-        reload,
-        sweep,
-        deferred,
-    } = probe;
-    if let Some(Few(records)) = records {
-        of_records(&records, context)
-    } else if let Some(source) = source {
-        let contents = of_event(payload, &source, detail_type.as_deref(), context.sent_at)?;
-        Ok(from_source(&source, contents))
-    } else if sns_type.as_deref() == Some("Notification") {
+fn read(payload: &str, probe: &Probe<'_>, context: Context) -> Result<Vec<Content>, Malformed> {
+    if let Some(Few(records)) = &probe.records {
+        of_records(records, context)
+    } else if let Some(source) = &probe.source {
+        let contents = of_event(payload, probe, source, context.sent_at)?;
+        Ok(from_source(source, contents))
+    } else if probe.sns_type.as_deref() == Some("Notification") {
         of_sns(&json::read(payload)?, "Message", context)
-    } else if s3_event.as_deref() == Some("s3:TestEvent") {
+    } else if probe.s3_event.as_deref() == Some("s3:TestEvent") {
         let event = ignored("aws:s3 s3:TestEvent", IgnoredReason::TestEvent);
         Ok(vec![event])
-    } else if let Some(reload) = reload {
+    } else if let Some(reload) = probe.reload {
         let manual = manual::decode(reload, context.sent_at);
         let manual = manual.map_err(|malformed| malformed.in_field("reload"))?;
         Ok(vec![Content::Request(manual)])
-    } else if let Some(sweep) = sweep {
+    } else if let Some(sweep) = probe.sweep {
         let sweep = manual::decode_sweep(sweep);
         let sweep = sweep.map_err(|malformed| malformed.in_field("sweep"))?;
         Ok(vec![Content::Sweep(sweep)])
-    } else if let Some(deferred) = deferred {
+    } else if let Some(deferred) = probe.deferred {
         let deferred = of_deferred(deferred, context);
         Ok(vec![
             deferred.map_err(|malformed| malformed.in_field("deferred"))?,
@@ -226,22 +249,25 @@ fn of_sns(message: &SnsMessage, at: &str, context: Context) -> Result<Vec<Conten
 
 fn of_event(
     payload: &str,
+    probe: &Probe<'_>,
     source: &str,
-    detail_type: Option<&str>,
     sent_at: Timestamp,
 ) -> Result<Vec<Content>, Malformed> {
+    // Only an event of another form is read a second time. So is a bad one, for the place of the
+    // mistake.
+    let event = || probe.event().map_or_else(|| json::read(payload), Ok);
     let ignored_for = |reason| {
-        let name = match detail_type {
+        let name = match &probe.detail_type {
             Some(detail_type) => format!("{source} {detail_type}"),
             None => source.to_owned(),
         };
         Ok(vec![ignored(name, reason)])
     };
     match source {
-        "aws.ssm" => Ok(vec![ssm::decode(&json::read(payload)?, sent_at)?]),
-        "aws.s3" => Ok(vec![s3::decode_event(&json::read(payload)?, sent_at)?]),
-        "aws.secretsmanager" => secrets::decode(&json::read(payload)?, sent_at),
-        "aws.appconfig" => Ok(vec![appconfig::decode(&json::read(payload)?, sent_at)?]),
+        "aws.ssm" => Ok(vec![ssm::decode(&event()?, sent_at)?]),
+        "aws.s3" => Ok(vec![s3::decode_event(&event()?, sent_at)?]),
+        "aws.secretsmanager" => secrets::decode(&event()?, sent_at),
+        "aws.appconfig" => Ok(vec![appconfig::decode(&event()?, sent_at)?]),
         "aws.ecs" | "aws.codedeploy" => ignored_for(IgnoredReason::NotSupportedYet),
         _ => ignored_for(IgnoredReason::UnknownSource),
     }

@@ -100,7 +100,7 @@ pub(super) fn decode_event(
     event: &EventBridge<'_>,
     clock: Timestamp,
 ) -> Result<Content, Malformed> {
-    let kind = match event.detail_type.as_str() {
+    let kind = match &*event.detail_type {
         // Each reason (PutObject, POST Object, CopyObject, CompleteMultipartUpload) means that the
         // object is a new one.
         "Object Created" => ChangeKind::Written,

@@ -100,7 +100,7 @@ impl ResponseElements {
 }
 
 pub(super) fn decode(event: &EventBridge<'_>, clock: Timestamp) -> Result<Vec<Content>, Malformed> {
-    match event.detail_type.as_str() {
+    match &*event.detail_type {
         "Secret Label Updated" => decode_label(event, clock),
         "AWS API Call via CloudTrail" => decode_call(event, clock),
         // The success of a rotation, for example: the move of the label has an event of its own.

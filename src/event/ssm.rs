@@ -1,6 +1,8 @@
 //! "Parameter Store Change": "Configuring notifications or triggering actions based on Parameter
 //! Store events", AWS Systems Manager User Guide. The event has neither value nor version.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -18,10 +20,11 @@ const LONGEST_NAME: usize = 2048;
 
 #[derive(Deserialize)]
 #[serde(expecting = "the detail of a Parameter Store event")]
-struct Detail {
-    #[serde(deserialize_with = "json::text")]
-    operation: String,
-    name: String,
+struct Detail<'a> {
+    #[serde(borrow, deserialize_with = "json::text")]
+    operation: Cow<'a, str>,
+    #[serde(borrow)]
+    name: Cow<'a, str>,
     exception: Option<IgnoredAny>,
 }
 
@@ -31,7 +34,7 @@ pub(super) fn decode(event: &EventBridge<'_>, clock: Timestamp) -> Result<Conten
     }
     let detail: Detail =
         json::read(event.detail.get()).map_err(|malformed| malformed.in_field("detail"))?;
-    let kind = match detail.operation.as_str() {
+    let kind = match &*detail.operation {
         "Create" | "Update" => ChangeKind::Written,
         "Delete" => ChangeKind::Deleted,
         "LabelParameterVersion" => ChangeKind::Labelled,
