@@ -75,8 +75,10 @@ impl Reconciler<'_> {
     /// that say `auto` are described for every change, and their task definitions read once. These
     /// branches need more:
     ///
-    /// * an older change, or a running deployment: two calls for each restart, for the history, and
-    ///   one more if a deployment was rolled back or stopped, or may stand at a hook;
+    /// * an older change, a running deployment, or a busy hour: one call for each restart, for the
+    ///   history; one more for the revisions, if a deployment was rolled back or stopped, or if
+    ///   there are as many as the restart budget allows; and one more if a deployment was rolled
+    ///   back or stopped, or may stand at a hook;
     /// * a change older than ten minutes: two for a hundred tasks;
     /// * restarts whose turn comes more than five seconds after their services were described: one
     ///   for ten of them.

@@ -147,6 +147,9 @@ pub enum OldestTask {
 pub struct Needed {
     /// The deployment history, from this instant on.
     pub history_since: Option<Timestamp>,
+    /// The number of restarts an hour that the budget allows. With fewer deployments in the history
+    /// it is no matter which of them changed the task definition.
+    pub restart_budget: usize,
     /// True if a deployment of it that runs may stand at a lifecycle hook.
     pub has_hooks: bool,
     /// The creation of its oldest task.

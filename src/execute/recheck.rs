@@ -82,6 +82,7 @@ impl Reads<'_> {
         let known = known.and_then(just_before);
         let needed = Needed {
             history_since: [Some(from), since, known].into_iter().flatten().min(),
+            restart_budget: needed.map_or(0, |needed| needed.restart_budget),
             has_hooks: service.has_lifecycle_hooks,
             oldest_task: false,
         };

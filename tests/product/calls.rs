@@ -11,6 +11,8 @@ use sim::AccountConfig;
 use crate::support::{A_MINUTE, AN_HOUR, Scenario, UPDATE, many};
 
 const DESCRIBE: &str = "ecs:DescribeServices";
+const HISTORY: &str = "ecs:ListServiceDeployments";
+const REVISIONS: &str = "ecs:DescribeServiceRevisions";
 
 /// Longer than a direct invocation waits for anything here.
 const LONG: Duration = Duration::from_mins(14);
@@ -80,6 +82,33 @@ async fn each_event_describes_every_service_once_the_first_and_the_next() {
             // A restart within the hour counts, so the next one would need the history.
             scenario.account.run_for(AN_HOUR * 2).await;
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_within_the_hour_reads_a_history_and_revisions_only_once_the_budget_is_used_up() {
+    let scenario = without_limits(10, "1")
+        .await
+        .setting("RELOADER_MAX_RESTARTS_PER_HOUR", "2");
+    // An hour after the services came.
+    scenario.account.run_for(AN_HOUR * 2).await;
+    for (restarts, expected) in [
+        (10, vec![]),
+        (10, vec![(HISTORY, 10)]),
+        (0, vec![(HISTORY, 10), (REVISIONS, 10)]),
+    ] {
+        let event = scenario.write("ssm:/app/db");
+
+        let calls = calls_of(&scenario, &event).await;
+
+        let mut least = least(10, restarts);
+        least.extend(
+            expected
+                .into_iter()
+                .map(|(action, number)| (action.to_owned(), number)),
+        );
+        assert_eq!(calls, least);
+        scenario.account.run_for(A_MINUTE * 10).await;
     }
 }
 

@@ -1,7 +1,5 @@
 //! Service deployments of the SDK become domain types.
 
-use std::collections::BTreeMap;
-
 use aws_sdk_ecs::types::{
     self, DeploymentLifecycleHookDetail as HookDetail, DeploymentLifecycleHookStatus as HookStatus,
     ServiceDeploymentRollbackMonitorsStatus as MonitorStatus,
@@ -10,12 +8,8 @@ use aws_sdk_ecs::types::{
 use crate::aws::timestamp::timestamp;
 use crate::domain::history::{Approval, EndedBy, PastDeployment, ServiceDeploymentStatus};
 
-/// One entry of the deployment history. `task_definitions` are those of the revisions, as far as
-/// they could be read.
-pub(super) fn past_deployment(
-    brief: &types::ServiceDeploymentBrief,
-    task_definitions: &BTreeMap<String, String>,
-) -> Option<PastDeployment> {
+/// One entry of the deployment history, without its task definition.
+pub(super) fn past_deployment(brief: &types::ServiceDeploymentBrief) -> Option<PastDeployment> {
     let revision = brief.target_service_revision_arn();
     Some(PastDeployment {
         id: revision
@@ -28,9 +22,7 @@ pub(super) fn past_deployment(
             .status_reason()
             .filter(|reason| !reason.is_empty())
             .map(str::to_owned),
-        task_definition: revision
-            .and_then(|revision| task_definitions.get(revision))
-            .cloned(),
+        task_definition: None,
         ended_by: EndedBy::NotAsked,
         approval: None,
         stage: None,

@@ -67,6 +67,7 @@ impl Plan {
             let rolling = rolling_since(service).filter(|_| others_wait);
             let needed = Needed {
                 history_since: before_decision.into_iter().chain(rolling).min(),
+                restart_budget: policy.restarts_per_hour,
                 has_hooks: service.has_lifecycle_hooks,
                 oldest_task: asking
                     .is_some_and(|asking| is_oldest_task_needed(service, asking, now)),

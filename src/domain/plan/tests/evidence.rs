@@ -51,6 +51,7 @@ fn only_a_running_deployment_with_hooks_needs_its_approval() {
 
     let history = Needed {
         history_since: Some(at(CHANGED)),
+        restart_budget: policy().restarts_per_hour,
         has_hooks: true,
         oldest_task: false,
     };
