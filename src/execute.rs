@@ -51,7 +51,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 pub struct Executor<'a> {
     /// Amazon ECS.
     pub ecs: &'a Ecs,
-    /// The plan to carry out.
+    /// The plan, which decides anew about services that had to wait.
     pub plan: &'a Plan,
     /// The changes of the plan.
     pub changes: &'a BTreeMap<Key, Change>,
@@ -72,31 +72,24 @@ pub struct Executor<'a> {
 }
 
 impl Executor<'_> {
-    /// Starts every planned restart, each as soon as its changes have settled and the pace allows.
+    /// Starts these planned restarts, each as soon as its changes have settled and the pace allows.
     /// A service that had to wait is described again, ten in a call, and decided anew.
-    pub async fn execute(&self, services: &[Service]) -> BTreeMap<ServiceId, Executed> {
-        let services: BTreeMap<_, _> = services
-            .iter()
-            .map(|service| (&service.id, service))
-            .collect();
-        let restarts: Vec<_> = self
-            .plan
-            .restarts()
-            .filter_map(|(id, planned)| Some((planned, *services.get(id)?)))
-            .collect();
+    pub async fn execute(&self, mut restarts: Vec<Executed>) -> Vec<Executed> {
+        restarts.sort_by(|one, other| one.seen.id.cmp(&other.seen.id));
         let groups: Vec<_> = restarts
             .chunks(GROUP_SIZE)
-            .map(|some| Group::of(some.iter().map(|(_, seen)| &seen.id)))
+            .map(|some| Group::of(some.iter().map(|planned| &planned.seen.id)))
             .collect();
-        let grouped = restarts
-            .chunks(GROUP_SIZE)
-            .zip(&groups)
-            .flat_map(|(some, group)| some.iter().map(move |restart| (restart, group)));
-        let running: FuturesUnordered<_> = grouped
-            .map(|((planned, seen), group)| async move {
-                let executed = Start::of(self, group, planned, seen).run().await;
-                group.leave(&seen.id).await;
-                (seen.id.clone(), executed)
+        let group_of_each = groups
+            .iter()
+            .flat_map(|group| std::iter::repeat_n(group, GROUP_SIZE));
+        let running: FuturesUnordered<_> = restarts
+            .into_iter()
+            .zip(group_of_each)
+            .map(|(planned, group)| async move {
+                let executed = Start::of(self, group, planned).run().await;
+                group.leave(&executed.seen.id).await;
+                executed
             })
             .collect();
         running.collect().await
@@ -160,16 +153,12 @@ struct Start<'a> {
 }
 
 impl<'a> Start<'a> {
-    fn of(executor: &'a Executor<'a>, group: &'a Group, planned: &Planned, seen: &Service) -> Self {
+    fn of(executor: &'a Executor<'a>, group: &'a Group, executed: Executed) -> Self {
         Self {
             executor,
             group,
-            executed: Executed {
-                planned: planned.clone(),
-                start: None,
-                seen: seen.clone(),
-            },
-            described_at: executor.described_at.get(&seen.id).copied(),
+            described_at: executor.described_at.get(&executed.seen.id).copied(),
+            executed,
             was_throttled: false,
             lost_at: None,
             failed_calls: 0,

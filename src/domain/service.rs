@@ -231,19 +231,17 @@ impl Service {
             .find(|deployment| deployment.primary)
     }
 
-    /// The same service, with the evidence that was read of it.
-    #[must_use]
-    pub fn with_evidence(
-        self,
-        Evidence {
+    /// Takes the evidence that was read of it.
+    pub fn take_evidence(&mut self, evidence: Evidence) {
+        let Evidence {
             history,
             oldest_task,
-        }: Evidence,
-    ) -> Self {
-        Self {
-            history: history.unwrap_or(self.history),
-            oldest_task: oldest_task.unwrap_or(self.oldest_task),
-            ..self
+        } = evidence;
+        if let Some(history) = history {
+            self.history = history;
+        }
+        if let Some(oldest_task) = oldest_task {
+            self.oldest_task = oldest_task;
         }
     }
 

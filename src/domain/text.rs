@@ -12,6 +12,9 @@ pub const LONGEST: usize = 256;
 /// JSON, Markdown, a shell.
 #[must_use]
 pub fn bounded(text: &str) -> String {
+    if text.len() <= LONGEST && is_plain(text) {
+        return text.to_owned();
+    }
     let shown = |character: char| {
         if is_shown(character) {
             character
@@ -26,6 +29,13 @@ pub fn bounded(text: &str) -> String {
         .map(shown)
         .chain(is_longer.then_some('…'))
         .collect()
+}
+
+/// True if all of a text is printable ASCII, which is shown as it is. Most text is, and this is the
+/// quick way to know it.
+#[must_use]
+pub fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 /// True if a character may be shown as it is. Not shown are control characters, and those of
@@ -54,6 +64,20 @@ mod tests {
             "(service web) déployé: 100 %"
         );
         assert_eq!(bounded(&longest), longest);
+    }
+
+    #[test]
+    fn plain_text_is_shown_as_it_is_and_bounded_like_any_other() {
+        let printable: String = (' '..='~').collect();
+
+        assert!(is_plain(&printable) && printable.chars().all(is_shown));
+        assert_eq!(bounded(&printable), printable);
+        for other in ["a\nb", "\u{7f}", "\0", "é", "\u{202e}"] {
+            assert!(!is_plain(other), "{other:?}");
+        }
+        let longest = "a".repeat(LONGEST);
+        assert_eq!(bounded(&longest), longest);
+        assert_eq!(bounded(&format!("{longest}a")).chars().count(), LONGEST);
     }
 
     #[test]

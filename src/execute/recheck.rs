@@ -90,11 +90,12 @@ impl Reads<'_> {
         let by = self.share_of_what_is_left();
         let mut evidence = self.ecs.evidence(needed, by).await;
         let evidence = evidence.remove(&service.id).unwrap_or_default();
-        Service {
+        let mut service = Service {
             history: History::NotAsked,
             ..service
-        }
-        .with_evidence(evidence)
+        };
+        service.take_evidence(evidence);
+        service
     }
 }
 
@@ -130,12 +131,13 @@ impl Group {
             .evidence
             .as_mut()
             .and_then(|evidence| evidence.remove(&before.id));
-        let now = match latest.described.remove(&before.id).transpose()? {
+        let mut now = match latest.described.remove(&before.id).transpose()? {
             None if evidence.is_none() => return Ok(None),
             None => before.clone(),
             Some(described) => with_what_is_known(described, before),
         };
-        Ok(Some(now.with_evidence(evidence.unwrap_or_default())))
+        now.take_evidence(evidence.unwrap_or_default());
+        Ok(Some(now))
     }
 
     /// Takes out a service that needs no further description.
@@ -184,20 +186,12 @@ fn with_what_is_known(now: Option<Service>, before: &Service) -> Service {
     let now = now.unwrap_or_else(|| {
         Service::gone(before.id.clone(), before.home.clone(), before.tags.clone())
     });
-    let Service {
-        references,
-        history,
-        oldest_task,
-        followed_rollout,
-        has_waited_to_settle,
-        ..
-    } = before.clone();
     Service {
-        references,
-        history,
-        oldest_task,
-        followed_rollout,
-        has_waited_to_settle,
+        references: before.references.clone(),
+        history: before.history.clone(),
+        oldest_task: before.oldest_task.clone(),
+        followed_rollout: before.followed_rollout.clone(),
+        has_waited_to_settle: before.has_waited_to_settle,
         ..now
     }
 }

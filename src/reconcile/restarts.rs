@@ -38,6 +38,15 @@ impl Restarts<'_> {
         described_at: &DescribedAt,
     ) -> BTreeMap<ServiceId, Executed> {
         let (mut plan, needed) = self.plan(changes, &mut services, policy).await;
+        let planned = services.into_iter().filter_map(|seen| {
+            Some(Executed {
+                planned: plan.services.remove(&seen.id)?,
+                start: None,
+                seen,
+            })
+        });
+        let (restarts, others): (Vec<_>, Vec<_>) =
+            planned.partition(|one| one.planned.is_restart());
         let executor = Executor {
             ecs: self.ecs,
             plan: &plan,
@@ -50,18 +59,9 @@ impl Restarts<'_> {
             described_at,
             until: self.deadline.until,
         };
-        let mut executed = executor.execute(&services).await;
-        for seen in services {
-            let Some(planned) = plan.services.remove(&seen.id) else {
-                continue;
-            };
-            executed.entry(seen.id.clone()).or_insert_with(|| Executed {
-                planned,
-                start: None,
-                seen,
-            });
-        }
-        executed
+        let executed = executor.execute(restarts).await;
+        let executed = executed.into_iter().chain(others);
+        executed.map(|one| (one.seen.id.clone(), one)).collect()
     }
 
     /// Plans, and names the evidence to read of services shortly before they are restarted. It is
@@ -91,7 +91,7 @@ impl Restarts<'_> {
             let mut evidence = self.ecs.evidence(now, self.deadline.share(3)).await;
             for service in services.iter_mut() {
                 if let Some(evidence) = evidence.remove(&service.id) {
-                    *service = service.clone().with_evidence(evidence);
+                    service.take_evidence(evidence);
                 }
             }
         }

@@ -10,7 +10,7 @@ use super::telemetry::Level;
 use super::v1::{Counts, MoreServices, Summary};
 use crate::domain::reason::Decision;
 use crate::domain::received::ReceivedChange;
-use crate::domain::text::is_shown;
+use crate::domain::text::{is_plain, is_shown};
 
 /// Compact JSON that a terminal shows as it is: all characters that would move the cursor, end the
 /// line or change the direction of the text are escaped, in names and values.
@@ -22,6 +22,9 @@ impl Formatter for Shown {
         out: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
+        if is_plain(fragment) {
+            return out.write_all(fragment.as_bytes());
+        }
         let mut rest = fragment;
         while let Some((place, hidden)) = rest
             .char_indices()
