@@ -5,6 +5,7 @@ export CARGO_TARGET_DIR
 export PYTHONDONTWRITEBYTECODE := 1
 BINARY := $(CARGO_TARGET_DIR)/debug/ecs-reloader-lambda
 DEMO := $(CARGO_TARGET_DIR)/debug/demo
+RELEASE := $(CARGO_TARGET_DIR)/release
 VENV := $(CARGO_TARGET_DIR)/venv
 ARCHITECTURE ?= arm64
 FUZZ_SECONDS ?= 60
@@ -85,6 +86,15 @@ contract: $(VENV)-e2e/.installed binaries ## Hold the simulated account, and the
 .PHONY: e2e
 e2e: $(VENV)-e2e/.installed binaries ## Deploy template.yaml into ministack and see services restart (Python)
 	FUNCTION=$(BINARY) $(VENV)-e2e/bin/python -m pytest e2e/test_e2e.py
+
+# The release of the function is what is counted; the program that counts is of the development profile.
+.PHONY: release
+release:
+	@cargo build --release --locked --package ecs-reloader --package parts --bins
+
+.PHONY: gates
+gates: binaries release ## Hold instructions, calls, memory and package size against bench/baseline.json (valgrind); WRITE=1 replaces it
+	@$(CARGO_TARGET_DIR)/debug/bench gates --binary $(RELEASE)/ecs-reloader-lambda --parts $(RELEASE)/parts --folder $(CARGO_TARGET_DIR)/bench $(if $(WRITE),--write)
 
 .PHONY: build
 build: $(VENV)-sam/.installed $(VENV)-build/.installed ## Build the release for `sam deploy` (Python); ARCHITECTURE=x86_64 for the other

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::ValueEnum;
 use rcgen::{
@@ -129,7 +130,10 @@ fn issuing(name: &str) -> CertificateParams {
 
 /// The server's side of TLS.
 #[derive(Clone)]
-pub(crate) struct Tls(TlsAcceptor);
+pub(crate) struct Tls {
+    acceptor: TlsAcceptor,
+    connections: Arc<AtomicUsize>,
+}
 
 impl Tls {
     fn new(
@@ -147,7 +151,15 @@ impl Tls {
             .with_no_client_auth()
             .with_single_cert(chain, key.into())?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self(TlsAcceptor::from(Arc::new(config))))
+        Ok(Self {
+            acceptor: TlsAcceptor::from(Arc::new(config)),
+            connections: Arc::default(),
+        })
+    }
+
+    /// The connections so far.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 }
 
@@ -155,7 +167,8 @@ impl Layer for Tls {
     type Stream = TlsStream<TcpStream>;
 
     async fn accept(self, stream: TcpStream) -> io::Result<Self::Stream> {
-        self.0.accept(stream).await
+        self.connections.fetch_add(1, Ordering::Relaxed);
+        self.acceptor.accept(stream).await
     }
 }
 

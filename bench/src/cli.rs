@@ -12,6 +12,7 @@ use crate::cold;
 use crate::contestant::Contestant;
 use crate::failure::Failure;
 use crate::figure::megabytes;
+use crate::gates::{self, Gates};
 use crate::stage::Setting;
 
 /// Measures the function against the simulated account: over HTTPS, an address for each AWS service.
@@ -37,6 +38,8 @@ enum Command {
         #[arg(long)]
         plain: bool,
     },
+    /// Measure what has a gate, and compare it with the committed baseline.
+    Gates(Gates),
 }
 
 /// What is measured, and where.
@@ -86,9 +89,11 @@ pub(crate) async fn run(arguments: Arguments) -> ExitCode {
             rounds,
             plain,
         } => print_cold(&subject, rounds, plain).await,
+        Command::Gates(gates) => gates::run(&gates).await,
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
         Err(error) => {
             // If standard error is closed, only the exit code reports the error.
             let _ = writeln!(io::stderr(), "bench: {error}");
@@ -97,24 +102,28 @@ pub(crate) async fn run(arguments: Arguments) -> ExitCode {
     }
 }
 
-async fn print_cold(subject: &Subject, rounds: usize, plain: bool) -> Result<(), Failure> {
+async fn print_cold(subject: &Subject, rounds: usize, plain: bool) -> Result<bool, Failure> {
     let (contestant, setting) = (Contestant::ours(&subject.binary), subject.setting());
     for _ in 0..rounds {
-        let usage = cold::measure(&contestant, &setting, &subject.folder, false)
-            .await?
-            .usage;
+        let cold = cold::measure(&contestant, &setting, &subject.folder, false).await?;
         writeln!(
             io::stdout(),
-            "{:.2} ms of CPU, {} page faults, {} MB at most",
-            usage.cpu.as_secs_f64() * 1e3,
-            usage.faults,
-            megabytes(usage.peak)
+            "{:.2} ms of CPU, {} page faults, {} MB at most, {} calls, {} connections",
+            cold.usage.cpu.as_secs_f64() * 1e3,
+            cold.usage.faults,
+            megabytes(cold.usage.peak),
+            cold.calls,
+            cold.connections,
         )?;
     }
     if !plain {
         let counted = cold::measure(&contestant, &setting, &subject.folder, true).await?;
         let instructions = counted.instructions.unwrap_or_default();
-        writeln!(io::stdout(), "{instructions} instructions")?;
+        writeln!(
+            io::stdout(),
+            "{instructions} instructions, {} connections",
+            counted.connections
+        )?;
     }
-    Ok(())
+    Ok(true)
 }

@@ -14,6 +14,10 @@ pub(crate) struct Cold {
     pub(crate) usage: Usage,
     /// The instructions, if callgrind counted.
     pub(crate) instructions: Option<u64>,
+    /// The connections that it opened to AWS.
+    pub(crate) connections: usize,
+    /// Its API calls.
+    pub(crate) calls: usize,
 }
 
 /// Starts the contestant with its first event.
@@ -25,9 +29,12 @@ pub(crate) async fn measure(
 ) -> Result<Cold, Failure> {
     let mut stage = Stage::set(contestant, setting, folder, callgrind).await?;
     let usage = stage.event().await?;
+    let (connections, calls) = (stage.connections(), stage.account.calls().len());
     let instructions = stage.end().await?;
     Ok(Cold {
         usage,
         instructions,
+        connections,
+        calls,
     })
 }

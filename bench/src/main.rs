@@ -8,6 +8,7 @@
 //!                   └─ check                 what it did, as the account recorded it
 //! ```
 
+mod baseline;
 mod callgrind;
 mod certificates;
 mod check;
@@ -18,9 +19,13 @@ mod contestant;
 mod event;
 mod failure;
 mod figure;
+mod gates;
 mod hosts;
+mod parts;
 mod process;
 mod stage;
+mod storm;
+mod table;
 
 use std::process::ExitCode;
 

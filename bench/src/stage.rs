@@ -1,9 +1,9 @@
 //! A contestant, and the account that it works in.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde_json::Value;
 use sim::runtime_api::{FunctionConfiguration, LogLine, RuntimeApi};
 use sim::{
     Account, AccountConfig, Function as _, Invocation, InvocationResult, RateLimits, Service,
@@ -13,7 +13,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::Instant;
 
 use crate::callgrind::Callgrind;
-use crate::certificates::{Authority, Chain, Roots};
+use crate::certificates::{Authority, Chain, Roots, Tls};
 use crate::check::Before;
 use crate::clock;
 use crate::contestant::Contestant;
@@ -23,7 +23,23 @@ use crate::hosts::Hosts;
 use crate::process::{Process, Usage};
 
 /// The parameter that changes.
-pub(crate) const PARAMETER: &str = "/app/db";
+const PARAMETER: &str = "/app/db";
+
+/// The round trip of an API call. Without one, chance would decide if a second call at the same
+/// time finds the connection of the first free again.
+const LATENCY: Duration = Duration::from_millis(10);
+
+/// Settings with which the function has no limit of its own: its limits protect real accounts.
+const UNLIMITED: [(&str, &str); 8] = [
+    ("RELOADER_SETTLE", "0s"),
+    ("RELOADER_MIN_INTERVAL", "0s"),
+    ("RELOADER_MAX_RESTARTS_PER_HOUR", "10000"),
+    ("RELOADER_MAX_SERVICES", "10000"),
+    ("RELOADER_MAX_IN_FLIGHT", "10000"),
+    ("RELOADER_CONCURRENCY", "1"),
+    ("RELOADER_RESTART_BURST", "1000"),
+    ("RELOADER_RESTART_RATE", "1000"),
+];
 
 /// The longest invocation. Lambda allows 15 minutes; valgrind is slow.
 const DEADLINE: Duration = Duration::from_mins(15);
@@ -37,14 +53,16 @@ pub(crate) struct Setting {
     pub(crate) roots: Roots,
     /// One address for all AWS services.
     pub(crate) one_host: bool,
-    /// Services that watch the parameter that changes.
+    /// Services that watch what changes.
     pub(crate) matching: usize,
-    /// Services that watch another one.
+    /// What they watch.
+    pub(crate) term: &'static str,
+    /// Services that watch something else.
     pub(crate) others: usize,
     /// The throttling of calls.
     pub(crate) rate_limits: RateLimits,
-    /// Settings of the function, beside [`Setting::variables`].
-    pub(crate) variables: BTreeMap<String, String>,
+    /// Settings of the function.
+    pub(crate) variables: Vec<(&'static str, &'static str)>,
 }
 
 impl Default for Setting {
@@ -54,9 +72,10 @@ impl Default for Setting {
             roots: Roots::Native,
             one_host: false,
             matching: 1,
+            term: "ssm:/app/db",
             others: 2,
             rate_limits: RateLimits::Unlimited,
-            variables: BTreeMap::new(),
+            variables: UNLIMITED.to_vec(),
         }
     }
 }
@@ -65,12 +84,12 @@ impl Setting {
     /// The service at a place; the first ones watch the parameter.
     fn service(&self, place: usize) -> Service {
         let watch = if place < self.matching {
-            PARAMETER
+            self.term
         } else {
-            "/other/key"
+            "ssm:/other/key"
         };
         service(&format!("production/service-{place:05}"))
-            .watching(&format!("ssm:{watch}"))
+            .watching(watch)
             .desired(1)
             .task_seconds(0.03, 0.03, 0.03)
             .deployed_ago(Duration::from_hours(48))
@@ -80,22 +99,6 @@ impl Setting {
     fn is_matching(&self, name: &str) -> bool {
         let place = name.rsplit('-').next().and_then(|place| place.parse().ok());
         place.is_some_and(|place: usize| place < self.matching)
-    }
-
-    /// What the function may do without a limit of its own: its limits protect real accounts.
-    fn variables(&self) -> impl Iterator<Item = (String, String)> {
-        let unlimited = [
-            ("RELOADER_SETTLE", "0s"),
-            ("RELOADER_MIN_INTERVAL", "0s"),
-            ("RELOADER_MAX_RESTARTS_PER_HOUR", "10000"),
-            ("RELOADER_MAX_SERVICES", "10000"),
-            ("RELOADER_MAX_IN_FLIGHT", "10000"),
-            ("RELOADER_CONCURRENCY", "1"),
-            ("RELOADER_RESTART_BURST", "1000"),
-            ("RELOADER_RESTART_RATE", "1000"),
-        ];
-        let unlimited = unlimited.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        unlimited.into_iter().chain(self.variables.clone())
     }
 }
 
@@ -107,6 +110,7 @@ pub(crate) struct Stage {
     function: RuntimeApi,
     lines: UnboundedReceiver<LogLine>,
     callgrind: Option<Callgrind>,
+    tls: Tls,
     _hosts: Hosts,
 }
 
@@ -121,7 +125,7 @@ impl Stage {
         std::fs::create_dir_all(folder)?;
         let account = Account::new(AccountConfig {
             epoch: clock::now(),
-            latency: Duration::ZERO,
+            latency: LATENCY,
             scheduler_delay: Duration::from_millis(30),
             rate_limits: setting.rate_limits,
             ..AccountConfig::default()
@@ -131,7 +135,8 @@ impl Stage {
         }
         account.add_queue(QUEUE, Duration::from_mins(13), 5);
         let authority = Authority::new(setting.chain)?;
-        let hosts = Hosts::start(&account, &authority.tls(), setting.one_host).await?;
+        let tls = authority.tls();
+        let hosts = Hosts::start(&account, &tls, setting.one_host).await?;
         let bundle = folder.join("bundle.pem");
         std::fs::write(&bundle, authority.bundle(setting.roots))?;
 
@@ -146,6 +151,7 @@ impl Stage {
             function: RuntimeApi::cold(configuration, sender),
             lines,
             callgrind,
+            tls,
             _hosts: hosts,
         })
     }
@@ -159,7 +165,7 @@ impl Stage {
         clock::end_of_second(changed.at).await;
         let payload = event::payload(&self.account, &[changed]);
         self.invoke(payload).await?;
-        let usage = self.process()?.usage()?;
+        let usage = self.usage()?;
         let (way, setting) = (self.contestant.way, &self.setting);
         let compared = before.compare(&self.account, way, |name| setting.is_matching(name));
         compared.await.map_err(|error| self.with_log(&error))?;
@@ -192,6 +198,24 @@ impl Stage {
         process.end().await?;
         self.function.stop().await;
         callgrind.instructions().map(Some)
+    }
+
+    /// What the process used since it started.
+    pub(crate) fn usage(&self) -> Result<Usage, Failure> {
+        self.process()?.usage()
+    }
+
+    /// The connections to AWS so far.
+    pub(crate) fn connections(&self) -> usize {
+        self.tls.connections()
+    }
+
+    /// The last summary line that the function wrote.
+    pub(crate) fn summary(&mut self) -> Value {
+        let lines = std::iter::from_fn(|| self.lines.try_recv().ok());
+        let lines = lines.filter_map(|line| serde_json::from_str::<Value>(&line.text).ok());
+        let is_summary = |line: &Value| line.get("message").is_some_and(|text| text == "summary");
+        lines.filter(is_summary).last().unwrap_or_default()
     }
 
     fn process(&self) -> Result<Process, Failure> {
@@ -235,6 +259,8 @@ fn configuration(
         ("SSL_CERT_FILE".to_owned(), bundle.display().to_string()),
         ("AWS_CA_BUNDLE".to_owned(), bundle.display().to_string()),
     ];
+    let variables = setting.variables.iter();
+    let variables = variables.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     FunctionConfiguration {
         binary,
         arguments,
@@ -244,7 +270,7 @@ fn configuration(
         variables: own
             .into_iter()
             .chain(hosts.variables())
-            .chain(setting.variables())
+            .chain(variables)
             .collect(),
         endpoint_url,
     }
