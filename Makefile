@@ -90,7 +90,13 @@ e2e: $(VENV)-e2e/.installed binaries ## Deploy template.yaml into ministack and 
 # The release of the function is what is counted; the program that counts is of the development profile.
 .PHONY: release
 release:
-	@cargo build --release --locked --package ecs-reloader --package parts --bins
+	@cargo build --release --locked --package ecs-reloader --package parts --package floor --bins
+
+# Without Python or Go their contestants are left out, and the page says so.
+.PHONY: bench
+bench: binaries release ## Measure the function beside others, and write docs/performance.md (valgrind; Python, Go); FULL=1 takes longer
+	@$(MAKE) --no-print-directory $(VENV)-bench/.installed || true
+	@$(CARGO_TARGET_DIR)/debug/bench compare --binary $(RELEASE)/ecs-reloader-lambda --floor $(RELEASE)/floor --python $(VENV)-bench/bin/python --folder $(CARGO_TARGET_DIR)/bench $(if $(FULL),--full) $(if $(QUICK),--quick)
 
 .PHONY: gates
 gates: binaries release ## Hold instructions, calls, memory and package size against bench/baseline.json (valgrind); WRITE=1 replaces it
@@ -112,6 +118,7 @@ binaries:
 $(VENV)-e2e/.installed: e2e/requirements.txt
 $(VENV)-sam/.installed: e2e/requirements-sam.txt
 $(VENV)-build/.installed: e2e/requirements-build.txt
+$(VENV)-bench/.installed: bench/contestants/requirements.txt
 $(VENV)-%/.installed:
 	python3 -m venv --clear $(@D)
 	$(@D)/bin/pip install --quiet --disable-pip-version-check --requirement $^

@@ -1,5 +1,6 @@
-"""The calls that ecs-reloader makes: it reads when the parameter changed and what is deployed
-already, restarts what is stale, and puts the rollouts into its queue, to follow them."""
+"""The calls that ecs-reloader makes: it reads when the parameter changed, if its owner wants nobody
+restarted, and what is deployed already; restarts what is stale; and puts into its queue the rollouts,
+to follow them, and the change, to find services that were tagged a moment ago."""
 
 import json
 import os
@@ -18,11 +19,22 @@ DESCRIBED_AT_ONCE = 10
 def handler(event, _context):
     for name in watching.changed(event):
         services = list(watching.services(name))
+        if name in ignored():
+            continue
         filters = [{"Key": "Name", "Option": "Equals", "Values": [name]}]
         changed_at = ssm.describe_parameters(ParameterFilters=filters)["Parameters"][0]["LastModifiedDate"]
-        started = [service for service in services_older_than(changed_at, services) if restart(service)]
-        if started:
-            sqs.send_message(QueueUrl=os.environ["RELOADER_QUEUE_URL"], MessageBody=json.dumps(started))
+        started = [restart(service) for service in services_older_than(changed_at, services)]
+        for later in (started, [name]):
+            sqs.send_message(QueueUrl=os.environ["RELOADER_QUEUE_URL"], MessageBody=json.dumps(later))
+
+
+def ignored():
+    pages = watching.tagging.get_paginator("get_resources").paginate(
+        ResourceTypeFilters=["ssm:parameter", "secretsmanager:secret"],
+        TagFilters=[{"Key": "reloader:ignore", "Values": ["true"]}],
+    )
+    arns = [resource["ResourceARN"] for page in pages for resource in page["ResourceTagMappingList"]]
+    return {arn.partition(":parameter")[2] for arn in arns}
 
 
 def services_older_than(changed_at, services):

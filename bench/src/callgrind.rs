@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
 
+/// Without it Go's runtime interrupts its threads by signals, which callgrind does not survive.
+pub(crate) const VARIABLE: (&str, &str) = ("GODEBUG", "asyncpreemptoff=1");
+
 /// A program to run under callgrind, and the file for the result.
 #[derive(Clone, Debug)]
 pub(crate) struct Callgrind {

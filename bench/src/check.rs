@@ -45,10 +45,15 @@ fn seen(account: &Account) -> BTreeMap<String, Seen> {
         .collect()
 }
 
+/// Returns whether no task of the service is being replaced.
+fn is_steady(service: &ServiceView) -> bool {
+    service.is_steady() && !service.tasks.iter().any(|task| task.stopping)
+}
+
 /// Waits until no deployment runs.
 async fn steady(account: &Account) -> Result<(), Failure> {
     let steady = async {
-        while !account.services().iter().all(ServiceView::is_steady) {
+        while !account.services().iter().all(is_steady) {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
@@ -92,6 +97,7 @@ impl Before {
         let forced = account.restarted().len() - self.restarts;
         let expected = match way {
             Way::Deploys => restarted,
+            Way::StopsTasks => 0,
         };
         if forced != expected {
             return Err(format!("{forced} deployments instead of {expected}").into());

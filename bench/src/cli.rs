@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::certificates::{Chain, Roots};
 use crate::cold;
+use crate::compare::{self, Compare};
 use crate::contestant::Contestant;
 use crate::failure::Failure;
 use crate::figure::megabytes;
@@ -38,6 +39,8 @@ enum Command {
         #[arg(long)]
         plain: bool,
     },
+    /// Measure all contestants, in turn, and write the page.
+    Compare(Compare),
     /// Measure what has a gate, and compare it with the committed baseline.
     Gates(Gates),
 }
@@ -89,6 +92,7 @@ pub(crate) async fn run(arguments: Arguments) -> ExitCode {
             rounds,
             plain,
         } => print_cold(&subject, rounds, plain).await,
+        Command::Compare(compare) => compare::run(&compare).await,
         Command::Gates(gates) => gates::run(&gates).await,
     };
     match result {

@@ -15,17 +15,25 @@ mod check;
 mod cli;
 mod clock;
 mod cold;
+mod compare;
 mod contestant;
 mod event;
 mod failure;
 mod figure;
 mod gates;
 mod hosts;
+mod machine;
+mod note;
+mod package;
 mod parts;
+mod plot;
 mod process;
+mod race;
+mod results;
 mod stage;
 mod storm;
 mod table;
+mod warm;
 
 use std::process::ExitCode;
 

@@ -27,7 +27,8 @@ impl Part {
     }
 
     fn count(&self, program: &Path, folder: &Path, times: u64) -> Result<u64, Failure> {
-        std::fs::create_dir_all(folder)?;
+        let folder = folder.join(std::process::id().to_string());
+        std::fs::create_dir_all(&folder)?;
         let callgrind = Callgrind::new(folder.join("callgrind.out"))?;
         let arguments = [self.name, &self.services.to_string(), &times.to_string()];
         let (program, arguments) = callgrind.around(program, &arguments.map(str::to_owned));

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use serde_json::Value;
 use sim::runtime_api::{FunctionConfiguration, LogLine, RuntimeApi};
 use sim::{
@@ -12,7 +13,7 @@ use sim::{
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::Instant;
 
-use crate::callgrind::Callgrind;
+use crate::callgrind::{self, Callgrind};
 use crate::certificates::{Authority, Chain, Roots, Tls};
 use crate::check::Before;
 use crate::clock;
@@ -22,8 +23,10 @@ use crate::failure::Failure;
 use crate::hosts::Hosts;
 use crate::process::{Process, Usage};
 
-/// The parameter that changes.
-const PARAMETER: &str = "/app/db";
+/// The parameter that changes, or the one of several.
+fn parameter(group: usize) -> String {
+    format!("/app/db-{group}")
+}
 
 /// The round trip of an API call. Without one, chance would decide if a second call at the same
 /// time finds the connection of the first free again.
@@ -55,8 +58,10 @@ pub(crate) struct Setting {
     pub(crate) one_host: bool,
     /// Services that watch what changes.
     pub(crate) matching: usize,
-    /// What they watch.
-    pub(crate) term: &'static str,
+    /// The path that they all watch; without one, each watches a parameter.
+    pub(crate) path: Option<&'static str>,
+    /// The number of those parameters, which the services share evenly.
+    pub(crate) groups: usize,
     /// Services that watch something else.
     pub(crate) others: usize,
     /// The throttling of calls.
@@ -72,7 +77,8 @@ impl Default for Setting {
             roots: Roots::Native,
             one_host: false,
             matching: 1,
-            term: "ssm:/app/db",
+            path: None,
+            groups: 1,
             others: 2,
             rate_limits: RateLimits::Unlimited,
             variables: UNLIMITED.to_vec(),
@@ -83,13 +89,13 @@ impl Default for Setting {
 impl Setting {
     /// The service at a place; the first ones watch the parameter.
     fn service(&self, place: usize) -> Service {
-        let watch = if place < self.matching {
-            self.term
-        } else {
-            "ssm:/other/key"
+        let watch = match self.path {
+            _ if place >= self.matching => "/other/key".to_owned(),
+            Some(path) => path.to_owned(),
+            None => parameter(place % self.groups),
         };
         service(&format!("production/service-{place:05}"))
-            .watching(watch)
+            .watching(&format!("ssm:{watch}"))
             .desired(1)
             .task_seconds(0.03, 0.03, 0.03)
             .deployed_ago(Duration::from_hours(48))
@@ -122,7 +128,9 @@ impl Stage {
         folder: &Path,
         callgrind: bool,
     ) -> Result<Self, Failure> {
-        std::fs::create_dir_all(folder)?;
+        // Another run may be under way.
+        let folder = folder.join(std::process::id().to_string());
+        std::fs::create_dir_all(&folder)?;
         let account = Account::new(AccountConfig {
             epoch: clock::now(),
             latency: LATENCY,
@@ -156,11 +164,11 @@ impl Stage {
         })
     }
 
-    /// Changes the parameter, hands the event over, and checks what was done. Returns what the
+    /// Changes the first parameter, hands the event over, and checks what was done. Returns what the
     /// process used since it started.
     pub(crate) async fn event(&mut self) -> Result<Usage, Failure> {
         let before = Before::of(&self.account).await?;
-        let changed = event::change(&self.account, PARAMETER);
+        let changed = event::change(&self.account, &parameter(0));
         // The change is over for everyone when its second is: events tell only the second.
         clock::end_of_second(changed.at).await;
         let payload = event::payload(&self.account, &[changed]);
@@ -172,20 +180,43 @@ impl Stage {
         Ok(usage)
     }
 
+    /// Changes every parameter and hands the events over at once, each to a process of its own. The
+    /// results are in the account.
+    pub(crate) async fn race(&self) {
+        let changes = (0..self.setting.groups).map(|group| {
+            let changed = event::change(&self.account, &parameter(group));
+            (changed.at, event::payload(&self.account, &[changed]))
+        });
+        let changes: Vec<_> = changes.collect();
+        if let Some((at, _)) = changes.last() {
+            clock::end_of_second(*at).await;
+        }
+        join_all(changes.into_iter().map(|(_, payload)| self.call(payload))).await;
+    }
+
     /// Invokes the function and waits until it asks for the next event.
     pub(crate) async fn invoke(&mut self, payload: String) -> Result<(), Failure> {
+        let result = self.call(payload).await;
+        let InvocationResult::Ok(_) = result else {
+            return Err(self.with_log(&format!("{result:?}").into()));
+        };
+        self.function.until_idle().await;
+        Ok(())
+    }
+
+    async fn call(&self, payload: String) -> InvocationResult {
         let invocation = Invocation {
             request_id: "c6af9ac6-7b61-11e6-9a41-93e8deadbeef".to_owned(),
             payload: payload.into(),
             deadline: Instant::now() + DEADLINE,
             function_arn: "arn:aws:lambda:eu-west-1:123456789012:function:ecs-reloader".to_owned(),
         };
-        let result = self.function.invoke(invocation).await;
-        let InvocationResult::Ok(_) = result else {
-            return Err(self.with_log(&format!("{result:?}").into()));
-        };
-        self.function.until_idle().await;
-        Ok(())
+        self.function.invoke(invocation).await
+    }
+
+    /// Ends all processes of the contestant.
+    pub(crate) async fn end_all(&self) {
+        self.function.stop().await;
     }
 
     /// Ends the contestant; the instructions that it took, if callgrind counts them.
@@ -259,8 +290,12 @@ fn configuration(
         ("SSL_CERT_FILE".to_owned(), bundle.display().to_string()),
         ("AWS_CA_BUNDLE".to_owned(), bundle.display().to_string()),
     ];
-    let variables = setting.variables.iter();
-    let variables = variables.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let settings = setting.variables.iter().copied();
+    let of_contestant = contestant.variables.iter();
+    let of_contestant = of_contestant.map(|(name, value)| (*name, value.as_str()));
+    let of_tool = callgrind.map(|_| callgrind::VARIABLE);
+    let variables = settings.chain(of_contestant).chain(of_tool);
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
     FunctionConfiguration {
         binary,
         arguments,

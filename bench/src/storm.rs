@@ -47,7 +47,7 @@ impl Storm {
     pub(crate) async fn peak(&self, binary: &Path, folder: &Path) -> Result<u64, Failure> {
         let setting = Setting {
             matching: self.services,
-            term: "ssm:/app/",
+            path: Some("/app/"),
             others: 0,
             variables: self.variables.to_vec(),
             ..Setting::default()

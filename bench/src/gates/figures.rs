@@ -1,13 +1,13 @@
 //! The figures that have a gate.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use clap::Args;
 
 use crate::certificates::Roots;
 use crate::contestant::Contestant;
 use crate::failure::Failure;
+use crate::package::zipped;
 use crate::parts::Part;
 use crate::stage::{Setting, Stage};
 use crate::storm;
@@ -165,20 +165,4 @@ async fn calls(contestant: &Contestant, setting: &Setting, folder: &Path) -> Res
     let calls = stage.account.calls().len();
     stage.end().await?;
     Ok(u64::try_from(calls)?)
-}
-
-/// The size of a file when it is compressed as a package of Lambda is.
-pub(crate) fn zipped(binary: &Path) -> Result<u64, Failure> {
-    let mut gzip = Command::new("gzip")
-        .args(["-9", "-n", "-c"])
-        .stdin(std::fs::File::open(binary)?)
-        .stdout(Stdio::piped())
-        .spawn()?;
-    let mut compressed = gzip.stdout.take().ok_or("gzip has no output")?;
-    let size = std::io::copy(&mut compressed, &mut std::io::sink())?;
-    if gzip.wait()?.success() {
-        Ok(size)
-    } else {
-        Err("gzip failed".into())
-    }
 }
