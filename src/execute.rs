@@ -165,15 +165,16 @@ impl<'a> Start<'a> {
         }
     }
 
+    /// The steps that call AWS lie on the heap: a thousand services wait in the others.
     async fn run(mut self) -> Executed {
         let mut step = Some(Step::Settle);
         while let Some(at) = step {
             step = match at {
                 Step::Settle => self.settle().await,
                 Step::AwaitTurn => self.await_turn().await,
-                Step::Recheck => self.recheck().await,
-                Step::Call(action) => self.call(action).await,
-                Step::FindOut(failed) => self.find_out(failed).await,
+                Step::Recheck => Box::pin(self.recheck()).await,
+                Step::Call(action) => Box::pin(self.call(action)).await,
+                Step::FindOut(failed) => Box::pin(self.find_out(failed)).await,
             };
         }
         self.executed
@@ -232,7 +233,7 @@ impl<'a> Start<'a> {
         let described_at = self.described_at.map(|at| self.executor.clock.time_of(at));
         let from = described_at.and_then(|at| at.saturating_sub(SKEW).ok());
         let from = from.unwrap_or(Timestamp::MIN);
-        reads.with_history_since(from, seen).await
+        Box::pin(reads.with_history_since(from, seen)).await
     }
 
     /// A throttled call had no effect and is repeated. A call without an answer at the end of the

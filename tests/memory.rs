@@ -317,6 +317,28 @@ async fn ten_thousand_services_of_which_the_event_reaches_one_take_24_mib() {
     }
 }
 
+#[tokio::test]
+async fn a_thousand_restarts_that_wait_for_their_turns_take_28_mib() {
+    let limits = [
+        ("RELOADER_MAX_SERVICES", "1000"),
+        ("RELOADER_MAX_IN_FLIGHT", "1000"),
+    ];
+    let mut stage = Stage::set(services(1000), &limits).await;
+    let events = events(&stage, 1);
+
+    let taken = stage.invoke(&events, Duration::from_secs(20)).await;
+
+    println!(
+        "1000 restarts: {} KiB, {} bytes of log, {:?}",
+        taken.memory / 1024,
+        taken.log,
+        taken.time
+    );
+    let started = taken.summary["started"].as_u64().unwrap();
+    assert!((50..1000).contains(&started), "{taken:?}");
+    assert!(taken.memory <= 28 * MIB, "{taken:?}");
+}
+
 async fn is_endured(what: &str, mut bodies: Vec<String>, within: Duration) {
     let mut stage = Stage::set(services(REAL), &[("RELOADER_MIN_INTERVAL", "0s")]).await;
     let name = "/app/real";

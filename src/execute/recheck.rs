@@ -122,10 +122,11 @@ impl Group {
         described_at: Option<Instant>,
     ) -> Result<Option<Service>, Error> {
         let mut latest = self.0.lock().await;
-        latest.read_evidence(reads).await;
+        // On the heap, for the one service of a group whose turn it is to read.
+        Box::pin(latest.read_evidence(reads)).await;
         let is_believed = |at: Instant| at.elapsed() <= BELIEVED;
         if !latest.at.max(described_at).is_some_and(is_believed) {
-            latest.describe(reads).await;
+            Box::pin(latest.describe(reads)).await;
         }
         let evidence = latest
             .evidence
