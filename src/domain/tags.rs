@@ -44,7 +44,8 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// The parsed tags of a service: all that begin with our prefix.
+/// The parsed tags of a service: all that begin with our prefix. The rare ones lie on the heap, since
+/// thousands of services are listed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tags {
     /// `watch`, `watch/2` …; `None` if the service has not opted in.
@@ -60,13 +61,13 @@ pub struct Tags {
     /// `min-interval`.
     pub min_interval: Option<SignedDuration>,
     /// `window`.
-    pub window: Option<Window>,
+    pub window: Option<Box<Window>>,
     /// `endpoint`.
-    pub endpoint: Option<Endpoint>,
+    pub endpoint: Option<Box<Endpoint>>,
     /// `on-failure` = `deploy`.
     pub deploy_on_failure: bool,
     /// `codedeploy`: application and deployment group.
-    pub code_deploy: Option<(String, String)>,
+    pub code_deploy: Option<Box<(String, String)>>,
     /// `allow` = `downtime`.
     pub allow_downtime: bool,
     /// Watch terms that do not parse. The others work.
@@ -152,10 +153,10 @@ impl Tags {
             "pause" => self.pause = Some(values::pause(value)?),
             "order" => self.order = values::order(value)?,
             "min-interval" => self.min_interval = Some(values::duration(value)?),
-            "window" => self.window = Some(values::window(value)?),
-            "endpoint" => self.endpoint = Some(values::endpoint(value)?),
+            "window" => self.window = Some(values::window(value)?.into()),
+            "endpoint" => self.endpoint = Some(values::endpoint(value)?.into()),
             "on-failure" => self.deploy_on_failure = values::only(value, "deploy")?,
-            "codedeploy" => self.code_deploy = Some(values::code_deploy(value)?),
+            "codedeploy" => self.code_deploy = Some(values::code_deploy(value)?.into()),
             "allow" => self.allow_downtime = values::only(value, "downtime")?,
             _ => return Err(NO_SUCH_TAG),
         }

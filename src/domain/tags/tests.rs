@@ -98,9 +98,9 @@ fn a_guard_of_several_parts_parses_into_them() {
         port: 8080,
         path: "/-/reload".to_owned(),
     };
-    assert_eq!(tags.endpoint, Some(endpoint));
+    assert_eq!(tags.endpoint, Some(endpoint.into()));
     let target = ("shop".to_owned(), "blue-green".to_owned());
-    assert_eq!(tags.code_deploy, Some(target));
+    assert_eq!(tags.code_deploy, Some(target.into()));
     let window = tags.window.unwrap();
     assert_eq!((window.from, window.to), (Weekday::Monday, Weekday::Friday));
     assert_eq!(window.opens.hour(), 2);

@@ -113,7 +113,7 @@ const SITUATIONS: [Situation; 29] = [
     ),
     row(
         "its window is closed",
-        |given| given.service.tags.window = Window::parse("Mon 02:00-04:00 UTC"),
+        |given| given.service.tags.window = Window::parse("Mon 02:00-04:00 UTC").map(Box::new),
         Reason::OutsideWindow,
     ),
     row(
