@@ -5,6 +5,7 @@ mod call;
 mod config;
 mod ecs;
 mod error;
+mod http;
 mod pages;
 mod quota;
 mod s3;
@@ -13,6 +14,9 @@ mod sqs;
 mod ssm;
 mod tagging;
 mod timestamp;
+mod trust;
+
+use std::sync::LazyLock;
 
 pub use aws_types::SdkConfig;
 pub use config::load_config;
@@ -26,6 +30,9 @@ pub use sqs::Sqs;
 pub use ssm::{DescribedParameters, ListedParameter, Ssm};
 pub use tagging::{IgnoredKeys, Tagging};
 
+/// A client that is made at its first use: the SDK parses its partitions for each.
+pub type AtFirstUse<T> = LazyLock<T, Box<dyn FnOnce() -> T + Send>>;
+
 /// The clients of every AWS service that the function calls. They share the HTTP client, and so the
 /// connections, of the configuration that they are made from.
 #[derive(Debug)]
@@ -35,13 +42,13 @@ pub struct Aws {
     /// The Resource Groups Tagging API.
     pub tagging: Tagging,
     /// Systems Manager Parameter Store.
-    pub ssm: Ssm,
+    pub ssm: AtFirstUse<Ssm>,
     /// Secrets Manager.
-    pub secrets: SecretsManager,
+    pub secrets: AtFirstUse<SecretsManager>,
     /// Amazon S3.
-    pub s3: S3,
+    pub s3: AtFirstUse<S3>,
     /// Amazon SQS.
-    pub sqs: Sqs,
+    pub sqs: AtFirstUse<Sqs>,
 }
 
 impl Aws {
@@ -52,10 +59,20 @@ impl Aws {
         Self {
             ecs: Ecs::new(config, concurrency),
             tagging: Tagging::new(config, concurrency),
-            ssm: Ssm::new(config, concurrency),
-            secrets: SecretsManager::new(config, concurrency),
-            s3: S3::new(config),
-            sqs: Sqs::new(config),
+            ssm: at_first_use(config, move |config| Ssm::new(config, concurrency)),
+            secrets: at_first_use(config, move |config| {
+                SecretsManager::new(config, concurrency)
+            }),
+            s3: at_first_use(config, S3::new),
+            sqs: at_first_use(config, Sqs::new),
         }
     }
+}
+
+fn at_first_use<T>(
+    config: &SdkConfig,
+    make: impl FnOnce(&SdkConfig) -> T + Send + 'static,
+) -> AtFirstUse<T> {
+    let config = config.clone();
+    LazyLock::new(Box::new(move || make(&config)))
 }

@@ -13,6 +13,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::aws::{DescribedAt, Ecs, Error};
@@ -38,6 +39,10 @@ const MAX_FAILED_CALLS: u32 = 5;
 /// A turn is valid for this long. Otherwise all services that waited for the same description would
 /// start at once.
 const TURN_LASTS: Duration = Duration::from_secs(1);
+
+/// The most calls under way at once. Each has a connection to itself, and a new connection costs as
+/// much as thirty calls. At five calls a second, eight are enough while a call takes 1.6 seconds.
+const CALLS_IN_FLIGHT: usize = 8;
 
 /// The time by which the clock of Amazon ECS may be behind ours.
 const SKEW: SignedDuration = SignedDuration::from_secs(1);
@@ -83,11 +88,12 @@ impl Executor<'_> {
         let group_of_each = groups
             .iter()
             .flat_map(|group| std::iter::repeat_n(group, GROUP_SIZE));
+        let places = &Semaphore::new(CALLS_IN_FLIGHT);
         let running: FuturesUnordered<_> = restarts
             .into_iter()
             .zip(group_of_each)
             .map(|(planned, group)| async move {
-                let executed = Start::of(self, group, planned).run().await;
+                let executed = Start::of(self, group, places, planned).run().await;
                 group.leave(&executed.seen.id).await;
                 executed
             })
@@ -142,6 +148,10 @@ struct FailedCall {
 struct Start<'a> {
     executor: &'a Executor<'a>,
     group: &'a Group,
+    places: &'a Semaphore,
+    /// The place among the calls under way. It is taken before the turn: turns that waited for a
+    /// place would come all at once.
+    place: Option<SemaphorePermit<'a>>,
     executed: Executed,
     /// `None` if it is not known.
     described_at: Option<Instant>,
@@ -153,10 +163,17 @@ struct Start<'a> {
 }
 
 impl<'a> Start<'a> {
-    fn of(executor: &'a Executor<'a>, group: &'a Group, executed: Executed) -> Self {
+    fn of(
+        executor: &'a Executor<'a>,
+        group: &'a Group,
+        places: &'a Semaphore,
+        executed: Executed,
+    ) -> Self {
         Self {
             executor,
             group,
+            places,
+            place: None,
             described_at: executor.described_at.get(&executed.seen.id).copied(),
             executed,
             was_throttled: false,
@@ -193,7 +210,12 @@ impl<'a> Start<'a> {
     }
 
     async fn await_turn(&mut self) -> Option<Step> {
-        if self.executor.pace.admit(self.executor.until).await {
+        let until = self.executor.until;
+        if self.place.is_none() {
+            let place = timeout_at(until, self.places.acquire()).await;
+            self.place = place.ok().and_then(Result::ok);
+        }
+        if self.place.is_some() && self.executor.pace.admit(until).await {
             Some(Step::Recheck)
         } else if self.was_throttled {
             self.end(StartResult::Throttled)
@@ -268,6 +290,7 @@ impl<'a> Start<'a> {
     }
 
     async fn find_out(&mut self, FailedCall { at, error }: FailedCall) -> Option<Step> {
+        self.place = None;
         let pause = FIRST_PAUSE * 2_u32.pow(self.failed_calls);
         self.failed_calls += 1;
         let passes = error.kind.passes();

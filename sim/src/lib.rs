@@ -53,6 +53,7 @@ mod ssm;
 mod tagging;
 mod tags;
 mod things;
+pub mod tls;
 mod wire;
 mod world;
 

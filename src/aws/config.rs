@@ -3,23 +3,27 @@
 use std::time::Duration;
 
 use aws_config::BehaviorVersion;
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_sdk_ecs::config::retry::{RetryConfig, RetryPartition, TokenBucket};
 use aws_sdk_ecs::config::timeout::TimeoutConfig;
+use aws_smithy_runtime_api::box_error::BoxError;
 use aws_types::SdkConfig;
 
-/// Reads the configuration from Lambda's environment. One HTTP client serves all SDK clients, so
-/// that they share its connections.
-pub async fn load_config() -> SdkConfig {
-    let tls = aws_smithy_http_client::tls::Provider::Rustls(
-        aws_smithy_http_client::tls::rustls_provider::CryptoMode::AwsLc,
-    );
-    let http = aws_smithy_http_client::Builder::new()
-        .tls_provider(tls)
-        .build_https();
-    aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .http_client(http)
-        .load()
-        .await
+use super::http::http_client;
+
+/// Reads the configuration from Lambda's environment, through `var` where the SDK does not read it
+/// itself. One HTTP client serves all SDK clients, so that they share its connections.
+///
+/// Credentials come from the environment alone, where Lambda sets them ("Defined runtime environment
+/// variables", AWS Lambda Developer Guide).
+///
+/// # Errors
+/// If the environment names certificates to trust, and none of them can be used.
+pub async fn load_config(var: impl Fn(&str) -> Option<String>) -> Result<SdkConfig, BoxError> {
+    let config = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .credentials_provider(EnvironmentVariableCredentialsProvider::new())
+        .http_client(http_client(var)?);
+    Ok(config.load().await)
 }
 
 /// Retries of reads that a restart needs. Five within some seconds outlast a throttle and a broken

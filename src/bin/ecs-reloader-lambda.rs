@@ -3,7 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
-use ecs_reloader::aws::Aws;
+use ecs_reloader::aws::{Aws, load_config};
 use ecs_reloader::lambda::Reloader;
 use ecs_reloader::report::{Level, Reporter, telemetry};
 use ecs_reloader::settings::{Settings, Vars};
@@ -58,10 +58,8 @@ async fn run(level: Level) -> Result<(), lambda_runtime::Error> {
         .var("AWS_LAMBDA_FUNCTION_NAME")
         .unwrap_or_else(|| env!("CARGO_PKG_NAME").to_owned());
     let reporter = Reporter::new(Box::new(io::stdout()), &function, level);
-    let aws = Aws::new(
-        &ecs_reloader::aws::load_config().await,
-        settings.concurrency,
-    );
+    let config = load_config(|name| ProcessEnv.var(name)).await?;
+    let aws = Aws::new(&config, settings.concurrency);
     let reloader = Reloader::new(aws, settings, reporter);
 
     let reloader = &reloader;

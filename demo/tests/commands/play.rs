@@ -96,6 +96,7 @@ impl CommandLine {
     async fn put_parameter(&self) {
         let config = aws_sdk_ssm::Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
             .endpoint_url(self.value("--endpoint-url"))
             .region(Region::new(self.value("--region")))
             .credentials_provider(self.credentials());
@@ -112,6 +113,7 @@ impl CommandLine {
     async fn deployments_in_progress(&self) -> usize {
         let config = aws_sdk_ecs::Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
             .endpoint_url(self.value("--endpoint-url"))
             .region(Region::new(self.value("--region")))
             .credentials_provider(self.credentials());
