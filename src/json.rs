@@ -84,6 +84,11 @@ impl fmt::Display for Malformed {
     }
 }
 
+/// Reads a document that may be one of another kind.
+pub(super) fn maybe<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
+    serde_json::from_str(text).ok()
+}
+
 /// Reads a document. Only a bad one is read a second time, to find the place of the mistake.
 pub(super) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Malformed> {
     serde_json::from_str(text).map_err(|error| {

@@ -23,7 +23,7 @@ const FEW_RECORDS: &str = "at most 1000 records";
 
 /// Most records of one invocation: "Configuring scaling behavior for SQS event source
 /// mappings", AWS Lambda Developer Guide.
-const MOST_RECORDS: usize = 10_000;
+pub(super) const MOST_RECORDS: usize = 10_000;
 
 /// The fields of a payload, read in one scan. Some of them show its kind. Those that only an event
 /// has may be anything until the kind is known.
