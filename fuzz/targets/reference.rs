@@ -17,18 +17,18 @@ fuzz_target!(|bytes: &[u8]| {
         let mut references = References::default();
         references.add(|| "field".to_owned(), &text, bare);
         let References {
-            followed,
+            unpinned,
             pinned,
-            unread,
+            invalid,
         } = &references;
 
         assert_eq!(references.len(), 1);
         assert!(
-            unread
+            invalid
                 .iter()
-                .all(|unread| unread.field == "field" && !unread.expected.is_empty())
+                .all(|one| one.field == "field" && !one.expected.is_empty())
         );
-        for term in followed.iter().chain(pinned) {
+        for term in unpinned.iter().chain(pinned) {
             let key = term.key(&home()).expect("a reference names one thing");
             assert!(term.matches(&key, &home()), "{term:?}");
             let of_parameter =
@@ -58,8 +58,8 @@ fuzz_target!(|bytes: &[u8]| {
                     .collect::<Vec<_>>()
             };
             assert_eq!(
-                (keys(&by_arn.followed), keys(&by_arn.pinned)),
-                (keys(followed), keys(pinned)),
+                (keys(&by_arn.unpinned), keys(&by_arn.pinned)),
+                (keys(unpinned), keys(pinned)),
                 "{text}"
             );
         }
@@ -67,7 +67,7 @@ fuzz_target!(|bytes: &[u8]| {
         // The owner of a service may write the same ARN into a watch tag.
         if text.starts_with("arn:") {
             let term = Term::parse(&text).ok().filter(|term| !term.is_prefix());
-            assert_eq!(term.as_ref(), followed.first());
+            assert_eq!(term.as_ref(), unpinned.first());
         }
     }
 });
