@@ -102,6 +102,10 @@ bench: binaries release ## Measure the function beside others, and write docs/pe
 gates: binaries release ## Hold instructions, calls, memory and package size against bench/baseline.json (valgrind); WRITE=1 replaces it
 	@$(CARGO_TARGET_DIR)/debug/bench gates --binary $(RELEASE)/ecs-reloader-lambda --parts $(RELEASE)/parts --folder $(CARGO_TARGET_DIR)/bench $(if $(WRITE),--write)
 
+.PHONY: rates
+rates: ## Measure how often a second events are decoded, matched and planned with 10,000 services
+	cargo bench --profile release --locked --package parts --bench rates
+
 .PHONY: build
 build: $(VENV)-sam/.installed $(VENV)-build/.installed ## Build the release for `sam deploy` (Python); ARCHITECTURE=x86_64 for the other
 	PATH="$(abspath $(VENV)-build/bin):$$PATH" SAM_CLI_TELEMETRY=0 $(VENV)-sam/bin/sam build --parameter-overrides Architecture=$(ARCHITECTURE)
