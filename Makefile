@@ -90,11 +90,12 @@ e2e: $(VENV)-e2e/.installed binaries ## Deploy template.yaml into ministack and 
 # The release of the function is what is counted; the program that counts is of the development profile.
 .PHONY: release
 release:
-	@cargo build --release --locked --package ecs-reloader --package parts --package floor --bins
+	@cargo build --release --locked --package ecs-reloader --package parts --bins
 
 # Without Python or Go their contestants are left out, and the page says so.
 .PHONY: bench
 bench: binaries release ## Measure the function beside others, and write docs/performance.md (valgrind; Python, Go); FULL=1 takes longer
+	@cargo build --release --locked --package ecs-reloader --package floor --bins
 	@$(MAKE) --no-print-directory $(VENV)-bench/.installed || true
 	@$(CARGO_TARGET_DIR)/debug/bench compare --binary $(RELEASE)/ecs-reloader-lambda --floor $(RELEASE)/floor --python $(VENV)-bench/bin/python --folder $(CARGO_TARGET_DIR)/bench $(if $(FULL),--full) $(if $(QUICK),--quick)
 

@@ -15,6 +15,7 @@ use crate::failure::Failure;
 use crate::figure::megabytes;
 use crate::gates::{self, Gates};
 use crate::stage::Setting;
+use crate::warm;
 
 /// Measures the function against the simulated account: over HTTPS, an address for each AWS service.
 ///
@@ -38,6 +39,14 @@ enum Command {
         /// Leave out the count of instructions.
         #[arg(long)]
         plain: bool,
+    },
+    /// Handle events in one process, and print what each took after the first.
+    Warm {
+        #[command(flatten)]
+        subject: Subject,
+        /// Events after the first.
+        #[arg(long, default_value_t = 3)]
+        events: u32,
     },
     /// Measure all contestants, in turn, and write the page.
     Compare(Compare),
@@ -92,6 +101,7 @@ pub(crate) async fn run(arguments: Arguments) -> ExitCode {
             rounds,
             plain,
         } => print_cold(&subject, rounds, plain).await,
+        Command::Warm { subject, events } => print_warm(&subject, events).await,
         Command::Compare(compare) => compare::run(&compare).await,
         Command::Gates(gates) => gates::run(&gates).await,
     };
@@ -129,5 +139,18 @@ async fn print_cold(subject: &Subject, rounds: usize, plain: bool) -> Result<boo
             counted.connections
         )?;
     }
+    Ok(true)
+}
+
+async fn print_warm(subject: &Subject, events: u32) -> Result<bool, Failure> {
+    let (contestant, setting) = (Contestant::ours(&subject.binary), subject.setting());
+    let warm = warm::measure(&contestant, &setting, &subject.folder, events).await?;
+    writeln!(
+        io::stdout(),
+        "{:.2} ms of CPU, {} calls, {} new connections",
+        warm.cpu.as_secs_f64() * 1e3,
+        warm.calls,
+        warm.connections,
+    )?;
     Ok(true)
 }

@@ -182,9 +182,10 @@ impl Run<'_> {
                 matching: *number,
                 ..Setting::default()
             };
+            let events = if *number < 1_000 { WARM_EVENTS } else { 1 };
             let mut row = Vec::new();
             for contestant in &self.contestants {
-                row.push(warm::measure(contestant, &setting, self.folder, WARM_EVENTS).await?);
+                row.push(warm::measure(contestant, &setting, self.folder, events).await?);
             }
             results.warm.push((*number, row));
         }

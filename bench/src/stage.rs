@@ -101,10 +101,19 @@ impl Setting {
             .deployed_ago(Duration::from_hours(48))
     }
 
-    /// Returns whether the service with this name watches the parameter.
-    fn is_matching(&self, name: &str) -> bool {
+    /// Returns whether the service with this name watches the parameter of a group.
+    fn is_matching(&self, name: &str, group: usize) -> bool {
         let place = name.rsplit('-').next().and_then(|place| place.parse().ok());
-        place.is_some_and(|place: usize| place < self.matching)
+        place.is_some_and(|place: usize| place < self.matching && place % self.groups == group)
+    }
+
+    /// The same, with as many services for each of so many events.
+    pub(crate) fn for_events(&self, events: usize) -> Self {
+        Self {
+            matching: self.matching * events,
+            groups: events,
+            ..self.clone()
+        }
     }
 }
 
@@ -113,6 +122,8 @@ pub(crate) struct Stage {
     pub(crate) account: Account,
     setting: Setting,
     contestant: Contestant,
+    /// The events so far.
+    events: usize,
     function: RuntimeApi,
     lines: UnboundedReceiver<LogLine>,
     callgrind: Option<Callgrind>,
@@ -156,6 +167,7 @@ impl Stage {
             account,
             setting: setting.clone(),
             contestant: contestant.clone(),
+            events: 0,
             function: RuntimeApi::cold(configuration, sender),
             lines,
             callgrind,
@@ -164,18 +176,20 @@ impl Stage {
         })
     }
 
-    /// Changes the first parameter, hands the event over, and checks what was done. Returns what the
-    /// process used since it started.
+    /// Changes the parameter of the next group, hands the event over, and checks what was done.
+    /// Returns what the process used since it started. Each event has services of its own: a service
+    /// that was deployed within the hour would need more calls.
     pub(crate) async fn event(&mut self) -> Result<Usage, Failure> {
         let before = Before::of(&self.account).await?;
-        let changed = event::change(&self.account, &parameter(0));
+        let changed = event::change(&self.account, &parameter(self.events));
         // The change is over for everyone when its second is: events tell only the second.
         clock::end_of_second(changed.at).await;
         let payload = event::payload(&self.account, &[changed]);
         self.invoke(payload).await?;
         let usage = self.usage()?;
-        let (way, setting) = (self.contestant.way, &self.setting);
-        let compared = before.compare(&self.account, way, |name| setting.is_matching(name));
+        let (way, setting, group) = (self.contestant.way, &self.setting, self.events);
+        self.events += 1;
+        let compared = before.compare(&self.account, way, |name| setting.is_matching(name, group));
         compared.await.map_err(|error| self.with_log(&error))?;
         Ok(usage)
     }

@@ -14,6 +14,8 @@ pub(crate) struct Warm {
     pub(crate) cpu: Duration,
     /// API calls.
     pub(crate) calls: usize,
+    /// Connections that were opened for it.
+    pub(crate) connections: usize,
 }
 
 /// The mean of so many events after the first one.
@@ -23,17 +25,23 @@ pub(crate) async fn measure(
     folder: &Path,
     events: u32,
 ) -> Result<Warm, Failure> {
-    let mut stage = Stage::set(contestant, setting, folder, false).await?;
+    let number = usize::try_from(events)?;
+    let setting = setting.for_events(1 + number);
+    let mut stage = Stage::set(contestant, &setting, folder, false).await?;
     let first = stage.event().await?.cpu;
-    let calls = stage.account.calls().len();
+    let (calls, connections) = (stage.account.calls().len(), stage.connections());
     let mut last = first;
     for _ in 0..events {
         last = stage.event().await?.cpu;
     }
-    let calls = stage.account.calls().len() - calls;
+    let (calls, connections) = (
+        stage.account.calls().len() - calls,
+        stage.connections() - connections,
+    );
     stage.end().await?;
     Ok(Warm {
         cpu: last.saturating_sub(first) / events,
-        calls: calls / usize::try_from(events)?,
+        calls: calls / number,
+        connections: connections / number,
     })
 }

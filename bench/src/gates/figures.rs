@@ -12,6 +12,9 @@ use crate::parts::Part;
 use crate::stage::{Setting, Stage};
 use crate::storm;
 
+/// Events after the first one.
+const WARM: u64 = 3;
+
 /// The programs that are measured.
 #[derive(Debug, Args)]
 pub(crate) struct Programs {
@@ -99,19 +102,21 @@ pub(crate) async fn measure(programs: &Programs) -> Result<Vec<Figure>, Failure>
 
 /// The cold start, and an event after it.
 async fn starts(programs: &Programs) -> Result<Vec<Figure>, Failure> {
-    const WARM: u64 = 3;
     let (ours, native) = (Contestant::ours(&programs.binary), Setting::default());
     let amazon = Setting {
         roots: Roots::Amazon,
         ..Setting::default()
     };
-    let cold = instructions(&ours, &native, &programs.folder, 1).await?;
-    let few_roots = instructions(&ours, &amazon, &programs.folder, 1).await?;
-    let warm = instructions(&ours, &native, &programs.folder, 1 + WARM).await?;
+    let several = native.for_events(usize::try_from(1 + WARM)?);
+    let folder = &programs.folder;
+    let cold = instructions(&ours, &native, folder, 1).await?;
+    let few_roots = instructions(&ours, &amazon, folder, 1).await?;
+    let one = instructions(&ours, &several, folder, 1).await?;
+    let all = instructions(&ours, &several, folder, 1 + WARM).await?;
     Ok(vec![
         Figure::count("instructions, cold start, 145 native roots", cold),
         Figure::count("instructions, cold start, Amazon's roots", few_roots),
-        Figure::count("instructions, warm event", warm.saturating_sub(cold) / WARM),
+        Figure::count("instructions, warm event", all.saturating_sub(one) / WARM),
     ])
 }
 
