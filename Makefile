@@ -95,7 +95,7 @@ release:
 # Without Python or Go their contestants are left out, and the page says so.
 .PHONY: bench
 bench: binaries release ## Measure the function beside others, and write docs/performance.md (valgrind; Python, Go); FULL=1 takes longer
-	@cargo build --release --locked --package ecs-reloader --package floor --bins
+	@cargo build --release --locked --package floor
 	@$(MAKE) --no-print-directory $(VENV)-bench/.installed || true
 	@$(CARGO_TARGET_DIR)/debug/bench compare --binary $(RELEASE)/ecs-reloader-lambda --floor $(RELEASE)/floor --python $(VENV)-bench/bin/python --folder $(CARGO_TARGET_DIR)/bench $(if $(FULL),--full) $(if $(QUICK),--quick)
 

@@ -42,6 +42,11 @@ fn head(results: &Results) -> String {
     format!("Written by `make bench`:\n\n{}\n", lines.join("\n"))
 }
 
+/// A dash stands for what was not counted.
+fn instructions(colds: &Colds) -> String {
+    colds.instructions.map_or_else(|| "–".to_owned(), grouped)
+}
+
 fn milliseconds(duration: Duration) -> String {
     format!("{:.2}", duration.as_secs_f64() * 1e3)
 }
@@ -74,7 +79,7 @@ fn cold(results: &Results, all: &[Colds]) -> Table {
             entry.calls.to_owned(),
             calls.to_string(),
             connections.to_string(),
-            colds.instructions.map(grouped).unwrap_or_default(),
+            instructions(colds),
             milliseconds(colds.cpu()),
             ratio(colds.cpu(), ours),
             grouped(colds.faults()),
@@ -116,10 +121,9 @@ fn bursts(results: &Results) -> Table {
     for (place, entry) in results.contestants.iter().enumerate() {
         let all = results.bursts.iter().filter_map(|(_, row)| row.get(place));
         let cells = all.flat_map(|colds| {
-            let instructions = colds.instructions.map(grouped).unwrap_or_default();
             [
                 milliseconds(colds.cpu()),
-                instructions,
+                instructions(colds),
                 colds.calls().1.to_string(),
             ]
         });
