@@ -7,6 +7,7 @@ use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_sdk_ecs::config::retry::{RetryConfig, RetryPartition, TokenBucket};
 use aws_sdk_ecs::config::timeout::TimeoutConfig;
 use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_types::SdkConfig;
 
 use super::http::http_client;
@@ -22,6 +23,9 @@ use super::http::http_client;
 pub async fn load_config(var: impl Fn(&str) -> Option<String>) -> Result<SdkConfig, BoxError> {
     let config = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .credentials_provider(EnvironmentVariableCredentialsProvider::new())
+        // Every attempt has a timeout: to measure the throughput of its body as well would cost each
+        // call three percent.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .http_client(http_client(var)?);
     Ok(config.load().await)
 }
