@@ -92,9 +92,11 @@ fn stale(history: &History, thing: &str, written: Timestamp, restart: &Restart) 
     others
         .filter(|other| {
             let past = history.record().past(&other.name);
-            // The tasks of a hooked deployment, or of a rollback, may start after the change.
+            // The tasks of a hooked deployment, of a rollback, or of a deployment whose first tasks
+            // failed, may start after the change.
             let may_start_later = |past: &HistoryView| {
-                (!other.hooks.is_empty() || past.rolled_back_at.is_some())
+                let is_slow = !other.hooks.is_empty() || !past.failures.is_empty();
+                (is_slow || past.rolled_back_at.is_some())
                     && past.finished_at.is_none_or(|end| end >= written)
             };
             let since = |past: &HistoryView| {
