@@ -1,7 +1,8 @@
 //! Promise 4: a restart that no person requested comes `min-interval` after the deployment before
 //! it.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
+use sim::HistoryView;
 
 use super::owed::request;
 use super::{Breach, Promise};
@@ -59,7 +60,32 @@ fn excuse(history: &History, subject: &Subject, restart: &Restart) -> Option<Exc
     };
     let requested = || {
         let at = request(history, restart)?;
-        Some(Kind::Requested.by(format!("the request of {at} for {}", restart.service)))
+        let request = format!("the request of {at} for {}", restart.service);
+        let lost = lost_since(history, restart, at);
+        Some(Kind::Requested.by(match lost {
+            Some(lost) => format!("{request}, whose restart {} was lost", lost.deployment),
+            None => request,
+        }))
     };
     raced.or_else(requested).or_else(unread)
+}
+
+/// The last restart after a request that a failed deployment superseded: the request is still to be
+/// met, so it explains one more restart.
+fn lost_since<'h>(
+    history: &'h History,
+    restart: &Restart,
+    requested: Timestamp,
+) -> Option<&'h HistoryView> {
+    let record = history.record();
+    let past = record.past(&restart.service);
+    let failed_at = |end: Timestamp| {
+        let mut next = past.iter().filter(|next| next.created_at == end);
+        next.any(|next| next.status.starts_with("ROLLBACK"))
+    };
+    past.iter()
+        .filter(|past| requested <= past.created_at && past.created_at < restart.at)
+        .filter(|past| past.status == "STOPPED" && record.is_ours(&restart.service, past))
+        .filter(|past| past.finished_at.is_some_and(failed_at))
+        .max_by_key(|past| past.created_at)
 }
