@@ -10,7 +10,7 @@ use super::owed::request;
 use super::{Breach, Promise};
 use crate::function::Ran;
 use crate::history::History;
-use crate::record::{Record, Restart};
+use crate::record::Restart;
 use crate::subject::Subject;
 
 /// A rollout that another process started within this time may be unknown.
@@ -162,61 +162,97 @@ fn watchers<'a>(
 fn held_for_nothing(history: &History, line: &Value) -> Option<Breach> {
     let service = line["service"].as_str()?;
     let at: Timestamp = line["timestamp"].as_str()?.parse().ok()?;
-    let record = history.record();
-    let ran = record.ran_by(line, at);
-    let runs = |other: &Subject, changed_at: Timestamp| {
-        // The invocation waits until a change has settled, which may be known to the second only.
-        let settled = changed_at + history.choices.settle() + A_SECOND;
-        let next_turn = at + history.choices.turns(1).max(A_SECOND);
-        let had_no_time = ran.is_some_and(|ran| ran.works_until() <= settled.max(next_turn));
-        record.past(&other.name).iter().any(|past| {
-            let may_start_later = had_no_time
-                || ran.is_some_and(|ran| has_failed_to_start(record, ran, other, past, at));
-            let until = if may_start_later {
-                at + AN_INVOCATION
-            } else {
-                at
-            };
-            let is_of_the_change = changed_at < past.created_at && past.created_at <= until;
-            is_of_the_change && past.finished_at.is_none_or(|end| at - AN_INVOCATION <= end)
-        })
-    };
-    let rollouts_of = |change: &Value| {
+    let ran = history.record().ran_by(line, at);
+    let hold = Hold { history, ran, at };
+    let places_of = |change: &Value| {
         // An object is named as it is, or in its decoded form.
         let thing = change["key"].as_str()?.replace("%2B", "+");
         let changed_at: Timestamp = change["changed_at"].as_str()?.parse().ok()?;
         let others = watchers(history, &thing, service);
-        Some(others.filter(|other| runs(other, changed_at)).count())
+        let with_place = others.filter(|other| hold.has_place(other, changed_at));
+        Some(with_place.count())
     };
     let changes = line["changes"].as_array()?;
-    let most = changes.iter().filter_map(rollouts_of).max()?;
-    // Some restarts of the same plan may fail, and start no rollout.
-    let mut calls = ran.into_iter().flat_map(|ran| record.calls_of(ran, at));
-    let has_failed = calls.any(|call| is_of_a_start(call) && !call.took_effect());
-    (most < history.choices.max_in_flight() && !has_failed).then(|| {
+    let most = changes.iter().filter_map(places_of).max()?;
+    (most < history.choices.max_in_flight()).then(|| {
         Breach::of(format!(
             "4: {service} was held at {at} while {most} rollouts ran"
         ))
     })
 }
 
-fn is_of_a_start(call: &Call) -> bool {
-    ["DescribeServices", "UpdateService"].contains(&call.operation.as_str())
+/// A line that names the limit, and the invocation that wrote it.
+struct Hold<'a> {
+    history: &'a History,
+    ran: Option<&'a Ran>,
+    at: Timestamp,
 }
 
-/// True if the invocation that wrote a line planned a rollout of another service, and a call for it
-/// failed: it begins after the line.
-fn has_failed_to_start(
-    record: &Record,
-    ran: &Ran,
-    other: &Subject,
-    past: &HistoryView,
-    at: Timestamp,
-) -> bool {
-    let has_failed = |call: &Call| {
-        is_of_a_start(call)
-            && call.result != CallResult::Ok
-            && call.target.split(',').any(|name| name == other.name)
-    };
-    record.is_ours(&other.name, past) && record.calls_of(ran, at).any(has_failed)
+impl Hold<'_> {
+    /// True if another service had a place in the limit of a change: its rollout ran, or the plan
+    /// gave it the place and its restart came to nothing.
+    fn has_place(&self, other: &Subject, changed_at: Timestamp) -> bool {
+        let past = self.history.record().past(&other.name);
+        past.iter().any(|past| self.runs(other, past, changed_at)) || self.was_planned(other)
+    }
+
+    fn runs(&self, other: &Subject, past: &HistoryView, changed_at: Timestamp) -> bool {
+        let until = if self.had_no_time(other, changed_at) {
+            self.at + AN_INVOCATION
+        } else {
+            self.at
+        };
+        let is_of_the_change = changed_at < past.created_at && past.created_at <= until;
+        (is_of_the_change || self.renews_tasks(other, past, changed_at))
+            && past
+                .finished_at
+                .is_none_or(|end| self.at - AN_INVOCATION <= end)
+    }
+
+    /// True if the invocation ended before the changes of a service had settled, which may be known
+    /// to the second only, or before the next turn. All changes that the service watches must have
+    /// settled.
+    fn had_no_time(&self, other: &Subject, changed_at: Timestamp) -> bool {
+        let asked = self.history.asked_changes(self.at);
+        let newest = asked
+            .filter(|(_, thing)| other.watches(thing))
+            .map(|(at, _)| at)
+            .fold(changed_at, Timestamp::max);
+        let settled = newest + self.history.choices.settle() + A_SECOND;
+        let next_turn = self.at + self.history.choices.turns(1).max(A_SECOND);
+        self.ran
+            .is_some_and(|ran| ran.works_until() <= settled.max(next_turn))
+    }
+
+    /// True if a rollout stood at a hook when the change came, so that its tasks may be newer than
+    /// the change, and the invocation listed the tasks.
+    fn renews_tasks(&self, other: &Subject, past: &HistoryView, changed_at: Timestamp) -> bool {
+        let stood = past.hooks.iter().any(|hook| {
+            hook.began_at <= changed_at && hook.ended_at.is_none_or(|end| changed_at < end)
+        });
+        stood
+            && self
+                .calls_for(other)
+                .any(|call| call.operation == "ListTasks" && call.result == CallResult::Ok)
+    }
+
+    /// True if the invocation planned a restart of a service: only a planned restart describes its
+    /// service again, or calls for it. The restart came to nothing if the call failed, or if the
+    /// new description decided otherwise.
+    fn was_planned(&self, other: &Subject) -> bool {
+        let is_described = |call: &&Call| call.operation == "DescribeServices";
+        let has_failed = |call: &Call| {
+            ["DescribeServices", "UpdateService"].contains(&call.operation.as_str())
+                && call.result != CallResult::Ok
+        };
+        self.calls_for(other).any(has_failed)
+            || self.calls_for(other).filter(is_described).count() > 1
+    }
+
+    /// The calls of the invocation that name a service.
+    fn calls_for<'s>(&'s self, other: &'s Subject) -> impl Iterator<Item = &'s Call> {
+        let ran = self.ran.into_iter();
+        ran.flat_map(|ran| self.history.record().calls_of(ran, self.at))
+            .filter(|call| call.target.split(',').any(|name| name == other.name))
+    }
 }
