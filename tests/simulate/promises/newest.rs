@@ -9,6 +9,7 @@ use sim::{HistoryView, StaleTask};
 use super::reported::written_at;
 use super::{Breach, Promise};
 use crate::history::History;
+use crate::record::Record;
 use crate::stale;
 
 pub(crate) struct Newest;
@@ -25,7 +26,9 @@ impl Promise for Newest {
             let ended = stale::ended_restart(history, &task, jiff::Timestamp::MAX);
             // A deployment of others is not followed if no change waits for it.
             let is_reported = ended.as_ref().is_none_or(|(past, _)| {
-                !history.record().is_ours(&task.service, past) || reports_end(lines, &task, past)
+                !history.record().is_ours(&task.service, past)
+                    || is_unknown(history.record(), past)
+                    || reports_end(lines, &task, past)
             });
             let excuse = stale::excuse(history, &task, jiff::Timestamp::MAX);
             let last = reported.get(&(task.service.as_str(), task.thing.as_str()));
@@ -39,6 +42,15 @@ impl Promise for Newest {
         }
         breaches.into_values().collect()
     }
+}
+
+/// True if the invocation that started a deployment was lost, and no message brings it again: a
+/// person invoked the function directly.
+fn is_unknown(record: &Record, past: &HistoryView) -> bool {
+    let mut calls = record.calls_for_restarts();
+    let call = calls.find(|call| call.deployment.as_deref() == Some(&*past.deployment));
+    call.and_then(|call| Some((record.ran_of(call)?, call)))
+        .is_some_and(|(ran, call)| ran.request_id == "direct" && ran.was_lost_with(call))
 }
 
 /// The last reason that was reported of each service and key.
