@@ -13,6 +13,9 @@ pub(crate) const SLACK: SignedDuration = SignedDuration::from_mins(8);
 /// A service whose restart was refused is tried again within half to one and a half of five minutes.
 const REFUSED_FOR: SignedDuration = SignedDuration::from_mins(9);
 
+/// The code with which Amazon ECS refuses a service that has too many active deployments.
+const TOO_MANY_DEPLOYMENTS: &str = "InvalidParameterException";
+
 /// A time in which no restart is due.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Span {
@@ -50,6 +53,7 @@ pub(crate) fn all(history: &History, subject: &Subject) -> Vec<Span> {
     spans.extend(rollouts(history, subject));
     spans.extend(others_in_flight(history, subject));
     spans.extend(others_refused(history, subject));
+    spans.extend(refused(history, subject));
     spans.sort_by_key(|span| span.from);
     spans
 }
@@ -131,6 +135,22 @@ fn others_refused(history: &History, subject: &Subject) -> Vec<Span> {
     let mut spans = Vec::new();
     while let Some(call) = tried.next() {
         if call.target != subject.name && is_refused(call) {
+            let next = tried.peek().map_or(Timestamp::MAX, |next| next.time);
+            let until = next.min(call.time + REFUSED_FOR);
+            spans.push(Span::unknown(call.time, until));
+        }
+    }
+    spans
+}
+
+/// Amazon ECS refuses a restart while too many deployments are active: from the refusal until the
+/// function tries the service again.
+fn refused(history: &History, subject: &Subject) -> Vec<Span> {
+    let calls = history.record().calls_for_restarts();
+    let mut tried = calls.filter(|call| call.target == subject.name).peekable();
+    let mut spans = Vec::new();
+    while let Some(call) = tried.next() {
+        if matches!(&call.result, CallResult::Error(code) if code == TOO_MANY_DEPLOYMENTS) {
             let next = tried.peek().map_or(Timestamp::MAX, |next| next.time);
             let until = next.min(call.time + REFUSED_FOR);
             spans.push(Span::unknown(call.time, until));
