@@ -90,11 +90,15 @@ fn its_tasks_fail(history: &History, subject: &Subject, by: Timestamp) -> Option
     let has_failed =
         newest.ended_by == Some(EndedBy::CircuitBreaker) || newest.finished_at.is_none();
     // A newer change allows the next restart, unless it is ignored or reaches too many services.
+    // Only a sweep finds one that was made before the service watched its key.
+    let is_known = |at: Timestamp, thing: &str| {
+        subject.has_always_watched(thing) || subject.widened_at <= at || history.last_sweep_at < by
+    };
     let own = subject.writes().then(|| history.own_writes(OWN));
     let own = own.into_iter().flatten().map(|at| (at, OWN));
     let changes = history.asked_changes(by).chain(own);
     let newest_change = changes
-        .filter(|(at, thing)| *at < by && subject.watches(thing))
+        .filter(|(at, thing)| *at < by && subject.watches(thing) && is_known(*at, thing))
         .filter(|(at, thing)| !history.was_ignored(thing, *at, by))
         .filter(|(_, thing)| history.reached(thing) <= history.choices.max_services())
         .map(|(at, _)| at)
