@@ -78,6 +78,7 @@ pub fn defer(
         };
         let keys = keys.of(resolution, remaining);
         let (at, attempt) = next_attempt(resolution, remaining, &keys, &new_keys, policy, now);
+        let ages_by = attempt.waited.saturating_sub(resolution.attempt.waited);
         if attempt.waited > policy.hold_limit {
             let id = resolution.service.clone();
             let after = policy.hold_limit;
@@ -90,6 +91,7 @@ pub fn defer(
                 keys,
                 at,
                 attempt,
+                ages_by: ages_by.max(SignedDuration::ZERO),
             });
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::arn::ServiceId;
 use crate::domain::backoff::Attempt;
@@ -25,6 +25,8 @@ pub(super) struct Due<'a> {
     pub(super) keys: Arc<BTreeSet<Key>>,
     pub(super) at: Timestamp,
     pub(super) attempt: Attempt,
+    /// The part of its wait that the pause until `at` adds. A wait with a known end does not age.
+    pub(super) ages_by: SignedDuration,
 }
 
 /// The sets of keys that services are due for, each kept once, and computed once for services that
@@ -102,7 +104,7 @@ pub(super) fn kept_together(mut due: Vec<Due<'_>>, max_in_flight: usize) -> Vec<
     let Some(first) = first else { return due };
     for (due, _) in due.iter_mut().zip(counted).filter(|(_, counted)| *counted) {
         let attempt = std::mem::take(&mut due.attempt);
-        due.attempt = attempt.sooner(due.at.duration_since(first));
+        due.attempt = attempt.sooner(due.at.duration_since(first).min(due.ages_by));
         due.at = first;
     }
     due

@@ -372,3 +372,26 @@ fn services_of_a_change_that_are_more_than_may_run_at_once_return_together() {
     assert_eq!(groups(2), [1, 1], "as many as may run at once");
     assert_eq!(groups(3), [3], "one more");
 }
+
+#[test]
+fn a_hold_with_a_known_end_that_returns_sooner_with_others_keeps_its_age() {
+    let attempt = Attempt {
+        waited: SignedDuration::from_hours(3),
+        ..Attempt::default()
+    };
+    let held = |(name, end): (&str, i64)| {
+        let held = Resolution {
+            service: id(name),
+            attempt: attempt.clone(),
+            ..resolution(Reason::OutsideWindow, Some(at(end)))
+        };
+        (id(name), held)
+    };
+    let resolutions = [("a", 600), ("b", 3600), ("c", 7200)].map(held);
+
+    let messages = defer(&batch(), &resolutions.into(), &POLICY, now()).messages;
+
+    let attempts = messages.iter().flat_map(|one| one.work.attempts.values());
+    let waited: Vec<_> = attempts.map(|one| one.waited).collect();
+    assert_eq!((messages.len(), waited), (1, vec![attempt.waited; 3]));
+}
