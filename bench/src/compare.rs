@@ -58,6 +58,11 @@ pub(crate) async fn run(compare: &Compare) -> Result<bool, Failure> {
         folder: &compare.folder,
     };
     let mut results = Results {
+        command: match (compare.quick, compare.full) {
+            (true, _) => "make bench QUICK=1",
+            (_, true) => "make bench FULL=1",
+            _ => "make bench",
+        },
         head: machine::head(&compare.programs.versions())?,
         missing,
         contestants: run.entries()?,

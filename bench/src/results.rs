@@ -9,6 +9,8 @@ use crate::warm::Warm;
 /// One run.
 #[derive(Debug, Default)]
 pub(crate) struct Results {
+    /// The command of the run.
+    pub(crate) command: &'static str,
     /// Each line of the head: the machine, the versions, the date.
     pub(crate) head: Vec<String>,
     /// What is missing, and why.

@@ -39,7 +39,11 @@ fn head(results: &Results) -> String {
         .iter()
         .map(|what| format!("* left out: {what}"));
     let lines: Vec<_> = lines.chain(missing).collect();
-    format!("Written by `make bench`:\n\n{}\n", lines.join("\n"))
+    format!(
+        "Written by `{}`:\n\n{}\n",
+        results.command,
+        lines.join("\n")
+    )
 }
 
 /// A dash stands for what was not counted.
