@@ -40,8 +40,8 @@ const MAX_FAILED_CALLS: u32 = 5;
 /// start at once.
 const TURN_LASTS: Duration = Duration::from_secs(1);
 
-/// The most calls under way at once. Each has a connection to itself, and a new connection costs as
-/// much as thirty calls. At five calls a second, eight are enough while a call takes 1.6 seconds.
+/// The most calls under way at once. Each has a connection to itself, and a new connection costs
+/// more than a call. At five calls a second, eight are enough while a call takes 1.6 seconds.
 const CALLS_IN_FLIGHT: usize = 8;
 
 /// The time by which the clock of Amazon ECS may be behind ours.
