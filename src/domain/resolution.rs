@@ -30,7 +30,8 @@ pub struct Resolution {
     pub ended: Option<EndedRollout>,
     /// The rollout that is followed from now on.
     pub rollout: Option<Rollout>,
-    /// The changes that may affect it, if its task definition could not be read.
+    /// The changes that are decided again, because a task definition could not be read: its own, or
+    /// one that counts for `blast-radius`.
     pub undecided: Arc<BTreeSet<Key>>,
     /// The attempts before this one.
     pub attempt: Attempt,

@@ -45,7 +45,7 @@ pub(super) struct Discovered {
     /// The number of task definitions that were read.
     pub(super) task_definitions: usize,
     /// Sets of keys, each once.
-    keys: Shared<BTreeSet<Key>>,
+    pub(super) keys: Shared<BTreeSet<Key>>,
 }
 
 /// A service whose task definition was read, or the error.

@@ -165,6 +165,30 @@ async fn task_definitions_that_are_not_known_yet_do_not_narrow_the_reach() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_change_that_was_refused_for_an_unread_task_definition_is_decided_again() {
+    let watching = |name| service(name).watching("ssm:/app/db");
+    let other = auto("web/other", task_definition().secret("DB", "/other/db"));
+    let services = [watching("web/one"), watching("web/two"), other];
+    let scenario = Scenario::set_to([("RELOADER_MAX_SERVICES", "2")], services)
+        .await
+        .with_queue();
+    let healed_at = scenario.account.now() + Duration::from_mins(1);
+    let failing = Fault::server_error(DESCRIBE_TASK_DEFINITION, 500).until(healed_at);
+    scenario.account.inject(failing);
+
+    scenario.account.put_parameter("/app/db");
+    scenario.account.settle().await;
+
+    let refused = scenario.first_line("reason", "blast-radius");
+    assert_eq!(refused["will_retry"], true, "{refused:#}");
+    assert!(
+        text(&refused["detail"]).contains("task definition"),
+        "{refused:#}"
+    );
+    assert_eq!(scenario.restarted(), ["web/one", "web/two"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_third_partys_service_without_a_task_set_is_not_affected() {
     let scenario = Scenario::with([service("web/foreign")
         .watching("auto")
