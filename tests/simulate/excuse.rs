@@ -64,6 +64,9 @@ kinds! {
     Requested = "4: requested", at most 25,
     /// The deployment history could not be read, which never blocks a restart.
     HistoryUnread = "3, 4 and 8: history not read", at most 40,
+    /// Where a change returns for some of its services, the others count only if the process knows
+    /// that they are affected.
+    Uncounted = "4: a service that says `auto` was not counted", at most 1,
     /// The list of ignored keys could not be read.
     IgnoredUnread = "3: ignored keys not read", at most 4,
     /// An object was written whose key, form-URL-decoded, is a key that the service watches. It is

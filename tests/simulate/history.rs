@@ -11,7 +11,7 @@ use serde_json::Value;
 use sim::{Account, StaleTask};
 
 use crate::choices::Choices;
-use crate::function::Function;
+use crate::function::{End, Function};
 use crate::happening::Happening;
 use crate::holds::Span;
 use crate::record::Record;
@@ -185,6 +185,26 @@ impl History {
             .copied()
             .filter(move |(at, _)| *at <= by)
             .chain(claims)
+    }
+
+    /// The same, without those that a person reported in an invocation that was lost: nothing brings
+    /// them again.
+    pub(crate) fn heard_changes(
+        &self,
+        by: Timestamp,
+    ) -> impl Iterator<Item = (Timestamp, &'static str)> + '_ {
+        let lost = |requested_at: Timestamp| {
+            let mut ran = self.record().ran.iter();
+            ran.any(|ran| {
+                ran.from == requested_at && ran.request_id == "direct" && ran.end != End::Answered
+            })
+        };
+        let is_lost = move |at: Timestamp, thing: &str| {
+            let mut claims = self.claims.iter();
+            claims.any(|claim| claim.thing == thing && claim.at == at && lost(claim.requested_at))
+        };
+        self.asked_changes(by)
+            .filter(move |(at, thing)| self.writes.contains(&(*at, *thing)) || !is_lost(*at, thing))
     }
 
     /// The instants of all changes for which a service may be restarted.

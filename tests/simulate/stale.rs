@@ -96,7 +96,7 @@ fn its_tasks_fail(history: &History, subject: &Subject, by: Timestamp) -> Option
     };
     let own = subject.writes().then(|| history.own_writes(OWN));
     let own = own.into_iter().flatten().map(|at| (at, OWN));
-    let changes = history.asked_changes(by).chain(own);
+    let changes = history.heard_changes(by).chain(own);
     let newest_change = changes
         .filter(|(at, thing)| *at < by && subject.watches(thing) && is_known(*at, thing))
         .filter(|(at, thing)| !history.was_ignored(thing, *at, by))

@@ -145,18 +145,15 @@ impl History {
 
     /// Lets time pass until the queue is empty. Work that waits for a window may take days.
     async fn settle(&mut self) {
-        let settled = async {
-            for _ in 0..DAYS {
-                self.account.settle().await;
-                if self.account.messages(QUEUE).is_empty() {
-                    break;
-                }
+        for _ in 0..DAYS {
+            tokio::select! {
+                biased;
+                () = self.account.settle() => {}
+                () = self.account.until_called(A_STORM) => self.stormy = true,
             }
-        };
-        tokio::select! {
-            biased;
-            () = settled => {}
-            () = self.account.until_called(A_STORM) => self.stormy = true,
+            if self.stormy || self.account.messages(QUEUE).is_empty() {
+                break;
+            }
         }
     }
 

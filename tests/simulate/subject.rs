@@ -299,6 +299,12 @@ impl Subject {
         self.terms.iter().any(|term| names(term, thing)) && !self.terms.iter().any(is_excluded)
     }
 
+    /// True if only its task definition decides that it reads this.
+    pub(crate) fn reads_by_auto_alone(&self, thing: &str) -> bool {
+        let mut others = self.terms.iter().filter(|term| **term != "auto");
+        self.reads(thing) && !others.any(|term| names(term, thing))
+    }
+
     pub(crate) fn watches(&self, thing: &str) -> bool {
         thing != IGNORED && self.reads(thing)
     }

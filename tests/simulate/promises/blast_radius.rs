@@ -1,11 +1,14 @@
 //! Promise 4: a change that reaches more services than `RELOADER_MAX_SERVICES`, or than the person
 //! who reports it allows, restarts none.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
-use sim::HistoryView;
+use sim::{CallResult, HistoryView};
 
 use super::owed::{newest_cover, request};
 use super::{Breach, Promise};
+use crate::excuse::Kind;
 use crate::history::History;
 use crate::record::Restart;
 use crate::subject::Subject;
@@ -22,21 +25,64 @@ impl Promise for BlastRadius {
         let mut breaches = Vec::new();
         for subject in &history.subjects {
             for restart in history.record().restarts(&subject.name) {
-                if !is_allowed(history, subject, restart) {
-                    let what = format!(
-                        "4: {} was restarted at {} for a change that reaches too many",
-                        subject.name, restart.at
-                    );
-                    breaches.push(Breach::about(&restart.deployment, what, None));
+                if is_allowed(history, subject, restart, &BTreeSet::new()) {
+                    continue;
                 }
+                let what = format!(
+                    "4: {} was restarted at {} for a change that reaches too many",
+                    subject.name, restart.at
+                );
+                let uncounted = uncounted(history, restart);
+                let excuse = is_allowed(history, subject, restart, &uncounted).then(|| {
+                    let proof = format!("no DescribeTaskDefinition of {uncounted:?} by then");
+                    Kind::Uncounted.by(proof)
+                });
+                breaches.push(Breach::about(&restart.deployment, what, excuse));
             }
         }
         breaches
     }
 }
 
-/// True if a restart is for a request, or for a change that reaches few enough services.
-fn is_allowed(history: &History, subject: &Subject, restart: &Restart) -> bool {
+/// The services that say `auto`, do not roll, and whose task definitions the process had not read
+/// before a restart: they do not count where a change returns for others.
+fn uncounted<'a>(history: &'a History, restart: &Restart) -> BTreeSet<&'a str> {
+    let record = history.record();
+    let is_read = |subject: &Subject| {
+        let (_, name) = subject.name.split_once('/').unwrap();
+        let family = format!("task-definition/{name}:");
+        record.calls.iter().any(|call| {
+            call.operation == "DescribeTaskDefinition"
+                && call.principal == restart.by
+                && call.result == CallResult::Ok
+                && call.time <= restart.at
+                && call.target.contains(&family)
+        })
+    };
+    let rolls = |subject: &Subject| {
+        let mut past = record.past(&subject.name).iter();
+        past.any(|past| {
+            past.created_at <= restart.at && past.finished_at.is_none_or(|end| restart.at <= end)
+        })
+    };
+    let automatic = history
+        .subjects
+        .iter()
+        .filter(|subject| subject.terms.contains(&"auto"));
+    automatic
+        .filter(|subject| !rolls(subject) && !is_read(subject))
+        .map(|subject| subject.name.as_str())
+        .collect()
+}
+
+/// True if a restart is for a request, or for a change that reaches few enough services, some of
+/// which do not count.
+fn is_allowed(
+    history: &History,
+    subject: &Subject,
+    restart: &Restart,
+    uncounted: &BTreeSet<&str>,
+) -> bool {
     let covered = newest_cover(history, restart, restart.history_unread.is_some());
     let is_newer = |at: Timestamp| {
         restart.raced.is_some()
@@ -49,18 +95,20 @@ fn is_allowed(history: &History, subject: &Subject, restart: &Restart) -> bool {
             let is_decoded = subject.watches_decoded(thing);
             is_newer(at)
                 && (is_decoded
-                    || (subject.reads(thing) && is_few_enough(history, thing, at, restart)))
+                    || (subject.reads(thing)
+                        && is_few_enough(history, thing, at, restart, uncounted)))
         })
 }
 
-/// True if a change may restart all services that it still reaches.
+/// True if a change may restart all services that it still reaches, some of which do not count.
 pub(super) fn is_few_enough(
     history: &History,
     thing: &str,
     at: Timestamp,
     restart: &Restart,
+    uncounted: &BTreeSet<&str>,
 ) -> bool {
-    stale(history, thing, at, restart) < limit(history, thing, at, restart.at)
+    stale(history, thing, at, restart, uncounted) < limit(history, thing, at, restart.at)
 }
 
 /// The most services that a change of this instant may restart. A person may lower the limit for
@@ -80,9 +128,16 @@ fn limit(history: &History, thing: &str, at: Timestamp, by: Timestamp) -> usize 
 }
 
 /// The number of other services that a change still reached after a restart.
-fn stale(history: &History, thing: &str, written: Timestamp, restart: &Restart) -> usize {
+fn stale(
+    history: &History,
+    thing: &str,
+    written: Timestamp,
+    restart: &Restart,
+    uncounted: &BTreeSet<&str>,
+) -> usize {
     let others = history.subjects.iter().filter(|other| {
         other.name != restart.service
+            && !(uncounted.contains(other.name.as_str()) && other.reads_by_auto_alone(thing))
             && other.mode.is_none()
             && !other.was_scaled
             && !other.late

@@ -1,6 +1,8 @@
 //! Promise 4: never more rollouts of one change at once than `RELOADER_MAX_IN_FLIGHT`, and
 //! `in-flight-limit` only if so many run.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use sim::{Call, CallResult, HistoryView};
@@ -111,7 +113,8 @@ fn may_be_reason(
     at: Timestamp,
     restart: &Restart,
 ) -> bool {
-    let is_watched = subject.watches(thing) && is_few_enough(history, thing, at, restart);
+    let is_watched =
+        subject.watches(thing) && is_few_enough(history, thing, at, restart, &BTreeSet::new());
     (is_watched || subject.watches_decoded(thing))
         && at + history.choices.settle() <= restart.at
         && !history.was_surely_ignored(thing, restart.at)
@@ -193,7 +196,21 @@ impl Hold<'_> {
     /// gave it the place and its restart came to nothing.
     fn has_place(&self, other: &Subject, changed_at: Timestamp) -> bool {
         let past = self.history.record().past(&other.name);
-        past.iter().any(|past| self.runs(other, past, changed_at)) || self.was_planned(other)
+        past.iter().any(|past| self.runs(other, past, changed_at))
+            || self.was_planned(other)
+            || self.ran_out_of_time(other, changed_at)
+    }
+
+    /// True if the invocation read the history of a stale service, as it does before a restart, and
+    /// had no time to start it.
+    fn ran_out_of_time(&self, other: &Subject, changed_at: Timestamp) -> bool {
+        let past = self.history.record().past(&other.name);
+        let is_covered =
+            |past: &HistoryView| changed_at < past.created_at && past.created_at <= self.at;
+        let reads_history = |call: &Call| call.operation == "ListServiceDeployments";
+        self.had_no_time(other, changed_at)
+            && !past.iter().any(is_covered)
+            && self.calls_for(other).any(reads_history)
     }
 
     fn runs(&self, other: &Subject, past: &HistoryView, changed_at: Timestamp) -> bool {
