@@ -20,7 +20,7 @@ use std::sync::LazyLock;
 
 pub use aws_types::SdkConfig;
 pub use config::load_config;
-pub use ecs::{DescribedAt, DescribedServices, Ecs, Restarted};
+pub use ecs::{DescribedAt, DescribedServices, Detail, Ecs, Restarted, TasksOfRollout};
 pub use error::Error;
 pub use pages::{Listing, REPEATED_TOKEN};
 pub use quota::{QUOTAS, Quota};

@@ -4,20 +4,22 @@ mod affected;
 mod batches;
 mod bystanders;
 mod discover;
+mod ends;
 mod enrich;
+mod of_sweep;
 mod reconciled;
 mod resolved;
 mod restarts;
 mod send;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use futures_util::future::join;
 use jiff::SignedDuration;
 
 use crate::aws::{Aws, Listing};
 use crate::clock::{Clock, Deadline};
-use crate::domain::arn::{AccountRegion, ServiceId};
+use crate::domain::arn::AccountRegion;
 use crate::domain::backoff::retry_listing_at;
 use crate::domain::batch::{Batch, MessageIndex};
 use crate::domain::change::Change;
@@ -26,7 +28,7 @@ use crate::domain::key::Key;
 use crate::domain::policy::Policy;
 use crate::domain::reason::Reason;
 use crate::domain::received::Reach;
-use crate::domain::resolution::{FollowUp, Resolution, Resolutions};
+use crate::domain::resolution::Resolutions;
 use crate::domain::start::StartResult;
 use crate::domain::watch::Match;
 use crate::domain::watching::Watching;
@@ -80,6 +82,7 @@ impl Reconciler<'_> {
     ///   there are as many as the restart budget allows; and one more if a deployment was rolled
     ///   back or stopped, or may stand at a hook;
     /// * a change older than ten minutes: two for a hundred tasks;
+    /// * a followed rollout that may have ended: those of [`Self::read_ends`];
     /// * restarts whose turn comes more than five seconds after their services were described: one
     ///   for ten of them.
     pub async fn run(&self, inbox: &Inbox) -> Reconciled {
@@ -171,7 +174,7 @@ impl Reconciler<'_> {
         let mut discovered = self.discover(batch, watching, home).await;
         for service in &mut discovered.services {
             let attempt = batch.attempts.get(&service.id);
-            service.followed_rollout = attempt.and_then(|attempt| attempt.rollout.clone());
+            service.followed_rollout = attempt.and_then(|attempt| attempt.rollouts.last().cloned());
             service.has_waited_to_settle =
                 attempt.is_some_and(|attempt| attempt.last_reason == Some(Reason::Settling));
         }
@@ -189,12 +192,14 @@ impl Reconciler<'_> {
         }
         let services = std::mem::take(&mut discovered.services);
         let described_at = std::mem::take(&mut discovered.described_at);
-        let executed = self
+        let mut executed = self
             .restarts()
             .carry_out(&batch.changes, services, &policy, &described_at)
             .await;
-        let (deadline, now) = (self.settings.outcome_deadline, self.clock.now());
-        Resolved::of(batch, discovered, executed, deadline, now)
+        Box::pin(self.read_ends(batch, &mut executed)).await;
+        let mut resolved = Resolved::of(batch, discovered, executed, &self.following(batch));
+        Box::pin(self.read_previous(&mut resolved.resolutions)).await;
+        resolved
     }
 
     /// Describes the services of a batch, and completes its changes by metadata.
@@ -235,32 +240,6 @@ impl Reconciler<'_> {
             .date_exactly(batch, services, &read_keys, read_at)
             .await;
         discovered
-    }
-
-    /// Defers what a sweep found outside of its window until that opens: each sweep may come while
-    /// it is closed. The rest is left to the next sweep. Returns the number of messages that were
-    /// sent.
-    pub(crate) async fn defer_to_windows(
-        &self,
-        changes: &BTreeMap<Key, Change>,
-        resolutions: &mut Resolutions,
-    ) -> usize {
-        let waits = |(_, one): &(&ServiceId, &Resolution)| {
-            let planned = one.planned.as_ref();
-            one.follow_up == FollowUp::LeftToSweep
-                && planned.is_ok_and(|planned| planned.reason == Reason::OutsideWindow)
-        };
-        let waiting = resolutions.iter().filter(waits);
-        let waiting: Resolutions = waiting.map(|(id, one)| (id.clone(), one.clone())).collect();
-        let batch = Batch::of_sweep(changes);
-        let deferral = defer(&batch, &waiting, &self.defer_policy(), self.clock.now());
-        let sent = self.sender().defer(deferral, resolutions).await;
-        for resolution in resolutions.values_mut() {
-            if resolution.is_left_to_redelivery() {
-                resolution.follow_up = FollowUp::LeftToSweep;
-            }
-        }
-        sent.messages
     }
 
     async fn list(&self, inbox: &Inbox) -> Result<Listing<Watching>, Error> {

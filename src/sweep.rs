@@ -13,8 +13,10 @@ use crate::aws::DescribedAt;
 use crate::domain::arn::{AccountRegion, ServiceId};
 use crate::domain::backoff::Attempt;
 use crate::domain::batch::Batch;
-use crate::domain::change::coalesce;
+use crate::domain::change::{Change, coalesce};
 use crate::domain::deployment::{Deployment, RolloutState};
+use crate::domain::ended::Causes;
+use crate::domain::key::Key;
 use crate::domain::plan::{Plan, plan};
 use crate::domain::policy::Policy;
 use crate::domain::reason::{Decision, Reason};
@@ -57,8 +59,8 @@ pub struct Findings {
 
 impl Sweep<'_> {
     /// Compares all services with the keys that they watch, and restarts the stale ones by the same
-    /// plan as for any other change. Only what waits for its window is deferred: the next sweep
-    /// finds the other services that are left.
+    /// plan as for any other change. Only what waits for its window is deferred, and the rollouts
+    /// that were started, to follow them: the next sweep finds the other services that are left.
     ///
     /// Calls: ceil(S/100) + ceil(S/10) for the services; one for each task definition that is not
     /// known yet, for fifty parameters or paths of them, for a hundred secrets, for each object,
@@ -218,11 +220,11 @@ impl Sweep<'_> {
         findings.refused_changes = refused.len();
         let mut resolutions: Resolutions = executed
             .into_iter()
-            .map(|(id, executed)| (id, self.resolution(executed, repairs)))
+            .map(|(id, executed)| (id, self.resolution(executed, &changes, repairs)))
             .collect();
         findings.sent = self
             .reconciler
-            .defer_to_windows(&changes, &mut resolutions)
+            .defer_of_sweep(&changes, &mut resolutions)
             .await;
         findings.still_stale = resolutions
             .values()
@@ -232,14 +234,18 @@ impl Sweep<'_> {
     }
 
     /// The record of a service. Work that is left is left to the next sweep, if that repairs.
-    fn resolution(&self, executed: Executed, repairs: bool) -> Resolution {
-        let deadline = self.reconciler.settings.outcome_deadline;
-        let resolution = Resolution::of(
-            executed,
-            Attempt::default(),
-            deadline,
-            self.reconciler.clock.now(),
-        );
+    fn resolution(
+        &self,
+        executed: Executed,
+        changes: &BTreeMap<Key, Change>,
+        repairs: bool,
+    ) -> Resolution {
+        let following = self.reconciler.following_for(Causes {
+            changes,
+            older: &[],
+            request: None,
+        });
+        let resolution = Resolution::of(executed, Attempt::default(), &following);
         let is_left = matches!(resolution.remaining(), Some(Remaining::Restart(_))) && repairs;
         Resolution {
             follow_up: if is_left {
@@ -272,7 +278,7 @@ impl Sweep<'_> {
                 .filter(|executed| known.insert(executed.seen.id.clone()))
                 .map(|executed| Resolution {
                     notes: vec![cause.text().to_owned()],
-                    ..self.resolution(executed, false)
+                    ..self.resolution(executed, &changes, false)
                 })
                 .collect();
             services.add(&changes, None, None, resolutions);

@@ -4,6 +4,7 @@ pub(crate) mod add;
 pub(crate) mod api;
 pub(crate) mod builder;
 mod deployment;
+pub(crate) mod early_success;
 pub(crate) mod history;
 pub(crate) mod hook;
 mod jobs;

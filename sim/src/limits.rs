@@ -81,6 +81,12 @@ const GROUPS: &[Group] = &[
         actions: &["ecs:StopTask"],
     },
     Group {
+        name: "task protection",
+        burst: 200.0,
+        per_second: 80.0,
+        actions: &["ecs:UpdateTaskProtection"],
+    },
+    Group {
         name: "cluster resource read",
         burst: 100.0,
         per_second: 20.0,

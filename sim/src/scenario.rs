@@ -75,6 +75,13 @@ impl Account {
         self.change(|world| world.ecs.alarm_triggers(&mut world.shared.clock, service));
     }
 
+    /// The tasks that a service runs now protect themselves from deployments and scale-ins for this
+    /// long: `UpdateTaskProtection`.
+    pub fn protect_tasks(&self, service: &str, lasts: Duration) {
+        // A service that does not exist has no tasks.
+        let _ = self.change(|world| world.ecs.protect_tasks(&mut world.shared, service, lasts));
+    }
+
     /// Changes the desired count of a service, as its owner or Application Auto Scaling does.
     pub fn scale(&self, service: &str, desired: usize) {
         // A service that does not exist has no tasks.

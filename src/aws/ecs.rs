@@ -3,6 +3,7 @@
 mod cache;
 mod client;
 mod deployments;
+mod detail;
 mod evidence;
 mod history;
 mod references;
@@ -12,4 +13,6 @@ mod task_definitions;
 mod tasks;
 
 pub use client::Ecs;
+pub use detail::Detail;
 pub use services::{DescribedAt, DescribedServices, Restarted};
+pub use tasks::TasksOfRollout;

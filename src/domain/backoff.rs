@@ -11,6 +11,10 @@ const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(30);
 /// The longest time between two attempts.
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(5);
 
+/// A rollout is described after each of [`FIRST_PAUSE`] for this long after its start, and then
+/// after each of [`LONGEST_PAUSE`].
+const FOLLOWED_CLOSELY: SignedDuration = SignedDuration::from_mins(10);
+
 /// Work with a known end returns on the next multiple of this.
 const STEP: SignedDuration = SignedDuration::from_secs(10);
 
@@ -31,9 +35,10 @@ pub struct Attempt {
     pub waited: SignedDuration,
     /// The number of attempts in a row.
     pub count: u32,
-    /// The rollout that is followed.
-    pub rollout: Option<Rollout>,
-    /// True if a restart is owed. False if only the end of a rollout is awaited.
+    /// The rollouts that are followed, the newest last: one at most, unless a newer one began before
+    /// the end of the other was seen.
+    pub rollouts: Vec<Rollout>,
+    /// True if a restart is owed. False if only the ends of rollouts are awaited.
     pub owes_restart: bool,
 }
 
@@ -50,6 +55,15 @@ pub enum Requeue {
         by: Option<Timestamp>,
         /// True if it is abandoned after `RELOADER_HOLD_LIMIT`. False if its owner, or Amazon ECS
         /// itself, ends the wait.
+        ages: bool,
+    },
+    /// At the next description of a rollout that began at `since`, or at `by` if that comes first.
+    Follow {
+        /// The start of the rollout.
+        since: Timestamp,
+        /// The latest time.
+        by: Option<Timestamp>,
+        /// True if it is followed for `RELOADER_HOLD_LIMIT` at most.
         ages: bool,
     },
 }
@@ -103,46 +117,52 @@ impl Attempt {
                 let left = limit.saturating_sub(self.waited);
                 let is_within = ages && left.is_positive();
                 let end = now.saturating_add(left).ok().filter(|_| is_within);
-                let at = self.after_pause(by.into_iter().chain(end).min(), now);
-                let waited = self.waited.saturating_add(at.duration_since(now));
-                let waited = match (ages, is_within) {
-                    (false, _) => self.waited,
-                    (true, true) => waited.min(limit),
-                    (true, false) => waited,
+                let first = by.into_iter().chain(end).min();
+                let at = after_pause(backoff(self.count), first, now);
+                let attempt = self.waiting_until(at, ages, now);
+                let waited = if is_within {
+                    attempt.waited.min(limit)
+                } else {
+                    attempt.waited
                 };
-                let count = self.count.saturating_add(1);
-                (
-                    at,
-                    Self {
-                        waited,
-                        count,
-                        ..self
-                    },
-                )
+                (at, Self { waited, ..attempt })
+            }
+            Requeue::Follow { since, by, ages } => {
+                let is_young = now.duration_since(since) < FOLLOWED_CLOSELY;
+                let pause = if is_young { FIRST_PAUSE } else { LONGEST_PAUSE };
+                let at = after_pause(pause, by, now);
+                (at, self.waiting_until(at, ages, now))
             }
         }
     }
 
-    /// Between half a pause and one and a half.
-    fn after_pause(&self, by: Option<Timestamp>, now: Timestamp) -> Timestamp {
-        let pause = FIRST_PAUSE
-            .saturating_mul(1 << self.count.min(4))
-            .min(LONGEST_PAUSE);
-        let earliest = now.saturating_add(pause / 2).unwrap_or(Timestamp::MAX);
-        let at = on_the_grid(earliest, pause);
-        by.map_or(at, |by| at.min(on_the_grid(by, STEP)))
+    /// The next attempt. It is older by the time until then, if it ages.
+    fn waiting_until(self, at: Timestamp, ages: bool, now: Timestamp) -> Self {
+        let waited = self.waited.saturating_add(at.duration_since(now));
+        Self {
+            waited: if ages { waited } else { self.waited },
+            count: self.count.saturating_add(1),
+            ..self
+        }
     }
 
     /// One attempt of two that two messages carry for a service. The younger wait counts, because
-    /// it belongs to the newer change.
+    /// it belongs to the newer change. All their rollouts are followed, each once.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
-        let rollouts = self.rollout.into_iter().chain(other.rollout);
+        let mut rollouts: Vec<Rollout> = Vec::new();
+        for rollout in self.rollouts.into_iter().chain(other.rollouts) {
+            match rollouts.iter_mut().find(|known| known.id == rollout.id) {
+                Some(known) => *known = known.clone().and(rollout),
+                None => rollouts.push(rollout),
+            }
+        }
+        rollouts.sort_by_key(|rollout| rollout.started_at);
         Self {
             last_reason: self.last_reason.or(other.last_reason),
             waited: self.waited.min(other.waited),
             count: self.count.max(other.count),
-            rollout: rollouts.max_by_key(|rollout| rollout.started_at),
+            rollouts,
             owes_restart: self.owes_restart || other.owes_restart,
         }
     }
@@ -153,11 +173,22 @@ impl Attempt {
 #[must_use]
 pub fn retry_listing_at(failures: u32, limit: SignedDuration, now: Timestamp) -> Option<Timestamp> {
     let lasted = LONGEST_PAUSE.saturating_mul(i32::try_from(failures).unwrap_or(i32::MAX));
-    let attempt = Attempt {
-        count: failures,
-        ..Attempt::default()
-    };
-    (lasted <= limit).then(|| attempt.after_pause(None, now))
+    (lasted <= limit).then(|| after_pause(backoff(failures), None, now))
+}
+
+/// The pause before the next attempt, after this number of them.
+fn backoff(count: u32) -> SignedDuration {
+    FIRST_PAUSE
+        .saturating_mul(1 << count.min(4))
+        .min(LONGEST_PAUSE)
+}
+
+/// A time on the grid of `pause`, between half a pause and one and a half from now; `by`, if that
+/// comes first.
+fn after_pause(pause: SignedDuration, by: Option<Timestamp>, now: Timestamp) -> Timestamp {
+    let earliest = now.saturating_add(pause / 2).unwrap_or(Timestamp::MAX);
+    let at = on_the_grid(earliest, pause);
+    by.map_or(at, |by| at.min(on_the_grid(by, STEP)))
 }
 
 /// The time of the second listing for the changes of a batch.
@@ -239,6 +270,48 @@ mod tests {
         ];
         assert_eq!(times, expected);
         assert_eq!(attempt.waited, SignedDuration::from_secs(14 * 60 + 57));
+    }
+
+    #[test]
+    fn a_rollout_is_described_every_half_minute_for_ten_minutes_and_then_every_five_minutes() {
+        let since = at("2026-01-31T10:00:03Z");
+        let follow = |ages| Requeue::Follow {
+            since,
+            by: None,
+            ages,
+        };
+        let (mut now, mut attempt) = (since, Attempt::default());
+        let mut times = Vec::new();
+        for _ in 0..24 {
+            (now, attempt) = attempt.requeued(follow(false), LIMIT, SPENT, now);
+            times.push(now.to_string()[11..19].to_owned());
+        }
+
+        assert_eq!(times[..3], ["10:00:30", "10:01:00", "10:01:30"]);
+        assert_eq!(
+            times[19..],
+            ["10:10:00", "10:10:30", "10:15:00", "10:20:00", "10:25:00"]
+        );
+        assert_eq!(attempt.waited, SignedDuration::ZERO);
+        let (then, aged) = attempt.requeued(follow(true), LIMIT, SPENT, now);
+        assert_eq!(aged.waited, then.duration_since(now));
+    }
+
+    #[test]
+    fn two_messages_about_one_service_carry_both_rollouts_each_once() {
+        let rollout = |id: &str, own| Rollout {
+            own,
+            ..Rollout::started(id.to_owned(), at("2026-01-31T10:00:00Z"))
+        };
+        let with = |rollouts: Vec<Rollout>| Attempt {
+            rollouts,
+            ..Attempt::default()
+        };
+
+        let both =
+            with(vec![rollout("1", true)]).and(with(vec![rollout("1", false), rollout("2", true)]));
+
+        assert_eq!(both.rollouts, [rollout("1", true), rollout("2", true)]);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::arn::{AccountRegion, ServiceId};
 use super::backoff::Attempt;
 use super::change::{Change, ChangeKind, Scope, coalesce, distinct};
@@ -44,6 +46,8 @@ pub struct Batch {
     pub hops: u32,
     /// The listings in a row that failed before this one.
     pub failed_listings: u32,
+    /// Older changes of the same keys, which a followed rollout has read, and not the newest one.
+    pub older: Vec<Change>,
     /// The changes, before they are coalesced.
     gathered: Vec<Change>,
 }
@@ -101,8 +105,59 @@ impl Batch {
     #[must_use]
     pub fn coalesced(mut self, queued: bool) -> Self {
         self.queued = queued;
-        self.changes = coalesce(std::mem::take(&mut self.gathered));
+        let gathered = std::mem::take(&mut self.gathered);
+        self.older = self.rolled_and_replaced(&gathered);
+        self.changes = coalesce(gathered);
         self
+    }
+
+    /// The changes that a followed rollout has read, and that a newer one of their key replaces,
+    /// each once.
+    fn rolled_and_replaced(&self, gathered: &[Change]) -> Vec<Change> {
+        if self.attempts.values().all(|one| one.rollouts.is_empty()) {
+            return Vec::new();
+        }
+        let mut newest: BTreeMap<&Key, &Change> = BTreeMap::new();
+        for change in gathered {
+            let known = newest.entry(&change.key).or_insert(change);
+            if known.at < change.at {
+                *known = change;
+            }
+        }
+        let is_replaced = |change: &&Change| {
+            let newest = newest.get(&change.key);
+            newest.is_some_and(|newest| change.at < newest.at && change.event != newest.event)
+        };
+        let mut older: Vec<Change> = Vec::new();
+        for change in gathered.iter().filter(is_replaced) {
+            let is_known = |known: &&mut Change| known.key == change.key && known.at == change.at;
+            match older.iter_mut().find(is_known) {
+                Some(known) => known.scope = known.scope.or(&change.scope),
+                None if self.is_rolled(change) => older.push(change.clone()),
+                None => {}
+            }
+        }
+        older
+    }
+
+    /// True if a followed rollout of one of the services that a change names has read it.
+    fn is_rolled(&self, change: &Change) -> bool {
+        let reads = |attempt: &Attempt| {
+            let mut rollouts = attempt.rollouts.iter();
+            rollouts.any(|rollout| rollout.started_at > change.at)
+        };
+        let mut attempts = self.attempts.iter();
+        attempts.any(|(id, attempt)| change.scope.names(id) && reads(attempt))
+    }
+
+    /// The services whose rollouts are followed, and the start of the oldest of each.
+    #[must_use]
+    pub fn followed_since(&self) -> BTreeMap<ServiceId, Timestamp> {
+        let since = self.attempts.iter().filter_map(|(id, attempt)| {
+            let starts = attempt.rollouts.iter().map(|rollout| rollout.started_at);
+            Some((id.clone(), starts.min()?))
+        });
+        since.collect()
     }
 
     /// The changes that an earlier invocation deferred.
@@ -273,7 +328,13 @@ impl Batch {
             .collect();
         let request = self.request.as_ref();
         let returned = changes.keys().filter_map(|key| self.returned.take(key));
+        let older = std::mem::take(&mut self.older);
+        let (older, later) = older
+            .into_iter()
+            .partition(|change| changes.contains_key(&change.key));
+        self.older = later;
         Self {
+            older,
             returned: returned.collect(),
             changes,
             messages: messages_of.values().flatten().copied().collect(),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::arn::ServiceId;
-use super::backoff::{Attempt, second_listing_at};
+use super::backoff::{Attempt, Requeue, second_listing_at};
 use super::batch::{Batch, MessageIndex};
 use super::change::{Change, ChangeKind, Scope};
 use super::deferred_work::DeferredWork;
@@ -106,7 +106,8 @@ pub fn defer(
 
 /// The time of the next attempt, and the attempt as the message carries it. Its wait begins anew
 /// for a new change, for a restart that is owed after a rollout was followed, and for a rollout
-/// that was just started.
+/// that was just started. A restart that is owed while a rollout is followed returns when the
+/// rollout does, and does not age until that has an outcome: the rollout ends by itself.
 fn next_attempt(
     resolution: &Resolution,
     remaining: Remaining,
@@ -121,15 +122,15 @@ fn next_attempt(
     };
     let before = &resolution.attempt;
     let is_started = matches!(resolution.start, Some(StartResult::Started { .. }));
-    let is_owed_anew = owes_restart && before.rollout.is_some() && !before.owes_restart;
+    let is_owed_anew = owes_restart && !before.rollouts.is_empty() && !before.owes_restart;
     let is_new = is_started || is_owed_anew || keys.iter().any(|key| new_keys.contains(key));
     let attempt = Attempt {
-        rollout: resolution.rollout.clone(),
+        rollouts: resolution.rollouts.clone(),
         owes_restart,
         ..before.clone()
     };
     let attempt = if is_new { attempt.anew() } else { attempt };
-    let (at, attempt) = attempt.requeued(when, policy.hold_limit, policy.spent, now);
+    let (at, next) = sooner_with_rollouts(resolution, attempt, when, owes_restart, policy, now);
     let last_reason = resolution
         .planned
         .as_ref()
@@ -139,15 +140,41 @@ fn next_attempt(
         at,
         Attempt {
             last_reason,
-            ..attempt
+            ..next
         },
     )
+}
+
+/// The time of the next attempt, and that attempt. A restart that is owed does not wait longer than
+/// the rollouts that are followed beside it.
+fn sooner_with_rollouts(
+    resolution: &Resolution,
+    attempt: Attempt,
+    when: Requeue,
+    owes_restart: bool,
+    policy: &DeferPolicy,
+    now: Timestamp,
+) -> (Timestamp, Attempt) {
+    let requeued =
+        |attempt: Attempt, when| attempt.requeued(when, policy.hold_limit, policy.spent, now);
+    let waited = attempt.waited;
+    let check = resolution.next_check(None).filter(|_| owes_restart);
+    let Some(check) = check else {
+        return requeued(attempt, when);
+    };
+    let (then, following) = requeued(attempt.clone(), check);
+    let (at, next) = requeued(attempt, when);
+    let is_live = following.waited == waited;
+    let sooner = at.duration_since(at.min(then));
+    let aged = next.waited.saturating_sub(sooner).max(waited);
+    let waited = if is_live { waited } else { aged };
+    (at.min(then), Attempt { waited, ..next })
 }
 
 impl Deferral {
     fn take(&mut self, batch: &Batch, at: Timestamp, group: &[Due<'_>]) {
         for due in group {
-            let follow_up = match &due.attempt.rollout {
+            let follow_up = match due.attempt.rollouts.last() {
                 Some(rollout) if !due.attempt.owes_restart => FollowUp::Follow {
                     rollout: rollout.clone(),
                     at,
@@ -227,6 +254,7 @@ fn second_listing(batch: &Batch, resolutions: &Resolutions, now: Timestamp) -> O
 pub fn requeued(batch: Batch, not_before: Timestamp, failed_listings: u32) -> Outgoing {
     let Batch {
         changes,
+        older,
         request,
         attempts,
         messages,
@@ -238,7 +266,7 @@ pub fn requeued(batch: Batch, not_before: Timestamp, failed_listings: u32) -> Ou
             not_before,
             hops: hops.saturating_add(1),
             failed_listings,
-            changes: changes.into_values().collect(),
+            changes: changes.into_values().chain(older).collect(),
             attempts: Arc::unwrap_or_clone(attempts),
             request,
         },

@@ -53,7 +53,8 @@ macro_rules! reasons {
 }
 
 reasons! {
-    /// A `-term` of its watch tag names the key.
+    /// A `-term` of its watch tag names the key, or its tag no longer names the key while a
+    /// rollout for it is followed.
     Excluded = "excluded" => Skip, Rule::Key(keys::excluded),
         "nothing";
 
@@ -187,6 +188,12 @@ reasons! {
 }
 
 impl Reason {
+    /// True if the key alone decides, whatever the service does.
+    #[must_use]
+    pub fn is_about_key(self) -> bool {
+        matches!(self.rule(), Rule::Key(_))
+    }
+
     /// True if a deployment covers the change that is still to be followed.
     #[must_use]
     pub fn is_covered(self) -> bool {

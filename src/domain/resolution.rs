@@ -8,7 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::arn::ServiceId;
 use super::backoff::{Attempt, Requeue};
 use super::batch::MessageIndex;
-use super::judge::judge;
+use super::ended::{Causes, EndedRollout};
+use super::judge::{Limits, judge, judge_unread};
 use super::key::Key;
 use super::plan::Planned;
 use super::reason::{Decision, Reason};
@@ -26,10 +27,11 @@ pub struct Resolution {
     pub planned: Result<Planned, Unreadable>,
     /// The start of a restart, if one was due.
     pub start: Option<StartResult>,
-    /// The end of the rollout that was followed, if it has ended.
-    pub ended: Option<EndedRollout>,
-    /// The rollout that is followed from now on.
-    pub rollout: Option<Rollout>,
+    /// The rollouts that were followed and have ended: one at most, unless two messages about the
+    /// service met.
+    pub ended: Vec<EndedRollout>,
+    /// The rollouts that are followed from now on, the newest last.
+    pub rollouts: Vec<Rollout>,
     /// The changes that are decided again, because a task definition could not be read: its own, or
     /// one that counts for `blast-radius`.
     pub undecided: Arc<BTreeSet<Key>>,
@@ -52,35 +54,15 @@ pub struct Unreadable {
     pub message: String,
 }
 
-/// The end of a rollout that was followed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EndedRollout {
-    /// The rollout.
-    pub rollout: Rollout,
-    /// Its end.
-    pub outcome: Outcome,
-    /// The time from its start until its end was seen.
-    pub duration: SignedDuration,
-    /// `statusReason`: the words of Amazon ECS about it. They are shown, and decide nothing.
-    pub status_reason: Option<String>,
-}
-
-impl EndedRollout {
-    /// The end of a rollout, seen at `now`.
-    fn of(rollout: Rollout, outcome: Outcome, seen: &Service, now: Timestamp) -> Self {
-        Self {
-            duration: now.duration_since(rollout.started_at),
-            status_reason: rollout.status_reason(seen),
-            rollout,
-            outcome,
-        }
-    }
-
-    /// True if this function had started it, and it failed, was rolled back or timed out.
-    #[must_use]
-    pub fn is_failure(&self) -> bool {
-        self.rollout.own && self.outcome.is_failure()
-    }
+/// Everything that the ends of followed rollouts are judged by, beside their services.
+#[derive(Clone, Copy, Debug)]
+pub struct Following<'a> {
+    /// The changes and the request of the batch.
+    pub causes: Causes<'a>,
+    /// The times after which a rollout is no longer waited for.
+    pub limits: Limits,
+    /// The time.
+    pub now: Timestamp,
 }
 
 /// The next step for a service.
@@ -125,15 +107,10 @@ pub enum Remaining {
 }
 
 impl Resolution {
-    /// The record of a service that was planned, and perhaps restarted, at `now`. The rollout of the
-    /// attempts before is judged.
+    /// The record of a service that was planned, and perhaps restarted. The rollouts of the
+    /// attempts before are judged.
     #[must_use]
-    pub fn of(
-        executed: Executed,
-        attempt: Attempt,
-        deadline: SignedDuration,
-        now: Timestamp,
-    ) -> Self {
+    pub fn of(executed: Executed, attempt: Attempt, following: &Following<'_>) -> Self {
         let Executed {
             planned,
             start,
@@ -142,8 +119,8 @@ impl Resolution {
         let mut resolution = Self {
             service: seen.id.clone(),
             start,
-            ended: None,
-            rollout: None,
+            ended: Vec::new(),
+            rollouts: Vec::new(),
             undecided: Arc::default(),
             attempt,
             notes: Vec::new(),
@@ -151,7 +128,7 @@ impl Resolution {
             planned: Ok(planned),
             seen: None,
         };
-        resolution.follow(&seen, deadline, now);
+        resolution.follow(&seen, following);
         resolution.seen = Some(seen);
         resolution
     }
@@ -167,8 +144,8 @@ impl Resolution {
             service,
             planned: Err(error),
             start: None,
-            ended: None,
-            rollout: None,
+            ended: Vec::new(),
+            rollouts: Vec::new(),
             undecided,
             attempt: Attempt::default(),
             seen: None,
@@ -177,25 +154,62 @@ impl Resolution {
         }
     }
 
-    /// Judges the rollout that was followed until now, and chooses the one to follow from now on:
+    /// Takes the attempts before at a service that could not be described. Its rollouts are
+    /// followed until the deadline.
+    #[must_use]
+    pub fn after(self, attempt: Attempt, following: &Following<'_>) -> Self {
+        let mut resolution = Self { attempt, ..self };
+        let (limits, now) = (&following.limits, following.now);
+        for rollout in resolution.attempt.rollouts.clone() {
+            let outcome = judge_unread(&rollout, limits, now);
+            resolution.end(rollout, outcome, None, following);
+        }
+        resolution
+    }
+
+    /// Judges the rollouts that were followed until now, and chooses those to follow from now on:
     ///
+    /// * the ones before that may still end in another way;
     /// * the one that was just started;
-    /// * else the same as before, if it may still end in another way;
     /// * else one of others that covers a change.
-    fn follow(&mut self, seen: &Service, deadline: SignedDuration, now: Timestamp) {
+    fn follow(&mut self, seen: &Service, following: &Following<'_>) {
+        let (limits, now) = (&following.limits, following.now);
         let started = self.started_rollout();
-        let before = self.rollout_before(seen, now);
-        let end = before.as_ref().and_then(|rollout| {
-            let superseded = started.is_some().then_some(Outcome::Superseded);
-            judge(rollout, seen, deadline, now).or(superseded)
-        });
-        let continued = before.clone().and_then(|rollout| rollout.after(end));
-        self.ended = before
-            .zip(end)
-            .map(|(rollout, outcome)| EndedRollout::of(rollout, outcome, seen, now));
-        self.rollout = started
-            .or(continued)
-            .or_else(|| self.covering_rollout(seen, now));
+        let before = rollouts_before(&self.attempt, seen, now);
+        let covering = self
+            .covering_rollout(seen, now)
+            .filter(|covering| started.is_none() && before.iter().all(|one| one.id != covering.id));
+        for rollout in before {
+            let is_replaced = started.is_some() && rollout.complete_since.is_none();
+            let replaced = || is_replaced.then_some(Outcome::Superseded);
+            let outcome = judge(&rollout, seen, limits, now).or_else(replaced);
+            self.end(rollout, outcome, Some(seen), following);
+        }
+        self.rollouts.extend(started.or(covering));
+    }
+
+    /// Takes the outcome of a rollout, and follows it on if that is not final.
+    fn end(
+        &mut self,
+        rollout: Rollout,
+        outcome: Option<Outcome>,
+        seen: Option<&Service>,
+        following: &Following<'_>,
+    ) {
+        if let Some(outcome) = outcome {
+            let ended = EndedRollout::of(
+                rollout.clone(),
+                outcome,
+                &self.service,
+                self.planned.as_ref().ok(),
+                seen,
+                &following.causes,
+                following.now,
+            );
+            let started = self.started_rollout();
+            self.ended.push(ended.replaced_by(started.as_ref()));
+        }
+        self.rollouts.extend(rollout.after(outcome));
     }
 
     /// The rollout that was just started, if one was.
@@ -204,14 +218,6 @@ impl Resolution {
             Some(StartResult::Started { rollout, .. }) => Some(rollout.clone()),
             _ => None,
         }
-    }
-
-    /// The rollout that was followed until now, with the progress that was seen. The one that a
-    /// restart found is newer than the one in the message.
-    fn rollout_before(&self, seen: &Service, now: Timestamp) -> Option<Rollout> {
-        let found = seen.followed_rollout.as_ref();
-        let rollout = found.or(self.attempt.rollout.as_ref())?;
-        Some(rollout.clone().observed(seen, now))
     }
 
     /// The deployment of others that covers a change and still runs: fresh is not finished.
@@ -223,14 +229,42 @@ impl Resolution {
         Some(Rollout::of_others(primary).observed(seen, now))
     }
 
+    /// The number of older tasks that keep the newest followed rollout from being completed, as far
+    /// as it is known.
+    #[must_use]
+    pub fn old_tasks(&self) -> Option<usize> {
+        let is_new = matches!(self.start, Some(StartResult::Started { .. }));
+        let rollout = self.rollouts.last().filter(|_| !is_new)?;
+        rollout.tasks_left(self.seen.as_ref()?)
+    }
+
+    /// The time at which the followed rollouts are described again, at `by` if that comes first;
+    /// `None` if none is followed. A rollout that was reported as timed out is not followed for
+    /// ever.
+    #[must_use]
+    pub fn next_check(&self, by: Option<Timestamp>) -> Option<Requeue> {
+        let newest = self.rollouts.last()?;
+        Some(Requeue::Follow {
+            since: newest.started_at,
+            by,
+            ages: self.rollouts.iter().all(|rollout| rollout.timed_out),
+        })
+    }
+
     /// The work that is left for it; `None` if it is done.
     #[must_use]
     pub fn remaining(&self) -> Option<Remaining> {
         let planned = match &self.planned {
             Ok(planned) => planned,
             Err(error) => {
+                let followed = self.next_check(None).map(Remaining::Rollout);
                 let later = Remaining::Restart(Requeue::LATER);
-                return error.kind.passes().then_some(later);
+                let later = error.kind.passes().then_some(later);
+                return if self.attempt.owes_restart {
+                    later.or(followed)
+                } else {
+                    followed.or(later)
+                };
             }
         };
         let owed = match &self.start {
@@ -246,17 +280,14 @@ impl Resolution {
             None => held(planned),
         };
         let undecided = (!self.undecided.is_empty()).then_some(Requeue::LATER);
-        let covered = || {
-            let wait = end_of_wait(planned);
-            match &self.rollout {
-                Some(_) => Some(Remaining::Rollout(wait)),
-                None if planned.reason == Reason::AwaitingApproval => {
-                    Some(Remaining::Restart(wait))
-                }
-                None => None,
-            }
-        };
-        owed.or(undecided).map(Remaining::Restart).or_else(covered)
+        let is_awaited = planned.reason == Reason::AwaitingApproval;
+        let expiry = planned.until.filter(|_| is_awaited);
+        let followed = || self.next_check(expiry).map(Remaining::Rollout);
+        let awaited = || is_awaited.then_some(Remaining::Restart(end_of_approval(planned)));
+        owed.or(undecided)
+            .map(Remaining::Restart)
+            .or_else(followed)
+            .or_else(awaited)
     }
 
     /// True if only a redelivery of its messages continues it.
@@ -305,16 +336,28 @@ fn held(planned: &Planned) -> Option<Requeue> {
     }
 }
 
-/// The wait for the end of a rollout. Amazon ECS ends an approval at its expiry, so such a wait
-/// does not age until then.
-fn end_of_wait(planned: &Planned) -> Requeue {
-    match planned.reason {
-        Reason::AwaitingApproval => Requeue::Backoff {
-            by: planned.until,
-            ages: planned.until.is_none(),
-        },
-        _ => Requeue::LATER,
+/// The wait for the end of an approval. Amazon ECS ends it at its expiry, so such a wait does not
+/// age until then.
+fn end_of_approval(planned: &Planned) -> Requeue {
+    Requeue::Backoff {
+        by: planned.until,
+        ages: planned.until.is_none(),
     }
+}
+
+/// The rollouts that were followed until now, with the progress that was seen, the newest last. The
+/// one that a restart found is newer than those in the message.
+#[must_use]
+pub fn rollouts_before(attempt: &Attempt, seen: &Service, now: Timestamp) -> Vec<Rollout> {
+    let known = &attempt.rollouts;
+    let found = seen
+        .followed_rollout
+        .iter()
+        .filter(|found| known.iter().all(|rollout| rollout.id != found.id));
+    let before = known.iter().chain(found);
+    before
+        .map(|rollout| rollout.clone().observed(seen, now))
+        .collect()
 }
 
 /// The records of one invocation, one a service.

@@ -19,6 +19,16 @@ pub enum RolloutId {
     EcsDeployment(String),
 }
 
+impl RolloutId {
+    /// The value of `reloader:strategy` that makes such a record.
+    #[must_use]
+    pub fn strategy(&self) -> &'static str {
+        match self {
+            Self::EcsDeployment(_) => "deploy",
+        }
+    }
+}
+
 impl fmt::Display for RolloutId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -39,6 +49,8 @@ pub struct Rollout {
     pub own: bool,
     /// Its last progress.
     pub progress: Progress,
+    /// The time at which Amazon ECS was first seen to call it complete while older tasks were left.
+    pub complete_since: Option<Timestamp>,
     /// True once it was reported as timed out or unknown: its end is then reported once more.
     pub timed_out: bool,
 }
@@ -46,7 +58,8 @@ pub struct Rollout {
 /// The last progress that was seen of a rollout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// Running tasks of the new revision.
+    /// The most tasks of the new revision that were seen running at once. Tasks that crash and are
+    /// replaced for ever are no progress.
     pub running: i32,
     /// The lifecycle stage of the service deployment, if it was read.
     pub stage: Option<String>,
@@ -58,28 +71,37 @@ closed_list! {
     /// The end of a rollout.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
     pub enum Outcome {
-        /// Its tasks run, and Amazon ECS says that it is complete.
+        /// Its tasks run, Amazon ECS says that it is complete, and no task is left that is older
+        /// than the change.
         Completed = "completed", "nothing";
 
         /// The circuit breaker or an alarm was triggered, and no rollback follows.
-        Failed = "failed", "bring the old value back, or correct it: that is a new change";
+        Failed = "failed",
+            "run the command in `rollout.restore`, which brings the old value back, or correct the \
+             value: that is a new change";
 
         /// The circuit breaker or an alarm was triggered, and Amazon ECS brings back the deployment
         /// before it, but not the old value.
-        RolledBack = "rolled-back", "bring the old value back, or correct it: that is a new change";
+        RolledBack = "rolled-back",
+            "run the command in `rollout.restore`, which brings the old value back, or correct the \
+             value: that is a new change";
 
         /// A person, a lifecycle hook or the time-out of one ended it.
         Rejected = "rejected", "nothing, or request the service by hand";
 
         /// A newer deployment replaced it before it was complete, or the service was deleted.
-        Superseded = "superseded", "nothing: the newer deployment reads every key";
+        /// `rollout.covered` says if the newer one reads the change.
+        Superseded = "superseded", "with `\"covered\":false` request the service by hand";
 
-        /// It made no progress for `RELOADER_OUTCOME_DEADLINE`. A later end may follow once.
+        /// It made no progress for `OutcomeDeadline`. Or Amazon ECS completed it, and older tasks
+        /// still run after `HoldLimit`. A later end may follow once.
         TimedOut = "timed-out",
-            "look at the events of the service: without a circuit breaker Amazon ECS tries for ever";
+            "read `rollout.ecs_events` and `rollout.stopped_tasks`: without a circuit breaker Amazon \
+             ECS tries for ever. With `old_tasks`, find out what protects them";
 
-        /// It is gone, and its history could not be read until the deadline.
-        Unknown = "unknown", "look at the deployments of the service";
+        /// Its end could not be read until the deadline. A later end may follow once.
+        Unknown = "unknown",
+            "look at the deployments of the service: `aws ecs list-service-deployments`";
     }
 }
 
@@ -107,6 +129,7 @@ impl Rollout {
                 stage: None,
                 at: started_at,
             },
+            complete_since: None,
             timed_out: false,
         }
     }
@@ -137,6 +160,26 @@ impl Rollout {
                 | Outcome::Rejected
                 | Outcome::Superseded,
             ) => None,
+        }
+    }
+
+    /// What two messages know of one rollout: it is our own if either says so, and has made the
+    /// progress that either saw.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let (own, timed_out) = (self.own || other.own, self.timed_out || other.timed_out);
+        let complete_since = self.complete_since.into_iter().chain(other.complete_since);
+        let complete_since = complete_since.min();
+        let newer = if other.progress.at > self.progress.at {
+            other
+        } else {
+            self
+        };
+        Self {
+            own,
+            complete_since,
+            timed_out,
+            ..newer
         }
     }
 

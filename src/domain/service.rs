@@ -3,6 +3,7 @@
 mod freshness;
 mod rolling;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -14,7 +15,8 @@ use super::deployment::{Deployment, DeploymentStrategy};
 use super::history::{Evidence, History, OldestTask, PastDeployment};
 use super::key::Key;
 use super::reference::References;
-use super::rollout::Rollout;
+use super::rollout::{Rollout, RolloutId};
+use super::rollout_tasks::RolloutTasks;
 use super::tags::Tags;
 use super::term::Term;
 use super::watch::Match;
@@ -54,12 +56,14 @@ pub struct Service {
     pub own_references: References,
     /// Its tags that begin with our prefix.
     pub tags: Tags,
-    /// The newest first, at most five.
+    /// The newest first, at most five; more if a rollout is followed.
     pub events: Vec<ServiceEvent>,
     /// The deployments since the oldest change in question, if they were needed.
     pub history: History,
     /// The creation of its oldest task, if that was needed.
     pub oldest_task: OldestTask,
+    /// Its tasks, by the rollouts whose ends needed them.
+    pub rollout_tasks: BTreeMap<RolloutId, RolloutTasks>,
     /// The rollout that is followed, if one is: of this function, or of others.
     pub followed_rollout: Option<Rollout>,
     /// True if it was held for `settling` at its last attempt.
@@ -131,6 +135,7 @@ impl Service {
             events: Vec::new(),
             history: History::NotAsked,
             oldest_task: OldestTask::NotAsked,
+            rollout_tasks: BTreeMap::new(),
             followed_rollout: None,
             has_waited_to_settle: false,
         }
@@ -262,6 +267,13 @@ impl Service {
             .map(ToString::to_string)
             .chain(of_definition)
             .chain(own)
+    }
+
+    /// Its tasks, if the end of a rollout needed them.
+    #[must_use]
+    pub fn tasks_of(&self, rollout: &RolloutId) -> &RolloutTasks {
+        const NOT_ASKED: &RolloutTasks = &RolloutTasks::NotAsked;
+        self.rollout_tasks.get(rollout).unwrap_or(NOT_ASKED)
     }
 
     /// The deployment history, as far as it was read.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::aws::{Ecs, Error};
+use crate::aws::{Detail, Ecs, Error};
 use crate::domain::arn::ServiceId;
 use crate::domain::history::{Evidence, History, Needed, just_before};
 use crate::domain::service::Service;
@@ -64,7 +64,7 @@ impl Reads<'_> {
     ) -> Result<Service, Error> {
         let described = self
             .ecs
-            .describe_services([&before.id], self.tag_prefix, self.until)
+            .describe_services([&before.id], Detail::of(self.tag_prefix), self.until)
             .await;
         if let Some((_, error)) = described.unread.into_iter().next() {
             return Err(error);
@@ -166,7 +166,7 @@ impl Latest {
         let by = reads.share_of_what_is_left();
         let described = reads
             .ecs
-            .describe_services(&self.waiting, reads.tag_prefix, by)
+            .describe_services(&self.waiting, Detail::of(reads.tag_prefix), by)
             .await;
         let found = described
             .services

@@ -183,7 +183,7 @@ impl From<WireAttempt> for Attempt {
             last_reason,
             waited_seconds,
             count,
-            rollout,
+            rollouts,
             owes_restart,
         } = attempt;
         let reason = |code: String| {
@@ -194,7 +194,7 @@ impl From<WireAttempt> for Attempt {
             last_reason: last_reason.and_then(reason),
             waited: SignedDuration::from_secs(waited_seconds.into()),
             count,
-            rollout: rollout.map(Rollout::from),
+            rollouts: rollouts.into_iter().map(Rollout::from).collect(),
             owes_restart,
         }
     }
@@ -209,6 +209,7 @@ impl From<WireRollout> for Rollout {
             running,
             stage,
             progress_at,
+            complete_since,
             timed_out,
         } = rollout;
         Self {
@@ -220,6 +221,7 @@ impl From<WireRollout> for Rollout {
                 stage,
                 at: progress_at.unwrap_or(started_at),
             },
+            complete_since,
             timed_out,
         }
     }

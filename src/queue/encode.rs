@@ -184,14 +184,14 @@ impl From<Attempt> for WireAttempt {
             last_reason,
             waited,
             count,
-            rollout,
+            rollouts,
             owes_restart,
         } = attempt;
         Self {
             last_reason: last_reason.map(|reason| reason.code().to_owned()),
             waited_seconds: json::to_seconds(waited),
             count,
-            rollout: rollout.map(WireRollout::from),
+            rollouts: rollouts.into_iter().map(WireRollout::from).collect(),
             owes_restart,
         }
     }
@@ -204,6 +204,7 @@ impl From<Rollout> for WireRollout {
             started_at,
             own,
             progress: Progress { running, stage, at },
+            complete_since,
             timed_out,
         } = rollout;
         Self {
@@ -213,6 +214,7 @@ impl From<Rollout> for WireRollout {
             running,
             stage,
             progress_at: Some(at).filter(|at| *at != started_at),
+            complete_since,
             timed_out,
         }
     }

@@ -127,11 +127,12 @@ fn the_deployment_that_is_followed_goes_with_its_service() {
             stage: Some("SCALE_UP".to_owned()),
             at: "2026-01-31T10:01:05.123Z".parse().unwrap(),
         },
+        complete_since: Some("2026-01-31T10:02:05.123Z".parse().unwrap()),
         timed_out: true,
-        ..started
+        ..started.clone()
     };
     let attempt = Attempt {
-        rollout: Some(rollout),
+        rollouts: vec![rollout, started],
         ..Attempt::default()
     };
     let changes = vec![change(0, Scope::only(BTreeSet::from([id(1)])))];

@@ -132,7 +132,8 @@ pub(super) struct WireAttempt {
     #[serde(default, deserialize_with = "json::or_default")]
     pub(super) count: u32,
     #[serde(default, skip_serializing_if = "is_default")]
-    pub(super) rollout: Option<WireRollout>,
+    #[serde(deserialize_with = "json::list")]
+    pub(super) rollouts: Vec<WireRollout>,
     #[serde(default, skip_serializing_if = "is_default")]
     #[serde(deserialize_with = "json::or_default")]
     pub(super) owes_restart: bool,
@@ -158,6 +159,9 @@ pub(super) struct WireRollout {
     #[serde(default, skip_serializing_if = "is_default")]
     #[serde(deserialize_with = "json::maybe_time")]
     pub(super) progress_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "json::maybe_time")]
+    pub(super) complete_since: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "is_default")]
     #[serde(deserialize_with = "json::or_default")]
     pub(super) timed_out: bool,

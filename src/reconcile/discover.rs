@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::affected::Affected;
-use crate::aws::{DescribedAt, DescribedServices, Ecs, Error, Listing, Tagging};
+use crate::aws::{DescribedAt, DescribedServices, Detail, Ecs, Error, Listing, Tagging};
 use crate::clock::Deadline;
 use crate::domain::arn::{AccountRegion, ServiceId};
 use crate::domain::batch::Batch;
@@ -79,9 +81,21 @@ impl Discovery<'_> {
         &self,
         ids: impl IntoIterator<Item = &ServiceId>,
     ) -> DescribedServices {
-        let prefix = &self.settings.tag_prefix;
+        self.describe_since(ids, None).await
+    }
+
+    /// The same, with the events of services from these instants on.
+    async fn describe_since(
+        &self,
+        ids: impl IntoIterator<Item = &ServiceId>,
+        events_since: Option<&BTreeMap<ServiceId, Timestamp>>,
+    ) -> DescribedServices {
+        let detail = Detail {
+            prefix: &self.settings.tag_prefix,
+            events_since,
+        };
         let by = self.deadline.share(3);
-        self.ecs.describe_services(ids, prefix, by).await
+        self.ecs.describe_services(ids, detail, by).await
     }
 
     /// Describes the services that the changes may affect and those that messages name.
@@ -95,7 +109,8 @@ impl Discovery<'_> {
         for id in out_of_reach {
             discovered.refuse(id, "its cluster is not one of RELOADER_CLUSTERS");
         }
-        let described = self.describe_services(ids).await;
+        let events_since = batch.followed_since();
+        let described = self.describe_since(ids, Some(&events_since)).await;
         discovered.described_at = described.described_at;
         for (id, error) in &described.unread {
             let listed = watching.get(id).into_iter();

@@ -164,6 +164,14 @@ impl Enricher<'_> {
         batch.take_enriched(dated.collect());
     }
 
+    /// The versions before, as far as they can be read within three seconds.
+    pub(super) async fn previous_of(&self, changes: Vec<Change>) -> BTreeMap<Key, String> {
+        let by = self.deadline.until.min(Instant::now() + ENRICH_TIMEOUT);
+        let read = self.previous_versions(changes, by).await.into_iter();
+        read.filter_map(|(key, read)| Some((key, read.ok().flatten()?)))
+            .collect()
+    }
+
     /// The versions before, of secrets and of objects whose events name theirs.
     async fn previous_versions(&self, changes: Vec<Change>, by: Instant) -> LookUps<String> {
         let look_up = |(place, change): (usize, Change)| async move {

@@ -1,8 +1,7 @@
 //! The records of the services of one batch.
 
 use std::collections::{BTreeMap, BTreeSet};
-
-use jiff::{SignedDuration, Timestamp};
+use std::sync::Arc;
 
 use super::discover::Discovered;
 use crate::domain::arn::ServiceId;
@@ -10,7 +9,7 @@ use crate::domain::batch::Batch;
 use crate::domain::key::Key;
 use crate::domain::plan::Planned;
 use crate::domain::received::Reach;
-use crate::domain::resolution::{Resolution, Resolutions};
+use crate::domain::resolution::{Following, Resolution, Resolutions};
 use crate::domain::start::Executed;
 
 /// The note of a service whose change was refused by a number that may be too high.
@@ -33,8 +32,7 @@ impl Resolved {
         batch: &Batch,
         mut discovered: Discovered,
         executed: BTreeMap<ServiceId, Executed>,
-        deadline: SignedDuration,
-        now: Timestamp,
+        following: &Following<'_>,
     ) -> Self {
         let mut resolved = Self::default();
         let uncounted = discovered.uncounted();
@@ -46,7 +44,7 @@ impl Resolved {
                 }
             }
             let attempt = batch.attempts.get(&id).cloned().unwrap_or_default();
-            let mut resolution = Resolution::of(executed, attempt, deadline, now);
+            let mut resolution = Resolution::of(executed, attempt, following);
             if let Some(message) = discovered.unread_definitions.get(&id) {
                 resolution.notes.push(format!(
                     "it is not known if its task definition refers to the deleted key: {message}"
@@ -62,8 +60,10 @@ impl Resolved {
         }
         for (id, mut resolution) in discovered.unreadable {
             if let Some(attempt) = batch.attempts.get(&id) {
-                resolution.rollout.clone_from(&attempt.rollout);
-                resolution.attempt = attempt.clone();
+                if resolution.undecided.is_empty() && !attempt.rollouts.is_empty() {
+                    resolution.undecided = Arc::new(batch.keys_that_name(&id).cloned().collect());
+                }
+                resolution = resolution.after(attempt.clone(), following);
             }
             resolved.resolutions.insert(id, resolution);
         }

@@ -9,7 +9,7 @@ use crate::domain::arn::ServiceId;
 use crate::domain::change::Change;
 use crate::domain::history::Needed;
 use crate::domain::key::Key;
-use crate::domain::plan::{Plan, plan};
+use crate::domain::plan::{Plan, Planned, plan};
 use crate::domain::policy::Policy;
 use crate::domain::reason::Decision;
 use crate::domain::service::Service;
@@ -38,9 +38,11 @@ impl Restarts<'_> {
         described_at: &DescribedAt,
     ) -> BTreeMap<ServiceId, Executed> {
         let (mut plan, needed) = self.plan(changes, &mut services, policy).await;
+        let now = self.clock.now();
         let planned = services.into_iter().filter_map(|seen| {
+            let planned = plan.services.remove(&seen.id);
             Some(Executed {
-                planned: plan.services.remove(&seen.id)?,
+                planned: planned.or_else(|| Planned::unaffected(&seen, changes, now))?,
                 start: None,
                 seen,
             })

@@ -4,6 +4,8 @@
 
 mod change;
 mod counts;
+mod event;
+mod rollout;
 mod service;
 mod services;
 
@@ -14,7 +16,9 @@ use crate::domain::received::{IgnoredEvent, MalformedEvent};
 
 pub use change::{ChangeLine, MOST_CHANGES};
 pub use counts::Counts;
-pub use service::{EventLine, ServiceLine};
+pub use event::EventLine;
+pub use rollout::{ApprovalLine, RestoreLine, RolledChange, RolloutLine, StoppedTaskLine};
+pub use service::ServiceLine;
 pub use services::{MOST_OF_A_REASON, MoreServices, ServiceLines, Services};
 
 /// The version of the JSON; it grows when a field goes or changes its meaning.

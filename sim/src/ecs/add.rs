@@ -142,6 +142,7 @@ fn steady_service(
         strategy: service.strategy,
         hooks: service.hooks,
         alarms: service.alarms,
+        early_success: service.early_success,
         launch_type: service.launch_type,
         express: service.express,
         task_definition: new.task_definition,

@@ -6,6 +6,7 @@ mod deployments;
 mod describe;
 mod history;
 mod lists;
+mod protection;
 mod tags;
 mod task_definitions;
 mod tasks;
@@ -39,6 +40,7 @@ pub(crate) fn perform(
         "ListTasks" => lists::tasks(ecs, shared, &parse(input)?),
         "DescribeTasks" => tasks::describe(ecs, shared, &parse(input)?),
         "StopTask" => tasks::stop(ecs, shared, &parse(input)?),
+        "UpdateTaskProtection" => protection::update(ecs, shared, &parse(input)?),
         "TagResource" => tags::tag(ecs, shared, &parse(input)?),
         "UntagResource" => tags::untag(ecs, shared, &parse(input)?),
         "ListTagsForResource" => tags::list(ecs, &parse(input)?),

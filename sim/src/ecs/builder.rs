@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::early_success::EarlySuccess;
 use super::hook::{Alarms, Hook};
 use super::model::{Behaviour, CircuitBreaker, Controller, Failing, LaunchType, Status, Strategy};
 use super::task_definition::{TaskDefinition, task_definition};
@@ -31,6 +32,7 @@ pub struct Service {
     pub(super) strategy: Strategy,
     pub(super) hooks: Vec<Hook>,
     pub(super) alarms: Option<Alarms>,
+    pub(super) early_success: Option<EarlySuccess>,
     pub(super) launch_type: LaunchType,
     pub(super) express: bool,
     pub(super) status: Status,
@@ -69,6 +71,7 @@ pub fn service(id: &str) -> Service {
         strategy: Strategy::Rolling,
         hooks: Vec::new(),
         alarms: None,
+        early_success: None,
         launch_type: LaunchType::Fargate,
         express: false,
         status: Status::Active,
@@ -193,6 +196,16 @@ impl Service {
             names: vec![name.to_owned()],
             rollback: true,
             bake,
+        });
+        self
+    }
+
+    /// Its rolling deployments are successful as soon as this share of the desired tasks is healthy.
+    /// With `deferred`, the old tasks are stopped afterwards, as soon as that is allowed.
+    pub fn early_success(mut self, healthy_percent: usize, deferred: bool) -> Self {
+        self.early_success = Some(EarlySuccess {
+            healthy_percent,
+            deferred,
         });
         self
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::early_success::EarlySuccess;
 use super::history::{HistoryStatus, ServiceDeployment, TaskFailure};
 use super::hook::{Alarms, Hook};
 use crate::clockwork::Clockwork;
@@ -65,6 +66,7 @@ pub(crate) struct EcsService {
     pub(super) strategy: Strategy,
     pub(super) hooks: Vec<Hook>,
     pub(super) alarms: Option<Alarms>,
+    pub(super) early_success: Option<EarlySuccess>,
     pub(super) launch_type: LaunchType,
     /// Express Mode: Amazon ECS manages the resources of the service.
     pub(super) express: bool,
@@ -199,6 +201,10 @@ pub(crate) struct Task {
     pub(super) stopping_at: Option<Timestamp>,
     pub(super) stopped_at: Option<Timestamp>,
     pub(super) stopped_reason: String,
+    /// `stopCode`; empty while it runs.
+    pub(super) stop_code: &'static str,
+    /// The end of its scale-in protection.
+    pub(super) protected_until: Option<Timestamp>,
     pub(super) doomed: bool,
     /// The things that it read, with their versions.
     pub(super) read: BTreeMap<String, u64>,
@@ -213,6 +219,11 @@ impl Task {
 
     pub(super) fn is_running(&self) -> bool {
         self.started_at.is_some() && !self.is_stopping()
+    }
+
+    /// Returns true if neither a deployment nor a scale-in may stop it now.
+    pub(super) fn is_protected(&self, now: Timestamp) -> bool {
+        self.protected_until.is_some_and(|until| now < until)
     }
 
     pub(super) fn is_pending(&self) -> bool {

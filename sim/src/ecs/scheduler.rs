@@ -46,6 +46,8 @@ fn roll(service: &mut EcsService, clock: &mut Clockwork) {
             deployment::complete(service, clock);
             add_event_once(service, clock, "has reached a steady state.");
         }
+    } else if succeeds_early(service) && lifecycle::is_baked(service, clock) {
+        deployment::complete(service, clock);
     }
     service.observe_floor();
 }
@@ -71,7 +73,7 @@ fn keep_up(service: &mut EcsService, clock: &mut Clockwork) {
         .collect();
     let surplus: Vec<_> = live.iter().skip(service.desired).cloned().collect();
     for task in &surplus {
-        tasks::stop(service, clock, task, BY_SERVICE);
+        tasks::stop(service, clock, task, BY_SERVICE, tasks::BY_SCHEDULER);
     }
     add_stopped_event(service, clock, &surplus);
     let waiting = service.wait_until.is_some_and(|until| clock.now < until);
@@ -94,27 +96,30 @@ fn stop_old(service: &mut EcsService, clock: &mut Clockwork) -> usize {
         return 0;
     };
     let revision = primary.revision.clone();
-    let floor = service.floor();
+    let (floor, now) = (service.floor(), clock.now);
     let old = |service: &EcsService, wanted: &dyn Fn(&Task) -> bool| {
-        let mut live = service.tasks.iter().filter(|task| !task.is_stopping());
+        let mut live = service
+            .tasks
+            .iter()
+            .filter(|task| !task.is_stopping() && !task.is_protected(now));
         let task = live.find(|task| task.revision != revision && wanted(task))?;
         Some(task.id.clone())
     };
 
     let mut stopped = Vec::new();
     while let Some(task) = old(service, &Task::is_pending) {
-        tasks::stop(service, clock, &task, BY_DEPLOYMENT);
+        tasks::stop(service, clock, &task, BY_DEPLOYMENT, tasks::BY_SCHEDULER);
     }
     while service.running() > floor
         && let Some(task) = old(service, &|task| !task.healthy)
     {
-        tasks::stop(service, clock, &task, BY_DEPLOYMENT);
+        tasks::stop(service, clock, &task, BY_DEPLOYMENT, tasks::BY_SCHEDULER);
         stopped.push(task);
     }
     while service.healthy() > floor
         && let Some(task) = old(service, &|task| task.healthy)
     {
-        tasks::stop(service, clock, &task, BY_DEPLOYMENT);
+        tasks::stop(service, clock, &task, BY_DEPLOYMENT, tasks::BY_SCHEDULER);
         stopped.push(task);
     }
     add_stopped_event(service, clock, &stopped);
@@ -132,13 +137,15 @@ fn stop_surplus(service: &mut EcsService, clock: &mut Clockwork) -> usize {
             && (task.revision == primary.revision || primary.rollout == Rollout::Failed)
     };
     let live: Vec<_> = service.tasks.iter().filter(counts).collect();
+    // A protected task is stopped later, when its protection ends.
     let surplus: Vec<_> = live
         .iter()
         .skip(service.desired)
+        .filter(|task| !task.is_protected(clock.now))
         .map(|task| task.id.clone())
         .collect();
     for task in &surplus {
-        tasks::stop(service, clock, task, BY_SERVICE);
+        tasks::stop(service, clock, task, BY_SERVICE, tasks::BY_SCHEDULER);
     }
     add_stopped_event(service, clock, &surplus);
     surplus.len()
@@ -211,6 +218,24 @@ fn is_steady(service: &EcsService) -> bool {
         && service.healthy() == service.desired
 }
 
+/// Returns true if enough tasks of a rolling deployment are healthy, and the old ones are gone or
+/// may outlive it. A rollback is no such deployment.
+fn succeeds_early(service: &EcsService) -> bool {
+    let rolls = |primary: &&Deployment| {
+        primary.rollout == Rollout::InProgress && service.strategy == Strategy::Rolling
+    };
+    let primary = service.deployments.first().filter(rolls);
+    let (Some(criteria), Some(primary)) = (service.early_success, primary) else {
+        return false;
+    };
+    let newest = service.history.last();
+    let is_rollback = newest.is_some_and(|newest| newest.rollback.is_some());
+    let wanted = (service.desired * criteria.healthy_percent).div_ceil(100);
+    let mut tasks = service.tasks.iter();
+    let has_old = tasks.any(|task| task.revision != primary.revision);
+    !is_rollback && service.healthy_of_primary() >= wanted && (criteria.deferred || !has_old)
+}
+
 /// Drains the service; it is inactive once its last task has stopped.
 pub(super) fn delete(service: &mut EcsService, clock: &mut Clockwork) {
     service.status = Status::Draining;
@@ -227,7 +252,7 @@ fn drain(service: &mut EcsService, clock: &mut Clockwork) {
         .map(|task| task.id.clone())
         .collect();
     for task in &live {
-        tasks::stop(service, clock, task, BY_SERVICE);
+        tasks::stop(service, clock, task, BY_SERVICE, tasks::BY_SCHEDULER);
     }
     add_stopped_event(service, clock, &live);
     if service.tasks.is_empty() {

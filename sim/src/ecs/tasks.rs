@@ -13,6 +13,10 @@ use crate::job::{Job, Read, TaskId};
 const FAILURES_BEFORE_WAITING: u32 = 3;
 const FIRST_WAIT: Duration = Duration::from_mins(1);
 const LONGEST_WAIT: Duration = Duration::from_mins(27);
+/// `stopCode`, beside `TaskFailedToStart`.
+pub(super) const CONTAINER_EXITED: &str = "EssentialContainerExited";
+pub(super) const BY_SCHEDULER: &str = "ServiceSchedulerInitiated";
+pub(super) const BY_USER: &str = "UserInitiated";
 const START_IMPAIRED: &str = "is unable to consistently start tasks successfully. For more \
                               information, see the Troubleshooting section of the Amazon ECS \
                               Developer Guide.";
@@ -61,6 +65,8 @@ fn new_task(id: String, deployment: &Deployment, clock: &Clockwork, doomed: bool
         stopping_at: None,
         stopped_at: None,
         stopped_reason: String::new(),
+        stop_code: "",
+        protected_until: None,
         doomed,
         read: BTreeMap::new(),
         missing: Vec::new(),
@@ -109,8 +115,8 @@ pub(super) fn starts(service: &mut EcsService, clock: &mut Clockwork, task: &str
     };
     let settling = service.behaviour.settling;
     let task = service.task_mut(task).filter(|task| task.is_pending())?;
-    if let Some(reason) = failure_of(task, &failing) {
-        fail(service, clock, &owner.task, reason);
+    if let Some((reason, code)) = failure_of(task, &failing) {
+        fail(service, clock, &owner.task, reason, code);
         return Some(Start::Fails);
     }
     task.started_at = Some(clock.now);
@@ -126,13 +132,15 @@ pub(super) fn starts(service: &mut EcsService, clock: &mut Clockwork, task: &str
     Some(Start::Runs { writes })
 }
 
-fn failure_of(task: &Task, failing: &Failing) -> Option<String> {
+/// The reason and the code with which a task fails to start.
+fn failure_of(task: &Task, failing: &Failing) -> Option<(String, &'static str)> {
     if let Some(missing) = task.missing.first() {
-        return Some(format!(
+        let reason = format!(
             "ResourceInitializationError: unable to pull secrets or registry auth: execution \
              resource retrieval failed: unable to retrieve secret from asm/ssm: invalid \
              parameters: {missing}"
-        ));
+        );
+        return Some((reason, "TaskFailedToStart"));
     }
     let rejected = match failing {
         Failing::WhenReading(thing, versions) => task
@@ -141,17 +149,26 @@ fn failure_of(task: &Task, failing: &Failing) -> Option<String> {
             .is_some_and(|read| versions.contains(read)),
         Failing::Never | Failing::Next(_) | Failing::Always => false,
     };
-    (task.doomed || rejected).then(|| "Essential container in task exited".to_owned())
+    (task.doomed || rejected).then(|| {
+        let reason = "Essential container in task exited".to_owned();
+        (reason, CONTAINER_EXITED)
+    })
 }
 
-fn fail(service: &mut EcsService, clock: &mut Clockwork, task: &str, reason: String) {
+fn fail(
+    service: &mut EcsService,
+    clock: &mut Clockwork,
+    task: &str,
+    reason: String,
+    code: &'static str,
+) {
     let Some(position) = service.tasks.iter().position(|known| known.id == task) else {
         return;
     };
     let mut task = service.tasks.remove(position);
     task.stopping_at = Some(clock.now);
     task.stopped_at = Some(clock.now);
-    task.stopped_reason = reason;
+    (task.stopped_reason, task.stop_code) = (reason, code);
     let revision = task.revision.clone();
     let failure = TaskFailure {
         at: clock.now,
@@ -190,8 +207,14 @@ pub(super) fn becomes_healthy(service: &mut EcsService, task: &str) -> bool {
     true
 }
 
-/// Orders a task to stop. It no longer counts as running.
-pub(super) fn stop(service: &mut EcsService, clock: &mut Clockwork, task: &str, reason: &str) {
+/// Orders a task to stop, for a reason with this code. It no longer counts as running.
+pub(super) fn stop(
+    service: &mut EcsService,
+    clock: &mut Clockwork,
+    task: &str,
+    reason: &str,
+    code: &'static str,
+) {
     let owner = TaskId {
         service: service.id.clone(),
         task: task.to_owned(),
@@ -202,6 +225,7 @@ pub(super) fn stop(service: &mut EcsService, clock: &mut Clockwork, task: &str, 
     };
     task.stopping_at = Some(clock.now);
     reason.clone_into(&mut task.stopped_reason);
+    task.stop_code = code;
     clock.after(stopping, Job::TaskStops(owner));
     service.observe_floor();
 }

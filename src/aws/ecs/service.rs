@@ -1,11 +1,16 @@
 //! Services of the SDK become domain types.
 
-use aws_sdk_ecs::types::{self, ServiceConnectConfiguration};
+use std::collections::BTreeMap;
 
+use aws_sdk_ecs::types::{self, ServiceConnectConfiguration};
+use jiff::Timestamp;
+
+use super::detail::Detail;
 use super::references::add_log_options;
 use crate::aws::timestamp::timestamp;
 use crate::domain::arn::ServiceId;
 use crate::domain::deployment::{Deployment, DeploymentStrategy, RolloutState};
+use crate::domain::ended::MOST_EVENTS;
 use crate::domain::history::{History, OldestTask};
 use crate::domain::reference::References;
 use crate::domain::service::{Controller, Service, ServiceEvent, ServiceStatus};
@@ -14,14 +19,15 @@ use crate::domain::tags::Tags;
 /// Events of a service that are kept: as many as a person reads at a glance.
 const EVENTS: usize = 5;
 
-/// Converts a service, with the tags that begin with `prefix`. `None` if the answer lacks the
-/// service's ARN, or has it in the short format.
-pub(super) fn service(described: &types::Service, prefix: &str) -> Option<Service> {
+/// Converts a service. `None` if the answer lacks the service's ARN, or has it in the short format.
+pub(super) fn service(described: &types::Service, detail: Detail<'_>) -> Option<Service> {
     let (id, home) = ServiceId::from_arn(described.service_arn()?)?;
     let configuration = described.deployment_configuration();
     let tags = described.tags().iter();
     let tags = tags.filter_map(|tag| Some((tag.key()?, tag.value().unwrap_or_default())));
+    let since = detail.events_since.and_then(|since| since.get(&id));
     Some(Service {
+        events: events(described, since.copied()),
         id,
         home,
         status: status(described),
@@ -40,15 +46,10 @@ pub(super) fn service(described: &types::Service, prefix: &str) -> Option<Servic
         task_definition: task_definition(described),
         references: None,
         own_references: service_connect(described),
-        tags: Tags::parse(prefix, tags),
-        events: described
-            .events()
-            .iter()
-            .filter_map(event)
-            .take(EVENTS)
-            .collect(),
+        tags: Tags::parse(detail.prefix, tags),
         history: History::NotAsked,
         oldest_task: OldestTask::NotAsked,
+        rollout_tasks: BTreeMap::new(),
         followed_rollout: None,
         has_waited_to_settle: false,
     })
@@ -139,6 +140,15 @@ fn deployment(described: &types::Deployment) -> Option<Deployment> {
         running: described.running_count,
         is_whole: described.desired_count > 0 && described.running_count >= described.desired_count,
     })
+}
+
+/// The newest events, and those since the start of the rollout that is followed.
+fn events(described: &types::Service, since: Option<Timestamp>) -> Vec<ServiceEvent> {
+    let events = described.events().iter().filter_map(event).enumerate();
+    let is_kept = |(place, event): &(usize, ServiceEvent)| {
+        *place < EVENTS || since.is_some_and(|since| *place < MOST_EVENTS && event.at >= since)
+    };
+    events.take_while(is_kept).map(|(_, event)| event).collect()
 }
 
 fn event(described: &types::ServiceEvent) -> Option<ServiceEvent> {

@@ -8,6 +8,7 @@ use futures_util::{StreamExt, stream};
 use tokio::time::Instant;
 
 use super::client::{Ecs, READS_IN_FLIGHT};
+use super::detail::Detail;
 use super::service::service;
 use crate::aws::call::Call;
 use crate::aws::error::Error;
@@ -48,13 +49,12 @@ pub struct Restarted {
 }
 
 impl Ecs {
-    /// Describes services, ten a call and cluster by cluster, with the tags that begin with
-    /// `prefix`. A call that fails, or has no answer at the instant `by`, fails its ten services
-    /// alone.
+    /// Describes services, ten a call and cluster by cluster. A call that fails, or has no answer at
+    /// the instant `by`, fails its ten services alone.
     pub async fn describe_services(
         &self,
         ids: impl IntoIterator<Item = &ServiceId>,
-        prefix: &str,
+        detail: Detail<'_>,
         by: Instant,
     ) -> DescribedServices {
         let mut clusters: BTreeMap<&str, Vec<ServiceId>> = BTreeMap::new();
@@ -67,7 +67,7 @@ impl Ecs {
             .map(<[_]>::to_vec)
             .collect();
         stream::iter(calls)
-            .map(|ids| self.describe_services_of_cluster(ids, prefix, by))
+            .map(|ids| self.describe_services_of_cluster(ids, detail, by))
             .buffered(READS_IN_FLIGHT)
             .fold(DescribedServices::default(), async |all, some| {
                 all.and(some)
@@ -81,7 +81,7 @@ impl Ecs {
     async fn describe_services_of_cluster(
         &self,
         ids: Vec<ServiceId>,
-        prefix: &str,
+        detail: Detail<'_>,
         by: Instant,
     ) -> DescribedServices {
         let mut described = DescribedServices::default();
@@ -102,7 +102,7 @@ impl Ecs {
         let answer = Call::whole(DESCRIBE).send_paced(&self.paces.services, by, request);
         match answer.await {
             Ok((sent_at, answer)) => {
-                let found = by_name(&answer, prefix);
+                let found = by_name(&answer, detail);
                 described.add(ids, sent_at, found, answer.failures());
             }
             Err(error) => {
@@ -134,7 +134,9 @@ impl Ecs {
             .service(&id.name)
             .force_new_deployment(true);
         let answer = request.send().await.map_err(|error| call.failed(&error))?;
-        let updated = answer.service().and_then(|updated| service(updated, ""));
+        let detail = Detail::of("");
+        let updated = answer.service();
+        let updated = updated.and_then(|updated| service(updated, detail));
         let updated = updated.ok_or_else(|| call.incomplete("the service"))?;
         let deployment = updated.primary().cloned();
         Ok(Restarted {
@@ -188,9 +190,9 @@ impl DescribedServices {
     }
 }
 
-fn by_name(answer: &DescribeServicesOutput, prefix: &str) -> BTreeMap<ServiceId, Service> {
+fn by_name(answer: &DescribeServicesOutput, detail: Detail<'_>) -> BTreeMap<ServiceId, Service> {
     let services = answer.services().iter();
-    let services = services.filter_map(|described| service(described, prefix));
+    let services = services.filter_map(|described| service(described, detail));
     services
         .map(|service| (service.id.clone(), service))
         .collect()

@@ -48,7 +48,8 @@ impl Scope {
     }
 
     /// The services that either includes.
-    fn or(&self, other: &Self) -> Self {
+    #[must_use]
+    pub fn or(&self, other: &Self) -> Self {
         match (self, other) {
             (Self::All, _) | (_, Self::All) => Self::All,
             (Self::AllExcept(one), Self::AllExcept(other)) => Self::all_except(&**one & &**other),

@@ -144,6 +144,7 @@ pub(super) fn deferred(batch: &Batch, not_before: Timestamp, group: &[Due<'_>]) 
             ..batch.changes.get(key)?.clone()
         })
     });
+    let changes = changes.chain(older(batch, group));
     let request = batch.request.clone().map(|mut request| {
         let services: BTreeSet<_> = group.iter().map(|due| due.service).collect();
         request.services.retain(|id, _| services.contains(id));
@@ -160,6 +161,25 @@ pub(super) fn deferred(batch: &Batch, not_before: Timestamp, group: &[Due<'_>]) 
         attempts: attempts.collect(),
         request,
     }
+}
+
+/// The older changes that the followed rollouts of a group cover, each for these services alone.
+fn older<'a>(batch: &'a Batch, group: &'a [Due<'a>]) -> impl Iterator<Item = Change> + 'a {
+    batch.older.iter().filter_map(|change| {
+        let covers = |due: &&Due<'_>| {
+            let mut rollouts = due.attempt.rollouts.iter();
+            rollouts.any(|rollout| rollout.started_at > change.at)
+        };
+        let named = group.iter().filter(|due| change.scope.names(due.service));
+        let services: BTreeSet<_> = named
+            .filter(covers)
+            .map(|due| due.service.clone())
+            .collect();
+        (!services.is_empty()).then(|| Change {
+            scope: Scope::only(services),
+            ..change.clone()
+        })
+    })
 }
 
 /// The services of each key. Those with the same keys are put together first: a thousand keys of a

@@ -1,6 +1,8 @@
 //! `defer`, one row for each situation: the sentence, the resolution of the service, and its
 //! follow-up.
 
+mod following;
+
 use super::*;
 use crate::domain::arn::AccountRegion;
 use crate::domain::plan::Planned;
@@ -188,7 +190,7 @@ fn a_start_that_aws_or_time_did_not_allow_is_retried_and_one_that_aws_refused_is
 #[test]
 fn a_rollout_is_followed_unless_a_restart_is_owed_beside_it() {
     let following = |resolution| Resolution {
-        rollout: Some(rollout()),
+        rollouts: vec![rollout()],
         ..resolution
     };
     let started = after(StartResult::Started {
@@ -277,7 +279,7 @@ fn a_wait_begins_anew_with_a_rollout_and_with_the_restart_that_follows_one() {
         ..Attempt::default()
     };
     let started = Resolution {
-        rollout: Some(rollout()),
+        rollouts: vec![rollout()],
         attempt: Attempt {
             owes_restart: true,
             ..old.clone()
@@ -289,7 +291,7 @@ fn a_wait_begins_anew_with_a_rollout_and_with_the_restart_that_follows_one() {
     };
     let owed_after_a_rollout = Resolution {
         attempt: Attempt {
-            rollout: Some(rollout()),
+            rollouts: vec![rollout()],
             ..old
         },
         ..resolution(Reason::InFlightLimit, None)
@@ -302,7 +304,7 @@ fn a_wait_begins_anew_with_a_rollout_and_with_the_restart_that_follows_one() {
 #[test]
 fn a_message_names_the_service_and_carries_its_attempt_and_its_rollout() {
     let followed = Resolution {
-        rollout: Some(rollout()),
+        rollouts: vec![rollout()],
         ..resolution(Reason::Fresh, None)
     };
 
@@ -317,7 +319,7 @@ fn a_message_names_the_service_and_carries_its_attempt_and_its_rollout() {
         message.work.changes[0].scope,
         Scope::only(BTreeSet::from([id("api")]))
     );
-    assert_eq!(attempt.rollout, Some(rollout()));
+    assert_eq!(attempt.rollouts, [rollout()]);
     assert_eq!(
         (attempt.last_reason, attempt.owes_restart),
         (Some(Reason::Fresh), false)

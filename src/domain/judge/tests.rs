@@ -1,13 +1,21 @@
 //! `judge`, one row a situation: the sentence, the rollout as it was, the service as it is, and the
 //! outcome.
 
+mod older_tasks;
+
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::domain::arn::{AccountRegion, ServiceId};
 use crate::domain::history::History;
+use crate::domain::rollout_tasks::CountedTasks;
 use crate::domain::tags::Tags;
 
 const STARTED: &str = "2026-01-31T10:00:00Z";
-const DEADLINE: SignedDuration = SignedDuration::from_mins(30);
+const LIMITS: Limits = Limits {
+    deadline: SignedDuration::from_mins(30),
+    older_tasks: SignedDuration::from_hours(24),
+};
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -65,8 +73,26 @@ fn with_history(past: PastDeployment) -> Service {
     }
 }
 
+/// The service, of which this many tasks are older than the change.
+fn with_tasks(seen: Service, older: usize) -> Service {
+    let tasks = CountedTasks {
+        older,
+        ..CountedTasks::default()
+    };
+    with_read(seen, RolloutTasks::Read(tasks))
+}
+
+fn with_read(seen: Service, tasks: RolloutTasks) -> Service {
+    Service {
+        rollout_tasks: BTreeMap::from([(rollout().id, tasks)]),
+        ..seen
+    }
+}
+
+/// The outcome at ten minutes, if no older task is left.
 fn soon(seen: &Service) -> Option<Outcome> {
-    judge(&rollout(), seen, DEADLINE, at("2026-01-31T10:10:00Z"))
+    let seen = with_tasks(seen.clone(), 0);
+    judge(&rollout(), &seen, &LIMITS, at("2026-01-31T10:10:00Z"))
 }
 
 #[test]
@@ -200,10 +226,10 @@ fn one_without_progress_until_the_deadline_is_timed_out_once() {
     };
 
     assert_eq!(
-        judge(&observed, &seen, DEADLINE, late),
+        judge(&observed, &seen, &LIMITS, late),
         Some(Outcome::TimedOut)
     );
-    assert_eq!(judge(&reported, &seen, DEADLINE, late), None);
+    assert_eq!(judge(&reported, &seen, &LIMITS, late), None);
 }
 
 #[test]
@@ -298,7 +324,7 @@ fn one_that_is_gone_without_a_history_is_unknown_at_the_deadline_and_nothing_bef
 
     assert_eq!(soon(&gone), None);
     assert_eq!(
-        judge(&rollout(), &gone, DEADLINE, at("2026-01-31T10:30:00Z")),
+        judge(&rollout(), &gone, &LIMITS, at("2026-01-31T10:30:00Z")),
         Some(Outcome::Unknown)
     );
 }

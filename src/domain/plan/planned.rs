@@ -7,9 +7,11 @@ use jiff::Timestamp;
 
 use super::reach::Reach;
 use crate::domain::arn::ServiceId;
+use crate::domain::change::Change;
 use crate::domain::history::Ended;
 use crate::domain::key::Key;
 use crate::domain::reason::{Decision, Reason};
+use crate::domain::service::Service;
 
 /// The decisions about all affected services.
 #[must_use = "a plan does nothing until it is carried out"]
@@ -79,6 +81,28 @@ impl Planned {
             until: None,
             ended: None,
         }
+    }
+
+    /// A plan for a service that no change affects any more, while a rollout of it is followed: its
+    /// owner has changed its tags. `None` if no rollout of it is followed.
+    #[must_use]
+    pub fn unaffected(
+        service: &Service,
+        changes: &BTreeMap<Key, Change>,
+        now: Timestamp,
+    ) -> Option<Self> {
+        let rollout = service.followed_rollout.as_ref();
+        rollout.map(|_| {
+            let named = changes
+                .values()
+                .filter(|change| change.scope.names(&service.id));
+            let asked_by = named.map(|change| (change.key.clone(), Reason::Excluded));
+            Self {
+                asked_by: Arc::new(asked_by.collect()),
+                detail: Some("its tags no longer name the key".to_owned()),
+                ..Self::of(Reason::Excluded, now)
+            }
+        })
     }
 
     /// True if it is to be restarted.

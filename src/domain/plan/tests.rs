@@ -136,6 +136,7 @@ fn service(name: &str, tags: &[(&str, &str)]) -> Service {
         events: Vec::new(),
         history: History::NotAsked,
         oldest_task: OldestTask::NotAsked,
+        rollout_tasks: BTreeMap::new(),
         followed_rollout: None,
         has_waited_to_settle: false,
     }

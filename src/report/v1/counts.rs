@@ -116,7 +116,9 @@ impl Counts {
             Some(ResultCode::Abandoned) => self.abandoned += 1,
             None => {}
         }
-        self.rollouts_ended += usize::from(line.outcome.is_some());
-        self.rollouts_failed += usize::from(line.rollout_failed);
+        for rollout in line.rollout.iter().chain(&line.more_rollouts) {
+            self.rollouts_ended += 1;
+            self.rollouts_failed += usize::from(rollout.is_failure());
+        }
     }
 }

@@ -6,15 +6,24 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use super::change::{ChangeLine, ChangeLines, MOST_CHANGES};
+use super::event::EventLine;
+use super::rollout::{ApprovalLine, RolloutLine};
 use crate::domain::default::is_default;
+use crate::domain::ended::EndedRollout;
 use crate::domain::reason::{Decision, Reason};
 use crate::domain::request::Request;
-use crate::domain::resolution::{EndedRollout, FollowUp, Remaining, Resolution, Unreadable};
+use crate::domain::resolution::{FollowUp, Remaining, Resolution, Unreadable};
 use crate::domain::rollout::Outcome;
-use crate::domain::service::ServiceEvent;
+use crate::domain::service::Service;
 use crate::domain::start::{ErrorKind, ResultCode, StartResult};
-use crate::domain::text::bounded;
 use crate::report::telemetry::Level;
+
+/// The newest events of a service that are written.
+const MOST_EVENTS: usize = 5;
+
+/// The warning beside a command that brings an old value back.
+const NOT_BROUGHT_BACK: &str = "a rollback of Amazon ECS does not bring the old value back: its new \
+                                tasks read the new value too";
 
 /// One service.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -62,6 +71,19 @@ pub struct ServiceLine {
     /// Seconds from the start of that rollout until its end was seen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_seconds: Option<i64>,
+    /// The summary of that rollout.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<RolloutLine>,
+    /// Further rollouts of the service that ended: a newer one began before the end of another was
+    /// seen.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub more_rollouts: Vec<RolloutLine>,
+    /// The number of older tasks that still run, while a rollout is followed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub old_tasks: Option<usize>,
+    /// The PAUSE hook at which a deployment waits for a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approval: Option<ApprovalLine>,
     /// The time at which it is described again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_check: Option<Timestamp>,
@@ -100,15 +122,6 @@ pub struct ServiceLine {
     pub rollout_failed: bool,
 }
 
-/// One event of a service.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct EventLine {
-    /// Its time.
-    pub at: Timestamp,
-    /// The words of Amazon ECS.
-    pub message: String,
-}
-
 impl ServiceLine {
     /// The line of a service. `limit` is the function's own `RELOADER_MAX_SERVICES`, if the request
     /// names a higher one, which a queued message may not.
@@ -126,14 +139,14 @@ impl ServiceLine {
         };
         line.add_plan(resolution, changes);
         line.add_request(resolution, request);
-        line.add_end(resolution.ended.as_ref());
+        line.add_ends(resolution);
         line.add_start(resolution.start.as_ref());
         line.add_follow_up(resolution, limit);
         for note in &resolution.notes {
             line.add_detail(note);
         }
         line.has_failed = line.rollout_failed || line.could_not_start();
-        line.level = line.level(resolution.ended.as_ref());
+        line.level = line.level(&resolution.ended);
         line
     }
 
@@ -165,7 +178,12 @@ impl ServiceLine {
             .any(|change| seen.misses(change));
         self.changes = changes.of(planned, seen);
         self.mistakes = seen.mistakes().collect();
-        self.ecs_events = seen.events.iter().map(EventLine::from).collect();
+        self.ecs_events = seen
+            .events
+            .iter()
+            .take(MOST_EVENTS)
+            .map(EventLine::from)
+            .collect();
     }
 
     fn add_request(&mut self, resolution: &Resolution, request: Option<&Request>) {
@@ -175,14 +193,32 @@ impl ServiceLine {
         self.sender_id.clone_from(&request.sender);
     }
 
-    fn add_end(&mut self, ended: Option<&EndedRollout>) {
-        let Some(ended) = ended else { return };
-        self.deployment = Some(ended.rollout.id.to_string());
-        self.deployed_at = Some(ended.rollout.started_at);
-        self.outcome = Some(ended.outcome);
-        self.duration_seconds = Some(ended.duration.as_secs());
-        self.rollout_failed = ended.is_failure();
-        self.error = ended.status_reason.as_deref().map(bounded);
+    /// The rollouts that have ended, those that failed first, and the state of the one that is
+    /// followed.
+    fn add_ends(&mut self, resolution: &Resolution) {
+        self.old_tasks = resolution.old_tasks();
+        let past = resolution.seen.iter().flat_map(Service::past);
+        let mut approvals = past.filter_map(|past| past.approval.as_ref());
+        self.approval = approvals.next().map(ApprovalLine::from);
+        let home = resolution.seen.as_ref().map(|seen| &seen.home);
+        let mut ended: Vec<_> = resolution.ended.iter().collect();
+        ended.sort_by_key(|ended| !ended.is_failure());
+        let mut lines = ended.iter().map(|ended| RolloutLine::of(ended, home));
+        let Some(first) = lines.next() else { return };
+        self.deployment = Some(first.deployment.clone());
+        self.deployed_at = Some(first.deployed_at);
+        self.outcome = Some(first.outcome);
+        self.duration_seconds = Some(first.duration_seconds);
+        self.error.clone_from(&first.status_reason);
+        self.rollout = Some(first);
+        self.more_rollouts = lines.collect();
+        self.rollout_failed = ended.iter().any(|ended| ended.is_failure());
+        if ended.iter().any(|ended| ended.may_need_a_restore()) {
+            self.add_detail(NOT_BROUGHT_BACK);
+        }
+        if ended.iter().any(|ended| is_kept_by_old_tasks(ended)) {
+            self.add_detail("Amazon ECS completed the rollout, but older tasks still run");
+        }
     }
 
     fn add_start(&mut self, start: Option<&StartResult>) {
@@ -247,7 +283,7 @@ impl ServiceLine {
 
     /// An error needs a person. A warning continues by itself, or waits for its owner. A reason is
     /// a warning once, and information when it is repeated.
-    fn level(&self, ended: Option<&EndedRollout>) -> Level {
+    fn level(&self, ended: &[EndedRollout]) -> Level {
         let result = match self.result {
             _ if self.has_failed => Level::Error,
             Some(ResultCode::Denied) => Level::Error,
@@ -258,12 +294,14 @@ impl ServiceLine {
             Some(Decision::Refuse | Decision::Hold) if self.attempts == 0 => Level::Warn,
             _ => Level::Info,
         };
-        let outcome = match ended
-            .filter(|ended| ended.rollout.own)
-            .map(|ended| ended.outcome)
-        {
-            Some(Outcome::Rejected | Outcome::Unknown) => Level::Warn,
-            _ => Level::Info,
+        let is_odd = |ended: &EndedRollout| {
+            let is_odd = matches!(ended.outcome, Outcome::Rejected | Outcome::Unknown);
+            ended.rollout.own && is_odd
+        };
+        let outcome = if ended.iter().any(is_odd) {
+            Level::Warn
+        } else {
+            Level::Info
         };
         let has_notes = self.changes.iter().any(|change| change.note.is_some());
         let mistakes = if self.missing_key || has_notes || !self.mistakes.is_empty() {
@@ -292,17 +330,28 @@ impl ServiceLine {
         }
     }
 
-    /// The line, completed by another line of the same service: its changes, and the end of a
-    /// rollout if this one reports none.
+    /// The line, completed by another line of the same service: its changes, and the ends of its
+    /// rollouts.
     pub(super) fn with(mut self, other: Self) -> Self {
         if self.outcome.is_none() && other.outcome.is_some() {
             self.outcome = other.outcome;
             self.outcome_of = other.outcome_of.or(other.deployment);
             self.duration_seconds = other.duration_seconds;
-            self.rollout_failed = other.rollout_failed;
+            self.rollout = other.rollout;
+        } else {
+            let known = |rollout: &RolloutLine| {
+                let mut known = self.rollout.iter().chain(&self.more_rollouts);
+                known.any(|known| known.deployment == rollout.deployment)
+            };
+            let new = other.rollout.filter(|rollout| !known(rollout));
+            self.more_rollouts.extend(new);
+        }
+        if other.outcome.is_some() {
+            self.rollout_failed |= other.rollout_failed;
             self.has_failed |= other.rollout_failed;
             self.level = self.level.max(other.level);
         }
+        self.more_rollouts.extend(other.more_rollouts);
         self.requested |= other.requested;
         let is_new =
             |change: &&ChangeLine| self.changes.iter().all(|known| known.key != change.key);
@@ -331,13 +380,9 @@ impl ServiceLine {
     }
 }
 
-impl From<&ServiceEvent> for EventLine {
-    fn from(event: &ServiceEvent) -> Self {
-        Self {
-            at: event.at,
-            message: bounded(&event.message),
-        }
-    }
+/// True if a rollout timed out although Amazon ECS completed it.
+fn is_kept_by_old_tasks(ended: &EndedRollout) -> bool {
+    ended.outcome == Outcome::TimedOut && ended.rollout.complete_since.is_some()
 }
 
 fn as_list<S: Serializer>(lines: &[ChangeLine], to: S) -> Result<S::Ok, S::Error> {

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::builder::service;
+use super::super::early_success::{EarlySuccess, EarlySuccessInput};
 use super::super::hook::{Alarms, Hook, Stage};
 use super::super::model::Controller;
 use super::super::model::{CircuitBreaker, EcsService, Guard, LaunchType, Status, Strategy};
@@ -44,6 +45,7 @@ struct DeploymentConfiguration {
     #[serde(default)]
     lifecycle_hooks: Vec<HookInput>,
     alarms: Option<AlarmsInput>,
+    early_success_criteria: Option<EarlySuccessInput>,
 }
 
 #[derive(Deserialize)]
@@ -143,6 +145,7 @@ fn new_service(
         strategy: strategy_of(configuration),
         hooks: hooks_of(&configuration.lifecycle_hooks),
         alarms: alarms_of(configuration.alarms.as_ref()),
+        early_success: EarlySuccess::of(configuration.early_success_criteria.as_ref()),
         launch_type: if external {
             LaunchType::External
         } else {

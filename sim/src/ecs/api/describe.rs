@@ -170,8 +170,12 @@ pub(super) fn configuration_json(service: &EcsService) -> Value {
         }
         Strategy::Rolling | Strategy::BlueGreen { .. } => None,
     };
+    let early = service.early_success.map(|criteria| {
+        let criteria = criteria.to_json();
+        ("earlySuccessCriteria".to_owned(), criteria)
+    });
     if let Some(fields) = fields.as_object_mut() {
-        fields.extend(alarms.into_iter().chain(canary));
+        fields.extend(alarms.into_iter().chain(canary).chain(early));
     }
     fields
 }

@@ -55,7 +55,8 @@ pub(super) fn stop(ecs: &mut Ecs, shared: &mut Shared, input: &StopTask) -> ApiR
         .ok_or_else(not_found)?;
 
     let service = ecs.service_mut(&service)?;
-    tasks::stop(service, &mut shared.clock, &id, &input.reason);
+    let code = tasks::BY_USER;
+    tasks::stop(service, &mut shared.clock, &id, &input.reason, code);
     shared.reconcile_later(service.id.clone());
     let (service, task) = find(ecs, &cluster, &id).ok_or_else(not_found)?;
     Ok(json!({ "task": task_json(&shared.config, service, task) }))
@@ -98,7 +99,7 @@ fn task_json(config: &AccountConfig, service: &EcsService, task: &Task) -> Value
         "desiredStatus": if task.is_stopping() { "STOPPED" } else { "RUNNING" },
         "healthStatus": if task.healthy { "HEALTHY" } else { "UNKNOWN" },
         "launchType": service.launch_type.name(),
-        "containers": [],
+        "containers": containers_json(task),
         "attachments": [],
         "overrides": {},
         "tags": [],
@@ -118,7 +119,17 @@ fn task_json(config: &AccountConfig, service: &EcsService, task: &Task) -> Value
         );
         if task.is_stopping() {
             fields.insert("stoppedReason".to_owned(), json!(task.stopped_reason));
+            fields.insert("stopCode".to_owned(), json!(task.stop_code));
         }
     }
     fields
+}
+
+/// The containers of a task that has stopped because one of them exited; the others are left out.
+fn containers_json(task: &Task) -> Value {
+    if task.stop_code == tasks::CONTAINER_EXITED {
+        json!([{ "name": "app", "lastStatus": "STOPPED", "exitCode": 1 }])
+    } else {
+        json!([])
+    }
 }
