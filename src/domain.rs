@@ -16,6 +16,7 @@ pub mod index;
 pub mod judge;
 pub mod key;
 pub mod listed;
+pub mod newest;
 pub mod plan;
 pub mod policy;
 pub mod queue;

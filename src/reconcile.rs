@@ -12,7 +12,7 @@ mod resolved;
 mod restarts;
 mod send;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join;
 use jiff::SignedDuration;
@@ -26,7 +26,6 @@ use crate::domain::change::Change;
 use crate::domain::defer::{DeferPolicy, defer};
 use crate::domain::key::Key;
 use crate::domain::policy::Policy;
-use crate::domain::reason::Reason;
 use crate::domain::received::Reach;
 use crate::domain::resolution::Resolutions;
 use crate::domain::start::StartResult;
@@ -38,7 +37,7 @@ use crate::settings::Settings;
 
 use affected::{received, with_mistakes};
 use batches::{batches, needs_a_listing};
-use bystanders::restarting;
+use bystanders::Restarting;
 use discover::{Discovered, is_decided};
 use enrich::Enricher;
 use send::Sender;
@@ -46,6 +45,7 @@ use send::Sender;
 pub use reconciled::{Error, Reconciled};
 use resolved::Resolved;
 
+pub(crate) use bystanders::note_unread;
 pub(crate) use discover::Discovery;
 pub(crate) use restarts::Restarts;
 
@@ -84,7 +84,8 @@ impl Reconciler<'_> {
     /// * a change older than ten minutes: two for a hundred tasks;
     /// * a followed rollout that may have ended: those of [`Self::read_ends`];
     /// * restarts whose turn comes more than five seconds after their services were described: one
-    ///   for ten of them.
+    ///   for ten of them;
+    /// * an order or a canary: the descriptions of all that watch the key, and the history of each.
     pub async fn run(&self, inbox: &Inbox) -> Reconciled {
         let listing = match self.list(inbox).await {
             Ok(listing) => listing,
@@ -170,24 +171,23 @@ impl Reconciler<'_> {
         watching: &Watching,
         home: &AccountRegion,
     ) -> Resolved {
-        let policy = self.policy(batch);
+        let mut policy = self.policy(batch);
         let mut discovered = self.discover(batch, watching, home).await;
-        for service in &mut discovered.services {
-            let attempt = batch.attempts.get(&service.id);
-            service.followed_rollout = attempt.and_then(|attempt| attempt.rollouts.last().cloned());
-            service.has_waited_to_settle =
-                attempt.is_some_and(|attempt| attempt.last_reason == Some(Reason::Settling));
-        }
+        let unread = discovered.unreadable.keys().cloned().collect();
+        note_unread(&mut policy, batch.changes.keys(), watching, &unread);
+        discovered.take_attempts(batch);
         if batch.returned().next().is_some() {
             let services = &mut discovered.services;
             let (plan, _) = self
                 .restarts()
                 .plan(&batch.changes, services, &policy)
                 .await;
-            let restarting = restarting(batch, &plan);
-            self.enricher().read_ignored(batch, &restarting).await;
+            let restarting = Restarting::of(batch, &plan, services, &policy);
+            self.enricher()
+                .read_again(batch, &restarting.keys, &restarting.in_order, services)
+                .await;
             self.discovery()
-                .add_bystanders(&restarting, watching, &mut discovered, &policy)
+                .add_bystanders(&restarting, watching, &mut discovered, &mut policy)
                 .await;
         }
         let services = std::mem::take(&mut discovered.services);
@@ -318,6 +318,10 @@ impl Reconciler<'_> {
             min_interval: settings.min_interval,
             restarts_per_hour: settings.restarts_per_hour,
             max_in_flight: settings.max_in_flight,
+            quiet: settings.quiet,
+            canary: settings.canary,
+            outcome_deadline: settings.outcome_deadline,
+            unread: BTreeMap::new(),
             named: request
                 .map(|request| request.services.keys().cloned().collect())
                 .unwrap_or_default(),

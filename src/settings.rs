@@ -112,6 +112,10 @@ pub struct Settings {
     pub hold_limit: SignedDuration,
     /// `RELOADER_OUTCOME_DEADLINE`.
     pub outcome_deadline: SignedDuration,
+    /// `RELOADER_QUIET`.
+    pub quiet: SignedDuration,
+    /// `RELOADER_CANARY`.
+    pub canary: bool,
     /// `RELOADER_SWEEP` = `repair`.
     pub sweep_repairs: bool,
     /// `RELOADER_SWEEP_SINCE`.
@@ -150,13 +154,13 @@ impl Settings {
             max_in_flight: reader.read(MAX_IN_FLIGHT, "50", values::from_one),
             hold_limit: reader.read(HOLD_LIMIT, "24h", values::hold_limit),
             outcome_deadline: reader.read(OUTCOME_DEADLINE, "30m", values::outcome_deadline),
+            quiet: reader.read(QUIET, "60s", values::duration),
+            canary: reader.read(CANARY, "false", values::boolean),
             sweep_repairs: reader.read(SWEEP, "repair", values::sweep_repairs),
             sweep_since: reader.read(SWEEP_SINCE, "24h", values::duration),
             queue_url: reader.read(QUEUE_URL, "", values::queue_url),
             without_effect: Vec::new(),
         };
-        reader.check(QUIET, "60s", values::duration);
-        reader.check(CANARY, "false", values::boolean);
         reader.check(EVENT_BUS, "", values::event_bus);
         let Reader {
             mistakes,

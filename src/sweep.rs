@@ -26,7 +26,7 @@ use crate::domain::start::{Executed, StartResult};
 use crate::domain::tags::Mode;
 use crate::domain::watching::Watching;
 use crate::event;
-use crate::reconcile::{Reconciled, Reconciler};
+use crate::reconcile::{Reconciled, Reconciler, note_unread};
 use crate::report::v1::Services;
 
 use candidates::{Candidate, Cause, Verifier};
@@ -38,6 +38,16 @@ struct Sweep<'a> {
     reconciler: &'a Reconciler<'a>,
     /// The account and Region that bare terms mean.
     home: &'a AccountRegion,
+}
+
+/// The services that a sweep compares.
+#[derive(Debug)]
+struct Described {
+    services: Vec<Service>,
+    /// The instants at which they were described.
+    at: DescribedAt,
+    /// Those that could not be described, or whose references could not be read.
+    unread: BTreeSet<ServiceId>,
 }
 
 /// The findings of a sweep.
@@ -74,8 +84,10 @@ impl Sweep<'_> {
         services: &mut Services,
     ) -> Findings {
         let mut findings = Findings::default();
-        let (mut described, described_at) = self.describe(watching, &mut findings).await;
-        let candidates = self.candidates(&mut described, &mut findings).await;
+        let mut described = self.describe(watching, &mut findings).await;
+        let candidates = self
+            .candidates(&mut described.services, &mut findings)
+            .await;
         findings.stale = stale(&candidates);
         let repairs = request
             .repair
@@ -83,39 +95,53 @@ impl Sweep<'_> {
         let (reported, repaired): (Vec<_>, Vec<_>) = candidates
             .into_iter()
             .partition(|candidate| candidate.only_reported.is_some());
-        self.repair(
-            repairs,
-            repaired,
-            &described,
-            &described_at,
-            services,
-            &mut findings,
-        )
-        .await;
-        self.report(reported, &described, services);
+        let changes = candidates::changes(repaired);
+        let mut policy = self.policy(!repairs);
+        note_unread(&mut policy, changes.keys(), watching, &described.unread);
+        let (compared, described_at) = (described.services.clone(), &described.at);
+        let restarts = self.reconciler.restarts();
+        let executed = restarts
+            .carry_out(&changes, compared, &policy, described_at)
+            .await;
+        self.repaired(repairs, &changes, executed, services, &mut findings)
+            .await;
+        self.report(reported, &described.services, services);
         findings
     }
 
     /// The services that run tasks, with their references.
-    async fn describe(
-        &self,
-        watching: &Watching,
-        findings: &mut Findings,
-    ) -> (Vec<Service>, DescribedAt) {
+    async fn describe(&self, watching: &Watching, findings: &mut Findings) -> Described {
         let ids: BTreeSet<_> = watching.iter().map(|listed| &listed.id).collect();
         let described = self.reconciler.discovery().describe_services(ids).await;
         let unread = described.unread.iter();
         findings
             .errors
             .extend(unread.map(|(id, error)| format!("{id}: {error}")));
+        let mut unread: BTreeSet<_> = described.unread.iter().map(|(id, _)| id.clone()).collect();
         let mut services = described.services;
         services.retain(|service| {
             service.status == ServiceStatus::Active
                 && service.desired > 0
                 && service.tags.mode != Mode::Off
         });
+        let before: BTreeSet<_> = services.iter().map(|service| service.id.clone()).collect();
         self.read_references(&mut services, findings).await;
-        (services, described.described_at)
+        let read: BTreeSet<_> = services.iter().map(|service| service.id.clone()).collect();
+        unread.extend(before.difference(&read).cloned());
+        Described {
+            services,
+            at: described.described_at,
+            unread,
+        }
+    }
+
+    /// The limits of the function. A sweep that only reports restarts nothing.
+    fn policy(&self, only_reports: bool) -> Policy {
+        let policy = self.reconciler.policy(&Batch::default());
+        Policy {
+            notify_only: policy.notify_only || only_reports,
+            ..policy
+        }
     }
 
     /// Reads the references of the services that say `auto`. A service whose references cannot be
@@ -193,26 +219,15 @@ impl Sweep<'_> {
         verifier.verify_tasks(candidates, services, errors).await
     }
 
-    /// Restarts the stale services, or reports those that would be restarted.
-    async fn repair(
+    /// Takes the services that were restarted, or would be.
+    async fn repaired(
         &self,
         repairs: bool,
-        stale: Vec<Candidate>,
-        described: &[Service],
-        described_at: &DescribedAt,
+        changes: &BTreeMap<Key, Change>,
+        executed: BTreeMap<ServiceId, Executed>,
         services: &mut Services,
         findings: &mut Findings,
     ) {
-        let changes = candidates::changes(stale);
-        let policy = Policy {
-            notify_only: self.reconciler.settings.notify_only || !repairs,
-            ..self.reconciler.policy(&Batch::default())
-        };
-        let restarts = self.reconciler.restarts();
-        let described = described.to_vec();
-        let executed = restarts
-            .carry_out(&changes, described, &policy, described_at)
-            .await;
         let refused: BTreeSet<_> = executed
             .values()
             .flat_map(|executed| executed.planned.refused_changes())
@@ -220,17 +235,17 @@ impl Sweep<'_> {
         findings.refused_changes = refused.len();
         let mut resolutions: Resolutions = executed
             .into_iter()
-            .map(|(id, executed)| (id, self.resolution(executed, &changes, repairs)))
+            .map(|(id, executed)| (id, self.resolution(executed, changes, repairs)))
             .collect();
         findings.sent = self
             .reconciler
-            .defer_of_sweep(&changes, &mut resolutions)
+            .defer_of_sweep(changes, &mut resolutions)
             .await;
         findings.still_stale = resolutions
             .values()
             .filter(|one| is_still_stale(one))
             .count();
-        services.add(&changes, None, None, resolutions.into_values());
+        services.add(changes, None, None, resolutions.into_values());
     }
 
     /// The record of a service. Work that is left is left to the next sweep, if that repairs.
@@ -260,10 +275,7 @@ impl Sweep<'_> {
     /// Reports the services that are stale and not restarted: one record a service, with the first
     /// of the causes.
     fn report(&self, reported: Vec<Candidate>, described: &[Service], services: &mut Services) {
-        let policy = Policy {
-            notify_only: true,
-            ..self.reconciler.policy(&Batch::default())
-        };
+        let policy = self.policy(true);
         let mut by_cause: BTreeMap<Cause, Vec<Candidate>> = BTreeMap::new();
         for candidate in reported {
             let cause = candidate.only_reported.unwrap_or(Cause::TooOld);
@@ -344,7 +356,7 @@ fn is_still_stale(resolution: &Resolution) -> bool {
     };
     let is_wanted = matches!(
         planned.reason,
-        Reason::Paused | Reason::OutsideWindow | Reason::Rejected
+        Reason::Paused | Reason::OutsideWindow | Reason::Rejected | Reason::WaitingForOrder
     );
     let decision = planned.reason.decision();
     let is_left = matches!(decision, Decision::Hold | Decision::Refuse) && !is_wanted;

@@ -17,7 +17,7 @@ use super::request::Request;
 use super::resolution::{FollowUp, Remaining, Resolution, Resolutions};
 use super::start::StartResult;
 
-use group::{Due, KeysDue, deferred, grouped, kept_together};
+use group::{Due, KeysDue, deferred, grouped, kept_together, with_those_before};
 
 /// The settings that deferring depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,10 +92,12 @@ pub fn defer(
                 at,
                 attempt,
                 ages_by: ages_by.max(SignedDuration::ZERO),
+                waits: resolution.waits_for_others(),
             });
         }
     }
-    for (at, group) in grouped(kept_together(due, policy.max_in_flight)) {
+    let due = with_those_before(kept_together(due, policy.max_in_flight));
+    for (at, group) in grouped(due) {
         deferral.take(batch, at, &group);
     }
     deferral

@@ -156,6 +156,20 @@ pub struct Needed {
     pub oldest_task: bool,
 }
 
+impl Needed {
+    /// Everything that either needs.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let since = [self.history_since, other.history_since];
+        Self {
+            history_since: since.into_iter().flatten().min(),
+            restart_budget: self.restart_budget.max(other.restart_budget),
+            has_hooks: self.has_hooks || other.has_hooks,
+            oldest_task: self.oldest_task || other.oldest_task,
+        }
+    }
+}
+
 /// The evidence that was read of one service; `None` if it was not needed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Evidence {

@@ -5,8 +5,9 @@
 //!
 //! 1. every service is judged by each change that affects it, and by the request that names it:
 //!    the first row that applies is the [`judged::Judgement`];
-//! 2. the services that each change would restart are counted, and `blast-radius` is applied;
-//! 3. of the judgements about one service one decides, and a mode may stand before it;
+//! 2. the services that each change would restart are counted;
+//! 3. service by service, in the order of their turns: `order-halted`, `waiting-for-order` and
+//!    `blast-radius` are applied, one of the judgements decides, and a mode may stand before it;
 //! 4. the rollouts of each change are counted, and `in-flight-limit` is applied.
 
 pub(super) mod ability;
@@ -19,10 +20,13 @@ mod judged;
 pub(super) mod keys;
 pub(super) mod limits;
 pub(super) mod mode;
+pub(super) mod order;
 mod planned;
 mod reach;
 pub(super) mod rule;
+mod standing;
 mod strategy;
+mod turns;
 
 use std::collections::BTreeMap;
 use std::slice;
@@ -43,6 +47,7 @@ use judged::{Judged, Judgement, SharedJudgements};
 pub use planned::{Action, Plan, Planned, Reasons};
 use reach::Reach;
 use rule::Because;
+use turns::{Prevented, Turns};
 
 /// Plans. No I/O, no clock, no randomness: the same input gives the same plan.
 pub fn plan(
@@ -92,20 +97,30 @@ fn plan_within(
     let scopes: Vec<_> = distinct(changes.values()).collect();
     let mut in_scope = Memo::default();
     let mut plan = Plan::default();
-    for judged in &judged {
+    let mut turns = Turns::of(&judged, changes, policy, now);
+    for judged in turns.queue(&judged) {
         let id = &judged.service.id;
-        let scopes: Vec<bool> = scopes.iter().map(|scope| scope.includes(id)).collect();
-        let asked_by = in_scope.get(&judged.reasons, scopes, || {
-            let asked_by = planning.in_scope(id, &judged.reasons);
-            shared.reasons.share(asked_by)
-        });
-        if let Some(planned) = planning.decide(judged, asked_by) {
+        let prevented = turns.prevented(judged);
+        let asked_by = if prevented.is_empty() {
+            let scopes: Vec<bool> = scopes.iter().map(|scope| scope.includes(id)).collect();
+            in_scope.get(&judged.reasons, scopes, || {
+                let asked_by = planning.in_scope(id, &judged.reasons);
+                shared.reasons.share(asked_by)
+            })
+        } else {
+            let reasons = prevented.applied_to(&judged.reasons);
+            shared.reasons.share(planning.in_scope(id, &reasons))
+        };
+        let planned = planning.decide(judged, asked_by, &prevented);
+        turns.take(judged, planned.as_ref());
+        if let Some(planned) = planned {
             plan.services.insert(id.clone(), planned);
         }
     }
     InFlight::of(&judged).limit(&mut plan, policy);
     Plan {
         reach: planning.reach,
+        needed_by_others: turns.needed(),
         ..plan
     }
 }
@@ -135,12 +150,21 @@ impl Planning<'_> {
     }
 
     /// `None` if nothing asks for a restart of the service.
-    fn decide(&self, judged: &Judged<'_>, asked_by: Arc<Reasons>) -> Option<Planned> {
+    fn decide(
+        &self,
+        judged: &Judged<'_>,
+        asked_by: Arc<Reasons>,
+        prevented: &Prevented,
+    ) -> Option<Planned> {
         let service = judged.service;
         let request = judged.request.as_ref();
         let asked = asked_by.values().copied();
-        let reason = deciding(asked.chain(request.map(|request| request.reason)))?;
-        let judgement = self.judgement(reason, judged, &asked_by);
+        let given = asked.chain(request.map(|request| request.reason));
+        let reason = deciding(&given)?;
+        let by_others = prevented.judgement(reason, &asked_by);
+        let judgement = by_others
+            .as_ref()
+            .or_else(|| self.judgement(reason, judged, &asked_by));
         let because = judgement.and_then(|judgement| judgement.because.as_deref());
         let mode = judged::mode(service, self.policy).filter(|mode| *mode < reason);
         let planned = Planned {
@@ -151,6 +175,7 @@ impl Planning<'_> {
             requested: request.is_some(),
             not_before: self.settled(&asked_by),
             until: judgement.and_then(|judgement| judgement.until),
+            ages: !matches!(because, Some(Because::WaitsFor(awaited)) if !awaited.wait.ages),
             ended: match because {
                 Some(Because::Ended(ended)) => Some(ended.clone()),
                 _ => None,
@@ -206,13 +231,22 @@ impl Planning<'_> {
 }
 
 /// The reason that decides, of those that several changes and the request give: the one that stands
-/// last in the table, so that a restart for one of them is never lost. But one change that settles
-/// holds all of them: a restart reads every key, and would read this one too early.
-fn deciding(reasons: impl Iterator<Item = Reason> + Clone) -> Option<Reason> {
+/// last in the table, so that a restart for one of them is never lost. But a restart reads every
+/// key, so these stand before it:
+///
+/// * one change that settles, which would be read too early;
+/// * one that other services must take first;
+/// * one that failed in another service before.
+fn deciding(reasons: &(impl Iterator<Item = Reason> + Clone)) -> Option<Reason> {
+    const BEFORE_A_RESTART: [Reason; 3] = [
+        Reason::Settling,
+        Reason::WaitingForOrder,
+        Reason::OrderHalted,
+    ];
     let last = reasons.clone().max()?;
-    let mut settling = reasons.filter(|reason| *reason == Reason::Settling);
+    let is_given = |reason: &Reason| reasons.clone().any(|given| given == *reason);
     match last {
-        Reason::Stale => settling.next().or(Some(last)),
+        Reason::Stale => BEFORE_A_RESTART.into_iter().find(is_given).or(Some(last)),
         _ => Some(last),
     }
 }

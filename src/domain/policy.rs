@@ -1,10 +1,11 @@
 //! The limits that a plan keeps to.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::arn::ServiceId;
+use super::key::Key;
 
 /// The limits that come from the function's settings and from the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +30,14 @@ pub struct Policy {
     pub restarts_per_hour: usize,
     /// Most rollouts of one change at once.
     pub max_in_flight: usize,
+    /// A completed rollout must stay well for this long before the services after it follow.
+    pub quiet: SignedDuration,
+    /// True if the first service of each order goes alone.
+    pub canary: bool,
+    /// The time without progress after which a rollout has timed out.
+    pub outcome_deadline: SignedDuration,
+    /// The lowest order of the services that could not be read, of each key that they may watch.
+    pub unread: BTreeMap<Key, u8>,
     /// Services that a request names: they are restarted whether they are fresh or not.
     pub named: BTreeSet<ServiceId>,
     /// The time of the request.

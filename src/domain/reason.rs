@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::closed_list::closed_list;
 use super::plan::rule::Rule;
-use super::plan::{ability, freshness, holds, keys, limits, mode};
+use super::plan::{ability, freshness, holds, keys, limits, mode, order};
 
 /// The decision about a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -141,6 +141,13 @@ reasons! {
         "if that was meant, nothing. Otherwise change the value again, or request the service by \
          hand";
 
+    /// A service that goes before it, by its order or as the canary, failed with this change or a
+    /// newer one, was rejected or timed out. `detail` names it. Nobody after it gets the change.
+    OrderHalted = "order-halted" => Refuse, Rule::Order(order::order_halted),
+        "look at the service that `detail` names, and correct the value: that is a new change. A \
+         good deployment of that service frees the others too, and the next sweep restarts them. \
+         To restart this one all the same, request it by hand";
+
     /// The change would restart more services than `MaxServices`, so it restarts none.
     BlastRadius = "blast-radius" => Refuse, Rule::Reach(limits::blast_radius),
         "check whether so many are meant, then invoke by hand with `changed` and `max_services`";
@@ -177,6 +184,11 @@ reasons! {
     TooManyDeployments = "too-many-deployments" => Hold,
         Rule::Service(holds::too_many_deployments),
         "find out what keeps the old ones alive: task protection?";
+
+    /// A service that goes before it, by its order or as the canary, has not taken the change well
+    /// yet. `detail` names it. The hold ends when those before it do.
+    WaitingForOrder = "waiting-for-order" => Hold, Rule::Order(order::waiting_for_order),
+        "nothing";
 
     /// As many rollouts of this change run as `MaxInFlight` allows.
     InFlightLimit = "in-flight-limit" => Hold, Rule::InFlight(limits::in_flight_limit),

@@ -290,6 +290,14 @@ impl Resolution {
             .or_else(awaited)
     }
 
+    /// True if it waits for services that go before it, until nobody knows when.
+    #[must_use]
+    pub fn waits_for_others(&self) -> bool {
+        self.planned.as_ref().is_ok_and(|planned| {
+            planned.reason == Reason::WaitingForOrder && planned.until.is_none()
+        })
+    }
+
     /// True if only a redelivery of its messages continues it.
     #[must_use]
     pub fn is_left_to_redelivery(&self) -> bool {
@@ -328,6 +336,10 @@ fn held(planned: &Planned) -> Option<Requeue> {
         (Reason::Paused, None) => Some(Requeue::Backoff {
             by: None,
             ages: false,
+        }),
+        (Reason::WaitingForOrder, None) => Some(Requeue::Backoff {
+            by: None,
+            ages: planned.ages,
         }),
         (reason, until) if reason.decision() == Decision::Hold => {
             Some(until.map_or(Requeue::LATER, Requeue::At))

@@ -1,6 +1,7 @@
 //! An ECS service, as Amazon ECS describes it at one moment.
 
 mod freshness;
+mod newest;
 mod rolling;
 
 use std::collections::BTreeMap;
@@ -234,6 +235,12 @@ impl Service {
         self.deployments
             .iter()
             .find(|deployment| deployment.primary)
+    }
+
+    /// True if it runs all the tasks of its primary deployment.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.primary().is_some_and(|primary| primary.is_whole)
     }
 
     /// Takes the evidence that was read of it.

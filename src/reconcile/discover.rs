@@ -12,6 +12,7 @@ use crate::domain::arn::{AccountRegion, ServiceId};
 use crate::domain::batch::Batch;
 use crate::domain::change::{Change, ChangeKind};
 use crate::domain::key::Key;
+use crate::domain::reason::Reason;
 use crate::domain::resolution::{Resolution, Resolutions, Unreadable};
 use crate::domain::service::{Service, ServiceStatus};
 use crate::domain::shared::Shared;
@@ -226,6 +227,16 @@ impl Discovery<'_> {
 }
 
 impl Discovered {
+    /// Gives the services what the attempts before know of them.
+    pub(super) fn take_attempts(&mut self, batch: &Batch) {
+        for service in &mut self.services {
+            let attempt = batch.attempts.get(&service.id);
+            service.followed_rollout = attempt.and_then(|attempt| attempt.rollouts.last().cloned());
+            service.has_waited_to_settle =
+                attempt.is_some_and(|attempt| attempt.last_reason == Some(Reason::Settling));
+        }
+    }
+
     /// The account or the Region of a named service is another one: nothing is done for it.
     fn refuse(&mut self, id: &ServiceId, message: &str) {
         let error = Unreadable {

@@ -103,10 +103,23 @@ impl Enricher<'_> {
         }
     }
 
+    /// Reads once more what may have changed since a change was held which restarts a service now.
+    /// Others go before the services of the changes `in_order`.
+    pub(super) async fn read_again(
+        &self,
+        batch: &mut Batch,
+        restarting: &BTreeSet<Key>,
+        in_order: &BTreeSet<Key>,
+        services: &[Service],
+    ) {
+        self.read_ignored(batch, restarting).await;
+        self.date_again(batch, in_order, services).await;
+    }
+
     /// Asks once more which keys are ignored, for held changes that restart a service now: the
     /// owner may have tagged the key meanwhile. A listing that succeeded is used for a
     /// minute.
-    pub(super) async fn read_ignored(&self, batch: &mut Batch, keys: &BTreeSet<Key>) {
+    async fn read_ignored(&self, batch: &mut Batch, keys: &BTreeSet<Key>) {
         let may_be_ignored = |key: &&Key| matches!(key.kind(), Kind::Parameter | Kind::Secret);
         let keys: Vec<_> = keys.iter().filter(may_be_ignored).collect();
         if keys.is_empty() {
@@ -118,6 +131,31 @@ impl Enricher<'_> {
         for key in keys {
             if let Some(change) = batch.changes.get_mut(key) {
                 complete_ignored(change, &ignored);
+            }
+        }
+    }
+
+    /// Reads parameters once more whose held changes restart a service before which others go. A
+    /// newer version moves its change later: the service must not read a version that those before
+    /// it have not taken yet. One call for fifty parameters. What cannot be read stays as it was.
+    async fn date_again(&self, batch: &mut Batch, keys: &BTreeSet<Key>, services: &[Service]) {
+        let is_here = |key: &Key| services.iter().any(|service| key.is_at(&service.home));
+        let is_parameter = |key: &&Key| key.kind() == Kind::Parameter && is_here(key);
+        let keys: Vec<_> = keys.iter().filter(is_parameter).collect();
+        if keys.is_empty() {
+            return;
+        }
+        let by = self.deadline.until.min(Instant::now() + ENRICH_TIMEOUT);
+        let read_at = self.clock.now();
+        let paths: Vec<_> = keys.iter().map(|key| key.path()).collect();
+        let parameters = self.aws.ssm.describe(&paths, by).await;
+        let now = self.clock.now();
+        for key in keys {
+            let listed = parameters.found.get(key.path());
+            if let Some((change, listed)) = batch.changes.get_mut(key).zip(listed)
+                && listed.at.min(now) > change.at
+            {
+                complete(change, listed, read_at, now);
             }
         }
     }

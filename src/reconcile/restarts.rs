@@ -78,7 +78,7 @@ impl Restarts<'_> {
     ) -> (Plan, BTreeMap<ServiceId, Needed>) {
         loop {
             let plan = plan(changes, services, policy, self.clock.now());
-            let others_wait = plan.holds_for_rollouts();
+            let others_wait = plan.holds_for_restarts();
             let is_restart = |id: &ServiceId| {
                 let planned = plan.services.get(id);
                 planned.is_some_and(|planned| planned.reason.decision() == Decision::Restart)

@@ -139,7 +139,6 @@ async fn a_feature_of_a_later_version_is_refused_and_named() {
     for (tag, value, named) in [
         ("strategy", "stop-tasks", "stop-tasks"),
         ("strategy", "hot-reload", "hot-reload"),
-        ("order", "1", "order"),
     ] {
         let reported = line_of(api().tag(&format!("reloader:{tag}"), value)).await;
 

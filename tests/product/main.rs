@@ -10,6 +10,7 @@
 
 mod auto;
 mod calls;
+mod canary;
 mod change_limits;
 mod change_lines;
 mod deadlines;
@@ -34,6 +35,8 @@ mod names;
 mod not_compared;
 mod older_tasks;
 mod one_second;
+mod order;
+mod order_faults;
 mod outcomes;
 mod pace;
 mod queue;

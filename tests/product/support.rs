@@ -1,5 +1,6 @@
 //! A simulated account with the function in it, and the helpers that several files need.
 
+mod account;
 mod answer;
 mod events;
 mod fleets;
@@ -14,6 +15,7 @@ mod steps;
 
 use std::time::Duration;
 
+pub(crate) use account::{completed_at, starts_of};
 pub(crate) use answer::{line, names_of, reason, reasons, text, texts};
 pub(crate) use fleets::{change_all, long_deployed, one_change, watching_each_kind, with_secret};
 pub(crate) use listings::{CALLS, IGNORED, SERVICES, number_about, repeats_a_token};
@@ -22,7 +24,8 @@ pub(crate) use rates::{
 };
 pub(crate) use scenario::Scenario;
 pub(crate) use services::{
-    api, auto, failing_at_first, many, names_of_many, rolling_back_slowly, worker,
+    api, auto, failing_at_first, first_of, good_from_version, many, names_of_many, next_of,
+    rolling_back_slowly, worker,
 };
 
 /// The queue of [`Scenario::with_queue`].

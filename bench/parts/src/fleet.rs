@@ -1,6 +1,6 @@
 //! The services and the change.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ecs_reloader::domain::arn::{AccountRegion, ServiceId};
 use ecs_reloader::domain::change::{Change, ChangeKind};
@@ -91,6 +91,10 @@ pub(crate) fn policy() -> Policy {
         min_interval: SignedDuration::from_mins(5),
         restarts_per_hour: 6,
         max_in_flight: usize::MAX,
+        quiet: SignedDuration::from_mins(1),
+        canary: false,
+        outcome_deadline: SignedDuration::from_mins(30),
+        unread: BTreeMap::new(),
         named: BTreeSet::new(),
         requested_at: NOW,
     }

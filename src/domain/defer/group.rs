@@ -27,6 +27,19 @@ pub(super) struct Due<'a> {
     pub(super) attempt: Attempt,
     /// The part of its wait that the pause until `at` adds. A wait with a known end does not age.
     pub(super) ages_by: SignedDuration,
+    /// True if it waits for others, until nobody knows when.
+    pub(super) waits: bool,
+}
+
+impl Due<'_> {
+    /// Returns sooner, and is younger then.
+    fn returns_at(&mut self, sooner: Timestamp) {
+        let attempt = std::mem::take(&mut self.attempt);
+        let by = self.at.duration_since(sooner);
+        self.attempt = attempt.sooner(by.min(self.ages_by));
+        self.ages_by = self.ages_by.saturating_sub(by).max(SignedDuration::ZERO);
+        self.at = sooner;
+    }
 }
 
 /// The sets of keys that services are due for, each kept once, and computed once for services that
@@ -66,7 +79,8 @@ fn keys_due(reasons: &Reasons, follows: bool) -> BTreeSet<Key> {
     let is_due = |reason: Reason| match reason.decision() {
         Decision::Hold | Decision::Restart => true,
         Decision::Skip => follows && reason == Reason::Fresh,
-        Decision::Refuse => false,
+        // A restart for another key would read the version that failed in another service.
+        Decision::Refuse => !follows && reason == Reason::OrderHalted,
     };
     let due: BTreeSet<_> = reasons
         .iter()
@@ -103,9 +117,25 @@ pub(super) fn kept_together(mut due: Vec<Due<'_>>, max_in_flight: usize) -> Vec<
         .min();
     let Some(first) = first else { return due };
     for (due, _) in due.iter_mut().zip(counted).filter(|(_, counted)| *counted) {
-        let attempt = std::mem::take(&mut due.attempt);
-        due.attempt = attempt.sooner(due.at.duration_since(first).min(due.ages_by));
-        due.at = first;
+        due.returns_at(first);
+    }
+    due
+}
+
+/// A service that waits for others of the same change, until nobody knows when, returns with the
+/// first of them: so it starts soon after they are well.
+pub(super) fn with_those_before(mut due: Vec<Due<'_>>) -> Vec<Due<'_>> {
+    let mut first: BTreeMap<Option<&Key>, Timestamp> = BTreeMap::new();
+    let sets: Vec<_> = due.iter().map(|due| Arc::clone(&due.keys)).collect();
+    for (keys, due) in sets.iter().zip(&due) {
+        for key in asked_for(keys) {
+            let at = first.entry(key).or_insert(due.at);
+            *at = due.at.min(*at);
+        }
+    }
+    for (keys, due) in sets.iter().zip(&mut due).filter(|(_, due)| due.waits) {
+        let first = asked_for(keys).filter_map(|key| first.get(&key)).min();
+        due.returns_at(first.copied().unwrap_or(due.at));
     }
     due
 }

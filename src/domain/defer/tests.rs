@@ -2,6 +2,7 @@
 //! follow-up.
 
 mod following;
+mod order;
 
 use super::*;
 use crate::domain::arn::AccountRegion;

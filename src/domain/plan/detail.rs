@@ -1,5 +1,6 @@
 //! Everything that a person needs to know beyond the reason, in words.
 
+use super::order::{Awaited, Failed, Failure};
 use super::planned::Planned;
 use super::reach::Reach;
 use super::rule::Because;
@@ -84,12 +85,51 @@ fn fact_in_words(service: &Service, fact: &Because) -> String {
         Because::EveryTaskIsNewer => {
             "no deployment is newer than the change, but every task is".to_owned()
         }
+        Because::HaltedBy(failed) => halted_by(failed),
+        Because::WaitsFor(awaited) => waits_for(awaited),
         Because::NeverSuperseded(why) => joined([
             Some((*why).to_owned()),
             unreadable_history(service),
             rollback_reason(service),
         ]),
     }
+}
+
+fn halted_by(failed: &Failed) -> String {
+    let Failed {
+        service,
+        order,
+        failure,
+    } = failed;
+    let failure = match failure {
+        Failure::Ended(ended) => end(ended),
+        Failure::TimedOut {
+            deployment,
+            created_at,
+            after,
+        } => format!(
+            "the deployment {} of {created_at} has made no progress for {after:#}",
+            bounded(deployment)
+        ),
+    };
+    format!("{service}, of order {order}, goes before it: {failure}")
+}
+
+fn waits_for(awaited: &Awaited) -> String {
+    let Awaited {
+        first,
+        state,
+        number,
+        wait,
+    } = awaited;
+    let others = number.saturating_sub(1);
+    let others = (others > 0).then(|| format!("and {others} more"));
+    let until = wait.until.map(|end| format!("held until {end}"));
+    let first = match first {
+        Some(service) => format!("{service} goes before it: {state}"),
+        None => format!("a service that may go before it: {state}"),
+    };
+    joined([Some(first), others, until])
 }
 
 fn awaits(approval: &Approval) -> String {

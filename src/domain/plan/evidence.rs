@@ -18,11 +18,11 @@ use crate::domain::service::Service;
 
 /// A restart for a change older than this may already have been tried and rolled back, so the
 /// deployment history is read before the next one.
-const MAY_HAVE_BEEN_TRIED: SignedDuration = SignedDuration::from_secs(60);
+pub(super) const MAY_HAVE_BEEN_TRIED: SignedDuration = SignedDuration::from_secs(60);
 
 /// A change older than this may have been read by tasks that no deployment started, so the tasks
 /// are read before a restart.
-const MAY_HAVE_BEEN_READ: SignedDuration = SignedDuration::from_mins(10);
+pub(super) const MAY_HAVE_BEEN_READ: SignedDuration = SignedDuration::from_mins(10);
 
 /// The history is read this far back to count the restarts of an hour. A restart is recognised by
 /// the deployment before it, which may be older than the hour.
@@ -46,7 +46,10 @@ impl Plan {
     ///   an approval;
     /// * of one that is held for a deployment that is never superseded, and of one whose rollout
     ///   Amazon ECS shows without a state, the history, which says whether it still runs;
-    /// * of one whose rollout is followed, and no longer shown, the history, which says how it ended.
+    /// * of one whose rollout is followed, and no longer shown, the history, which says how it ended;
+    /// * of one that goes before others in the order the history, once nothing but it may be in
+    ///   their way, or if it seems to have failed or to stand at a hook; and the creation of its
+    ///   oldest task, if it seems to be stale for a change older than ten minutes.
     #[must_use]
     pub fn evidence_needed(
         &self,
@@ -72,6 +75,8 @@ impl Plan {
                 oldest_task: asking
                     .is_some_and(|asking| is_oldest_task_needed(service, asking, now)),
             };
+            let for_others = self.needed_by_others.get(&service.id);
+            let needed = for_others.map_or(needed, |others| needed.and(*others));
             (needed.history_since.is_some() || needed.oldest_task)
                 .then(|| (service.id.clone(), needed))
         });
@@ -81,8 +86,19 @@ impl Plan {
     /// True if a restart waits for the rollouts of others.
     #[must_use]
     pub fn holds_for_rollouts(&self) -> bool {
+        self.gives(Reason::InFlightLimit)
+    }
+
+    /// True if a restart waits for that of others: the evidence about those others decides about it
+    /// as well.
+    #[must_use]
+    pub fn holds_for_restarts(&self) -> bool {
+        self.holds_for_rollouts() || self.gives(Reason::WaitingForOrder)
+    }
+
+    fn gives(&self, reason: Reason) -> bool {
         let mut planned = self.services.values();
-        planned.any(|planned| planned.reason == Reason::InFlightLimit)
+        planned.any(|planned| planned.reason == reason)
     }
 }
 

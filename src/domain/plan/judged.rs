@@ -124,9 +124,12 @@ impl Judgements {
 fn judge_key(affected: &Affected<'_>) -> Option<Reason> {
     let applies = |reason: &Reason| match reason.rule() {
         Rule::Key(rule) => rule(affected),
-        Rule::Mode(_) | Rule::Service(_) | Rule::Reach(_) | Rule::InFlight(_) | Rule::Otherwise => {
-            false
-        }
+        Rule::Mode(_)
+        | Rule::Service(_)
+        | Rule::Order(_)
+        | Rule::Reach(_)
+        | Rule::InFlight(_)
+        | Rule::Otherwise => false,
     };
     Reason::ALL.iter().copied().find(applies)
 }
@@ -142,7 +145,12 @@ fn judge(case: &Case<'_>) -> Judgement {
                 because,
             })
         }
-        Rule::Key(_) | Rule::Mode(_) | Rule::Reach(_) | Rule::InFlight(_) | Rule::Otherwise => None,
+        Rule::Key(_)
+        | Rule::Mode(_)
+        | Rule::Order(_)
+        | Rule::Reach(_)
+        | Rule::InFlight(_)
+        | Rule::Otherwise => None,
     };
     let judged = Reason::ALL.iter().find_map(applies);
     judged.unwrap_or(Judgement {
@@ -156,9 +164,12 @@ fn judge(case: &Case<'_>) -> Judgement {
 pub(super) fn mode(service: &Service, policy: &Policy) -> Option<Reason> {
     let applies = |reason: &Reason| match reason.rule() {
         Rule::Mode(rule) => rule(service, policy),
-        Rule::Key(_) | Rule::Service(_) | Rule::Reach(_) | Rule::InFlight(_) | Rule::Otherwise => {
-            false
-        }
+        Rule::Key(_)
+        | Rule::Service(_)
+        | Rule::Order(_)
+        | Rule::Reach(_)
+        | Rule::InFlight(_)
+        | Rule::Otherwise => false,
     };
     Reason::ALL.iter().copied().find(applies)
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::reach::Reach;
 use crate::domain::arn::ServiceId;
 use crate::domain::change::Change;
-use crate::domain::history::Ended;
+use crate::domain::history::{Ended, Needed};
 use crate::domain::key::Key;
 use crate::domain::reason::{Decision, Reason};
 use crate::domain::service::Service;
@@ -21,6 +21,8 @@ pub struct Plan {
     pub services: BTreeMap<ServiceId, Planned>,
     /// The number of services that each change would restart.
     pub(super) reach: Reach,
+    /// The evidence to read of services that go before others in the order of a change.
+    pub(super) needed_by_others: BTreeMap<ServiceId, Needed>,
 }
 
 /// The reason that each of some changes would give alone.
@@ -53,6 +55,8 @@ pub struct Planned {
     pub not_before: Timestamp,
     /// The end of a hold, or the latest instant to plan again, if that is known.
     pub until: Option<Timestamp>,
+    /// False if it waits for others whose wait does not age.
+    pub ages: bool,
     /// The deployment that failed or was rejected, if that is why nothing is started.
     pub ended: Option<Ended>,
 }
@@ -79,6 +83,7 @@ impl Planned {
             requested: false,
             not_before: now,
             until: None,
+            ages: true,
             ended: None,
         }
     }
@@ -119,6 +124,7 @@ impl Planned {
             detail: Some(detail),
             action: None,
             until: None,
+            ages: true,
             ..self
         }
     }

@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::order::{Awaited, Failed, InTheWay};
 use crate::domain::change::{Change, ChangeKind};
 use crate::domain::history::{Approval, Ended};
 use crate::domain::policy::Policy;
@@ -23,6 +24,8 @@ pub(in crate::domain) enum Rule {
     Mode(fn(&Service, &Policy) -> bool),
     /// About a service and the instant of the change or the request.
     Service(fn(&Case<'_>) -> Option<Applies>),
+    /// About the services that go before this one in the order of the change. A request passes it.
+    Order(fn(&InTheWay) -> bool),
     /// About the number of services that the change would restart. They are counted first, by the
     /// reasons that stand after this one in the table. It does not apply to a request.
     Reach(fn(usize, &Policy) -> bool),
@@ -83,6 +86,10 @@ pub(in crate::domain) enum Because {
     EveryTaskIsNewer,
     /// A deployment runs that is never superseded, and why.
     NeverSuperseded(&'static str),
+    /// A service that goes before this one failed.
+    HaltedBy(Failed),
+    /// Services that go before this one are not well yet.
+    WaitsFor(Awaited),
 }
 
 impl Trigger {

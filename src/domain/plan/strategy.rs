@@ -34,7 +34,6 @@ pub(super) fn action(service: &Service) -> Result<Action, Obstacle> {
 pub(super) fn obstacle(service: &Service) -> Option<&'static str> {
     match action(service) {
         Err(Obstacle::NotYet(feature)) => Some(feature),
-        Err(Obstacle::Controller) => None,
-        Ok(_) => (service.tags.order != 0).then_some("an order"),
+        Err(Obstacle::Controller) | Ok(_) => None,
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! * `reasons`: every reason, and every pair of reasons, of one change or request;
 //! * `several`: several changes of one service, and limits over several services;
+//! * `order`: the services that go before others;
 //! * `deployments`, `tasks`, `ended`, `holds`: the rules about the state of a service;
 //! * `evidence`: the reads that are needed before a decision stands.
 
@@ -9,6 +10,7 @@ mod deployments;
 mod ended;
 mod evidence;
 mod holds;
+mod order;
 mod reasons;
 mod several;
 mod tasks;
@@ -37,7 +39,7 @@ const A_DAY_LATER: &str = "2026-02-01T10:00:00Z";
 /// the day before, and `ssm:/app/x` was written half a minute ago.
 struct Given {
     service: Service,
-    other: Option<Service>,
+    others: Vec<Service>,
     change: Change,
     /// The trigger is a request, not the change.
     is_request: bool,
@@ -48,7 +50,7 @@ impl Default for Given {
     fn default() -> Self {
         Self {
             service: api(),
-            other: None,
+            others: Vec::new(),
             change: change("/app/x", ChangeKind::Written),
             is_request: false,
             policy: policy(),
@@ -60,7 +62,7 @@ impl Given {
     fn planned(self) -> Planned {
         let Self {
             service,
-            other,
+            others,
             change,
             is_request,
             mut policy,
@@ -70,7 +72,7 @@ impl Given {
             policy.named.insert(id.clone());
         }
         let changes = coalesce((!is_request).then_some(change));
-        let services: Vec<_> = [service].into_iter().chain(other).collect();
+        let services: Vec<_> = [service].into_iter().chain(others).collect();
         let mut plan = plan(&changes, &services, &policy, at(NOW));
         plan.services.remove(&id).unwrap()
     }
@@ -184,6 +186,10 @@ fn policy() -> Policy {
         min_interval: SignedDuration::ZERO,
         restarts_per_hour: 6,
         max_in_flight: 50,
+        quiet: SignedDuration::from_mins(1),
+        canary: false,
+        outcome_deadline: SignedDuration::from_mins(30),
+        unread: BTreeMap::new(),
         named: BTreeSet::new(),
         requested_at: at(NOW),
     }

@@ -112,7 +112,7 @@ impl Service {
 
     /// True if a deployment of the history was, or is being, rolled back, or was stopped by
     /// something other than a newer deployment.
-    fn has_ended(&self, past: &PastDeployment) -> bool {
+    pub(super) fn has_ended(&self, past: &PastDeployment) -> bool {
         match past.status {
             ServiceDeploymentStatus::RollingBack | ServiceDeploymentStatus::RolledBack => true,
             ServiceDeploymentStatus::Stopped => !self.was_superseded(past),
@@ -143,7 +143,7 @@ impl Service {
         past.was_superseded(others.chain(self.deployments.iter().map(|shown| shown.created_at)))
     }
 
-    fn task_definition_of<'a>(&'a self, past: &'a PastDeployment) -> Option<&'a str> {
+    pub(super) fn task_definition_of<'a>(&'a self, past: &'a PastDeployment) -> Option<&'a str> {
         let shown = || {
             self.deployments
                 .iter()

@@ -44,3 +44,29 @@ pub(crate) fn names_of_many(number: usize) -> Vec<String> {
         .map(|place| format!("web/s{place:03}"))
         .collect()
 }
+
+/// A service that reads `ssm:/app/db`, watches these terms, and takes a minute for a rollout.
+fn reading(name: &str, terms: &str) -> Service {
+    service(name)
+        .watching(terms)
+        .reading(["ssm:/app/db"])
+        .task_seconds(10.0, 10.0, 10.0)
+}
+
+/// `web/first`, which goes before [`next_of`].
+pub(crate) fn first_of(terms: &str) -> Service {
+    reading("web/first", terms)
+}
+
+/// `web/next`, of the order 1.
+pub(crate) fn next_of(terms: &str) -> Service {
+    reading("web/next", terms).tag("reloader:order", "1")
+}
+
+/// The same service, deployed with the first version of `ssm:/app/db`. The versions after that and
+/// before this one are bad: a deployment that reads one of them is rolled back.
+pub(crate) fn good_from_version(good: u64, service: Service) -> Service {
+    service
+        .failing_while_reading("ssm:/app/db", 2..good)
+        .circuit_breaker(true)
+}

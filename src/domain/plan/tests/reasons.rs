@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::domain::history::Approval;
-use crate::domain::tags::{Mistake, Mode, Pause};
+use crate::domain::tags::{Mistake, Mode, Pause, Strategy};
 use crate::domain::watch::Watch;
 use crate::domain::window::Window;
 
@@ -19,7 +19,7 @@ const fn row(given: &'static str, set: fn(&mut Given), then: Reason) -> Situatio
 }
 
 /// In the order of the table of reasons.
-const SITUATIONS: [Situation; 29] = [
+const SITUATIONS: [Situation; 31] = [
     row("an exclusion names the key", exclude, Reason::Excluded),
     row("it refers to one version by its id", pin, Reason::Pinned),
     row("the key is to be ignored", ignore, Reason::IgnoredKey),
@@ -76,8 +76,8 @@ const SITUATIONS: [Situation; 29] = [
         Reason::UnsupportedController,
     ),
     row(
-        "it asks for an order",
-        |given| given.service.tags.order = 1,
+        "it asks for a reload in place",
+        |given| given.service.tags.strategy = Some(Strategy::HotReload),
         Reason::NotSupportedYet,
     ),
     row(
@@ -100,6 +100,11 @@ const SITUATIONS: [Situation; 29] = [
         "a person ended a newer deployment",
         |given| given.end_newer_deployment(EndedBy::Decision),
         Reason::Rejected,
+    ),
+    row(
+        "a service of a lower order failed",
+        fail_before,
+        Reason::OrderHalted,
     ),
     row(
         "no service may be restarted",
@@ -136,6 +141,11 @@ const SITUATIONS: [Situation; 29] = [
         "five deployments are active",
         fill_deployments,
         Reason::TooManyDeployments,
+    ),
+    row(
+        "a service of a lower order rolls",
+        roll_before,
+        Reason::WaitingForOrder,
     ),
     row(
         "another service rolls for the change, and one is the most",
@@ -238,9 +248,30 @@ fn fill_deployments(given: &mut Given) {
 
 fn roll_another(given: &mut Given) {
     given.policy.max_in_flight = 1;
-    given.other = Some(Service {
-        id: service("other", &[]).id,
+    given.others.push(rolling("other"));
+}
+
+fn rolling(name: &str) -> Service {
+    Service {
+        id: service(name, &[]).id,
         ..redeployed("2026-01-31T10:00:10Z", RolloutState::InProgress)
+    }
+}
+
+fn roll_before(given: &mut Given) {
+    given.service.tags.order = 1;
+    given.others.push(rolling("before"));
+}
+
+fn fail_before(given: &mut Given) {
+    let rolled_back = PastDeployment {
+        ended_by: EndedBy::FailureDetection,
+        ..past(ServiceDeploymentStatus::RolledBack, Some("app:1"))
+    };
+    given.service.tags.order = 1;
+    given.others.push(Service {
+        history: History::Read(vec![rolled_back]),
+        ..service("failed", &[])
     });
 }
 
@@ -323,11 +354,13 @@ fn a_request_passes_what_only_holds_or_refuses_changes() {
     let about_changes = [
         Reason::FailedAlready,
         Reason::Rejected,
+        Reason::OrderHalted,
         Reason::BlastRadius,
         Reason::MinInterval,
         Reason::RestartBudget,
         Reason::Settling,
         Reason::DeploymentInProgress,
+        Reason::WaitingForOrder,
     ];
     for row in SITUATIONS {
         let mut situation = Given::default();
