@@ -17,8 +17,8 @@ help: ## List the targets
 	@awk -F ': .*## ' '/^[a-z0-9-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: binaries ## Change an object and a parameter in a simulated account, and watch services roll
-	@$(DEMO) demo --binary $(BINARY)
+demo: binaries ## Change an object and a parameter in a simulated account, and watch services roll; HTML=FILE writes timelines
+	@$(DEMO) demo --binary $(BINARY) $(if $(HTML),--html $(HTML))
 
 .PHONY: play
 play: binaries ## Serve the simulated account, with the function connected, until Ctrl-C: for the AWS CLI

@@ -62,6 +62,9 @@ enum Command {
         /// The function's binary.
         #[arg(long)]
         binary: PathBuf,
+        /// Write a timeline of each change to this file, a page for a browser.
+        #[arg(long)]
+        html: Option<PathBuf>,
     },
 }
 
@@ -71,7 +74,7 @@ pub(crate) async fn run(arguments: Arguments) -> ExitCode {
         Command::Serve { port } => serve::run(port).await,
         Command::Invoke { binary, raw, event } => invoke::run(&binary, &event, raw).await,
         Command::Play { binary, log } => play::run(&binary, &log).await,
-        Command::Demo { binary } => demo::run(&binary).await,
+        Command::Demo { binary, html } => demo::run(&binary, html.as_deref()).await,
     };
     match result {
         Ok(Verdict::Well) => ExitCode::SUCCESS,

@@ -6,6 +6,7 @@
 //! the result.
 
 mod check;
+mod timeline;
 mod user;
 
 use std::io;
@@ -19,9 +20,10 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, sleep};
 
 use self::check::Before;
+use self::timeline::Timeline;
 use self::user::User;
-use crate::fleet::{self, FLEET, OBJECT, PARAMETER, SECRET};
-use crate::log;
+use crate::fleet::{self, FLEET, Member, OBJECT, PARAMETER, SECRET};
+use crate::log::{self, Row};
 use crate::report::Report;
 use crate::screen::{Progress, Screen};
 use crate::stage::Stage;
@@ -38,7 +40,9 @@ const STILL: Duration = Duration::from_secs(2);
 const LIMIT: Duration = Duration::from_secs(26);
 
 /// Runs the demo.
-pub(crate) async fn run(binary: &Path) -> Result<Verdict, Error> {
+///
+/// `html` is the file for the timelines.
+pub(crate) async fn run(binary: &Path, html: Option<&Path>) -> Result<Verdict, Error> {
     let mut stage = Stage::set(binary).await?;
     let mut screen = Screen::new();
     introduce(&screen)?;
@@ -51,18 +55,26 @@ pub(crate) async fn run(binary: &Path) -> Result<Verdict, Error> {
 
     screen.heading("A user changes the configuration")?;
     let user = User::new(stage.server.address());
-    change(&user, &screen).await?;
+    let mut timeline = Timeline::default();
+    for (member, view) in views(&stage) {
+        timeline.see(member, &view);
+    }
+    change(&user, &screen, &mut timeline).await?;
 
     screen.heading("The services roll")?;
     tokio::select! {
-        shown = show(&stage, &mut screen, &mut moments) => shown?,
+        shown = show(&stage, &mut screen, &mut moments, &mut timeline) => shown?,
         () = stage.account.run_for(LIMIT * 2) => {}
     }
     screen.finish_progress();
 
     stage.function.stop().await;
     screen.heading("What the function says")?;
-    show_report(&mut stage.lines, &screen)?;
+    let rows = show_report(&mut stage.lines, &screen)?;
+    if let Some(file) = html {
+        std::fs::write(file, timeline.page(&rows))
+            .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+    }
     conclude(&stage, &before, &screen)
 }
 
@@ -74,16 +86,19 @@ fn introduce(screen: &Screen) -> io::Result<()> {
     Ok(())
 }
 
-async fn change(user: &User, screen: &Screen) -> Result<(), Error> {
+async fn change(user: &User, screen: &Screen, timeline: &mut Timeline) -> Result<(), Error> {
     user.rotate_secret(SECRET).await?;
+    timeline.changed(&format!("secret:{SECRET}"));
     screen.moment(format_args!(
         "aws secretsmanager rotate-secret --secret-id {SECRET}"
     ))?;
     user.put_object(OBJECT, "feature_x: true\n").await?;
+    timeline.changed(&format!("s3:{OBJECT}"));
     screen.moment(format_args!("aws s3 cp prod.yaml s3://{OBJECT}"))?;
     let version = user
         .put_parameter(PARAMETER, "postgres://db-2.internal/shop")
         .await?;
+    timeline.changed(&format!("ssm:{PARAMETER}"));
     screen.moment(format_args!(
         "aws ssm put-parameter --name {PARAMETER} --overwrite …  (now version {version})"
     ))?;
@@ -96,6 +111,7 @@ async fn show(
     stage: &Stage,
     screen: &mut Screen,
     moments: &mut UnboundedReceiver<Moment>,
+    timeline: &mut Timeline,
 ) -> io::Result<()> {
     let end = Instant::now() + LIMIT;
     let mut invocations: usize = 0;
@@ -104,12 +120,15 @@ async fn show(
         while let Ok(moment) = moments.try_recv() {
             last_moved = Some(Instant::now());
             match moment {
-                Moment::Invoked(_) => invocations += 1,
+                Moment::Invoked(_) => {
+                    timeline.invoked();
+                    invocations += 1;
+                }
                 Moment::Ended(_) => invocations = invocations.saturating_sub(1),
             }
             screen.moment(moment)?;
         }
-        if show_progress(stage, screen)? || invocations > 0 {
+        if show_progress(stage, screen, timeline)? || invocations > 0 {
             last_moved = Some(Instant::now());
         }
         sleep(POLL).await;
@@ -118,17 +137,23 @@ async fn show(
 }
 
 /// Shows the progress of every service; `true` while any of them is rolling.
-fn show_progress(stage: &Stage, screen: &mut Screen) -> io::Result<bool> {
+fn show_progress(stage: &Stage, screen: &mut Screen, timeline: &mut Timeline) -> io::Result<bool> {
     let mut rolling = false;
-    for view in FLEET
-        .iter()
-        .filter_map(|member| stage.account.service(member.name))
-    {
+    for (member, view) in views(stage) {
+        timeline.see(member, &view);
         let progress = progress(&view);
         rolling |= progress.rolling;
         screen.progress(&view.name, progress)?;
     }
     Ok(rolling)
+}
+
+/// The services of the demo as they are now.
+fn views(stage: &Stage) -> impl Iterator<Item = (&'static Member, ServiceView)> {
+    let account = &stage.account;
+    FLEET
+        .iter()
+        .filter_map(|member| Some((member, account.service(member.name)?)))
 }
 
 fn progress(view: &ServiceView) -> Progress {
@@ -153,13 +178,14 @@ fn progress(view: &ServiceView) -> Progress {
     }
 }
 
-/// Shows the decisions that the function logged, and its summaries.
-fn show_report(lines: &mut UnboundedReceiver<LogLine>, screen: &Screen) -> io::Result<()> {
+/// Shows the decisions that the function logged, and its summaries; the decisions.
+fn show_report(lines: &mut UnboundedReceiver<LogLine>, screen: &Screen) -> io::Result<Vec<Row>> {
     let mut report = Report::default();
     while let Ok(line) = lines.try_recv() {
         report.add(log::read(&line));
     }
-    screen.line(report.to_string().trim_end())
+    screen.line(report.to_string().trim_end())?;
+    Ok(report.into_rows())
 }
 
 fn conclude(stage: &Stage, before: &Before, screen: &Screen) -> Result<Verdict, Error> {

@@ -166,6 +166,23 @@ impl Member {
         }
     }
 
+    /// The fewest tasks that may run.
+    pub(crate) fn floor(&self) -> usize {
+        let (minimum, _) = self.percent;
+        (self.tasks * minimum).div_ceil(100)
+    }
+
+    /// True if its tasks read this key when they start.
+    pub(crate) fn reads_key(&self, key: &str) -> bool {
+        let refers = |(_, from): &(&str, &str)| match from.split_once(":secret:") {
+            Some(_) => key
+                .strip_prefix("secret:")
+                .is_some_and(|name| from.contains(name)),
+            None => key.strip_prefix("ssm:") == Some(*from),
+        };
+        self.reads.contains(&key) || self.refers.iter().any(refers)
+    }
+
     /// Its name without the cluster.
     pub(crate) fn short_name(&self) -> &'static str {
         self.name

@@ -25,6 +25,8 @@ pub(crate) enum Entry {
 /// The decision about one service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Row {
+    /// The time at which it was written, RFC 3339; empty if it has none.
+    pub(crate) at: String,
     /// `cluster/name`.
     pub(crate) service: String,
     /// `restart`, `skip`, `hold` or `refuse`; empty if the service could not be described.
@@ -40,6 +42,8 @@ pub(crate) struct Row {
 /// The line of one service, in the function's own words.
 #[derive(Deserialize)]
 struct ServiceFields {
+    #[serde(default)]
+    timestamp: String,
     service: String,
     decision: Option<String>,
     reason: Option<String>,
@@ -118,6 +122,7 @@ fn service(fields: ServiceFields) -> Entry {
         changes.push(format!("and {} more", fields.more_changes));
     }
     Entry::Service(Row {
+        at: fields.timestamp,
         service: fields.service,
         decision: fields.decision.unwrap_or_default(),
         reason: fields.reason.unwrap_or_default(),
@@ -157,11 +162,13 @@ mod tests {
 
     #[test]
     fn the_decision_about_a_service_has_its_reason_and_the_keys_that_changed() {
-        let json = r#"{"level":"INFO","message":"service","service":"production/api",
+        let json = r#"{"timestamp":"2026-01-31T10:00:00Z","level":"INFO","message":"service",
+            "service":"production/api",
             "decision":"restart","reason":"stale","result":"started","deployment":"ecs-svc/1",
             "changes":[{"key":"ssm:/app/a","reason":"stale"},{"key":"ssm:/app/b"}]}"#;
 
         let expected = Row {
+            at: "2026-01-31T10:00:00Z".to_owned(),
             service: "production/api".to_owned(),
             decision: "restart".to_owned(),
             reason: "stale".to_owned(),

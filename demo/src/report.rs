@@ -26,6 +26,13 @@ impl Report {
     }
 }
 
+impl Report {
+    /// The decisions, in the order of the log.
+    pub(crate) fn into_rows(self) -> Vec<Row> {
+        self.rows
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.rows.is_empty() {

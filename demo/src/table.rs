@@ -40,6 +40,7 @@ fn cells(row: &Row) -> Cells {
         reason,
         detail,
         changes,
+        at: _,
     } = row;
     [
         service.clone(),
@@ -129,6 +130,7 @@ mod tests {
 
     fn row(service: &str, detail: &str, changes: &[&str]) -> Row {
         Row {
+            at: String::new(),
             service: service.to_owned(),
             decision: "restart".to_owned(),
             reason: "stale".to_owned(),

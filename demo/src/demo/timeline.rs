@@ -1,0 +1,92 @@
+//! The timelines of the demo: what changed, what was seen of the services, and when the function
+//! was invoked.
+
+mod page;
+mod scale;
+mod seen;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use sim::ServiceView;
+
+use self::page::page;
+use self::seen::{Change, Reader, Seen};
+use crate::clock;
+use crate::fleet::{FLEET, Member};
+use crate::log::Row;
+
+/// The record of a demo, for a page with a timeline of each change.
+#[derive(Debug, Default)]
+pub(super) struct Timeline {
+    seen: Seen,
+    changes: Vec<(String, u64, Timestamp)>,
+    invoked_at: Vec<Timestamp>,
+}
+
+impl Timeline {
+    /// Somebody has just changed a key.
+    pub(super) fn changed(&mut self, key: &str) {
+        let before = self.changes.iter().filter(|(known, ..)| known == key);
+        // The account begins with the first version of everything.
+        let version = 2 + before.count() as u64;
+        self.changes.push((key.to_owned(), version, clock::now()));
+    }
+
+    /// The function has just been invoked.
+    pub(super) fn invoked(&mut self) {
+        self.invoked_at.push(clock::now());
+    }
+
+    /// A service as it is now.
+    pub(super) fn see(&mut self, member: &Member, view: &ServiceView) {
+        self.seen.add(view, member.floor(), clock::now());
+    }
+
+    /// The page, with the decisions that the function logged.
+    pub(super) fn page(&self, rows: &[Row]) -> String {
+        let changes = self.changes.iter();
+        let changes: Vec<_> = changes
+            .map(|(key, version, at)| self.change(key, *version, *at, rows))
+            .collect();
+        page(&self.seen, &changes, clock::now())
+    }
+
+    fn change(&self, key: &str, version: u64, at: Timestamp, rows: &[Row]) -> Change {
+        let is_about = |row: &&Row| row.changes.iter().any(|changed| changed == key);
+        let decided = rows.iter().filter(is_about);
+        let decided_at = decided
+            .clone()
+            .filter_map(|row| row.at.parse::<Timestamp>().ok())
+            .filter(|decided| *decided > at)
+            .min();
+        let mut heard = self.invoked_at.iter().copied();
+        let heard_at =
+            decided_at.and_then(|end| heard.rfind(|heard| at <= *heard && *heard <= end));
+        let last: BTreeMap<&str, &Row> = decided.map(|row| (row.service.as_str(), row)).collect();
+        let readers = FLEET.iter().filter(|member| member.reads_key(key));
+        Change {
+            key: key.to_owned(),
+            version,
+            at,
+            heard_at,
+            decided_at,
+            services: readers
+                .map(|member| Reader {
+                    name: member.name.to_owned(),
+                    held_by: last.get(member.name).map(|row| words(row)),
+                })
+                .collect(),
+        }
+    }
+}
+
+/// The decision about a service in words.
+fn words(row: &Row) -> String {
+    let detail = if row.detail.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", row.detail)
+    };
+    format!("{}: {}{detail}", row.decision, row.reason)
+}
