@@ -76,7 +76,7 @@ pub fn defer(
         let Some(remaining) = resolution.remaining() else {
             continue;
         };
-        let keys = keys.of(resolution, remaining);
+        let keys = keys.of(resolution);
         let (at, attempt) = next_attempt(resolution, remaining, &keys, &new_keys, policy, now);
         let ages_by = attempt.waited.saturating_sub(resolution.attempt.waited);
         if attempt.waited > policy.hold_limit {
@@ -211,7 +211,7 @@ fn without_queue(batch: &Batch, resolutions: &Resolutions) -> Deferral {
                 .is_some_and(StartResult::is_unfinished);
         let follow_up = match remaining {
             Remaining::Restart(_) if failed => {
-                FollowUp::Redeliver(batch.messages_of(&*keys.of(resolution, remaining)))
+                FollowUp::Redeliver(batch.messages_of(&*keys.of(resolution)))
             }
             Remaining::Restart(_) | Remaining::Rollout(_) => FollowUp::LeftToSweep,
         };

@@ -13,7 +13,7 @@ use crate::domain::deferred_work::DeferredWork;
 use crate::domain::key::Key;
 use crate::domain::plan::Reasons;
 use crate::domain::reason::{Decision, Reason};
-use crate::domain::resolution::{Remaining, Resolution};
+use crate::domain::resolution::Resolution;
 use crate::domain::shared::{Memo, Shared};
 
 /// A service, and its next attempt.
@@ -47,20 +47,16 @@ impl Due<'_> {
 #[derive(Debug, Default)]
 pub(super) struct KeysDue {
     sets: Shared<BTreeSet<Key>>,
-    /// The sets by their reasons; `true` beside them if only a rollout is followed.
+    /// The sets by their reasons; `true` beside them if a rollout is followed.
     known: Memo<Reasons, bool, Arc<BTreeSet<Key>>>,
 }
 
 impl KeysDue {
-    pub(super) fn of(
-        &mut self,
-        resolution: &Resolution,
-        remaining: Remaining,
-    ) -> Arc<BTreeSet<Key>> {
+    pub(super) fn of(&mut self, resolution: &Resolution) -> Arc<BTreeSet<Key>> {
         let Ok(planned) = &resolution.planned else {
             return self.sets.share((*resolution.undecided).clone());
         };
-        let follows = matches!(remaining, Remaining::Rollout(_));
+        let follows = !resolution.rollouts.is_empty();
         let sets = &mut self.sets;
         let keys = self.known.get(&planned.asked_by, follows, || {
             sets.share(keys_due(&planned.asked_by, follows))
@@ -73,8 +69,8 @@ impl KeysDue {
     }
 }
 
-/// A rollout is followed for the changes that it covers. If it covers none, it is followed for all
-/// changes: it must be in one message.
+/// A rollout is followed for the changes that it covers, also while another change waits: it may
+/// still fail. If it covers none, it is followed for all changes: it must be in one message.
 fn keys_due(reasons: &Reasons, follows: bool) -> BTreeSet<Key> {
     let is_due = |reason: Reason| match reason.decision() {
         Decision::Hold | Decision::Restart => true,
@@ -244,4 +240,24 @@ fn scopes<'a>(group: &'a [Due<'a>]) -> BTreeMap<&'a Key, Scope> {
         .into_iter()
         .map(|(key, places)| (key, scope(places)))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::arn::AccountRegion;
+
+    #[test]
+    fn a_change_that_a_running_rollout_covers_returns_with_one_that_is_held() {
+        let key = |name| Key::parameter(AccountRegion::default(), name);
+        let reasons = Reasons::from([
+            (key("held"), Reason::DeploymentInProgress),
+            (key("covered"), Reason::Fresh),
+            (key("skipped"), Reason::IgnoredKey),
+        ]);
+
+        let with_rollout = BTreeSet::from([key("covered"), key("held")]);
+        assert_eq!(keys_due(&reasons, true), with_rollout);
+        assert_eq!(keys_due(&reasons, false), BTreeSet::from([key("held")]));
+    }
 }

@@ -21,6 +21,11 @@ impl Promise for Forgotten {
             let Some(service) = line["service"].as_str() else {
                 continue;
             };
+            // A service that cannot be described any more is given up with all that it waited for:
+            // its line names no change.
+            if line["result"] == "abandoned" && line["reason"].is_null() {
+                last.retain(|(name, _), _| *name != service);
+            }
             for change in line["changes"].as_array().into_iter().flatten() {
                 let named = change["key"].as_str().zip(change["reason"].as_str());
                 if let Some((key, reason)) = named
