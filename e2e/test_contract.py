@@ -281,6 +281,28 @@ def test_boto3_changes_configuration_in_the_simulated_account(simulated_server: 
         assert versions == [1, 2]
 
 
+def test_a_bus_answers_each_event_with_its_id(server: Server):
+    entry = {"Source": "ecs-reloader", "DetailType": "ECS Reloader Notice", "Detail": json.dumps({"kind": "held"})}
+
+    answer = server.client("events").put_events(Entries=[entry, entry])
+
+    assert answer["FailedEntryCount"] == 0
+    assert len({result["EventId"] for result in answer["Entries"]}) == 2
+
+
+def test_boto3_reads_why_a_bus_of_the_simulated_account_refuses_an_event(simulated_server: Server):
+    events = simulated_server.client("events")
+    entry = {"Source": "ecs-reloader", "DetailType": "News", "Detail": "{}"}
+
+    answer = events.put_events(Entries=[entry | {"Source": "aws.ssm"}, entry, entry | {"Detail": "no JSON"}])
+    with pytest.raises(ClientError) as refused:
+        events.put_events(Entries=[entry] * 11)
+
+    assert answer["FailedEntryCount"] == 2
+    assert [result.get("ErrorCode") for result in answer["Entries"]] == ["NotAuthorizedForSourceException", None, "MalformedDetail"]
+    assert refused.value.response["Error"]["Code"] == "ValidationException"
+
+
 def test_boto3_continues_and_stops_deployments_in_the_simulated_account(simulated_server: Server):
     ecs = simulated_server.client("ecs")
     ecs.create_cluster(clusterName="approvals")

@@ -12,7 +12,8 @@ use serde_json::Value;
 pub struct Call {
     /// The time at which it took effect, or would have taken effect.
     pub time: Timestamp,
-    /// The API, by its IAM prefix: `ecs`, `tag`, `ssm`, `secretsmanager`, `s3`, `sqs`.
+    /// The API, by its IAM prefix: `ecs`, `tag`, `ssm`, `secretsmanager`, `s3`, `sqs`,
+    /// `events`.
     pub service: &'static str,
     /// The operation: `UpdateService`.
     pub operation: String,

@@ -54,6 +54,8 @@ pub(crate) enum Effect {
     Slow(Duration),
     /// Instead of its next page.
     Turn(Turns),
+    /// Of a `PutEvents`.
+    FirstEntriesFail(usize),
 }
 
 impl Fault {
@@ -72,6 +74,12 @@ impl Fault {
     #[must_use]
     pub fn denied(action: &str) -> Self {
         Self::of(action, Effect::Denied)
+    }
+
+    /// The bus does not take the first entries of a `PutEvents`, and takes the others.
+    #[must_use]
+    pub fn first_entries_fail(number: usize) -> Self {
+        Self::of("events:PutEvents", Effect::FirstEntriesFail(number))
     }
 
     /// The throttle of the API, also if its buckets have tokens.

@@ -10,6 +10,7 @@
 //!  ssm, s3, secrets, appconfig  configuration, in versions
 //!  tagging                      the index behind `GetResources`, which is late
 //!  sqs, event_source_mapping    the way of messages to the function
+//!  put_events                   the events of the account's own programs
 //!  shared                       configuration, clockwork, and event_bus for the events
 //! ```
 //!
@@ -42,6 +43,7 @@ mod limits;
 mod loopback;
 mod output;
 mod page;
+mod put_events;
 pub mod runtime_api;
 mod s3;
 mod scenario;
@@ -72,3 +74,4 @@ pub use event_source_mapping::EventSourceMapping;
 pub use fault::Fault;
 pub use lambda::{Function, Invocation, InvocationResult};
 pub use limits::RateLimits;
+pub use put_events::PutEvent;

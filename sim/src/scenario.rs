@@ -16,6 +16,7 @@ use crate::event_bus::{EventDelivery, EventRule};
 use crate::event_source_mapping::EventSourceMapping;
 use crate::fault::Fault;
 use crate::lambda::Function;
+use crate::put_events::PutEvent;
 use crate::sqs::Redrive;
 
 impl Account {
@@ -209,6 +210,12 @@ impl Account {
     /// Ends all faults.
     pub fn heal(&self) {
         self.change(|world| world.faults.clear());
+    }
+
+    /// The events that programs of the account put on its buses, oldest first.
+    #[must_use]
+    pub fn put_events(&self) -> Vec<PutEvent> {
+        self.read(|world| world.put_events.taken().to_vec())
     }
 
     /// Every API call so far, in the order in which they took effect.

@@ -61,6 +61,9 @@ pub(crate) fn handle(world: &mut World, request: &Request<Bytes>) -> Reply {
 /// Answers a request that is hit by a fault.
 fn strike(world: &mut World, request: ApiRequest, fault: Effect) -> Reply {
     let outcome = match fault {
+        Effect::FirstEntriesFail(number) => {
+            admit(world, &request, |world| request.partly(world, number))
+        }
         Effect::Turn(turns) => admit(world, &request, |world| request.turn(world, turns)),
         Effect::Slow(delay) => {
             let outcome = admit_and_perform(world, &request);
@@ -196,7 +199,7 @@ fn denial(world: &World, request: &ApiRequest) -> ApiError {
     );
     match api {
         Api::S3 => ApiError::new("AccessDenied", message).with_status(403),
-        Api::Ecs | Api::Tagging | Api::Ssm | Api::Secrets | Api::Sqs => {
+        Api::Ecs | Api::Tagging | Api::Ssm | Api::Secrets | Api::Sqs | Api::Events => {
             ApiError::new("AccessDeniedException", message)
         }
     }

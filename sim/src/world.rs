@@ -13,6 +13,7 @@ use crate::event_source_mapping::Mappings;
 use crate::fault::Faults;
 use crate::job::Job;
 use crate::limits::RateLimiter;
+use crate::put_events::PutEvents;
 use crate::s3::store::Buckets;
 use crate::secrets::store::Secrets;
 use crate::shared::Shared;
@@ -30,6 +31,7 @@ pub(crate) struct World {
     pub(crate) appconfig: AppConfig,
     pub(crate) queues: Queues,
     pub(crate) mappings: Mappings,
+    pub(crate) put_events: PutEvents,
     pub(crate) calls: Vec<Call>,
     pub(crate) faults: Faults,
     pub(crate) limiter: RateLimiter,
@@ -47,6 +49,7 @@ impl World {
             appconfig: AppConfig::default(),
             queues: Queues::default(),
             mappings: Mappings::default(),
+            put_events: PutEvents::default(),
             calls: Vec::new(),
             faults: Faults::default(),
             shared: Shared::new(config),

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::config::AccountConfig;
-use crate::{ecs, secrets, sqs, ssm, tagging};
+use crate::{ecs, put_events, secrets, sqs, ssm, tagging};
 
 /// The APIs of the account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,16 +13,18 @@ pub(crate) enum Api {
     Ssm,
     Secrets,
     Sqs,
+    Events,
     S3,
 }
 
 impl Api {
-    pub(super) const JSON: [(&'static str, Self); 5] = [
+    pub(super) const JSON: [(&'static str, Self); 6] = [
         ("AmazonEC2ContainerServiceV20141113", Self::Ecs),
         ("ResourceGroupsTaggingAPI_20170126", Self::Tagging),
         ("AmazonSSM", Self::Ssm),
         ("secretsmanager", Self::Secrets),
         ("AmazonSQS", Self::Sqs),
+        ("AWSEvents", Self::Events),
     ];
 
     /// The prefix of this API's actions in IAM policies.
@@ -33,6 +35,7 @@ impl Api {
             Self::Ssm => "ssm",
             Self::Secrets => "secretsmanager",
             Self::Sqs => "sqs",
+            Self::Events => "events",
             Self::S3 => "s3",
         }
     }
@@ -41,7 +44,9 @@ impl Api {
     pub(super) fn endpoint_prefix(self) -> &'static str {
         match self {
             Self::Tagging => "tagging",
-            Self::Ecs | Self::Ssm | Self::Secrets | Self::Sqs | Self::S3 => self.iam_prefix(),
+            Self::Ecs | Self::Ssm | Self::Secrets | Self::Sqs | Self::Events | Self::S3 => {
+                self.iam_prefix()
+            }
         }
     }
 
@@ -50,7 +55,7 @@ impl Api {
         match self {
             Self::Ecs => "nextToken",
             Self::Tagging => "PaginationToken",
-            Self::Ssm | Self::Secrets | Self::Sqs | Self::S3 => "NextToken",
+            Self::Ssm | Self::Secrets | Self::Sqs | Self::Events | Self::S3 => "NextToken",
         }
     }
 
@@ -69,6 +74,7 @@ impl Api {
             ),
             Self::Secrets => config.arn("secretsmanager", &format!("secret:{target}")),
             Self::Sqs => config.arn("sqs", target),
+            Self::Events => config.arn("events", &format!("event-bus/{target}")),
             Self::S3 => format!("arn:aws:s3:::{target}"),
         }
     }
@@ -81,6 +87,7 @@ impl Api {
             Self::Ssm => ssm::api::target_of(input),
             Self::Secrets => secrets::api::target_of(input),
             Self::Sqs => sqs::api::target_of(input),
+            Self::Events => put_events::target_of(input),
         }
     }
 
@@ -89,7 +96,7 @@ impl Api {
         let values: &[&str] = match self {
             Self::Ssm => &["Value"],
             Self::Secrets => &["SecretString", "SecretBinary"],
-            Self::Ecs | Self::Tagging | Self::Sqs | Self::S3 => &[],
+            Self::Ecs | Self::Tagging | Self::Sqs | Self::Events | Self::S3 => &[],
         };
         if let Some(fields) = input.as_object_mut() {
             fields.retain(|name, _| !values.contains(&name.as_str()));

@@ -12,7 +12,9 @@ use crate::s3::xml::error_document;
 impl Api {
     fn content_type(self) -> &'static str {
         match self {
-            Self::Ecs | Self::Tagging | Self::Ssm | Self::Secrets => "application/x-amz-json-1.1",
+            Self::Ecs | Self::Tagging | Self::Ssm | Self::Secrets | Self::Events => {
+                "application/x-amz-json-1.1"
+            }
             Self::Sqs => "application/x-amz-json-1.0",
             Self::S3 => "application/xml",
         }
@@ -38,7 +40,7 @@ impl Api {
                 let kind = format!("com.amazonaws.sqs#{}", error.code);
                 json!({ "__type": kind, "message": error.message }).to_string()
             }
-            Self::Ecs | Self::Tagging | Self::Ssm | Self::Secrets => {
+            Self::Ecs | Self::Tagging | Self::Ssm | Self::Secrets | Self::Events => {
                 json!({ "__type": error.code, "message": error.message }).to_string()
             }
         };
@@ -59,7 +61,7 @@ impl Api {
     /// The error of this API for too many calls.
     pub(super) fn throttle(self) -> ApiError {
         match self {
-            Self::Ecs | Self::Ssm | Self::Secrets => {
+            Self::Ecs | Self::Ssm | Self::Secrets | Self::Events => {
                 ApiError::new("ThrottlingException", "Rate exceeded")
             }
             Self::Tagging => ApiError::new("ThrottledException", "Rate exceeded"),

@@ -10,7 +10,7 @@ use crate::error::{ApiError, ApiResult};
 use crate::page::{Turn, Turns};
 use crate::s3::request::S3Request;
 use crate::world::World;
-use crate::{ecs, s3, secrets, sqs, ssm, tagging};
+use crate::{ecs, put_events, s3, secrets, sqs, ssm, tagging};
 
 /// A request, parsed.
 #[derive(Debug)]
@@ -58,6 +58,23 @@ impl ApiRequest {
         Ok(self.api.json_response(&page))
     }
 
+    /// A call of which the first entries fail.
+    pub(super) fn partly(&self, world: &mut World, failing: usize) -> ApiResult<Response<Bytes>> {
+        let entries = self.input.get("Entries").and_then(Value::as_array);
+        let number = entries.map_or(0, Vec::len);
+        let failing = failing.min(number);
+        let output = if failing < number {
+            self.output(
+                world,
+                put_events::without_first(self.input.clone(), failing),
+            )?
+        } else {
+            Value::Null
+        };
+        let answer = put_events::with_failures(&output, failing);
+        Ok(self.api.json_response(&answer))
+    }
+
     fn output(&self, world: &mut World, input: Value) -> ApiResult {
         let shared = &mut world.shared;
         let (operation, principal) = (&*self.operation, &*self.principal);
@@ -73,6 +90,7 @@ impl ApiRequest {
                 secrets::api::perform(&mut world.secrets, shared, operation, input, principal)
             }
             Api::Sqs => sqs::api::perform(&mut world.queues, shared, operation, input),
+            Api::Events => put_events::perform(&mut world.put_events, shared, operation, input),
             Api::S3 => Err(ApiError::unknown_operation()),
         }
     }
@@ -152,6 +170,7 @@ fn by_endpoint(endpoint: &str, region: &str) -> Option<(Api, Option<String>)> {
         Api::Ssm,
         Api::Secrets,
         Api::Sqs,
+        Api::Events,
         Api::S3,
     ];
     let regional = endpoint

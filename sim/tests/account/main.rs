@@ -18,6 +18,7 @@ mod kinds;
 mod lifecycle;
 mod mapping;
 mod metadata;
+mod put_events;
 mod record;
 mod references;
 mod rollout;
