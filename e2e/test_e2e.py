@@ -26,6 +26,8 @@ def stack(ministack_server: Server, tmp_path_factory: pytest.TempPathFactory) ->
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     s3.put_bucket_notification_configuration(Bucket=BUCKET, NotificationConfiguration={"EventBridgeConfiguration": {}})
     parameters = {"Architecture": "x86_64", "CloudTrail": "true", "ConfigBuckets": f"{BUCKET},{AWS_SAMPLE_BUCKET}", "Operators": OPERATOR}
+    # ministack has no saved queries, which come with the dashboard.
+    parameters |= {"Dashboard": "false", "EventBus": "arn:aws:events:eu-west-1:123456789012:event-bus/default"}
     return deploy(ministack_server, Path(os.environ["FUNCTION"]), tmp_path_factory.mktemp("stack"), **parameters)
 
 
@@ -77,6 +79,14 @@ class Fleet:
         event["time"] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         event["resources"] = [f"arn:aws:ssm:eu-west-1:123456789012:parameter/{self.name}/{parameter}"]
         event["detail"] |= {"operation": operation, "name": f"/{self.name}/{parameter}"}
+        return json.dumps(event)
+
+    def self_test(self) -> str:
+        """The event of the parameter that the stack's own schedule changes; ministack has no such schedules."""
+        event = json.loads(self.parameter_change("Update", ""))
+        name = self.stack.resources()["SelfTestParameter"]
+        event["resources"] = [f"arn:aws:ssm:eu-west-1:123456789012:parameter{name}"]
+        event["detail"]["name"] = name
         return json.dumps(event)
 
     def label_moved(self, secret: str) -> str:
@@ -238,7 +248,7 @@ def test_the_alarms_look_at_metrics_that_the_function_writes(fleet: Fleet):
     ours = [alarm for alarm in alarms if alarm["Namespace"] == "ecs-reloader"]
     assert {"RestartsFailed", "SweepsCompleted"} <= {alarm["MetricName"] for alarm in ours}
 
-    fleet.stack.send(fleet.parameter_change("Update", "watched-by-nobody"))
+    fleet.stack.send(fleet.parameter_change("Update", "watched-by-nobody"), fleet.self_test())
 
     def is_written(alarm: dict) -> bool:
         dimension = alarm["Dimensions"][0]

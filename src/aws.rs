@@ -5,6 +5,7 @@ mod call;
 mod config;
 mod ecs;
 mod error;
+mod eventbridge;
 mod http;
 mod pages;
 mod quota;
@@ -22,6 +23,7 @@ pub use aws_types::SdkConfig;
 pub use config::load_config;
 pub use ecs::{DescribedAt, DescribedServices, Detail, Ecs, Restarted, TasksOfRollout};
 pub use error::Error;
+pub use eventbridge::{EventBridge, OwnEvent};
 pub use pages::{Listing, REPEATED_TOKEN};
 pub use quota::{QUOTAS, Quota};
 pub use s3::{ListedObjects, S3};
@@ -49,6 +51,8 @@ pub struct Aws {
     pub s3: AtFirstUse<S3>,
     /// Amazon SQS.
     pub sqs: AtFirstUse<Sqs>,
+    /// Amazon EventBridge.
+    pub eventbridge: AtFirstUse<EventBridge>,
 }
 
 impl Aws {
@@ -65,6 +69,7 @@ impl Aws {
             }),
             s3: at_first_use(config, S3::new),
             sqs: at_first_use(config, Sqs::new),
+            eventbridge: at_first_use(config, EventBridge::new),
         }
     }
 }

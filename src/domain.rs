@@ -17,6 +17,7 @@ pub mod judge;
 pub mod key;
 pub mod listed;
 pub mod newest;
+pub mod notice;
 pub mod plan;
 pub mod policy;
 pub mod queue;

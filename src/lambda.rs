@@ -14,6 +14,7 @@ use crate::domain::arn::AccountRegion;
 use crate::domain::queue::Queue;
 use crate::domain::received::{MalformedEvent, RequestLine};
 use crate::event::{self, Content, Inbox, Message};
+use crate::notify::{Notified, Notifier};
 use crate::pace::{Limit, Pace};
 use crate::reconcile::{Reconciled, Reconciler};
 use crate::report::Reporter;
@@ -92,9 +93,11 @@ impl Reloader {
             }
             _ => None,
         };
+        let notified = notify(&reconciler, &inbox, &mut done).await;
         let report = Report {
             request_id: &context.request_id,
             redelivered: answer::to_redeliver(&inbox, &done.redelivered),
+            notified,
             elapsed: clock.elapsed(),
         };
         let summary = self.report(&report, &inbox, &mut done, findings, clock.now());
@@ -122,12 +125,35 @@ impl Reloader {
     }
 }
 
+/// Sends the notices of an invocation, when all of its work is done.
+async fn notify(reconciler: &Reconciler<'_>, inbox: &Inbox, done: &mut Reconciled) -> Notified {
+    let Reconciler {
+        aws,
+        settings,
+        clock,
+        deadline,
+        ..
+    } = *reconciler;
+    let sender = Notifier {
+        aws,
+        settings,
+        clock,
+        deadline,
+    };
+    let gathered = std::mem::take(&mut done.notices).finish(&done.home, clock.now());
+    let notified = sender.notify(gathered, inbox).await;
+    done.redelivered.extend(&notified.redelivered);
+    done.sent += notified.deferred;
+    notified
+}
+
 /// The frame of an invocation's report.
 struct Report<'a> {
     /// Lambda's id of the invocation.
     request_id: &'a str,
     /// The ids of the messages that the queue is to keep.
     redelivered: Vec<String>,
+    notified: Notified,
     elapsed: Duration,
 }
 
@@ -165,6 +191,9 @@ fn summarise(
         refused_changes: done.refused_changes + findings.refused_changes,
         redelivered: report.redelivered.len(),
         deferred_sent: done.sent,
+        notices_sent: report.notified.sent,
+        notices_unsent: report.notified.unsent,
+        self_tests: done.self_tests,
         sweeps_completed: usize::from(has_swept),
         keys_swept: findings.keys,
         not_compared: findings.errors.len(),

@@ -18,9 +18,10 @@
 //! * [`reconcile`]: one invocation from its inbox to what it did
 //! * [`sweep`]: what no event reported
 //! * [`event`]: payloads to changes and requests
+//! * [`notify`]: sends notices
 //! * [`execute`]: carries a plan out, one file a strategy
 //! * [`queue`]: the message of deferred work
-//! * [`report`]: the JSON, the log lines and the metrics
+//! * [`report`]: the JSON, the log lines, the metrics, and the notices as data
 //! * [`aws`]: the clients of the SDK in domain types; the only place that names an SDK
 //! * [`domain`]: the decisions, in plain types: no I/O, no clock, no environment
 //! * [`json`]: text of others, read with bounds
@@ -49,13 +50,14 @@
 //! * [`FollowUp`](domain::resolution::FollowUp): what happens next to it
 //! * [`DeferredWork`](domain::deferred_work::DeferredWork): a message of our own in the queue:
 //!   what is held, retried or followed
+//! * [`Notice`](domain::notice::Notice): a message to people, as data
 //! * [`Summary`](report::v1::Summary), [`ServiceLine`](report::v1::ServiceLine): the JSON of one
 //!   invocation, made once, at the end
 //!
 //! A service is **stale** for a key if the key changed at *t* and no good deployment of the service
 //! was created after *t*. To *describe* is an API read, to *report* is to write a log line, to
-//! *request* is what a person does, to *defer* is to put work back into the queue, and to
-//! *redeliver* is what SQS does.
+//! *notify* is to send a message to people, to *request* is what a person does, to *defer* is to put
+//! work back into the queue, and to *redeliver* is what SQS does.
 //!
 //! # The decisions
 //!
@@ -70,6 +72,7 @@ pub mod event;
 pub mod execute;
 pub mod json;
 pub mod lambda;
+pub mod notify;
 pub mod pace;
 pub mod queue;
 pub mod reconcile;

@@ -10,6 +10,8 @@ mod of_sweep;
 mod reconciled;
 mod resolved;
 mod restarts;
+mod results;
+mod self_test;
 mod send;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,8 +29,6 @@ use crate::domain::defer::{DeferPolicy, defer};
 use crate::domain::key::Key;
 use crate::domain::policy::Policy;
 use crate::domain::received::Reach;
-use crate::domain::resolution::Resolutions;
-use crate::domain::start::StartResult;
 use crate::domain::watch::Match;
 use crate::domain::watching::Watching;
 use crate::event::{Content, Inbox};
@@ -136,6 +136,7 @@ impl Reconciler<'_> {
                 ..reach.get(key).copied().unwrap_or_default()
             })
         };
+        reconciled.self_tests += self.self_tests(&batch);
         reconciled.changes += batch.changes.len();
         reconciled
             .received
@@ -144,24 +145,6 @@ impl Reconciler<'_> {
         reconciled.mistakes.extend(mistakes);
         reconciled.refused_changes += refused_changes.len();
         self.report(&batch, resolutions, reconciled);
-    }
-
-    fn report(&self, batch: &Batch, resolutions: Resolutions, reconciled: &mut Reconciled) {
-        for resolution in resolutions.values() {
-            let started = matches!(resolution.start, Some(StartResult::Started { .. }));
-            reconciled.has_started |= started;
-            if resolution.is_left_to_redelivery() {
-                let left = &mut reconciled.left_to_redelivery;
-                left.insert(resolution.service.clone());
-            }
-        }
-        let most = self.settings.max_services;
-        let limit = batch.raises(most).filter(|_| !batch.queued).map(|_| most);
-        let request = batch.request.as_ref();
-        let resolutions = resolutions.into_values();
-        reconciled
-            .services
-            .add(&batch.changes, request, limit, resolutions);
     }
 
     /// Decides about every service of a batch, and starts the restarts that are due.
@@ -176,6 +159,7 @@ impl Reconciler<'_> {
         let unread = discovered.unreadable.keys().cloned().collect();
         note_unread(&mut policy, batch.changes.keys(), watching, &unread);
         discovered.take_attempts(batch);
+        self.restart_nothing_for_the_self_test(batch);
         if batch.returned().next().is_some() {
             let services = &mut discovered.services;
             let (plan, _) = self

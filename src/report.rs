@@ -2,6 +2,7 @@
 
 mod lines;
 mod metrics;
+pub mod notices;
 mod telemetry;
 pub mod v1;
 mod volume;
@@ -116,7 +117,7 @@ impl Reporter {
             &summary.request_id,
             &counted,
         );
-        for metrics in metrics::of(summary, &self.function) {
+        for metrics in metrics::of(summary, &self.function, now) {
             self.write(&text(&metrics.at(now, Level::Info.max(self.level))));
         }
     }

@@ -58,9 +58,11 @@ pub const CANARY: &str = "RELOADER_CANARY";
 pub const QUEUE_URL: &str = "RELOADER_QUEUE_URL";
 /// The event bus that takes notices.
 pub const EVENT_BUS: &str = "RELOADER_EVENT_BUS";
+/// The name of the parameter whose daily change proves that changes arrive.
+pub const SELF_TEST: &str = "RELOADER_SELF_TEST";
 
 /// Every variable that is read.
-pub const NAMES: [&str; 19] = [
+pub const NAMES: [&str; 20] = [
     MODE,
     TAG_PREFIX,
     CLUSTERS,
@@ -80,10 +82,10 @@ pub const NAMES: [&str; 19] = [
     CANARY,
     QUEUE_URL,
     EVENT_BUS,
+    SELF_TEST,
 ];
 
-/// The settings of the function, checked once at its start. A setting of a later version is checked,
-/// and named in `without_effect`.
+/// The settings of the function, checked once at its start.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// `RELOADER_MODE` = `notify`.
@@ -122,8 +124,10 @@ pub struct Settings {
     pub sweep_since: SignedDuration,
     /// `RELOADER_QUEUE_URL`; without one, unfinished work is left to the sweep.
     pub queue_url: Option<String>,
-    /// Variables whose value is not the default, and has no effect in this version.
-    pub without_effect: Vec<&'static str>,
+    /// `RELOADER_EVENT_BUS`, by its name or its ARN; without one, no notices are sent.
+    pub event_bus: Option<String>,
+    /// `RELOADER_SELF_TEST`.
+    pub self_test: Option<String>,
 }
 
 /// Variables that do not parse.
@@ -159,19 +163,12 @@ impl Settings {
             sweep_repairs: reader.read(SWEEP, "repair", values::sweep_repairs),
             sweep_since: reader.read(SWEEP_SINCE, "24h", values::duration),
             queue_url: reader.read(QUEUE_URL, "", values::queue_url),
-            without_effect: Vec::new(),
+            event_bus: reader.read(EVENT_BUS, "", values::event_bus),
+            self_test: reader.read(SELF_TEST, "", values::parameter),
         };
-        reader.check(EVENT_BUS, "", values::event_bus);
-        let Reader {
-            mistakes,
-            without_effect,
-            ..
-        } = reader;
+        let mistakes = reader.mistakes;
         if mistakes.is_empty() {
-            Ok(Self {
-                without_effect,
-                ..settings
-            })
+            Ok(settings)
         } else {
             Err(InvalidSettings { mistakes })
         }
@@ -184,7 +181,6 @@ type Parsed<T> = Result<T, &'static str>;
 struct Reader<'a> {
     vars: &'a dyn Vars,
     mistakes: Vec<String>,
-    without_effect: Vec<&'static str>,
 }
 
 impl<'a> Reader<'a> {
@@ -192,7 +188,6 @@ impl<'a> Reader<'a> {
         Self {
             vars,
             mistakes: Vec::new(),
-            without_effect: Vec::new(),
         }
     }
 
@@ -216,18 +211,5 @@ impl<'a> Reader<'a> {
             self.mistakes.push(mistake);
             T::default()
         })
-    }
-
-    /// Checks a variable that has no effect yet.
-    fn check<T: Default + PartialEq>(
-        &mut self,
-        name: &'static str,
-        default: &str,
-        parse: impl Fn(&str) -> Parsed<T>,
-    ) {
-        let value = self.read(name, default, &parse);
-        if parse(default) != Ok(value) {
-            self.without_effect.push(name);
-        }
     }
 }

@@ -27,6 +27,7 @@ use crate::domain::tags::Mode;
 use crate::domain::watching::Watching;
 use crate::event;
 use crate::reconcile::{Reconciled, Reconciler, note_unread};
+use crate::report::notices::Notices;
 use crate::report::v1::Services;
 
 use candidates::{Candidate, Cause, Verifier};
@@ -67,6 +68,12 @@ pub struct Findings {
     pub sent: usize,
 }
 
+/// The lines and notices of an invocation, to which a sweep adds its own.
+struct Results<'a> {
+    services: &'a mut Services,
+    notices: &'a mut Notices,
+}
+
 impl Sweep<'_> {
     /// Compares all services with the keys that they watch, and restarts the stale ones by the same
     /// plan as for any other change. Only what waits for its window is deferred, and the rollouts
@@ -81,7 +88,7 @@ impl Sweep<'_> {
         &self,
         request: event::Sweep,
         watching: &Watching,
-        services: &mut Services,
+        results: &mut Results<'_>,
     ) -> Findings {
         let mut findings = Findings::default();
         let mut described = self.describe(watching, &mut findings).await;
@@ -103,9 +110,9 @@ impl Sweep<'_> {
         let executed = restarts
             .carry_out(&changes, compared, &policy, described_at)
             .await;
-        self.repaired(repairs, &changes, executed, services, &mut findings)
+        self.repaired(repairs, &changes, executed, results, &mut findings)
             .await;
-        self.report(reported, &described.services, services);
+        self.report(reported, &described.services, results);
         findings
     }
 
@@ -225,7 +232,7 @@ impl Sweep<'_> {
         repairs: bool,
         changes: &BTreeMap<Key, Change>,
         executed: BTreeMap<ServiceId, Executed>,
-        services: &mut Services,
+        results: &mut Results<'_>,
         findings: &mut Findings,
     ) {
         let refused: BTreeSet<_> = executed
@@ -245,7 +252,20 @@ impl Sweep<'_> {
             .values()
             .filter(|one| is_still_stale(one))
             .count();
-        services.add(changes, None, None, resolutions.into_values());
+        self.add(changes, resolutions.into_values().collect(), results);
+    }
+
+    /// Adds the records of services to the lines, and to the notices if there is an event bus.
+    fn add(
+        &self,
+        changes: &BTreeMap<Key, Change>,
+        resolutions: Vec<Resolution>,
+        results: &mut Results<'_>,
+    ) {
+        if self.reconciler.settings.event_bus.is_some() {
+            results.notices.add_swept(changes, &resolutions);
+        }
+        results.services.add(changes, None, None, resolutions);
     }
 
     /// The record of a service. Work that is left is left to the next sweep, if that repairs.
@@ -274,14 +294,14 @@ impl Sweep<'_> {
 
     /// Reports the services that are stale and not restarted: one record a service, with the first
     /// of the causes.
-    fn report(&self, reported: Vec<Candidate>, described: &[Service], services: &mut Services) {
+    fn report(&self, reported: Vec<Candidate>, described: &[Service], results: &mut Results<'_>) {
         let policy = self.policy(true);
         let mut by_cause: BTreeMap<Cause, Vec<Candidate>> = BTreeMap::new();
         for candidate in reported {
             let cause = candidate.only_reported.unwrap_or(Cause::TooOld);
             by_cause.entry(cause).or_default().push(candidate);
         }
-        let mut known: BTreeSet<ServiceId> = services.ids().cloned().collect();
+        let mut known: BTreeSet<ServiceId> = results.services.ids().cloned().collect();
         for (cause, candidates) in by_cause {
             let changes = candidates::changes(candidates);
             let mut plan = plan(&changes, described, &policy, self.reconciler.clock.now());
@@ -293,7 +313,11 @@ impl Sweep<'_> {
                     ..self.resolution(executed, &changes, false)
                 })
                 .collect();
-            services.add(&changes, None, None, resolutions);
+            if cause.is_certain() {
+                self.add(&changes, resolutions, results);
+            } else {
+                results.services.add(&changes, None, None, resolutions);
+            }
         }
     }
 }
@@ -308,12 +332,14 @@ pub async fn sweep(
         watching,
         home,
         services,
+        notices,
         incomplete,
         sent,
         ..
     } = done;
     let sweep = Sweep { reconciler, home };
-    let mut findings = Box::pin(sweep.run(request, watching, services)).await;
+    let mut results = Results { services, notices };
+    let mut findings = Box::pin(sweep.run(request, watching, &mut results)).await;
     findings.errors.extend(incomplete.iter().cloned());
     *sent += findings.sent;
     findings

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use imports::{Import, assert_no_circles, files, imports, imports_of};
 
 /// The modules from which each module of the library may import, besides itself.
-const MAY_IMPORT: [(&str, &[&str]); 15] = [
+const MAY_IMPORT: [(&str, &[&str]); 16] = [
     ("domain", &[]),
     ("clock", &[]),
     ("pace", &[]),
@@ -27,6 +27,12 @@ const MAY_IMPORT: [(&str, &[&str]); 15] = [
     ("event", &["domain", "json", "queue"]),
     ("report", &["domain"]),
     ("execute", &["aws", "clock", "domain", "pace"]),
+    (
+        "notify",
+        &[
+            "aws", "clock", "domain", "event", "queue", "report", "settings",
+        ],
+    ),
     (
         "reconcile",
         &[
@@ -54,6 +60,7 @@ const MAY_IMPORT: [(&str, &[&str]); 15] = [
             "event",
             "execute",
             "json",
+            "notify",
             "pace",
             "reconcile",
             "report",
@@ -89,6 +96,7 @@ const STAND_ONLY_IN: [(&str, &[&str]); 8] = [
             "clock",
             "pace",
             "execute",
+            "notify",
             "reconcile",
             "sweep",
             "lambda",

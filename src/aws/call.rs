@@ -96,6 +96,11 @@ impl<'a> Call<'a> {
         self.error(ErrorKind::Rejected, &format!("the answer lacks {lacks}"))
     }
 
+    /// The error of one part of a call whose other parts may have succeeded, in the words of AWS.
+    pub(super) fn refused(self, code: &str, message: &str) -> Error {
+        self.error(ErrorKind::Rejected, &format!("{code}: {message}"))
+    }
+
     /// An error of this kind.
     pub(super) fn error(self, kind: ErrorKind, message: &str) -> Error {
         Error {

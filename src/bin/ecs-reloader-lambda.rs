@@ -47,13 +47,6 @@ async fn main() -> ExitCode {
 
 async fn run(level: Level) -> Result<(), lambda_runtime::Error> {
     let settings = Settings::load(&ProcessEnv)?;
-    for name in &settings.without_effect {
-        tracing::warn!(
-            setting = name,
-            reason = "not-supported-yet",
-            "this setting has no effect in this version"
-        );
-    }
     let function = ProcessEnv
         .var("AWS_LAMBDA_FUNCTION_NAME")
         .unwrap_or_else(|| env!("CARGO_PKG_NAME").to_owned());

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::arn::ServiceId;
 use super::backoff::Attempt;
 use super::change::Change;
+use super::notice::Notice;
 use super::request::Request;
 
 /// Work for a later invocation: a message of our own.
@@ -25,4 +26,28 @@ pub struct DeferredWork {
     pub attempts: BTreeMap<ServiceId, Attempt>,
     /// The request, if a person made one.
     pub request: Option<Request>,
+    /// Notices that could not be sent.
+    pub notices: Vec<Notice>,
+}
+
+impl DeferredWork {
+    /// Notices that are sent again at `not_before`, in a message of their own.
+    #[must_use]
+    pub fn of_notices(notices: Vec<Notice>, not_before: Timestamp, hops: u32) -> Self {
+        Self {
+            not_before,
+            hops,
+            failed_listings: 0,
+            changes: Vec::new(),
+            attempts: BTreeMap::new(),
+            request: None,
+            notices,
+        }
+    }
+
+    /// True if it holds changes or a request, and not notices alone.
+    #[must_use]
+    pub fn is_planned(&self) -> bool {
+        !self.changes.is_empty() || self.request.is_some()
+    }
 }

@@ -315,6 +315,17 @@ impl Resolution {
         }
     }
 
+    /// The keys whose changes wait for a restart.
+    pub fn waiting(&self) -> impl Iterator<Item = &Key> {
+        let planned = self.planned.as_ref().ok();
+        let planned = planned
+            .filter(|planned| planned.reason.decision() == Decision::Hold || self.will_retry());
+        let reasons = planned.into_iter().flat_map(|planned| &*planned.asked_by);
+        let waiting = reasons
+            .filter(|(_, reason)| matches!(reason.decision(), Decision::Hold | Decision::Restart));
+        waiting.map(|(key, _)| key)
+    }
+
     /// True if it is tried again by itself.
     #[must_use]
     pub fn will_retry(&self) -> bool {

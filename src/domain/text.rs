@@ -31,6 +31,21 @@ pub fn bounded(text: &str) -> String {
         .collect()
 }
 
+/// Text of others as code in Markdown, as chats show it: `bounded`, between backticks. Backticks
+/// inside it would end the code, `<` would begin a link or the name of everybody in the channel, and
+/// a quotation mark would end the text of an e-mail, so that other characters stand for them.
+#[must_use]
+pub fn as_code(text: &str) -> String {
+    let shown = |character: char| match character {
+        '`' | '"' => '\'',
+        '<' => '‹',
+        '>' => '›',
+        other => other,
+    };
+    let text: String = bounded(text).chars().map(shown).collect();
+    format!("`{text}`")
+}
+
 /// True if all of a text is printable ASCII, which is shown as it is. Most text is, and this is the
 /// quick way to know it.
 #[must_use]
@@ -86,6 +101,15 @@ mod tests {
 
         assert_eq!(shown.chars().count(), LONGEST);
         assert_eq!(shown, format!("{}…", "é".repeat(LONGEST - 1)));
+    }
+
+    #[test]
+    fn code_in_a_chat_ends_where_it_should_and_names_nobody() {
+        assert_eq!(as_code("/app/db_url*"), "`/app/db_url*`");
+        assert_eq!(
+            as_code("a`b <!channel> \"c\"\n"),
+            "`a'b ‹!channel› 'c'\u{fffd}`"
+        );
     }
 
     #[test]

@@ -47,6 +47,7 @@ fn weight(deferred: &DeferredWork) -> usize {
     let request = deferred.request.as_ref();
     deferred.changes.len()
         + deferred.attempts.len()
+        + deferred.notices.len()
         + request.map_or(0, |request| request.services.len())
         + lists.sum::<usize>()
 }

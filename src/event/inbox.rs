@@ -26,11 +26,13 @@ pub struct Message {
 }
 
 impl Message {
-    /// True if its work is lost without this message. A sweep is not: the next one does its work.
+    /// True if its work is lost without this message, if the services cannot be listed. A sweep is
+    /// not: the next one does its work. Notices need no services.
     #[must_use]
     pub fn has_work(&self) -> bool {
         self.contents.iter().any(|content| match content {
-            Content::Changed(_) | Content::Request(_) | Content::DeferredWork(_) => true,
+            Content::Changed(_) | Content::Request(_) => true,
+            Content::DeferredWork(work) => work.is_planned(),
             Content::Sweep(_) | Content::Ignored(_) | Content::Malformed(_) | Content::TooMuch => {
                 false
             }

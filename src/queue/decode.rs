@@ -6,18 +6,19 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::value::RawValue;
 
 use super::wire::{
-    Message, VERSION, WireAccountRegion, WireAttempt, WireChange, WireChangeKind, WireRequest,
-    WireRollout, Work,
+    Message, VERSION, WireAccountRegion, WireAttempt, WireChange, WireChangeKind, WireNotice,
+    WireRequest, WireRollout, Work,
 };
 use crate::domain::arn::{AccountRegion, ServiceId};
 use crate::domain::backoff::Attempt;
 use crate::domain::change::{Change, ChangeKind, Scope, known_source, not_ahead_of};
 use crate::domain::deferred_work::DeferredWork;
 use crate::domain::key::{Key, Kind};
+use crate::domain::notice::{MOST_DETAILS, MOST_SERVICES, Notice, NoticeKind};
 use crate::domain::reason::Reason;
 use crate::domain::request::Request;
 use crate::domain::rollout::{Progress, Rollout, RolloutId};
-use crate::domain::text::bounded;
+use crate::domain::text::{bounded, is_shown};
 use crate::json::{self, MOST_ENTRIES, Malformed};
 
 /// Reads a message that [`encode`](super::encode()) of this version, or of an earlier one, wrote
@@ -34,6 +35,7 @@ pub(crate) fn decode(text: &RawValue, clock: Timestamp) -> Result<DeferredWork, 
         work,
         attempts,
         request,
+        notices,
     } = json::read(text.get())?;
     if version > VERSION {
         return Err(Malformed::at(
@@ -52,6 +54,10 @@ pub(crate) fn decode(text: &RawValue, clock: Timestamp) -> Result<DeferredWork, 
         changes: changes(work, clock)?,
         attempts,
         request: request.map(Request::try_from).transpose()?,
+        notices: notices
+            .into_iter()
+            .map(Notice::try_from)
+            .collect::<Result<_, _>>()?,
     })
 }
 
@@ -186,12 +192,8 @@ impl From<WireAttempt> for Attempt {
             rollouts,
             owes_restart,
         } = attempt;
-        let reason = |code: String| {
-            let mut reasons = Reason::ALL.iter();
-            reasons.find(|reason| reason.code() == code).copied()
-        };
         Self {
-            last_reason: last_reason.and_then(reason),
+            last_reason: last_reason.and_then(|code| known_reason(&code)),
             waited: SignedDuration::from_secs(waited_seconds.into()),
             count,
             rollouts: rollouts.into_iter().map(Rollout::from).collect(),
@@ -252,4 +254,58 @@ impl TryFrom<WireRequest> for Request {
             sender: sender.as_deref().map(bounded),
         })
     }
+}
+
+impl TryFrom<WireNotice> for Notice {
+    type Error = Malformed;
+
+    fn try_from(notice: WireNotice) -> Result<Self, Malformed> {
+        let WireNotice {
+            id,
+            kind,
+            key,
+            version,
+            previous_version,
+            changed_at,
+            changed_by,
+            services,
+            more_services,
+            deployments,
+            reason,
+            details,
+            until,
+            restore,
+            at,
+        } = notice;
+        let mut kinds = NoticeKind::ALL.iter();
+        let kind = kinds.find(|known| known.code() == kind).copied();
+        let shown = |text: Option<String>| text.as_deref().map(bounded);
+        let all_shown = |texts: Vec<String>, most: usize| {
+            let some = texts.iter().take(most);
+            some.map(|text| bounded(text)).collect()
+        };
+        Ok(Self {
+            id: bounded(&id),
+            kind: kind.ok_or_else(|| Malformed::at("notices", "a kind of notice"))?,
+            key: shown(key),
+            version: shown(version),
+            previous_version: shown(previous_version),
+            changed_at,
+            changed_by: shown(changed_by),
+            services: all_shown(services, MOST_SERVICES),
+            more_services,
+            deployments: all_shown(deployments, MOST_SERVICES),
+            reason: reason.and_then(|code| known_reason(&code)),
+            details: all_shown(details, MOST_DETAILS),
+            until,
+            restore: restore.filter(|command| command.chars().all(is_shown)),
+            at,
+        })
+    }
+}
+
+/// The reason that has this code. A later version may know more.
+fn known_reason(code: &str) -> Option<Reason> {
+    let mut reasons = Reason::ALL.iter();
+    reasons.find(|reason| reason.code() == code).copied()
 }

@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use super::split::{LONGEST, exceeds_a_list, split};
 use super::wire::{
     Envelope, Message, VERSION, WireAccountRegion, WireAttempt, WireChange, WireChangeKind,
-    WireRequest, WireRollout, Work,
+    WireNotice, WireRequest, WireRollout, Work,
 };
 use crate::domain::arn::{AccountRegion, ServiceId};
 use crate::domain::backoff::Attempt;
 use crate::domain::change::{Change, ChangeKind, Scope};
 use crate::domain::deferred_work::DeferredWork;
+use crate::domain::notice::Notice;
+use crate::domain::reason::Reason;
 use crate::domain::request::Request;
 use crate::domain::rollout::{Progress, Rollout, RolloutId};
 use crate::json::{self, MOST_ENTRIES};
@@ -46,6 +48,7 @@ impl From<&DeferredWork> for Message {
             changes,
             attempts,
             request,
+            notices,
         } = deferred;
         let mut of_scope: BTreeMap<usize, Vec<&Change>> = BTreeMap::new();
         for change in changes {
@@ -64,6 +67,7 @@ impl From<&DeferredWork> for Message {
             work: work.collect(),
             attempts: attempts.iter().map(attempt).collect(),
             request: request.as_ref().map(WireRequest::from),
+            notices: notices.iter().map(WireNotice::from).collect(),
         }
     }
 }
@@ -240,6 +244,45 @@ impl From<&Request> for WireRequest {
             max_services: *max_services,
             reason: reason.clone(),
             sender: sender.clone(),
+        }
+    }
+}
+
+impl From<&Notice> for WireNotice {
+    fn from(notice: &Notice) -> Self {
+        let Notice {
+            id,
+            kind,
+            key,
+            version,
+            previous_version,
+            changed_at,
+            changed_by,
+            services,
+            more_services,
+            deployments,
+            reason,
+            details,
+            until,
+            restore,
+            at,
+        } = notice.clone();
+        Self {
+            id,
+            kind: kind.code().to_owned(),
+            key,
+            version,
+            previous_version,
+            changed_at,
+            changed_by,
+            services,
+            more_services,
+            deployments,
+            reason: reason.map(|reason| Reason::code(reason).to_owned()),
+            details,
+            until,
+            restore,
+            at,
         }
     }
 }

@@ -33,6 +33,7 @@ pub(super) fn exceeds_a_list(deferred: &DeferredWork) -> bool {
         changes,
         attempts,
         request,
+        notices,
     } = deferred;
     let (mut longest_list, mut names) = (0, 0);
     for scope in distinct(changes) {
@@ -47,12 +48,13 @@ pub(super) fn exceeds_a_list(deferred: &DeferredWork) -> bool {
     }
     let work = changes.len() + names / MOST_ENTRIES;
     let requested = request.as_ref().map_or(0, |request| request.services.len());
-    let lists = [longest_list, work, attempts.len(), requested];
+    let lists = [longest_list, work, attempts.len(), requested, notices.len()];
     lists.iter().any(|entries| *entries > MOST_ENTRIES) || names > MOST_NAMES
 }
 
 /// Splits deferred work in two:
 ///
+/// * by its notices, if it has several: they need nothing of the rest;
 /// * by its services, if these take more room than the changes: all changes beside half of the
 ///   services would otherwise be as long as before;
 /// * by its changes elsewhere.
@@ -60,6 +62,9 @@ pub(super) fn exceeds_a_list(deferred: &DeferredWork) -> bool {
 /// If one change is left without services to split, its list of a [`Scope::AllExcept`] is dropped:
 /// planning these services once more does no harm. `None` if it cannot be split further.
 pub(super) fn split(deferred: &DeferredWork) -> Option<Vec<DeferredWork>> {
+    if deferred.notices.len() > 1 {
+        return Some(by_notices(deferred));
+    }
     let services = named_services(deferred);
     let middle = services
         .iter()
@@ -81,6 +86,27 @@ pub(super) fn split(deferred: &DeferredWork) -> Option<Vec<DeferredWork>> {
         }),
         ([], None) => None,
     }
+}
+
+/// The first half of the notices, with everything else, and the second half.
+fn by_notices(deferred: &DeferredWork) -> Vec<DeferredWork> {
+    let DeferredWork {
+        not_before,
+        hops,
+        failed_listings,
+        ..
+    } = *deferred;
+    let (first, second) = deferred.notices.split_at(deferred.notices.len() / 2);
+    vec![
+        DeferredWork {
+            notices: first.to_vec(),
+            ..deferred.clone()
+        },
+        DeferredWork {
+            failed_listings,
+            ..DeferredWork::of_notices(second.to_vec(), not_before, hops)
+        },
+    ]
 }
 
 /// The services that the scopes, attempts and the request name, without those of a
@@ -113,6 +139,7 @@ fn by_changes(deferred: &DeferredWork) -> Vec<DeferredWork> {
         DeferredWork {
             changes: second.to_vec(),
             request,
+            notices: Vec::new(),
             ..deferred.clone()
         },
     ]
@@ -139,6 +166,7 @@ fn part(
         changes,
         attempts,
         request,
+        notices,
     } = deferred;
     let of_part = |scope: &Scope| match scope {
         Scope::Only(services) => {
@@ -171,6 +199,7 @@ fn part(
             services: members_of_part(&request.services, &is_in_part),
             ..request.clone()
         }),
+        notices: notices.iter().filter(|_| keeps_unnamed).cloned().collect(),
     }
 }
 

@@ -14,8 +14,11 @@ use crate::domain::backoff::Attempt;
 use crate::domain::change::{Change, ChangeKind, Scope};
 use crate::domain::deferred_work::DeferredWork;
 use crate::domain::key::Key;
+use crate::domain::notice::{MOST_COMMAND, MOST_DETAILS, MOST_SERVICES, Notice, NoticeKind};
+use crate::domain::reason::Reason;
 use crate::domain::request::Request;
 use crate::domain::rollout::{Progress, Rollout};
+use crate::domain::text::bounded;
 use crate::json::Malformed;
 
 const T: &str = "2026-01-31T10:00:00Z";
@@ -84,6 +87,30 @@ fn of(changes: Vec<Change>, services: impl Iterator<Item = ServiceId> + Clone) -
             reason: None,
             sender: None,
         }),
+        notices: Vec::new(),
+    }
+}
+
+/// A notice as long as one can be.
+fn notice(number: usize) -> Notice {
+    let longest = |number: usize| bounded(&format!("{number}{}", "é".repeat(300)));
+    let at = T.parse().unwrap();
+    Notice {
+        id: format!("{number:032x}"),
+        kind: NoticeKind::ALL[number % NoticeKind::ALL.len()],
+        key: Some(longest(number)),
+        version: Some(longest(number)),
+        previous_version: Some(longest(number)),
+        changed_at: Some(at),
+        changed_by: Some(longest(number)),
+        services: (0..MOST_SERVICES).map(longest).collect(),
+        more_services: 7,
+        deployments: (0..MOST_SERVICES).map(longest).collect(),
+        reason: Some(Reason::ALL[number % Reason::ALL.len()]),
+        details: (0..MOST_DETAILS).map(longest).collect(),
+        until: Some(at),
+        restore: Some("x".repeat(MOST_COMMAND)),
+        at,
     }
 }
 
@@ -160,6 +187,52 @@ fn the_limit_of_a_request_goes_with_it() {
     deferred.request.as_mut().unwrap().max_services = Some(2);
 
     assert_eq!(sent(&deferred), [deferred]);
+}
+
+#[test]
+fn notices_go_with_the_work_and_each_of_them_once() {
+    let notices: Vec<_> = (0..30).map(notice).collect();
+    let whole = DeferredWork {
+        notices: notices.clone(),
+        ..of(vec![change(0, Scope::All)], (0..2000).map(id))
+    };
+
+    let parts = sent(&whole);
+
+    let read: Vec<_> = parts.iter().flat_map(|part| part.notices.clone()).collect();
+    let known = |notice: &Notice| notice.id.clone();
+    let mut sorted = read.clone();
+    sorted.sort_by_key(known);
+    assert_eq!(sorted, notices);
+    let planned = parts.iter().filter(|part| part.is_planned());
+    let services: BTreeSet<_> = planned.flat_map(requested).collect();
+    assert_eq!(services.len(), 2000);
+}
+
+#[test]
+fn a_thousand_notices_of_one_service_are_few_messages() {
+    let short = |number| Notice {
+        services: vec!["c/s".to_owned()],
+        deployments: Vec::new(),
+        details: Vec::new(),
+        key: None,
+        version: None,
+        previous_version: None,
+        changed_by: None,
+        restore: None,
+        ..notice(number)
+    };
+    let at = T.parse().unwrap();
+    let whole = DeferredWork::of_notices((0..1001).map(short).collect(), at, 3);
+
+    let parts = sent(&whole);
+
+    assert_eq!(parts.len(), 2);
+    assert!(
+        parts
+            .iter()
+            .all(|part| part.hops == 3 && !part.is_planned())
+    );
 }
 
 #[test]

@@ -36,6 +36,9 @@ pub(super) struct Message {
     pub(super) attempts: BTreeMap<String, WireAttempt>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) request: Option<WireRequest>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "json::list")]
+    pub(super) notices: Vec<WireNotice>,
 }
 
 /// Changes that share one scope:
@@ -192,4 +195,50 @@ pub(super) struct WireAccountRegion {
     pub(super) account: String,
     #[serde(deserialize_with = "json::text")]
     pub(super) region: String,
+}
+
+/// A notice that could not be sent.
+#[derive(PartialEq, Serialize, Deserialize)]
+pub(super) struct WireNotice {
+    #[serde(deserialize_with = "json::text")]
+    pub(super) id: String,
+    #[serde(deserialize_with = "json::text")]
+    pub(super) kind: String,
+    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "json::maybe_text")]
+    pub(super) key: Option<String>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "json::maybe_text")]
+    pub(super) version: Option<String>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "json::maybe_text")]
+    pub(super) previous_version: Option<String>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "json::maybe_time")]
+    pub(super) changed_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "json::maybe_text")]
+    pub(super) changed_by: Option<String>,
+    #[serde(default, deserialize_with = "json::texts")]
+    pub(super) services: Vec<String>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "json::or_default")]
+    pub(super) more_services: u32,
+    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "json::texts")]
+    pub(super) deployments: Vec<String>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "json::maybe_text")]
+    pub(super) reason: Option<String>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "json::texts")]
+    pub(super) details: Vec<String>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "json::maybe_time")]
+    pub(super) until: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "json::maybe_text")]
+    pub(super) restore: Option<String>,
+    #[serde(deserialize_with = "json::time")]
+    pub(super) at: Timestamp,
 }

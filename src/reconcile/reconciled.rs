@@ -7,6 +7,7 @@ use crate::domain::arn::{AccountRegion, ServiceId};
 use crate::domain::batch::MessageIndex;
 use crate::domain::received::ReceivedChange;
 use crate::domain::watching::Watching;
+use crate::report::notices::Notices;
 use crate::report::v1::Services;
 
 use super::send::Sent;
@@ -30,6 +31,10 @@ pub struct Reconciled {
     pub mistakes: BTreeSet<(ServiceId, String)>,
     /// The line of each service that a change affects or a request names.
     pub services: Services,
+    /// Everything that people are notified of, if there is an event bus.
+    pub notices: Notices,
+    /// The number of self-tests that arrived, and were decided about.
+    pub self_tests: usize,
     /// The messages that are redelivered: their work is not all done, and is in no other message.
     pub redelivered: BTreeSet<MessageIndex>,
     /// The services that are left to a redelivery.

@@ -28,7 +28,8 @@ fn without_variables_the_defaults_hold() {
     assert_eq!(settings.min_interval, SignedDuration::from_mins(5));
     assert_eq!(settings.hold_limit, SignedDuration::from_hours(24));
     assert_eq!(settings.queue_url, None);
-    assert!(settings.clusters.is_empty() && settings.without_effect.is_empty());
+    assert_eq!((settings.event_bus, settings.self_test), (None, None));
+    assert!(settings.clusters.is_empty());
 }
 
 #[test]
@@ -62,10 +63,30 @@ fn every_mistake_is_reported_together() {
 }
 
 #[test]
-fn a_setting_of_a_later_version_is_named_only_where_it_is_changed() {
-    let vars = BTreeMap::from([(QUIET, "10s"), (EVENT_BUS, "default"), (SETTLE, "5s")]);
-
-    assert_eq!(Settings::load(&vars).unwrap().without_effect, [EVENT_BUS]);
+fn an_event_bus_is_named_by_its_name_or_its_arn() {
+    let read = |text| {
+        let settings = Settings::load(&BTreeMap::from([(EVENT_BUS, text)]));
+        settings.map(|settings| settings.event_bus.unwrap())
+    };
+    for bus in [
+        "default",
+        "aws.partner/example.com/1",
+        "arn:aws:events:eu-west-1:123456789012:event-bus/default",
+    ] {
+        assert_eq!(read(bus).as_deref(), Ok(bus));
+    }
+    for other in [
+        "no bus",
+        "arn:aws:events:eu-west-1:123456789012:event-bus/",
+        "arn:aws:events:eu-west-1:123456789012:rule/default",
+        "arn:aws:sns:eu-west-1:123456789012:topic",
+    ] {
+        let error = read(other).unwrap_err().to_string();
+        assert!(
+            error.contains("the name or the ARN of an event bus"),
+            "{other}"
+        );
+    }
 }
 
 #[test]

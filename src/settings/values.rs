@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 
 use jiff::SignedDuration;
 
+use crate::domain::arn::Arn;
 use crate::domain::queue::Queue;
 use crate::domain::tags::{DURATION, parse_duration};
 
@@ -110,11 +111,35 @@ pub(super) fn queue_url(text: &str) -> Result<Option<String>, &'static str> {
     }
 }
 
-/// A name or an ARN, not checked.
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "it stands beside values that may be wrong"
-)]
-pub(super) fn event_bus(text: &str) -> Result<String, &'static str> {
-    Ok(text.to_owned())
+/// An empty text means no bus.
+pub(super) fn event_bus(text: &str) -> Result<Option<String>, &'static str> {
+    let name = match Arn::parse(text) {
+        Some(arn) if arn.service == "events" => arn.resource.strip_prefix("event-bus/"),
+        Some(_) => None,
+        None => Some(text),
+    };
+    if text.is_empty() {
+        Ok(None)
+    } else if name.is_some_and(|name| is_path(name, 256)) {
+        Ok(Some(text.to_owned()))
+    } else {
+        Err("the name or the ARN of an event bus")
+    }
+}
+
+/// An empty text means no parameter.
+pub(super) fn parameter(text: &str) -> Result<Option<String>, &'static str> {
+    if text.is_empty() {
+        Ok(None)
+    } else if is_path(text, 1_011) {
+        Ok(Some(text.to_owned()))
+    } else {
+        Err("the name of a parameter")
+    }
+}
+
+/// True for 1 to `most` of the letters that the names of parameters and event buses have.
+fn is_path(text: &str, most: usize) -> bool {
+    let letters = |c: char| c.is_ascii_alphanumeric() || "/.-_".contains(c);
+    (1..=most).contains(&text.len()) && text.chars().all(letters)
 }

@@ -47,6 +47,14 @@ pub(super) enum Cause {
 }
 
 impl Cause {
+    /// True if its services run on an old value for certain.
+    pub(super) fn is_certain(self) -> bool {
+        match self {
+            Self::TooOld => true,
+            Self::PerhapsUnchanged | Self::PerhapsIgnored => false,
+        }
+    }
+
     pub(super) fn text(self) -> &'static str {
         match self {
             Self::TooOld => "it changed before RELOADER_SWEEP_SINCE",

@@ -1,7 +1,8 @@
-//! Tables that the code writes: `make docs` puts them between the markers of `docs/decisions.md`.
+//! Tables that the code writes: `make docs` puts them between the markers of the documents.
 
 use std::fmt::Display;
 
+use ecs_reloader::domain::notice::NoticeKind;
 use ecs_reloader::domain::reason::{IgnoredReason, Reason};
 use ecs_reloader::domain::rollout::Outcome;
 use ecs_reloader::domain::start::ResultCode;
@@ -9,7 +10,8 @@ use serde_json::to_value;
 
 use crate::{read, root};
 
-const PAGE: &str = "docs/decisions.md";
+const DECISIONS: &str = "docs/decisions.md";
+const NOTICES: &str = "docs/notices.md";
 
 /// Set by `make docs`: the page is written instead of compared.
 const WRITE: &str = "WRITE_DOCS";
@@ -83,9 +85,19 @@ fn with_table(page: &str, name: &str, table: &str) -> String {
     format!("{before}{begin}\n{table}\n{end}{after}")
 }
 
+fn kinds() -> String {
+    let rows = NoticeKind::ALL.iter().map(|kind| {
+        [
+            code(kind),
+            kind.when().to_owned(),
+            kind.what_to_do().to_owned(),
+        ]
+    });
+    table(["kind", "when", "what to do"], rows)
+}
+
 #[test]
 fn the_tables_of_decisions_are_those_of_the_code() {
-    let page = read(PAGE);
     let tables = [
         ("reasons", reasons()),
         ("results", results()),
@@ -93,14 +105,25 @@ fn the_tables_of_decisions_are_those_of_the_code() {
         ("ignored", ignored()),
     ];
 
+    are_generated(DECISIONS, &tables);
+}
+
+#[test]
+fn the_table_of_notices_is_that_of_the_code() {
+    are_generated(NOTICES, &[("kinds", kinds())]);
+}
+
+/// Compares the tables of a page with those of the code, or writes them.
+fn are_generated(path: &str, tables: &[(&str, String)]) {
+    let page = read(path);
     let written = tables.iter().fold(page.clone(), |page, (name, table)| {
         with_table(&page, name, table)
     });
 
     if std::env::var_os(WRITE).is_some() {
-        std::fs::write(root().join(PAGE), written).unwrap();
+        std::fs::write(root().join(path), written).unwrap();
     } else {
-        assert!(page == written, "{PAGE} is out of date: run `make docs`");
+        assert!(page == written, "{path} is out of date: run `make docs`");
     }
 }
 
@@ -116,7 +139,12 @@ fn no_text_breaks_its_table() {
 
     let outcomes = Outcome::ALL.iter().map(|it| [it.when(), it.what_to_do()]);
 
+    let kinds = NoticeKind::ALL
+        .iter()
+        .map(|it| [it.when(), it.what_to_do()]);
+
     let texts = reasons.chain(results).chain(ignored).chain(outcomes);
+    let texts = texts.chain(kinds);
     for text in texts.flatten() {
         let is_plain = !text.contains(['|', '\n']) && !text.contains("  ");
         assert!(is_plain && !text.is_empty(), "{text}");

@@ -7,12 +7,16 @@
     reason = "a test that cannot continue fails"
 )]
 
+#[path = "../support/notices.rs"]
+mod schema;
+
 mod examples;
 mod fields;
 mod generated;
 mod links;
 mod markdown;
 mod names;
+mod notices;
 mod tables;
 
 use std::path::{Path, PathBuf};

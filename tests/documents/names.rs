@@ -10,7 +10,7 @@ use crate::markdown::Document;
 use crate::{documents, files_below, read};
 
 /// Names of AWS and of others, which no code of ours declares.
-const OF_OTHERS: [&str; 62] = [
+const OF_OTHERS: [&str; 61] = [
     // The bundle of root certificates, of every TLS library.
     "SSL_CERT_FILE",
     // Words of AWS APIs.
@@ -74,8 +74,6 @@ const OF_OTHERS: [&str; 62] = [
     "x86_64",
     "arm64",
     "sam",
-    // A field of the log of the runtime.
-    "setting",
 ];
 
 /// The parameters of the template, with their defaults.
@@ -140,6 +138,7 @@ fn names() -> BTreeSet<String> {
     names.extend(items("Resources").into_iter().map(|(name, _)| name));
     names.extend(crate::fields::fields());
     names.extend(crate::fields::metrics());
+    names.extend(crate::schema::fields());
     names.extend(settings::NAMES.map(str::to_owned));
     names.extend(Reason::ALL.iter().map(|reason| reason.code().to_owned()));
     names.extend(OF_OTHERS.map(str::to_owned));

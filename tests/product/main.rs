@@ -8,6 +8,9 @@
     reason = "a test that cannot continue fails"
 )]
 
+#[path = "../support/notices.rs"]
+mod schema;
+
 mod auto;
 mod calls;
 mod canary;
@@ -33,6 +36,8 @@ mod lost_answers;
 mod malformed;
 mod names;
 mod not_compared;
+mod notices;
+mod notices_unsent;
 mod older_tasks;
 mod one_second;
 mod order;
@@ -49,6 +54,7 @@ mod requests;
 mod restart;
 mod secret_references;
 mod secrets;
+mod self_test;
 mod summaries;
 mod support;
 mod sweep;

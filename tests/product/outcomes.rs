@@ -28,9 +28,10 @@ fn outcome(name: &str, level: &str) -> (String, String) {
     (name.to_owned(), level.to_owned())
 }
 
-/// The sum of the metric that raises the alarm.
+/// The sums of the metrics that raise alarms, together.
 fn failures(scenario: &Scenario) -> u64 {
-    let values = scenario.metric("RestartsFailed").into_iter();
+    let metrics = ["RestartsFailed", "RolloutsFailed", "RolloutsTimedOut"];
+    let values = metrics.iter().flat_map(|metric| scenario.metric(metric));
     values.map(|failed| failed.as_u64().unwrap()).sum()
 }
 
@@ -97,6 +98,7 @@ async fn a_rollout_without_progress_is_timed_out_once_and_its_later_end_follows(
     assert_eq!(first, [outcome("timed-out", "ERROR")]);
     assert_eq!(outcomes(&scenario)[1], outcome("superseded", "INFO"));
     assert_eq!(failures(&scenario), 1);
+    assert!(scenario.metric("RolloutsTimedOut").contains(&json!(1)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -208,4 +210,57 @@ async fn the_one_line_of_a_service_names_the_changes_of_all_its_batches() {
     let named = lines.map(|line| line["changes"].as_array().unwrap().len());
     assert_eq!(named.max(), Some(2));
     assert_eq!(scenario.restarted(), ["web/api"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rollouts_of_this_function_are_counted_by_outcome_and_those_of_others_are_not() {
+    let bad = api()
+        .reading(["ssm:/app/db"])
+        .circuit_breaker(true)
+        .failing_next(30);
+    let good = service("web/worker")
+        .watching("ssm:/app/")
+        .task_seconds(10.0, 10.0, 10.0);
+    let scenario = Scenario::with([bad, good]).await.with_queue();
+
+    scenario.account.put_parameter("/app/db");
+    scenario.account.run_for(AN_HOUR).await;
+    scenario.owner.forces("web/worker").await;
+    scenario.account.run_for(AN_HOUR).await;
+
+    let counted = scenario.log().into_iter();
+    let counted = counted.filter(|line| !line["Rollouts"].is_null());
+    let counted: BTreeMap<_, _> = counted
+        .map(|line| {
+            (
+                line["Outcome"].as_str().unwrap().to_owned(),
+                line["Rollouts"].clone(),
+            )
+        })
+        .collect();
+    let expected = [("completed", json!(1)), ("rolled-back", json!(1))];
+    assert_eq!(
+        counted,
+        expected
+            .map(|(name, number)| (name.to_owned(), number))
+            .into()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_oldest_change_that_waits_is_as_old_as_its_hold_and_is_written_only_while_one_waits() {
+    let paused = api().tag("reloader:pause", "2026-01-31T15:00:00Z");
+    let scenario = Scenario::with([paused]).await.with_queue();
+
+    scenario.account.put_parameter("/app/db");
+    scenario.account.run_for(A_MINUTE * 90).await;
+    let ages = scenario.metric("OldestWaitingChange");
+    let oldest = ages.iter().map(|age| age.as_u64().unwrap()).max().unwrap();
+    assert!((4_200..5_500).contains(&oldest), "{oldest}");
+    scenario.account.run_for(AN_HOUR * 6).await;
+    let while_held = scenario.metric("OldestWaitingChange").len();
+    scenario.account.run_for(AN_HOUR).await;
+
+    assert!(scenario.metric("ServicesHeld").contains(&json!(1)));
+    assert_eq!(scenario.metric("OldestWaitingChange").len(), while_held);
 }

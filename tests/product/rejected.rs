@@ -59,7 +59,7 @@ async fn a_rollout_that_a_person_a_hook_or_its_time_out_ended_is_never_started_a
         );
         let raised = |metric| scenario.metric(metric).iter().any(|count| *count != 0);
         assert!(
-            !raised("RestartsFailed") && !raised("ServicesStillStale"),
+            !raised("RestartsFailed") && !raised("RolloutsFailed") && !raised("ServicesStillStale"),
             "{name}: it was ended on purpose"
         );
     }
@@ -190,7 +190,7 @@ async fn a_deployment_that_failed_for_this_change_is_reported_and_not_tried_agai
     );
     assert_eq!(
         scenario
-            .metric("RestartsFailed")
+            .metric("RolloutsFailed")
             .iter()
             .filter(|failed| **failed == 1)
             .count(),
@@ -225,7 +225,7 @@ async fn a_failed_deployment_of_others_and_one_that_is_seen_later_raise_no_alarm
     assert_eq!(others.levels_of("failed-already"), ["WARN"]);
     assert!(
         others
-            .metric("RestartsFailed")
+            .metric("RolloutsFailed")
             .iter()
             .all(|failed| *failed == 0)
     );
@@ -236,7 +236,7 @@ async fn a_failed_deployment_of_others_and_one_that_is_seen_later_raise_no_alarm
     );
     assert_eq!(
         later
-            .metric("RestartsFailed")
+            .metric("RolloutsFailed")
             .iter()
             .filter(|failed| **failed == 1)
             .count(),

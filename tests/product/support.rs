@@ -7,6 +7,7 @@ mod fleets;
 mod function;
 mod listings;
 mod log;
+mod notices;
 mod owner;
 mod rates;
 mod scenario;

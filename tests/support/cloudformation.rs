@@ -15,7 +15,7 @@ pub(crate) const REGION: &str = "eu-west-1";
 pub(crate) const STACK: &str = "ecs-reloader";
 
 /// Parameters that switch on everything that is optional.
-pub(crate) const EVERYTHING: [(&str, &str); 7] = [
+pub(crate) const EVERYTHING: [(&str, &str); 12] = [
     ("ConfigBuckets", "config, other-config"),
     ("CloudTrail", "true"),
     ("Clusters", "production, staging"),
@@ -26,6 +26,14 @@ pub(crate) const EVERYTHING: [(&str, &str); 7] = [
         "arn:aws:iam::123456789012:role/on-call, \
          arn:aws:iam::123456789012:role/aws-reserved/sso.amazonaws.com/*/AWSReservedSSO_Operator_*",
     ),
+    (
+        "EventBus",
+        "arn:aws:events:eu-west-1:123456789012:event-bus/notices",
+    ),
+    ("NoticeEmail", "on-call@example.com"),
+    ("SlackWorkspaceId", "T01234ABCDE"),
+    ("SlackChannelId", "C01234ABCDE"),
+    ("ChatTopic", "true"),
     (
         "KmsKeyArn",
         "arn:aws:kms:eu-west-1:123456789012:key/0f1e2d3c-example",
@@ -141,7 +149,14 @@ impl Stack {
                 let (logical_id, attribute) = argument.as_str().unwrap().split_once('.').unwrap();
                 self.attribute(logical_id, attribute).into()
             }
-            "Fn::Sub" => self.substitute(argument.as_str().unwrap()).into(),
+            "Fn::Sub" => match argument {
+                Value::Array(parts) => self
+                    .substitute(parts[0].as_str().unwrap(), &resolved(1))
+                    .into(),
+                pattern => self
+                    .substitute(pattern.as_str().unwrap(), &Value::Null)
+                    .into(),
+            },
             "Fn::Join" => {
                 let parts: Vec<_> = resolved(1).as_array().unwrap().iter().map(text).collect();
                 parts.join(argument[0].as_str().unwrap()).into()
@@ -180,7 +195,14 @@ impl Stack {
                 )
                 .into(),
                 "AWS::Logs::LogGroup" => self.properties(name)["LogGroupName"].clone(),
-                "AWS::Events::Rule" => self.properties(name)["Name"].clone(),
+                "AWS::Events::Rule" | "AWS::SSM::Parameter" => {
+                    self.properties(name)["Name"].clone()
+                }
+                "AWS::SNS::Topic" => {
+                    let name = physical_name(name);
+                    format!("arn:aws:sns:{REGION}:{ACCOUNT}:{name}").into()
+                }
+                "AWS::CloudWatch::Dashboard" => self.properties(name)["DashboardName"].clone(),
                 _ => physical_name(name).into(),
             },
         })
@@ -192,6 +214,9 @@ impl Stack {
             ("AWS::SQS::Queue", "QueueName") => name,
             ("AWS::SQS::Queue", "Arn") => format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"),
             ("AWS::IAM::Role", "Arn") => format!("arn:aws:iam::{ACCOUNT}:role/{name}"),
+            ("AWS::CloudWatch::Alarm", "Arn") => {
+                format!("arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}")
+            }
             ("AWS::Serverless::Function", "Arn") => {
                 format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}")
             }
@@ -217,14 +242,16 @@ impl Stack {
             .unwrap_or_else(|| panic!("there is no {logical_id}"))
     }
 
-    fn substitute(&self, pattern: &str) -> String {
+    /// A name is one of these variables, or a parameter or a resource of the stack.
+    fn substitute(&self, pattern: &str, variables: &Value) -> String {
         let mut parts = pattern.split("${");
         let mut filled = parts.next().unwrap_or_default().to_owned();
         for part in parts {
             let (name, rest) = part.split_once('}').unwrap();
-            filled += &match name.split_once('.') {
-                Some((logical_id, attribute)) => self.attribute(logical_id, attribute),
-                None => text(&self.reference(name).unwrap()),
+            filled += &match (variables.get(name), name.split_once('.')) {
+                (Some(value), _) => text(value),
+                (None, Some((logical_id, attribute))) => self.attribute(logical_id, attribute),
+                (None, None) => text(&self.reference(name).unwrap()),
             };
             filled += rest;
         }
@@ -240,6 +267,11 @@ impl Stack {
         match function.as_str() {
             "Condition" => self.holds(argument.as_str().unwrap()),
             "Fn::Not" => !self.is_true(&argument[0]),
+            "Fn::Or" => argument
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|one| self.is_true(one)),
             "Fn::And" => argument
                 .as_array()
                 .unwrap()

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use crate::cloudformation::{Stack, template};
+use crate::cloudformation::{EVERYTHING, Stack, template};
+use crate::dashboard::written;
 
 /// The most that CloudWatch takes ("`PutMetricAlarm`", Amazon CloudWatch API Reference).
 const LONGEST_DESCRIPTION: usize = 1024;
@@ -10,9 +11,9 @@ const LONGEST_DESCRIPTION: usize = 1024;
 #[test]
 fn every_alarm_carries_its_first_command() {
     let longest = "arn:aws:sns:eu-west-1:123456789012:on-call";
-    let stack = Stack::with(&[("AlarmTopic", longest)]);
+    let stack = Stack::with(&[("AlarmTopic", longest), ("ChatTopic", "true")]);
     let alarms = stack.resources_of("AWS::CloudWatch::Alarm");
-    assert!(alarms.len() >= 8, "{alarms:?}");
+    assert!(alarms.len() >= 14, "{alarms:?}");
 
     for alarm in alarms {
         let properties = stack.properties(alarm);
@@ -132,5 +133,38 @@ fn the_alarm_on_old_messages_lets_a_message_wait_as_long_as_it_may() {
     assert_eq!(
         (&alarm["MetricName"], &alarm["Statistic"]),
         (&json!("ApproximateAgeOfOldestMessage"), &json!("Maximum"))
+    );
+}
+
+#[test]
+fn every_metric_of_our_own_that_an_alarm_watches_is_written() {
+    let stack = Stack::with(&EVERYTHING);
+    let written = written();
+    let mut watched = 0;
+    for alarm in stack.resources_of("AWS::CloudWatch::Alarm") {
+        let properties = stack.properties(alarm);
+        if properties["Namespace"] == "ecs-reloader" {
+            let metric = properties["MetricName"].as_str().unwrap();
+            assert!(written.contains(metric), "{alarm}: {metric}");
+            watched += 1;
+        }
+    }
+    assert!(watched >= 8, "{watched}");
+}
+
+/// A restart that fails and a rollout that fails raise one alarm each, not both.
+#[test]
+fn each_failure_has_its_own_alarm() {
+    let stack = Stack::with(&[]);
+    let metric = |alarm| stack.properties(alarm)["MetricName"].clone();
+
+    assert_eq!(
+        [
+            "FailedRestartAlarm",
+            "FailedRolloutAlarm",
+            "TimedOutRolloutAlarm"
+        ]
+        .map(metric),
+        ["RestartsFailed", "RolloutsFailed", "RolloutsTimedOut"]
     );
 }

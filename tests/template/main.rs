@@ -12,7 +12,10 @@
 mod cloudformation;
 
 mod alarms;
+mod dashboard;
+mod notices;
 mod sam_local;
+mod self_test;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -52,13 +55,14 @@ impl Caller {
     }
 }
 
-const CALLERS: [Caller; 6] = [
+const CALLERS: [Caller; 7] = [
     Caller::new("ecs", "ecs", &["self.reads", "self.starts"]),
     Caller::new("tagging.rs", "tag", &["self.client"]),
     Caller::new("ssm.rs", "ssm", &["self.client"]),
     Caller::new("secretsmanager.rs", "secretsmanager", &["self.client"]),
     Caller::new("s3.rs", "s3", &["self.client"]),
     Caller::new("sqs.rs", "sqs", &["self.client"]),
+    Caller::new("eventbridge.rs", "events", &["self.client"]),
 ];
 
 /// IAM's name of an action, if it differs from the API's ("Actions, resources, and condition keys
@@ -277,6 +281,7 @@ fn what_sends_comes_after_the_policy_that_lets_it() {
             ["AWS::Events::Rule", "AWS::Scheduler::Schedule"]
                 .iter()
                 .any(|kind| resource["Type"] == *kind)
+                && resource.to_string().contains("\"Queue.Arn\"")
         })
         .collect();
 

@@ -186,6 +186,7 @@ pub(super) fn deferred(batch: &Batch, not_before: Timestamp, group: &[Due<'_>]) 
         changes: changes.collect(),
         attempts: attempts.collect(),
         request,
+        notices: Vec::new(),
     }
 }
 

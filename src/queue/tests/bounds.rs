@@ -21,6 +21,10 @@ fn wire_change() -> Value {
     })
 }
 
+fn wire_notice() -> Value {
+    json!({ "id": "i", "kind": "held", "services": ["c/s"], "at": T })
+}
+
 /// Messages with these members are malformed at this place, for this reason.
 fn are_malformed(cases: impl IntoIterator<Item = (Value, &'static str, &'static str)>) {
     for (members, at, expected) in cases {
@@ -42,6 +46,7 @@ fn more_than_a_thousand_entries_are_malformed() {
     let pairs: Value = vec![json!({ "changes": [one, one] }); 501].into();
     let names = many(|number| short(number).to_string().into());
     let requested = many_services(&Value::Null);
+    let services = names.clone();
     let too_many = "at most 1000 entries";
     are_malformed([
         (json!({ "work": many(|_| none.clone()) }), "work", too_many),
@@ -69,6 +74,16 @@ fn more_than_a_thousand_entries_are_malformed() {
         (
             json!({ "request": { "requested_at": T, "services": requested } }),
             "request.services",
+            too_many,
+        ),
+        (
+            json!({ "notices": many(|_| wire_notice()) }),
+            "notices",
+            too_many,
+        ),
+        (
+            json!({ "notices": [{ "id": "i", "kind": "held", "at": T, "services": services }] }),
+            "notices[0].services",
             too_many,
         ),
     ]);
@@ -109,6 +124,38 @@ fn numbers_out_of_range_are_malformed() {
 }
 
 #[test]
+fn a_kind_of_notice_that_this_version_does_not_know_is_malformed() {
+    let mut notice = wire_notice();
+    notice["kind"] = "of a later version".into();
+
+    are_malformed([(
+        json!({ "notices": [notice] }),
+        "notices",
+        "a kind of notice",
+    )]);
+}
+
+#[test]
+fn text_and_lists_of_a_notice_are_as_bounded_as_where_it_was_made() {
+    let mut notice = wire_notice();
+    notice["key"] = "k".repeat(2_000).into();
+    notice["services"] = (0..500)
+        .map(|number| format!("c/s{number}\u{1b}"))
+        .collect();
+    notice["reason"] = "of a later version".into();
+
+    let read = read_deferred(&json!({ "version": 1, "not_before": T, "notices": [notice] }));
+
+    let notice = read.unwrap().notices.remove(0);
+    assert_eq!(notice.key.unwrap().chars().count(), 256);
+    assert_eq!(
+        (notice.services.len(), notice.services[0].as_str()),
+        (MOST_SERVICES, "c/s0\u{fffd}")
+    );
+    assert_eq!(notice.reason, None);
+}
+
+#[test]
 fn a_time_of_another_age_is_malformed() {
     are_malformed([(
         json!({ "request": { "requested_at": "9999-01-31T10:00:00Z" } }),
@@ -143,9 +190,11 @@ fn an_optional_field_of_a_change_or_of_an_attempt_may_be_null() {
 fn an_optional_field_of_a_message_may_be_null() {
     let read = read_deferred(&json!({
         "version": 1, "not_before": T, "work": null, "attempts": null, "request": null,
+        "notices": null,
     }))
     .unwrap();
 
     let expected = (Vec::new(), BTreeMap::new(), None);
     assert_eq!((read.changes, read.attempts, read.request), expected);
+    assert_eq!(read.notices, []);
 }

@@ -38,16 +38,19 @@ fn works() -> impl Strategy<Value = DeferredWork> {
             let changes = scopes.map(|(number, scope)| change(number, scope.clone()));
             changes.collect::<Vec<_>>()
         });
-        let rest = (0..2500_usize, any::<bool>(), 0..4_u32);
-        (changes, rest).prop_map(move |(changes, (attempts, is_requested, number))| {
-            let deferred = of(changes, (0..attempts).map(ids));
-            DeferredWork {
-                hops: number,
-                failed_listings: number,
-                request: deferred.request.filter(|_| is_requested),
-                ..deferred
-            }
-        })
+        let rest = (0..2500_usize, any::<bool>(), 0..4_u32, 0..20_usize);
+        (changes, rest).prop_map(
+            move |(changes, (attempts, is_requested, number, notices))| {
+                let deferred = of(changes, (0..attempts).map(ids));
+                DeferredWork {
+                    hops: number,
+                    failed_listings: number,
+                    request: deferred.request.filter(|_| is_requested),
+                    notices: (0..notices).map(notice).collect(),
+                    ..deferred
+                }
+            },
+        )
     })
 }
 
@@ -72,6 +75,9 @@ fn contents(works: &[DeferredWork]) -> BTreeMap<String, usize> {
         for id in requested(deferred) {
             add(format!("request of {id}"));
         }
+        for notice in &deferred.notices {
+            add(format!("notice {notice:?}"));
+        }
     }
     contents
 }
@@ -94,7 +100,8 @@ proptest! {
         for part in &parts {
             let known = |work: &DeferredWork| (work.not_before, work.hops, work.failed_listings);
             prop_assert_eq!(known(part), known(&deferred));
-            prop_assert_eq!(part.request.is_some(), deferred.request.is_some());
+            let are_notices = !part.is_planned() && !part.notices.is_empty();
+            prop_assert!(are_notices || part.request.is_some() == deferred.request.is_some());
         }
     }
 }

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::service::ServiceLine;
 use crate::domain::reason::{Decision, Reason};
+use crate::domain::rollout::Outcome;
 use crate::domain::start::ResultCode;
 
 /// The number of everything.
@@ -74,12 +76,18 @@ pub struct Counts {
     pub stale: usize,
     /// Those of them that should have been restarted, and could not be.
     pub still_stale: usize,
+    /// Notices that were sent.
+    pub notices_sent: usize,
+    /// Notices that the event bus did not take now.
+    pub notices_unsent: usize,
+    /// Self-tests that arrived, and were decided about.
+    pub self_tests: usize,
     /// Milliseconds that the invocation took.
     pub elapsed_ms: u64,
     /// Services that are tried again by themselves.
     #[serde(skip)]
     pub will_retry: usize,
-    /// Services whose restart or rollout failed, without a further try.
+    /// Services whose restart could not be started, or was given up, without a further try.
     #[serde(skip)]
     pub restarts_failed: usize,
     /// Services whose next task will not start, since a key is gone.
@@ -88,6 +96,12 @@ pub struct Counts {
     /// Services by reason.
     #[serde(skip)]
     pub reasons: BTreeMap<Reason, usize>,
+    /// The rollouts of this function that ended, by outcome.
+    #[serde(skip)]
+    pub outcomes: BTreeMap<Outcome, usize>,
+    /// The time of the oldest change that waits for a restart.
+    #[serde(skip)]
+    pub oldest_waiting: Option<Timestamp>,
 }
 
 impl Counts {
@@ -95,7 +109,7 @@ impl Counts {
     pub(super) fn add(&mut self, line: &ServiceLine) {
         self.affected += 1;
         self.will_retry += usize::from(line.will_retry);
-        self.restarts_failed += usize::from(line.has_failed);
+        self.restarts_failed += usize::from(line.could_not_start());
         self.missing_key += usize::from(line.missing_key);
         if let Some(reason) = line.reason {
             *self.reasons.entry(reason).or_default() += 1;

@@ -274,7 +274,7 @@ impl ServiceLine {
             Some(detail.map_or_else(|| text.to_owned(), |detail| format!("{detail}; {text}")));
     }
 
-    fn could_not_start(&self) -> bool {
+    pub(super) fn could_not_start(&self) -> bool {
         let result = self
             .result
             .is_some_and(|result| result != ResultCode::Started);

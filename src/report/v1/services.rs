@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use super::change::ChangeLines;
@@ -13,6 +14,7 @@ use crate::domain::key::Key;
 use crate::domain::reason::{Decision, Reason};
 use crate::domain::request::Request;
 use crate::domain::resolution::{FollowUp, Remaining, Resolution};
+use crate::domain::rollout::{Outcome, RolloutId};
 use crate::domain::start::ResultCode;
 
 /// The most services of one reason with lines of their own, if nothing was done about them. The
@@ -64,6 +66,10 @@ pub struct Services {
     made: BTreeMap<ServiceId, Made>,
     /// The number of ordinary services by their common members.
     ordinary: BTreeMap<Common, usize>,
+    /// The rollouts of this function that ended, each once.
+    outcomes: BTreeMap<(ServiceId, RolloutId), Outcome>,
+    /// The time of the oldest change that waits for a restart.
+    oldest_waiting: Option<Timestamp>,
 }
 
 /// The line of a service, and the progress of the resolution from which it was made.
@@ -102,16 +108,27 @@ impl Services {
         limit: Option<usize>,
         resolutions: impl IntoIterator<Item = Resolution>,
     ) {
-        let mut changes = ChangeLines::new(changes);
+        let mut lines = ChangeLines::new(changes);
         for resolution in resolutions {
+            self.count(&resolution, changes);
             let made = Made {
-                line: ServiceLine::of(&resolution, &mut changes, request, limit),
+                line: ServiceLine::of(&resolution, &mut lines, request, limit),
                 progress: Progress::of(&resolution),
                 together: false,
                 left_to_redelivery: resolution.is_left_to_redelivery(),
             };
             self.insert(resolution.service, made);
         }
+    }
+
+    fn count(&mut self, resolution: &Resolution, changes: &BTreeMap<Key, Change>) {
+        for ended in resolution.ended.iter().filter(|ended| ended.rollout.own) {
+            let rollout = (resolution.service.clone(), ended.rollout.id.clone());
+            self.outcomes.insert(rollout, ended.outcome);
+        }
+        let waiting = resolution.waiting().filter_map(|key| changes.get(key));
+        let oldest = waiting.map(|change| change.at);
+        self.oldest_waiting = self.oldest_waiting.into_iter().chain(oldest).min();
     }
 
     /// The services that have a line already.
@@ -173,6 +190,10 @@ impl Services {
             }
         }
         counts.lookups_failed = notes.len();
+        counts.oldest_waiting = self.oldest_waiting;
+        for outcome in self.outcomes.into_values() {
+            *counts.outcomes.entry(outcome).or_default() += 1;
+        }
         lines.more_services = together.into_values().collect();
         (lines, counts)
     }

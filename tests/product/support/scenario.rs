@@ -12,9 +12,10 @@ use sim::{
 use super::function::{Function, Log};
 use super::owner::Owner;
 use super::{BUCKET, QUEUE, QUEUE_URL, VISIBILITY};
+use crate::schema;
 
 /// All that the function's role allows it to call.
-const ALLOWED: [&str; 15] = [
+const ALLOWED: [&str; 16] = [
     "tag:GetResources",
     "ecs:DescribeServices",
     "ecs:UpdateService",
@@ -30,6 +31,7 @@ const ALLOWED: [&str; 15] = [
     "ecs:DescribeTasks",
     "secretsmanager:ListSecrets",
     "s3:ListObjectsV2",
+    "events:PutEvents",
 ];
 
 /// An account, and the function as one warm process.
@@ -40,7 +42,8 @@ pub(crate) struct Scenario {
     processes: usize,
 }
 
-/// At the end of each test: the function called nothing that its role does not allow.
+/// At the end of each test: the function called nothing that its role does not allow, and all of its
+/// notices are as their schema says.
 impl Drop for Scenario {
     fn drop(&mut self) {
         if !std::thread::panicking() {
@@ -51,6 +54,10 @@ impl Drop for Scenario {
                     .all(|action| ALLOWED.contains(&action.as_str())),
                 "{actions:?}"
             );
+            let notices = self.notices();
+            if !notices.is_empty() {
+                schema::assert_valid(&notices);
+            }
         }
     }
 }

@@ -115,6 +115,7 @@ fn the_change_that_a_rollout_has_read_travels_with_it_beside_a_newer_one() {
         changes: vec![change(-90, "2"), change(-60, "3")],
         attempts: BTreeMap::from([(id("api"), attempt)]),
         request: None,
+        notices: Vec::new(),
     };
     let mut batch = Batch::default();
     batch.add_deferred(0, &message);
