@@ -24,6 +24,7 @@ mod references;
 mod rollout;
 mod secrets;
 mod tag_index;
+mod tasks;
 
 use std::time::Duration;
 
