@@ -94,21 +94,29 @@ async fn a_rollout_that_stands_at_a_hook_names_it_with_its_expiry_and_is_not_tim
 
 #[tokio::test(start_paused = true)]
 async fn both_rollouts_of_two_messages_that_meet_have_an_outcome() {
-    let variables = [("RELOADER_MIN_INTERVAL", "0s")];
-    let scenario = Scenario::set_to(variables, [slow()]).await.with_queue();
+    // The first one is successful, and waits for its protected old tasks, when the second begins.
+    let scenario = Scenario::with([api().early_success(50, true)])
+        .await
+        .with_queue();
+    scenario.account.protect_tasks("web/api", AN_HOUR);
 
     scenario.account.put_parameter("/app/db");
-    scenario.account.run_for(Duration::from_secs(10)).await;
-    let request = json!({ "reload": { "changed": ["ssm:/app/other"] } });
-    scenario.account.run_for(A_MINUTE * 11).await;
-    scenario.account.send(QUEUE, &request.to_string());
+    scenario.account.run_for(A_MINUTE * 20).await;
+    scenario.account.put_parameter("/app/other");
+    scenario.account.run_for(A_MINUTE * 30).await;
+    let early = ends(&scenario);
     scenario.account.run_for(AN_HOUR).await;
 
-    assert_eq!(scenario.restarted().len(), 2);
-    let mut followed: Vec<_> = ends(&scenario).into_iter().map(|(id, _)| id).collect();
-    followed.sort();
-    followed.dedup();
-    assert_eq!(followed.len(), 2, "{:?}", ends(&scenario));
+    assert_eq!((early, scenario.restarted().len()), (Vec::new(), 2));
+    let history = scenario.service("web/api").history;
+    let mut expected: Vec<_> = history[..2]
+        .iter()
+        .map(|past| (past.deployment.clone(), "completed".to_owned()))
+        .collect();
+    let mut ends = ends(&scenario);
+    ends.sort();
+    expected.sort();
+    assert_eq!(ends, expected);
 }
 
 #[tokio::test(start_paused = true)]
@@ -165,13 +173,22 @@ async fn a_service_that_waits_for_its_window_still_reports_the_end_of_its_rollou
         .owner
         .tags("web/api", "reloader:window", closed)
         .await;
-    scenario.account.run_for(Duration::from_secs(1)).await;
+    // Its event and the message that follows the rollout come together.
+    scenario.account.enable_mapping(QUEUE, false);
     scenario.account.put_parameter("/app/other");
+    scenario.account.run_for(A_MINUTE).await;
+    scenario.account.enable_mapping(QUEUE, true);
     scenario.account.run_for(AN_HOUR).await;
 
     let held = scenario.service_lines("reason", "outside-window");
     assert!(!held.is_empty());
     assert_eq!(outcomes(&scenario), ["completed"]);
+    let completed = scenario.first_line("outcome", "completed");
+    let seconds = completed["duration_seconds"].as_i64().unwrap();
+    assert!(
+        seconds < 240,
+        "not when the message for the window returns: {seconds}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -71,7 +71,7 @@ async fn with_a_blocking_cleanup_and_without_criteria_the_old_tasks_are_gone_fir
         account.add(service);
 
         restart(&account, "web/api").await;
-        account.run_for(Duration::from_secs(60)).await;
+        account.run_for(MINUTE).await;
         let early = newest(&account).status;
         account.run_for(MINUTE).await;
 
