@@ -15,6 +15,7 @@ mod missed;
 mod modes;
 mod newest;
 mod once;
+mod ordered;
 mod owed;
 mod pace;
 mod queue;
@@ -35,7 +36,7 @@ pub(crate) trait Promise {
 }
 
 /// Every promise.
-pub(crate) const ALL: [&dyn Promise; 22] = [
+pub(crate) const ALL: [&dyn Promise; 23] = [
     &newest::Newest,
     &missed::Missed,
     &lateness::Lateness,
@@ -57,6 +58,7 @@ pub(crate) const ALL: [&dyn Promise; 22] = [
     &forgotten::Forgotten,
     &reported::Reported,
     &once::Once,
+    &ordered::Ordered,
     &fought::Fought,
 ];
 

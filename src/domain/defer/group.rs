@@ -76,7 +76,7 @@ fn keys_due(reasons: &Reasons, follows: bool) -> BTreeSet<Key> {
         Decision::Hold | Decision::Restart => true,
         Decision::Skip => follows && reason == Reason::Fresh,
         // A restart for another key would read the version that failed in another service.
-        Decision::Refuse => !follows && reason == Reason::OrderHalted,
+        Decision::Refuse => reason == Reason::OrderHalted,
     };
     let due: BTreeSet<_> = reasons
         .iter()
