@@ -62,7 +62,8 @@ def deploy(server: Server, function: Path, directory: Path, **parameters: str) -
 
     server.aws("s3", "mb", "s3://artifacts")
     server.aws("cloudformation", "package", "--template-file", str(template), "--s3-bucket", "artifacts", "--output-template-file", str(packaged))
-    target = ["--stack-name", STACK, "--template-file", str(packaged), "--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+    # Above 51,200 bytes a template goes through a bucket.
+    target = ["--stack-name", STACK, "--template-file", str(packaged), "--s3-bucket", "artifacts", "--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
     overrides = [f"{name}={value}" for name, value in parameters.items()]
     server.aws("cloudformation", "deploy", *target, "--parameter-overrides", *overrides)
 

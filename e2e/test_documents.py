@@ -10,7 +10,7 @@ from botocore import xform_name
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "template.yaml", *sorted((ROOT / "docs").glob("*.md"))]
 # Flags of the CLI itself, and commands of the CLI that are no call of an API.
-OF_THE_CLI = {"query", "output", "region", "cli-binary-format"}
+OF_THE_CLI = {"query", "output", "region", "cli-binary-format", "cli-input-json"}
 NOT_AN_API = {("logs", "tail"), ("s3", "cp")}
 COMMAND = re.compile(r"aws ([a-z0-9]+) ([a-z][a-z0-9-]+)((?:[^`\n])*)")
 
@@ -38,7 +38,7 @@ def test_the_command_and_its_parameters_exist(page, service, operation, argument
     assert operation in names, page
 
     # What stands in a command substitution belongs to another command.
-    own = re.sub(r'"\$\(.*\)"', "", arguments).split(" | ")[0].split(" > ")[0]
+    own = re.sub(r'"\$\(.*\)"|"\$\(.*$', "", arguments).split(" | ")[0].split(" > ")[0]
     members = {xform_name(name, "-") for name in model.operation_model(names[operation]).input_shape.members}
     flags = set(re.findall(r" --([a-z-]+)", own)) - OF_THE_CLI
     # A flag of a boolean has a negative form.

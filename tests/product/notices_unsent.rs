@@ -178,8 +178,11 @@ async fn services_that_cannot_be_listed_keep_no_notice_back() {
     scenario.account.run_for(Duration::from_secs(15)).await;
     scenario.account.inject(Fault::denied("tag:GetResources"));
 
-    // A change comes with the notice, and its listing fails.
+    // A change comes in one batch with the notice, and the listing for it fails.
+    scenario.account.enable_mapping(QUEUE, false);
     scenario.account.put_parameter("/app/db");
+    scenario.account.run_for(A_MINUTE).await;
+    scenario.account.enable_mapping(QUEUE, true);
     scenario.account.run_for(AN_HOUR * 2).await;
 
     let started = scenario.notices_of("started");

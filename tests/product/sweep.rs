@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde_json::json;
 use sim::{Fault, service, task_definition};
 
-use crate::support::{AN_HOUR, BUCKET, Scenario, change_all, line, long_deployed, text};
+use crate::support::{
+    AN_HOUR, BUCKET, QUEUE, Scenario, api, change_all, line, long_deployed, text,
+};
 
 #[tokio::test(start_paused = true)]
 async fn a_fleet_deployed_long_ago_is_left_alone() {
@@ -305,4 +307,18 @@ async fn what_else_holds_a_stale_service_is_left_to_the_next_sweep() {
     let detail = text(&line(&answer, "web/api")["detail"]);
     assert!(detail.contains("no message waits for it"), "{detail}");
     assert_eq!(scenario.number_of("sqs:SendMessage"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn people_are_notified_of_a_change_that_is_too_old_for_the_sweep_to_repair() {
+    let variables = [("RELOADER_SWEEP_SINCE", "1h")];
+    let scenario = Scenario::set_to_with_bus(variables, [api()]).await;
+    scenario.account.enable_mapping(QUEUE, false);
+    scenario.account.put_parameter("/app/db");
+    scenario.account.run_for(AN_HOUR * 2).await;
+
+    scenario.sweep().await;
+
+    assert_eq!(scenario.news(), ["stale ssm:/app/db web/api"]);
+    assert!(scenario.restarted().is_empty());
 }
