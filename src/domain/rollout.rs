@@ -101,7 +101,7 @@ closed_list! {
 
         /// Its end could not be read until the deadline. A later end may follow once.
         Unknown = "unknown",
-            "look at the deployments of the service: `aws ecs list-service-deployments`";
+            "list the deployments of the service: `aws ecs list-service-deployments`";
     }
 }
 

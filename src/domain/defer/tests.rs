@@ -303,31 +303,6 @@ fn a_wait_begins_anew_with_a_rollout_and_with_the_restart_that_follows_one() {
 }
 
 #[test]
-fn a_message_names_the_service_and_carries_its_attempt_and_its_rollout() {
-    let followed = Resolution {
-        rollouts: vec![rollout()],
-        ..resolution(Reason::Fresh, None)
-    };
-
-    let deferral = deferred(followed, &POLICY);
-
-    let [message] = &deferral.messages[..] else {
-        panic!("{deferral:?}");
-    };
-    let attempt = &message.work.attempts[&id("api")];
-    assert_eq!(message.work.hops, 1);
-    assert_eq!(
-        message.work.changes[0].scope,
-        Scope::only(BTreeSet::from([id("api")]))
-    );
-    assert_eq!(attempt.rollouts, [rollout()]);
-    assert_eq!(
-        (attempt.last_reason, attempt.owes_restart),
-        (Some(Reason::Fresh), false)
-    );
-}
-
-#[test]
 fn a_new_change_is_listed_for_once_more_for_the_services_that_are_not_known() {
     let mut batch = Batch::default();
     batch.add(

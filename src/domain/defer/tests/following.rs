@@ -35,6 +35,31 @@ fn waited(resolution: Resolution) -> SignedDuration {
 }
 
 #[test]
+fn a_message_names_the_service_and_carries_its_attempt_and_its_rollout() {
+    let followed = Resolution {
+        rollouts: vec![rollout()],
+        ..resolution(Reason::Fresh, None)
+    };
+
+    let deferral = deferred(followed, &POLICY);
+
+    let [message] = &deferral.messages[..] else {
+        panic!("{deferral:?}");
+    };
+    let attempt = &message.work.attempts[&id("api")];
+    assert_eq!(message.work.hops, 1);
+    assert_eq!(
+        message.work.changes[0].scope,
+        Scope::only(BTreeSet::from([id("api")]))
+    );
+    assert_eq!(attempt.rollouts, [rollout()]);
+    assert_eq!(
+        (attempt.last_reason, attempt.owes_restart),
+        (Some(Reason::Fresh), false)
+    );
+}
+
+#[test]
 fn a_restart_that_waits_for_a_window_returns_with_the_rollout_beside_it() {
     let window = || resolution(Reason::OutsideWindow, Some(at(7200)));
 
