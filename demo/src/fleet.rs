@@ -44,8 +44,8 @@ pub(crate) struct Member {
 /// The effect that the changes should have on a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Expected {
-    /// One restart, even if several of its keys changed.
-    Restarted,
+    /// So many restarts, even if several of its keys changed: the canary has one more.
+    Restarted(usize),
     /// None, for this reason.
     Untouched(&'static str),
 }
@@ -60,7 +60,7 @@ pub(crate) const FLEET: [Member; 7] = [
         refers: &[],
         tasks: 4,
         percent: (100, 200),
-        expected: Expected::Restarted,
+        expected: Expected::Restarted(1),
     },
     Member {
         name: "production/api",
@@ -70,7 +70,7 @@ pub(crate) const FLEET: [Member; 7] = [
         refers: &[],
         tasks: 3,
         percent: (100, 134),
-        expected: Expected::Restarted,
+        expected: Expected::Restarted(2),
     },
     Member {
         name: "production/worker",
@@ -80,7 +80,7 @@ pub(crate) const FLEET: [Member; 7] = [
         refers: &[],
         tasks: 2,
         percent: (50, 100),
-        expected: Expected::Restarted,
+        expected: Expected::Restarted(1),
     },
     Member {
         name: "production/orders",
@@ -96,7 +96,7 @@ pub(crate) const FLEET: [Member; 7] = [
         ],
         tasks: 3,
         percent: (66, 134),
-        expected: Expected::Restarted,
+        expected: Expected::Restarted(1),
     },
     Member {
         name: "production/cart",
@@ -110,9 +110,9 @@ pub(crate) const FLEET: [Member; 7] = [
     },
     Member {
         name: "operations/metrics",
-        watch: "ssm:/app/",
+        watch: "s3:config-bucket/app/",
         mode: Some("notify"),
-        reads: &["ssm:/app/db-url"],
+        reads: &["s3:config-bucket/app/prod.yaml"],
         refers: &[],
         tasks: 1,
         percent: (100, 200),
@@ -143,8 +143,9 @@ pub(crate) fn lines() -> impl Iterator<Item = String> {
 }
 
 impl Member {
-    /// The service, running since `age`, with tasks that are quick enough to watch.
-    pub(crate) fn service(&self, age: Duration) -> Service {
+    /// The service, running since `age`, with tasks that are quick enough to watch. Those that read
+    /// the `bad` version of a key fail.
+    pub(crate) fn service(&self, age: Duration, bad: Option<(&str, u64)>) -> Service {
         let (minimum, maximum) = self.percent;
         let service = sim::service(self.name)
             .watching(self.watch)
@@ -152,7 +153,14 @@ impl Member {
             .desired(self.tasks)
             .percent(minimum, maximum)
             .task_seconds(1.0, 0.5, 0.6)
+            .circuit_breaker(true)
             .deployed_ago(age);
+        let service = match bad {
+            Some((key, version)) if self.reads_key(key) => {
+                service.failing_while_reading(key, version..version + 1)
+            }
+            _ => service,
+        };
         let definition = self
             .refers
             .iter()

@@ -26,7 +26,7 @@ pub(crate) async fn run(binary: &Path, event: &Path, raw: bool) -> Result<Verdic
     let _: Value = serde_json::from_slice(&payload)
         .map_err(|error| format!("{} is not JSON: {error}", event.display()))?;
 
-    let mut stage = Stage::set(binary).await?;
+    let mut stage = Stage::set(binary, &[], None).await?;
     let invocation = invocation(Bytes::from(payload));
     let result = stage.function.invoke(invocation).await;
     stage.function.stop().await;

@@ -33,10 +33,21 @@ pub(crate) struct Row {
     pub(crate) decision: String,
     /// The code of the reason.
     pub(crate) reason: String,
+    /// How the rollout ended that was followed, if it has ended.
+    pub(crate) outcome: Option<String>,
     /// The facts for a person beyond the reason; empty if there are none.
     pub(crate) detail: String,
     /// The keys that changed.
     pub(crate) changes: Vec<String>,
+}
+
+impl Row {
+    /// True if a later decision about the same service says the same.
+    pub(crate) fn is_repeated_by(&self, later: &Self) -> bool {
+        (&self.decision, &self.reason, &self.changes)
+            == (&later.decision, &later.reason, &later.changes)
+            && later.outcome.is_none()
+    }
 }
 
 /// The line of one service, in the function's own words.
@@ -52,6 +63,7 @@ struct ServiceFields {
     result: Option<String>,
     error: Option<String>,
     next_check: Option<String>,
+    outcome: Option<String>,
     #[serde(default)]
     changes: Vec<ChangeFields>,
     #[serde(default)]
@@ -126,6 +138,7 @@ fn service(fields: ServiceFields) -> Entry {
         service: fields.service,
         decision: fields.decision.unwrap_or_default(),
         reason: fields.reason.unwrap_or_default(),
+        outcome: fields.outcome,
         detail,
         changes,
     })
@@ -137,7 +150,9 @@ fn detail(fields: &ServiceFields) -> String {
     let would_be = fields.would_be.as_ref();
     let result = fields.result.as_ref().filter(|_| !started);
     let next_check = fields.next_check.as_ref().filter(|_| !started);
+    let outcome = fields.outcome.as_ref();
     let parts = [
+        outcome.map(|outcome| format!("its rollout ended as {outcome}")),
         would_be.map(|reason| format!("would be {reason}")),
         fields.detail.clone(),
         result.cloned(),
@@ -172,6 +187,7 @@ mod tests {
             service: "production/api".to_owned(),
             decision: "restart".to_owned(),
             reason: "stale".to_owned(),
+            outcome: None,
             detail: String::new(),
             changes: vec!["ssm:/app/a".to_owned(), "ssm:/app/b".to_owned()],
         };

@@ -31,7 +31,7 @@ const READERS: &str = "api worker orders";
 pub(crate) async fn run(binary: &Path, log: &Path) -> Result<Verdict, Error> {
     let log = path::absolute(log)?;
     let mut file = create(&log)?;
-    let mut stage = Stage::set(binary).await?;
+    let mut stage = Stage::set(binary, &[], None).await?;
     let screen = Screen::new();
     introduce(&screen, &Access::new(&stage.server, REGION), &log)?;
 

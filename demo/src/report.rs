@@ -6,6 +6,8 @@ use std::fmt;
 use crate::log::{Entry, Row};
 use crate::table::Table;
 
+const SUMMARY: &str = "summary: ";
+
 /// The log of one or more invocations.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
@@ -14,11 +16,18 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Adds one line of the log.
+    /// Adds one line of the log. A decision that repeats the last one about its service is left
+    /// out.
     pub(crate) fn add(&mut self, entry: Entry) {
         match entry {
-            Entry::Service(row) => self.rows.push(row),
-            Entry::Summary(counts) => self.others.push(format!("summary: {counts}")),
+            Entry::Service(row) => {
+                let mut before = self.rows.iter().rev();
+                let last = before.find(|known| known.service == row.service);
+                if last.is_none_or(|last| !last.is_repeated_by(&row)) {
+                    self.rows.push(row);
+                }
+            }
+            Entry::Summary(counts) => self.others.push(format!("{SUMMARY}{counts}")),
             Entry::Ignored(event) => self.others.push(format!("ignored: {event}")),
             Entry::Problem(text) => self.others.push(text),
             Entry::Other => {}
@@ -27,9 +36,21 @@ impl Report {
 }
 
 impl Report {
-    /// The decisions, in the order of the log.
-    pub(crate) fn into_rows(self) -> Vec<Row> {
+    /// The restarts, the refusals and the services that are left alone: without the holds in
+    /// between, without the words of the notices, and without the counts of each invocation.
+    pub(crate) fn news(mut self) -> Self {
         self.rows
+            .retain(|row| row.decision != "hold" && row.reason != "fresh");
+        for row in self.rows.iter_mut().filter(|row| row.decision == "refuse") {
+            row.detail.clear();
+        }
+        self.others.retain(|other| !other.starts_with(SUMMARY));
+        self
+    }
+
+    /// The decisions, in the order of the log.
+    pub(crate) fn rows(&self) -> &[Row] {
+        &self.rows
     }
 }
 

@@ -25,6 +25,8 @@ pub(crate) struct Progress {
     pub(crate) restarted: bool,
     /// True if a deployment is in progress.
     pub(crate) rolling: bool,
+    /// True if its newest deployment is, or was, rolled back.
+    pub(crate) rolled_back: bool,
 }
 
 impl fmt::Display for Progress {
@@ -35,7 +37,11 @@ impl fmt::Display for Progress {
             desired,
             restarted,
             rolling,
+            rolled_back,
         } = *self;
+        if rolled_back {
+            return write!(f, "rolled back, {running} old tasks running");
+        }
         match (restarted, rolling) {
             (false, false) => write!(f, "{running} running, untouched"),
             (false, true) => write!(f, "{running} of {desired} running"),

@@ -1,6 +1,5 @@
 //! The demo's account with its services, served on loopback, and the real function beside it.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +15,7 @@ use crate::fleet::{ACCOUNT_ID, BUCKET, FLEET, REGION};
 use crate::verdict::Error;
 
 /// The function's name in the demo's account, and its queue's.
-const FUNCTION_NAME: &str = "ecs-reloader";
+pub(crate) const FUNCTION_NAME: &str = "ecs-reloader";
 /// `MemorySize` in template.yaml, in MiB.
 const MEMORY_SIZE: u32 = 128;
 /// `VisibilityTimeout` in template.yaml.
@@ -41,8 +40,13 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Opens the account, at the time of day, and starts the binary.
-    pub(crate) async fn set(binary: &Path) -> Result<Self, Error> {
+    /// Opens the account, at the time of day, and starts the binary with these settings. Tasks that
+    /// read the `bad` version of a key fail.
+    pub(crate) async fn set(
+        binary: &Path,
+        settings: &[(&str, &str)],
+        bad: Option<(&str, u64)>,
+    ) -> Result<Self, Error> {
         let now = clock::now();
         let account = Account::new(AccountConfig {
             account_id: ACCOUNT_ID.to_owned(),
@@ -55,7 +59,7 @@ impl Stage {
         });
         let age = Duration::try_from(now.duration_since(DEPLOYED_AT)).unwrap_or_default();
         for member in &FLEET {
-            account.add(member.service(age));
+            account.add(member.service(age, bad));
         }
 
         let server = Server::start(account.clone(), 0)
@@ -71,7 +75,11 @@ impl Stage {
             memory_size: MEMORY_SIZE,
             region: REGION.to_owned(),
             endpoint_url: server.endpoint_url(),
-            variables: BTreeMap::from([("RELOADER_QUEUE_URL".to_owned(), queue_url)]),
+            variables: settings
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .chain([("RELOADER_QUEUE_URL".to_owned(), queue_url)])
+                .collect(),
         };
         let function = match RuntimeApi::start(configuration, sender).await {
             Ok(function) => Arc::new(function),

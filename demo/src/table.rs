@@ -41,6 +41,7 @@ fn cells(row: &Row) -> Cells {
         detail,
         changes,
         at: _,
+        outcome: _,
     } = row;
     [
         service.clone(),
@@ -134,6 +135,7 @@ mod tests {
             service: service.to_owned(),
             decision: "restart".to_owned(),
             reason: "stale".to_owned(),
+            outcome: None,
             detail: detail.to_owned(),
             changes: changes.iter().map(|change| (*change).to_owned()).collect(),
         }

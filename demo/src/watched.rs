@@ -9,10 +9,13 @@ use sim::runtime_api::RuntimeApi;
 use sim::{Function, Invocation, InvocationResult};
 use tokio::sync::mpsc::UnboundedSender;
 
+/// The beginning of a message of deferred work.
+const DEFERRED: &str = "{\"deferred\":";
+
 /// An event in the life of the function.
 #[derive(Debug)]
 pub(crate) enum Moment {
-    /// Lambda hands it this many messages of the queue.
+    /// Lambda hands it this many messages of the queue that are not its own.
     Invoked(usize),
     /// The invocation has ended in this way.
     Ended(&'static str),
@@ -53,7 +56,11 @@ impl Watched {
 impl Function for Watched {
     fn invoke(&self, invocation: Invocation) -> BoxFuture<'_, InvocationResult> {
         Box::pin(async move {
-            self.report(Moment::Invoked(messages(&invocation)));
+            let messages = messages(&invocation);
+            if messages == 0 {
+                return self.function.invoke(invocation).await;
+            }
+            self.report(Moment::Invoked(messages));
             let result = self.function.invoke(invocation).await;
             self.report(Moment::Ended(match result {
                 InvocationResult::Ok(_) => "has answered",
@@ -66,11 +73,14 @@ impl Function for Watched {
     }
 }
 
-/// The number of records in the event of a queue.
+/// The number of records in the event of a queue, without the function's own deferred work.
 fn messages(invocation: &Invocation) -> usize {
     let event: Value = serde_json::from_slice(&invocation.payload).unwrap_or_default();
-    event
-        .get("Records")
-        .and_then(Value::as_array)
-        .map_or(0, Vec::len)
+    let records = event.get("Records").and_then(Value::as_array);
+    let is_own = |record: &&Value| {
+        let body = record.get("body").and_then(Value::as_str);
+        body.is_some_and(|body| body.starts_with(DEFERRED))
+    };
+    let records = records.into_iter().flatten();
+    records.filter(|record| !is_own(record)).count()
 }

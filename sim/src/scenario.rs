@@ -137,6 +137,12 @@ impl Account {
         });
     }
 
+    /// Has messages of a queue become visible after this time at most, even if their delay is longer:
+    /// a person who watches need not wait for deferred work. Amazon SQS does not do this.
+    pub fn hasten(&self, queue: &str, longest_delay: Duration) {
+        self.change(|world| world.queues.hasten(queue, longest_delay));
+    }
+
     /// Disables the mapping of a queue, or enables it: `aws lambda update-event-source-mapping
     /// --no-enabled`.
     pub fn enable_mapping(&self, queue: &str, enabled: bool) {

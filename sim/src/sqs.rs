@@ -25,6 +25,8 @@ pub(crate) struct Queues {
 struct Queue {
     visibility_timeout: Duration,
     delay: Duration,
+    /// A message becomes visible after this time, even if its delay is longer.
+    longest_delay: Duration,
     redrive: Option<Redrive>,
     /// In the order in which they were sent.
     messages: BTreeMap<u64, Message>,
@@ -55,6 +57,7 @@ impl Queue {
         Self {
             visibility_timeout: Duration::from_secs(30),
             delay: Duration::ZERO,
+            longest_delay: Duration::MAX,
             redrive: None,
             messages: BTreeMap::new(),
         }
@@ -112,6 +115,13 @@ impl Queues {
 }
 
 impl Queues {
+    /// Limits the delays of a queue's messages.
+    pub(crate) fn hasten(&mut self, name: &str, longest_delay: Duration) {
+        if let Some(queue) = self.queues.get_mut(name) {
+            queue.longest_delay = longest_delay;
+        }
+    }
+
     /// A message from an AWS service. If the queue does not exist it is lost, as with AWS.
     pub(crate) fn deliver(&mut self, clock: &mut Clockwork, queue: &str, body: String) {
         // The error says only that there is no such queue.
@@ -126,7 +136,8 @@ impl Queues {
         attributes: Value,
         delay: Option<Duration>,
     ) -> ApiResult<String> {
-        let delay = delay.unwrap_or(self.queue(queue)?.delay);
+        let known = self.queue(queue)?;
+        let delay = delay.unwrap_or(known.delay).min(known.longest_delay);
         let id = clock.uuid();
         let visible_at = clock.now + delay;
         let message = Message {

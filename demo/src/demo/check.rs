@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use sim::{Account, Call, ServiceView, StaleTask};
 
 use crate::fleet::{Expected, FLEET, Member};
@@ -33,7 +34,8 @@ impl Before {
 }
 
 /// Every check, for every service.
-pub(super) fn all(account: &Account, before: &Before) -> Vec<Check> {
+/// The bad value was written before `corrected_at`, and the other changes were made then.
+pub(super) fn all(account: &Account, before: &Before, corrected_at: Timestamp) -> Vec<Check> {
     let (calls, stale) = (account.calls(), account.stale_tasks());
     let views: Vec<(&Member, ServiceView)> = FLEET
         .iter()
@@ -41,7 +43,7 @@ pub(super) fn all(account: &Account, before: &Before) -> Vec<Check> {
         .collect();
 
     let services = views.iter().map(|(member, view)| match member.expected {
-        Expected::Restarted => restarted(view, &stale, restarts(&calls, member.name)),
+        Expected::Restarted(times) => restarted(view, &stale, restarts(&calls, member.name), times),
         Expected::Untouched(why) => untouched(
             view,
             why,
@@ -50,17 +52,21 @@ pub(super) fn all(account: &Account, before: &Before) -> Vec<Check> {
         ),
     });
     services
-        .chain([floors(&views), no_value_read(&calls)])
+        .chain([
+            spared(&views, corrected_at),
+            floors(&views),
+            no_value_read(&calls),
+        ])
         .collect()
 }
 
-fn restarted(view: &ServiceView, stale: &[StaleTask], restarts: usize) -> Check {
+fn restarted(view: &ServiceView, stale: &[StaleTask], restarts: usize, expected: usize) -> Check {
     let old: BTreeSet<&str> = stale
         .iter()
         .filter(|task| task.service == view.name)
         .map(|task| task.task.as_str())
         .collect();
-    let holds = old.is_empty() && view.is_steady() && restarts == 1;
+    let holds = old.is_empty() && view.is_steady() && restarts == expected;
     let held = match (old.len(), view.desired) {
         (0, all) => format!("all {all} tasks hold the newest version of what they read"),
         (old, all) => format!("{old} of {all} tasks still hold an old version"),
@@ -107,6 +113,30 @@ fn untouched(
         )
     };
     Check { holds, text }
+}
+
+/// Before the value was corrected, one service tried it, and its deployment was rolled back.
+fn spared(views: &[(&Member, ServiceView)], corrected_at: Timestamp) -> Check {
+    let mut tried = Vec::new();
+    for (member, view) in views {
+        // The oldest deployment is from before the changes.
+        let later = view.history.iter().rev().skip(1);
+        tried.extend(
+            later
+                .filter(|past| past.created_at < corrected_at)
+                .map(|past| (member.name, past.status)),
+        );
+    }
+    match tried.as_slice() {
+        [(name, "ROLLBACK_SUCCESSFUL")] => Check {
+            holds: true,
+            text: format!("{name} alone tried the bad value, and was rolled back"),
+        },
+        _ => Check {
+            holds: false,
+            text: format!("the bad value must be tried once and rolled back, but: {tried:?}"),
+        },
+    }
 }
 
 fn floors(views: &[(&Member, ServiceView)]) -> Check {
@@ -218,14 +248,34 @@ mod tests {
     use super::*;
     use crate::fleet::{BUCKET, PARAMETER, SECRET};
 
-    /// The demo's account after the changes, after forced deployments of `restarted` in order, and
+    /// The canary of the bad value.
+    const CANARY: &str = "production/api";
+
+    /// The demo's account after the bad value, which the canary tries if it is the first of
+    /// `restarted`, after the other changes, after forced deployments of `restarted` in order, and
     /// after all rollouts.
     async fn checks_after(restarted: &[&str]) -> Vec<Check> {
         let account = Account::new(AccountConfig::default());
+        let parameter = format!("ssm:{PARAMETER}");
         for member in &FLEET {
-            account.add(member.service(Duration::from_hours(1)));
+            account.add(member.service(Duration::from_hours(1), Some((&parameter, 2))));
         }
         let before = Before::read(&account);
+        account.put_parameter(PARAMETER);
+        let (canary, restarted) = match restarted.split_first() {
+            Some((canary, rest)) if *canary == CANARY => (Some(canary), rest),
+            _ => (None, restarted),
+        };
+        if let Some(canary) = canary {
+            call(
+                &account,
+                "AmazonEC2ContainerServiceV20141113.UpdateService",
+                canary,
+            )
+            .await;
+        }
+        account.run_for(Duration::from_mins(1)).await;
+        let corrected_at = account.now();
         account.put_object(BUCKET, "app/prod.yaml");
         account.put_parameter(PARAMETER);
         account.rotate_secret(SECRET);
@@ -239,7 +289,7 @@ mod tests {
             .await;
         }
         account.run_for(Duration::from_mins(1)).await;
-        all(&account, &before)
+        all(&account, &before, corrected_at)
     }
 
     async fn call(account: &Account, operation: &str, service: &str) {
@@ -276,6 +326,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn all_holds_after_one_restart_of_each_service_that_reads_what_changed() {
         let checks = checks_after(&[
+            CANARY,
             "production/web",
             "production/api",
             "production/worker",
@@ -284,7 +335,7 @@ mod tests {
         .await;
 
         assert_eq!(failed(&checks), [""; 0]);
-        assert_eq!(checks.len(), FLEET.len() + 2);
+        assert_eq!(checks.len(), FLEET.len() + 3);
     }
 
     #[tokio::test(start_paused = true)]
@@ -296,6 +347,7 @@ mod tests {
             "production/api: 3 of 3 tasks still hold an old version, after no restart",
             "production/worker: 2 of 2 tasks still hold an old version, after no restart",
             "production/orders: 3 of 3 tasks still hold an old version, after no restart",
+            "the bad value must be tried once and rolled back, but: []",
         ];
         assert_eq!(failed(&checks), expected);
     }
@@ -303,6 +355,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_function_that_restarts_a_service_that_reads_something_else_fails() {
         let checks = checks_after(&[
+            CANARY,
             "production/web",
             "production/api",
             "production/worker",
@@ -319,6 +372,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_function_that_restarts_a_service_twice_fails() {
         let checks = checks_after(&[
+            CANARY,
             "production/web",
             "production/api",
             "production/worker",
@@ -336,7 +390,7 @@ mod tests {
     async fn a_service_below_its_floor_fails() {
         let account = Account::new(AccountConfig::default());
         let member = &FLEET[0];
-        account.add(member.service(Duration::from_hours(1)));
+        account.add(member.service(Duration::from_hours(1), None));
         let view = ServiceView {
             lowest_running: 3,
             floor: 4,

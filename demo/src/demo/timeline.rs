@@ -49,16 +49,22 @@ impl Timeline {
         let changes: Vec<_> = changes
             .map(|(key, version, at)| self.change(key, *version, *at, rows))
             .collect();
-        page(&self.seen, &changes, clock::now())
+        page(&self.seen, &changes)
     }
 
     fn change(&self, key: &str, version: u64, at: Timestamp, rows: &[Row]) -> Change {
-        let is_about = |row: &&Row| row.changes.iter().any(|changed| changed == key);
+        let mut later = self.changes.iter();
+        let next = later.find(|(other, later, _)| other == key && *later > version);
+        let until = next.map_or_else(clock::now, |(_, _, at)| *at);
+        let is_about = |row: &&Row| {
+            let written_at = row.at.parse::<Timestamp>();
+            row.changes.iter().any(|changed| changed == key)
+                && written_at.is_ok_and(|written| at <= written && written < until)
+        };
         let decided = rows.iter().filter(is_about);
         let decided_at = decided
             .clone()
             .filter_map(|row| row.at.parse::<Timestamp>().ok())
-            .filter(|decided| *decided > at)
             .min();
         let mut heard = self.invoked_at.iter().copied();
         let heard_at =
@@ -69,6 +75,7 @@ impl Timeline {
             key: key.to_owned(),
             version,
             at,
+            until,
             heard_at,
             decided_at,
             services: readers
@@ -83,10 +90,11 @@ impl Timeline {
 
 /// The decision about a service in words.
 fn words(row: &Row) -> String {
-    let detail = if row.detail.is_empty() {
-        String::new()
-    } else {
-        format!(" ({})", row.detail)
-    };
-    format!("{}: {}{detail}", row.decision, row.reason)
+    match (row.decision.as_str(), row.reason.as_str()) {
+        (_, "failed-already") => "✖ rolled back, still served by the old tasks".to_owned(),
+        (_, "order-halted") => "spared: a service that goes before it failed".to_owned(),
+        (_, "notify") => "only reported: its owner wants no restart".to_owned(),
+        ("hold", reason) => format!("◷ held: {reason}"),
+        (decision, reason) => format!("{decision}: {reason}"),
+    }
 }

@@ -6,11 +6,10 @@ use std::process::{Command, Output};
 use crate::{DEMO, function};
 
 const TABLE: &str = "\
-service             decision  reason  detail          changes
-operations/metrics  skip      notify  would be stale  ssm:/app/db-url
-production/api      restart   stale   -               ssm:/app/db-url
-production/orders   restart   stale   -               ssm:/app/db-url
-production/worker   restart   stale   -               ssm:/app/db-url
+service            decision  reason  detail  changes
+production/api     restart   stale   -       ssm:/app/db-url
+production/orders  restart   stale   -       ssm:/app/db-url
+production/worker  restart   stale   -       ssm:/app/db-url
 ";
 
 fn invoke(event: &str, options: &[&str]) -> Output {
@@ -32,7 +31,7 @@ fn the_decisions_are_a_table_with_the_counts_below_it() {
     let text = stdout(&output);
     let counts = text.strip_prefix(TABLE).unwrap_or_else(|| panic!("{text}"));
     assert!(
-        counts.starts_with("summary: affected 4, changes 1, "),
+        counts.starts_with("summary: affected 3, changes 1, "),
         "{text}"
     );
     assert_eq!(counts.lines().count(), 1, "{text}");
@@ -48,7 +47,7 @@ fn the_raw_lines_and_the_answer_come_after_the_table_on_request() {
     let services = lines
         .lines()
         .filter(|line| line.contains(r#""message":"service""#));
-    assert_eq!(services.count(), 4, "{raw}");
+    assert_eq!(services.count(), 3, "{raw}");
     let answer: serde_json::Value = serde_json::from_str(&format!("{{\n{answer}")).unwrap();
     assert_eq!(answer["started"], 3);
 }

@@ -168,7 +168,7 @@ async fn the_three_lines_change_a_parameter_and_show_the_restarts_until_ctrl_c()
         tail.line(|line| is_started(line, "production/api")).await;
 
         assert_eq!(describe.deployments_in_progress().await, 3);
-        play.line(|line| line.starts_with("production/api      restart   stale "))
+        play.line(|line| line.starts_with("production/api     restart   stale "))
             .await;
         let id = play.process.id().unwrap().to_string();
         assert!(

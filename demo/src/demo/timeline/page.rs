@@ -2,8 +2,6 @@
 
 use std::fmt::Write as _;
 
-use jiff::Timestamp;
-
 use super::scale::{Height, LEFT, RIGHT, Time};
 use super::seen::{Change, Reader, Seen, Service, Tasks};
 
@@ -14,11 +12,11 @@ const FIRST: f64 = 78.0;
 /// The left end of the names.
 const NAMES: f64 = 20.0;
 
-/// The page of these changes, seen until an instant.
-pub(super) fn page(seen: &Seen, changes: &[Change], until: Timestamp) -> String {
+/// The page of these changes.
+pub(super) fn page(seen: &Seen, changes: &[Change]) -> String {
     let mut html = HEAD.to_owned();
     for change in changes {
-        html.push_str(&section(seen, change, until));
+        html.push_str(&section(seen, change));
     }
     html.push_str("</main>\n</body>\n</html>\n");
     html
@@ -51,7 +49,7 @@ text { fill: var(--muted); } .name { fill: var(--text); font-size: 13px; }
 "#;
 
 /// One change: a sentence, and the areas of each service that reads it.
-fn section(seen: &Seen, change: &Change, until: Timestamp) -> String {
+fn section(seen: &Seen, change: &Change) -> String {
     let title = escaped(&format!("{}, version {}", change.key, change.version));
     let sentence = escaped(&sentence(seen, change));
     let rows: Vec<(&Reader, &Service)> = change
@@ -59,7 +57,7 @@ fn section(seen: &Seen, change: &Change, until: Timestamp) -> String {
         .iter()
         .filter_map(|reader| Some((reader, seen.of(reader)?)))
         .collect();
-    let time = Time::between(change.at, until);
+    let time = Time::between(change.at, change.until);
     let bottom = FIRST + ROW * places(rows.len()) - 36.0;
     let height = bottom + 32.0;
     let mut html = format!(
@@ -207,6 +205,9 @@ fn sentence(seen: &Seen, change: &Change) -> String {
     } else {
         format!("below their floor (dotted): {}", short.join(", "))
     };
+    if read == 0 {
+        return format!("None of {all} tasks runs on it; {floors}.");
+    }
     let seconds = latest.duration_since(change.at).as_secs_f64();
     format!("{read} of {all} tasks read it within {seconds:.1} s; {floors}.")
 }
@@ -237,11 +238,11 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::seen::tests::{at, change, seen};
+    use super::super::seen::tests::{change, seen};
     use super::*;
 
     fn page_of(samples: &[(i64, &[u64])]) -> String {
-        page(&seen(samples), &[change()], at(20))
+        page(&seen(samples), &[change()])
     }
 
     #[test]
@@ -258,7 +259,7 @@ mod tests {
         let page = page_of(&[(0, &[1, 1])]);
 
         assert!(page.contains("held by &lt;its owner&gt;"), "{page}");
-        assert!(page.contains("0 of 2 tasks"), "{page}");
+        assert!(page.contains("None of 2 tasks runs on it"), "{page}");
     }
 
     #[test]

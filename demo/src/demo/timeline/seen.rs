@@ -35,6 +35,8 @@ pub(super) struct Change {
     pub(super) version: u64,
     /// The time of the change.
     pub(super) at: Timestamp,
+    /// The time of the next change of the key, or of the end of the demo.
+    pub(super) until: Timestamp,
     /// The time at which the function was invoked with it.
     pub(super) heard_at: Option<Timestamp>,
     /// The time at which the function had decided.
@@ -106,6 +108,7 @@ impl Service {
             .saturating_sub(1);
         let samples = self.samples.iter().skip(later);
         samples
+            .take_while(|sample| sample.at < change.until)
             .map(|sample| {
                 let old = sample.read.iter().filter(is_old).count();
                 Tasks {
@@ -157,6 +160,7 @@ pub(super) mod tests {
             key: "ssm:/a".to_owned(),
             version: 2,
             at: at(10),
+            until: at(20),
             heard_at: Some(at(11)),
             decided_at: None,
             services: vec![Reader {
@@ -180,6 +184,11 @@ pub(super) mod tests {
         ];
         assert_eq!(fresh_at(&rolling), Some(at(16)));
         assert_eq!(fresh_at(&rolling[..3]), None);
+    }
+
+    #[test]
+    fn tasks_that_read_a_later_version_do_not_count_for_this_one() {
+        assert_eq!(fresh_at(&[(0, &[1, 1]), (20, &[3, 3])]), None);
     }
 
     #[test]
