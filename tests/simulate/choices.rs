@@ -28,8 +28,6 @@ pub(crate) struct Choices {
     /// longer than `RELOADER_SETTLE`.
     pub(crate) replica_lag: Duration,
     pub(crate) services: usize,
-    /// True if services have an order.
-    pub(crate) ordered: bool,
 }
 
 /// The `other` value once in so many `times`, otherwise the usual one.
@@ -60,8 +58,6 @@ fn variables(
         ("RELOADER_SETTLE", settle),
         ("RELOADER_HOLD_LIMIT", pick(rng, &["15m", "24h", "24h"])),
         ("RELOADER_QUEUE_URL", QUEUE_URL),
-        ("RELOADER_QUIET", "60s"),
-        ("RELOADER_CANARY", "false"),
         ("RELOADER_SWEEP_SINCE", seldom(rng, 12, "720h", "10m")),
     ])
 }
@@ -109,26 +105,7 @@ impl Choices {
             } else {
                 rng.usize(1..6)
             },
-            ordered: false,
         }
-    }
-
-    /// The same choices, with an order in some histories, and canaries in some of these.
-    pub(crate) fn ordered(mut self, aside: &mut Rng) -> Self {
-        self.ordered = aside.u8(..5) == 0;
-        if self.ordered {
-            let variables = [
-                ("RELOADER_CANARY", pick(aside, &["true", "false", "false"])),
-                ("RELOADER_QUIET", pick(aside, &["10s", "60s"])),
-            ];
-            self.variables.extend(variables);
-        }
-        self
-    }
-
-    /// The order of a service.
-    pub(crate) fn order(&self, aside: &mut Rng) -> u8 {
-        if self.ordered { aside.u8(..3) } else { 0 }
     }
 
     fn setting(&self, name: &str) -> &'static str {
@@ -177,14 +154,6 @@ impl Choices {
     /// The least time between a change and a restart.
     pub(crate) fn settle(&self) -> SignedDuration {
         self.time("RELOADER_SETTLE")
-    }
-
-    pub(crate) fn quiet(&self) -> SignedDuration {
-        self.time("RELOADER_QUIET")
-    }
-
-    pub(crate) fn has_canaries(&self) -> bool {
-        self.setting("RELOADER_CANARY") == "true"
     }
 
     pub(crate) fn hold_limit(&self) -> SignedDuration {

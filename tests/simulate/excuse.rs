@@ -56,8 +56,6 @@ kinds! {
     TooManyServices = "1: reaches more services than allowed", at most 40,
     /// A deployment that may not be superseded still ran when the history ended.
     StillHeld = "1: still held at the end", at most 1,
-    /// A service before it in the order did not take a change well.
-    AfterOthers = "1: after others in the order", at most 80,
     /// IAM denied the restart, which is not tried again.
     Denied = "1: denied by IAM", at most 15,
     /// Somebody else deployed the service after this process had described it.

@@ -260,29 +260,6 @@ impl History {
             .count()
     }
 
-    /// The services that must take a change of a thing before another one.
-    pub(crate) fn before(&self, subject: &Subject, thing: &str) -> impl Iterator<Item = &Subject> {
-        let takes_part = |other: &&Subject| other.mode.is_none() && other.reads(thing);
-        let others: Vec<_> = self.subjects.iter().filter(takes_part).collect();
-        let has_canaries = self.choices.has_canaries();
-        let beside = others.iter().filter(|other| other.order == subject.order);
-        // The first that takes part, by its cluster and name. One without tasks does not.
-        let canary = beside.map(|other| &other.name).min().cloned();
-        let is_before = move |other: &&Subject, order: u8, name: &str| {
-            let is_canary = has_canaries && Some(&other.name) == canary.as_ref();
-            other.order < order || (other.order == order && other.name != name && is_canary)
-        };
-        let (order, name) = (subject.order, subject.name.clone());
-        others
-            .into_iter()
-            .filter(move |other| is_before(other, order, &name))
-    }
-
-    /// True if other services may go before one for any change.
-    pub(crate) fn comes_after_others(&self, subject: &Subject) -> bool {
-        self.choices.ordered && (subject.order > 0 || self.choices.has_canaries())
-    }
-
     pub(crate) fn note(&mut self, what: impl Into<String>) {
         self.done.push((self.account.now(), what.into()));
     }

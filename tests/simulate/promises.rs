@@ -15,7 +15,6 @@ mod missed;
 mod modes;
 mod newest;
 mod once;
-mod ordered;
 mod owed;
 mod pace;
 mod queue;
@@ -36,7 +35,7 @@ pub(crate) trait Promise {
 }
 
 /// Every promise.
-pub(crate) const ALL: [&dyn Promise; 23] = [
+pub(crate) const ALL: [&dyn Promise; 22] = [
     &newest::Newest,
     &missed::Missed,
     &lateness::Lateness,
@@ -58,7 +57,6 @@ pub(crate) const ALL: [&dyn Promise; 23] = [
     &forgotten::Forgotten,
     &reported::Reported,
     &once::Once,
-    &ordered::Ordered,
     &fought::Fought,
 ];
 

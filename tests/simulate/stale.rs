@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use sim::{Call, CallResult, EndedBy, HistoryView, StaleTask};
 
 use crate::excuse::{Excuse, Kind};
-use crate::history::{History, SECRET, THINGS};
+use crate::history::{History, SECRET};
 use crate::holds;
 use crate::subject::{OWN, Subject};
 
@@ -32,7 +32,6 @@ pub(crate) fn excuse(history: &History, stale: &StaleTask, by: Timestamp) -> Opt
         .or_else(|| held_for_too_long(history, subject, written, by))
         .or_else(|| refused_whole(history, stale, written))
         .or_else(|| still_held(history, subject, written))
-        .or_else(|| after_others(history, subject, by))
         .or_else(|| denied(history, subject, written, by).map(|call| Kind::Denied.by(call)))
 }
 
@@ -216,28 +215,6 @@ fn still_held(history: &History, subject: &Subject, written: Timestamp) -> Optio
     let newest = past.iter().max_by_key(|past| past.created_at)?;
     let runs = newest.finished_at.is_none() && newest.created_at <= written;
     runs.then(|| Kind::StillHeld.by(describe(newest)))
-}
-
-/// A service before it in the order that did not take a change well.
-fn after_others(history: &History, subject: &Subject, by: Timestamp) -> Option<Excuse> {
-    if !history.comes_after_others(subject) {
-        return None;
-    }
-    let things = THINGS.iter().filter(|thing| subject.watches(thing));
-    things.copied().find_map(|thing| {
-        let written = history.last_write(thing, by)?;
-        let mut before = history.before(subject, thing);
-        before.find_map(|other| {
-            let past = history.record().past(&other.name);
-            let newest = past.iter().filter(|past| past.created_at < by);
-            let newest = newest.max_by_key(|past| past.created_at)?;
-            let is_well = newest.status == "SUCCESSFUL" && newest.created_at > written;
-            (!is_well).then(|| {
-                let newest = describe(newest);
-                Kind::AfterOthers.by(format!("{} after {}: {newest}", subject.name, other.name))
-            })
-        })
-    })
 }
 
 /// The call that IAM denied: no other one follows before the next sweep.

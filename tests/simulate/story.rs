@@ -51,13 +51,11 @@ impl History {
     }
 
     async fn begin(rng: &mut Rng, seed: u64) -> Self {
-        let mut orders = Rng::with_seed(seed ^ 0x0de5);
-        let choices = Choices::any(rng).ordered(&mut orders);
+        let choices = Choices::any(rng);
         let (account, secrets) = open(&choices, seed).await;
         let subjects = (0..choices.services)
             .map(|number| {
                 let (subject, service) = Subject::any(rng, number, &choices, &account, &secrets[0]);
-                let (subject, service) = subject.of_order(choices.order(&mut orders), service);
                 account.add(service);
                 subject
             })

@@ -79,7 +79,6 @@ pub(crate) struct Subject {
     pub(crate) alarm: Option<Duration>,
     /// The number of deployments by a pipeline.
     pub(crate) deploys: usize,
-    pub(crate) order: u8,
 }
 
 impl Subject {
@@ -124,7 +123,6 @@ impl Subject {
                 .collect(),
             alarm: any_alarm(rng, rolls),
             deploys: 0,
-            order: 0,
             terms,
         };
         let service = subject.service(rng);
@@ -132,16 +130,6 @@ impl Subject {
             service.tag("reloader:min-interval", own)
         });
         (subject, service)
-    }
-
-    /// The same with an order.
-    pub(crate) fn of_order(self, order: u8, service: Service) -> (Self, Service) {
-        let service = if order > 0 {
-            service.tag("reloader:order", &order.to_string())
-        } else {
-            service
-        };
-        (Self { order, ..self }, service)
     }
 
     fn service(&self, rng: &mut Rng) -> Service {

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use ecs_reloader::domain::reason::{Decision, Reason};
+use jiff::Timestamp;
 use serde_json::Value;
 
+use super::reported::written_at;
 use super::{Breach, Promise};
 use crate::history::History;
 
@@ -13,11 +15,7 @@ pub(crate) struct Forgotten;
 impl Promise for Forgotten {
     fn check(&self, history: &History) -> Vec<Breach> {
         let mut last: BTreeMap<(&str, String), (&Value, &str)> = BTreeMap::new();
-        for line in history
-            .lines_by_then
-            .iter()
-            .filter(|line| is_followed(line))
-        {
+        for line in by_invocation(history) {
             let Some(service) = line["service"].as_str() else {
                 continue;
             };
@@ -45,6 +43,27 @@ impl Promise for Forgotten {
             })
             .collect()
     }
+}
+
+/// The lines in the order in which their invocations began: one that takes long writes its lines
+/// after another one has decided about what it sent.
+fn by_invocation(history: &History) -> Vec<&Value> {
+    let mut began: BTreeMap<&str, Timestamp> = BTreeMap::new();
+    for ran in &history.record().ran {
+        began.entry(&ran.request_id).or_insert(ran.from);
+    }
+    let began_at = |line: &&Value| {
+        let request_id = line["request_id"].as_str();
+        let direct = request_id == Some("direct");
+        let known = request_id.filter(|_| !direct);
+        known
+            .and_then(|id| began.get(id).copied())
+            .or_else(|| written_at(line))
+    };
+    let lines = history.lines_by_then.iter();
+    let mut lines: Vec<_> = lines.filter(|line| is_followed(line)).collect();
+    lines.sort_by_key(began_at);
+    lines
 }
 
 /// True if a message about the service is left in the queue.

@@ -37,8 +37,6 @@ impl Promise for Lateness {
             .subjects
             .iter()
             .filter(|subject| subject.mode.is_none() && !subject.was_scaled)
-            // Those before it may hold it for as long as they are held.
-            .filter(|subject| !history.comes_after_others(subject))
             .flat_map(|subject| late(history, subject, &troubles))
             .collect()
     }

@@ -21,9 +21,7 @@ impl Promise for Missed {
             });
             let is_ignored = since
                 .is_some_and(|since| history.was_ignored(&task.thing, since, history.delivered_at));
-            // A service that was halted is found by the sweep.
-            let is_halted = subject.is_some_and(|subject| history.comes_after_others(subject));
-            is_watched && !is_halted && !is_ignored && stale::is_owed(history, task)
+            is_watched && !is_ignored && stale::is_owed(history, task)
         });
         stale
             .map(|task| {
