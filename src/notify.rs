@@ -67,6 +67,9 @@ impl Notifier<'_> {
     /// Calls: none without a notice. Otherwise one for ten notices, and one for the message of those
     /// that the bus did not take.
     pub async fn notify(&self, gathered: Gathered, inbox: &Inbox) -> Notified {
+        let Some(bus) = &self.settings.event_bus else {
+            return Notified::default();
+        };
         let returned = Returned::of(inbox);
         let unsent = gathered.left_out;
         if unsent > 0 {
@@ -76,9 +79,6 @@ impl Notifier<'_> {
         // A notice that two messages carry is one.
         let mut known = BTreeSet::new();
         let notices: Vec<_> = notices.filter(|one| known.insert(one.id.clone())).collect();
-        let Some(bus) = &self.settings.event_bus else {
-            return Notified::default();
-        };
         let refused = self.send(bus, &notices).await;
         let notified = Notified {
             sent: notices.len().saturating_sub(refused.len()),

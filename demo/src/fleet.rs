@@ -182,13 +182,8 @@ impl Member {
 
     /// True if its tasks read this key when they start.
     pub(crate) fn reads_key(&self, key: &str) -> bool {
-        let refers = |(_, from): &(&str, &str)| match from.split_once(":secret:") {
-            Some(_) => key
-                .strip_prefix("secret:")
-                .is_some_and(|name| from.contains(name)),
-            None => key.strip_prefix("ssm:") == Some(*from),
-        };
-        self.reads.contains(&key) || self.refers.iter().any(refers)
+        let mut refers = self.refers.iter();
+        self.reads.contains(&key) || refers.any(|(_, from)| key_of(from) == key)
     }
 
     /// Its name without the cluster.
@@ -205,7 +200,8 @@ impl Member {
             .mode
             .map(|mode| format!(", reloader:mode = {mode}"))
             .unwrap_or_default();
-        let referred: Vec<_> = self.refers.iter().map(|(_, from)| name_of(from)).collect();
+        let referred = self.refers.iter().map(|(_, from)| key_of(from));
+        let referred: Vec<_> = referred.map(|key| name_of(&key)).collect();
         let refers = if referred.is_empty() {
             String::new()
         } else {
@@ -215,13 +211,19 @@ impl Member {
     }
 }
 
-/// A parameter's name as it is; of a secret's ARN, the name.
-fn name_of(reference: &str) -> String {
+/// The key of a reference: a parameter's name, or a secret's ARN.
+fn key_of(reference: &str) -> String {
     let secret = reference
         .split_once(":secret:")
         .and_then(|(_, rest)| rest.rsplit_once('-'));
     secret.map_or_else(
-        || reference.to_owned(),
-        |(name, _)| format!("secret {name}"),
+        || format!("ssm:{reference}"),
+        |(name, _)| format!("secret:{name}"),
     )
+}
+
+/// A key in words: a parameter's name as it is.
+fn name_of(key: &str) -> String {
+    key.strip_prefix("ssm:")
+        .map_or_else(|| key.replacen(':', " ", 1), str::to_owned)
 }

@@ -175,16 +175,7 @@ impl History {
         &self,
         by: Timestamp,
     ) -> impl Iterator<Item = (Timestamp, &'static str)> + '_ {
-        let claims = self
-            .claims
-            .iter()
-            .filter(move |claim| claim.requested_at <= by)
-            .map(|claim| (claim.at, claim.thing));
-        self.writes
-            .iter()
-            .copied()
-            .filter(move |(at, _)| *at <= by)
-            .chain(claims)
+        self.changes_with(by, |_| true)
     }
 
     /// The same, without those that a person reported in an invocation that was lost: nothing brings
@@ -193,18 +184,28 @@ impl History {
         &self,
         by: Timestamp,
     ) -> impl Iterator<Item = (Timestamp, &'static str)> + '_ {
-        let lost = |requested_at: Timestamp| {
-            let mut ran = self.record().ran.iter();
-            ran.any(|ran| {
-                ran.from == requested_at && ran.request_id == "direct" && ran.end != End::Answered
+        let was_lost = |claim: &Claim| {
+            self.record().ran.iter().any(|ran| {
+                ran.from == claim.requested_at
+                    && ran.request_id == "direct"
+                    && ran.end != End::Answered
             })
         };
-        let is_lost = move |at: Timestamp, thing: &str| {
-            let mut claims = self.claims.iter();
-            claims.any(|claim| claim.thing == thing && claim.at == at && lost(claim.requested_at))
-        };
-        self.asked_changes(by)
-            .filter(move |(at, thing)| self.writes.contains(&(*at, *thing)) || !is_lost(*at, thing))
+        self.changes_with(by, move |claim| !was_lost(claim))
+    }
+
+    fn changes_with<'a>(
+        &'a self,
+        by: Timestamp,
+        counts: impl Fn(&Claim) -> bool + 'a,
+    ) -> impl Iterator<Item = (Timestamp, &'static str)> + 'a {
+        let claims = self
+            .claims
+            .iter()
+            .filter(move |claim| claim.requested_at <= by && counts(claim))
+            .map(|claim| (claim.at, claim.thing));
+        let writes = self.writes.iter().copied();
+        writes.filter(move |(at, _)| *at <= by).chain(claims)
     }
 
     /// The instants of all changes for which a service may be restarted.

@@ -20,17 +20,29 @@ use crate::log::Row;
 #[derive(Debug, Default)]
 pub(super) struct Timeline {
     seen: Seen,
-    changes: Vec<(String, u64, Timestamp)>,
+    changes: Vec<Changed>,
     invoked_at: Vec<Timestamp>,
+}
+
+/// A version of a key that somebody wrote.
+#[derive(Debug)]
+struct Changed {
+    key: String,
+    version: u64,
+    at: Timestamp,
 }
 
 impl Timeline {
     /// Somebody has just changed a key.
     pub(super) fn changed(&mut self, key: &str) {
-        let before = self.changes.iter().filter(|(known, ..)| known == key);
-        // The account begins with the first version of everything.
-        let version = 2 + before.count() as u64;
-        self.changes.push((key.to_owned(), version, clock::now()));
+        let mut before = self.changes.iter().rev();
+        let last = before.find(|changed| changed.key == key);
+        self.changes.push(Changed {
+            key: key.to_owned(),
+            // The account begins with the first version of everything.
+            version: 1 + last.map_or(1, |last| last.version),
+            at: clock::now(),
+        });
     }
 
     /// The function has just been invoked.
@@ -46,16 +58,16 @@ impl Timeline {
     /// The page, with the decisions that the function logged.
     pub(super) fn page(&self, rows: &[Row]) -> String {
         let changes = self.changes.iter();
-        let changes: Vec<_> = changes
-            .map(|(key, version, at)| self.change(key, *version, *at, rows))
-            .collect();
+        let changes: Vec<_> = changes.map(|changed| self.change(changed, rows)).collect();
         page(&self.seen, &changes)
     }
 
-    fn change(&self, key: &str, version: u64, at: Timestamp, rows: &[Row]) -> Change {
+    fn change(&self, changed: &Changed, rows: &[Row]) -> Change {
+        let Changed { key, version, at } = changed;
+        let (version, at) = (*version, *at);
         let mut later = self.changes.iter();
-        let next = later.find(|(other, later, _)| other == key && *later > version);
-        let until = next.map_or_else(clock::now, |(_, _, at)| *at);
+        let next = later.find(|later| later.key == *key && later.version > version);
+        let until = next.map_or_else(clock::now, |next| next.at);
         let is_about = |row: &&Row| {
             let written_at = row.at.parse::<Timestamp>();
             row.changes.iter().any(|changed| changed == key)
@@ -72,7 +84,7 @@ impl Timeline {
         let last: BTreeMap<&str, &Row> = decided.map(|row| (row.service.as_str(), row)).collect();
         let readers = FLEET.iter().filter(|member| member.reads_key(key));
         Change {
-            key: key.to_owned(),
+            key: key.clone(),
             version,
             at,
             until,

@@ -52,13 +52,11 @@ fn by_invocation(history: &History) -> Vec<&Value> {
     for ran in &history.record().ran {
         began.entry(&ran.request_id).or_insert(ran.from);
     }
+    // Direct invocations share one id.
+    began.remove("direct");
     let began_at = |line: &&Value| {
-        let request_id = line["request_id"].as_str();
-        let direct = request_id == Some("direct");
-        let known = request_id.filter(|_| !direct);
-        known
-            .and_then(|id| began.get(id).copied())
-            .or_else(|| written_at(line))
+        let known = line["request_id"].as_str().and_then(|id| began.get(id));
+        known.copied().or_else(|| written_at(line))
     };
     let lines = history.lines_by_then.iter();
     let mut lines: Vec<_> = lines.filter(|line| is_followed(line)).collect();

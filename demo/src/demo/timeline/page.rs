@@ -190,16 +190,16 @@ fn sentence(seen: &Seen, change: &Change) -> String {
         }
         latest = service.fresh_at(change).unwrap_or(latest).max(latest);
     }
-    let lowest = change.services.iter().filter_map(|reader| {
-        let service = seen.of(reader)?;
-        let short = |tasks: &Tasks| tasks.old + tasks.new < service.floor;
-        service
-            .since(change)
-            .iter()
-            .any(short)
-            .then_some(reader.name.as_str())
-    });
-    let short: Vec<_> = lowest.collect();
+    let is_short = |reader: &&Reader| {
+        seen.of(reader).is_some_and(|service| {
+            let since = service.since(change);
+            since
+                .iter()
+                .any(|tasks| tasks.old + tasks.new < service.floor)
+        })
+    };
+    let short = change.services.iter().filter(is_short);
+    let short: Vec<_> = short.map(|reader| reader.name.as_str()).collect();
     let floors = if short.is_empty() {
         "no service was below its floor (dotted)".to_owned()
     } else {
